@@ -1,0 +1,3 @@
+//! The command `reseal`.
+
+fn main() {}

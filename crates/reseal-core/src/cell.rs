@@ -1,0 +1,95 @@
+//! A cell: one stored encrypted value.
+
+use std::borrow::Cow;
+
+use crate::Value;
+
+/// The role that one column plays in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The ciphertext, or the whole cell where it lies in one column.
+    Ciphertext,
+    /// The nonce or initialisation vector.
+    Nonce,
+    /// The authentication tag, where it is kept apart from the ciphertext.
+    Tag,
+    /// A DEK wrapped under a KEK.
+    WrappedDek,
+    /// The nonce of the wrapped DEK.
+    DekNonce,
+    /// The mark: which key the cell says it is sealed under.
+    Key,
+}
+
+impl Part {
+    /// The part's name in a plan.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Ciphertext => "ciphertext",
+            Part::Nonce => "nonce",
+            Part::Tag => "tag",
+            Part::WrappedDek => "wrapped_dek",
+            Part::DekNonce => "dek_nonce",
+            Part::Key => "key",
+        }
+    }
+
+    /// All parts, in the order in which a plan lists them.
+    pub const ALL: [Part; 6] =
+        [Part::Ciphertext, Part::Nonce, Part::Tag, Part::WrappedDek, Part::DekNonce, Part::Key];
+}
+
+/// One stored encrypted value: what one column holds, or the parts in several columns of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    parts: Vec<(Part, Value)>,
+}
+
+impl Cell {
+    /// A cell that lies in one column.
+    #[must_use]
+    pub fn whole(value: Value) -> Self {
+        Cell { parts: vec![(Part::Ciphertext, value)] }
+    }
+
+    /// A cell of the given parts; each part at most once.
+    #[must_use]
+    pub fn of(parts: Vec<(Part, Value)>) -> Self {
+        Cell { parts }
+    }
+
+    /// The value of a part; `None` where the cell has no such part.
+    #[must_use]
+    pub fn get(&self, part: Part) -> Option<&Value> {
+        self.parts.iter().find(|(p, _)| *p == part).map(|(_, value)| value)
+    }
+
+    /// The bytes of a part; `None` where the part is missing or NULL.
+    #[must_use]
+    pub fn bytes(&self, part: Part) -> Option<Cow<'_, [u8]>> {
+        self.get(part).and_then(Value::bytes)
+    }
+
+    /// Adds or replaces a part.
+    #[must_use]
+    pub fn with(mut self, part: Part, value: Value) -> Self {
+        match self.parts.iter_mut().find(|(p, _)| *p == part) {
+            Some((_, slot)) => *slot = value,
+            None => self.parts.push((part, value)),
+        }
+        self
+    }
+
+    /// The parts, in the order in which they were given.
+    #[must_use]
+    pub fn parts(&self) -> &[(Part, Value)] {
+        &self.parts
+    }
+
+    /// Size of all parts in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.parts.iter().map(|(_, value)| value.size()).sum()
+    }
+}

@@ -1,0 +1,79 @@
+//! The one joint that every ciphertext format fills.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::{Cell, Key, Plaintext};
+
+/// What a cell says about itself before any key is tried. A mark is a claim, not a proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identified<'c> {
+    /// The cell is not of this format.
+    NotMine,
+    /// The cell is of this format, and damaged beyond opening.
+    Broken(Broken),
+    /// The cell names the tag of its key.
+    Marked(Cow<'c, str>),
+    /// The cell carries its DEK, wrapped under a KEK.
+    Wrapped(Cow<'c, [u8]>),
+    /// The cell is of this format and does not say which key it is sealed under.
+    Unmarked,
+}
+
+/// Why a cell can be opened by no key: a short code in kebab-case, stable, free of cell content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("{0}")]
+pub struct Broken(pub &'static str);
+
+/// Why a cell did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// The cell did not open under this key. Another key may, unless the cell is damaged.
+    #[error("not sealed under this key, or damaged")]
+    NotThisKey,
+    /// No key will open the cell.
+    #[error("broken: {0}")]
+    Broken(Broken),
+}
+
+/// Why a plaintext was not sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SealError {
+    /// The format cannot hold this plaintext; the text says why and shows nothing of it.
+    #[error("the format cannot hold this value: {0}")]
+    Unfit(&'static str),
+    /// The key's bytes do not fit the format.
+    #[error("key {id}: {why}")]
+    Key {
+        /// The key's id.
+        id: String,
+        /// What the format expects.
+        why: &'static str,
+    },
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+}
+
+/// A kind of ciphertext: how cells are told apart, opened and sealed.
+///
+/// Implementations are pure: the same cell under the same key opens to the same plaintext, and nothing is read or
+/// written but the arguments (sealing draws on the operating system's random source).
+pub trait Format: Send + Sync {
+    /// What the cell says about itself. Cheap: no cryptography.
+    fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c>;
+
+    /// Opens a cell.
+    ///
+    /// # Errors
+    /// [`OpenError::NotThisKey`] when another key may open it, [`OpenError::Broken`] when none can.
+    fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError>;
+
+    /// Seals a plaintext. `like` is the cell it came from, so that what belongs to the value survives: a Fernet time
+    /// stamp, an OpenPGP message's cipher and literal type.
+    ///
+    /// # Errors
+    /// When the format cannot hold the value, the key does not fit, or no random bytes can be had.
+    fn seal(&self, text: &Plaintext, key: &Key, aad: &[u8], like: Option<&Cell>) -> Result<Cell, SealError>;
+}

@@ -1,0 +1,181 @@
+//! Keys, and keysets with one primary.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// Secret bytes: wiped when dropped, never shown.
+#[derive(Clone)]
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// Takes ownership of the bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        SecretBytes(Zeroizing::new(bytes))
+    }
+
+    /// The bytes. Whoever calls this answers for where they go.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes(…)")
+    }
+}
+
+/// One key: its id in the plan, its tag in the data, and its bytes.
+#[derive(Clone, Debug)]
+pub struct Key {
+    id: Arc<str>,
+    tag: Arc<str>,
+    material: SecretBytes,
+}
+
+impl Key {
+    /// A key whose tag in the data is its id.
+    #[must_use]
+    pub fn new(id: &str, material: SecretBytes) -> Self {
+        Key { id: id.into(), tag: id.into(), material }
+    }
+
+    /// The same key under another tag.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
+    /// The key that was derived from this one: same id and tag, other bytes.
+    #[must_use]
+    pub fn derived(&self, material: SecretBytes) -> Self {
+        Key { id: self.id.clone(), tag: self.tag.clone(), material }
+    }
+
+    /// The key's name in the plan.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How the key's id is written in the data.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The key's bytes. Whoever calls this answers for where they go.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        self.material.expose()
+    }
+}
+
+/// Keys with ids, at most one of which is the primary that seals new data.
+#[derive(Clone, Debug)]
+pub struct Keyset {
+    name: String,
+    keys: Vec<Key>,
+    primary: Option<usize>,
+}
+
+/// Why keys do not form a keyset.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum KeysetError {
+    /// The primary's id names no key.
+    #[error("keyset {keyset}: the primary {primary} is none of its keys")]
+    NoSuchPrimary {
+        /// The keyset's name.
+        keyset: String,
+        /// The id that was asked for.
+        primary: String,
+    },
+    /// Two keys share an id or a tag.
+    #[error("keyset {keyset}: two keys have the {what} {name}")]
+    Twice {
+        /// The keyset's name.
+        keyset: String,
+        /// `id` or `tag`.
+        what: &'static str,
+        /// The shared id or tag.
+        name: String,
+    },
+    /// Two ids hold equal bytes.
+    #[error("keyset {keyset}: {first} and {second} are the same key under two ids")]
+    SameBytes {
+        /// The keyset's name.
+        keyset: String,
+        /// The id listed first.
+        first: String,
+        /// The id listed second.
+        second: String,
+    },
+}
+
+impl Keyset {
+    /// A keyset; `primary` is `None` for one that only opens. Keys are tried in the order given.
+    ///
+    /// # Errors
+    /// When the primary is no key of the set, or two keys share id, tag or bytes.
+    pub fn new(name: &str, keys: Vec<Key>, primary: Option<&str>) -> Result<Self, KeysetError> {
+        let keyset = || name.to_owned();
+        for (at, key) in keys.iter().enumerate() {
+            for other in &keys[..at] {
+                if other.id() == key.id() {
+                    return Err(KeysetError::Twice { keyset: keyset(), what: "id", name: key.id().into() });
+                }
+                if other.tag() == key.tag() {
+                    return Err(KeysetError::Twice { keyset: keyset(), what: "tag", name: key.tag().into() });
+                }
+                if other.expose() == key.expose() {
+                    let (first, second) = (other.id().into(), key.id().into());
+                    return Err(KeysetError::SameBytes { keyset: keyset(), first, second });
+                }
+            }
+        }
+        let primary = match primary {
+            None => None,
+            Some(id) => match keys.iter().position(|key| key.id() == id) {
+                Some(at) => Some(at),
+                None => return Err(KeysetError::NoSuchPrimary { keyset: keyset(), primary: id.into() }),
+            },
+        };
+        Ok(Keyset { name: keyset(), keys, primary })
+    }
+
+    /// The keyset's name in the plan.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All keys, in the order in which they are tried.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The key that seals new data; `None` for a keyset that only opens.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Key> {
+        self.primary.map(|at| &self.keys[at])
+    }
+
+    /// The key whose tag the data names.
+    #[must_use]
+    pub fn by_tag(&self, tag: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.tag() == tag)
+    }
+
+    /// The key with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.id() == id)
+    }
+}

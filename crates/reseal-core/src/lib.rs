@@ -1,0 +1,30 @@
+//! The words and joints of Reseal.
+//!
+//! Everything that moves through a rotation is named here: a [`Cell`] is opened under a [`Key`] to a [`Plaintext`]
+//! and sealed again by a [`Format`]. Plugins know this crate and nothing else of Reseal.
+//!
+//! **Invariant:** no I/O, no YAML, no SQL. What this crate does is a function of its arguments (and, for nonces, of
+//! the operating system's random source).
+
+mod cell;
+mod format;
+mod kdf;
+mod key;
+mod plaintext;
+mod plugin;
+mod run_state;
+mod template;
+mod value;
+
+pub use cell::{Cell, Part};
+pub use format::{Broken, Format, Identified, OpenError, SealError};
+pub use kdf::{Digest, Kdf};
+pub use key::{Key, Keyset, KeysetError, SecretBytes};
+pub use plaintext::Plaintext;
+pub use plugin::{
+    BuiltFormat, FormatPlugin, KeyLength, KeySource, KeySourceError, KeySourcePlugin, Material, OptionError,
+    OptionKind, OptionSpec, OptionValue, Options, SourceArgs,
+};
+pub use run_state::RunState;
+pub use template::{Context, Template, TemplateError};
+pub use value::Value;

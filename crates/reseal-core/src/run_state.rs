@@ -1,0 +1,123 @@
+//! The states of a run and the one table of transitions between them.
+
+use std::fmt;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// Preflight passed, shards are written, no swap yet.
+    Prepared,
+    /// An engine works on it.
+    Running,
+    /// Stopped on purpose or by circumstance; `run` goes on where it stopped.
+    Paused,
+    /// Stopped by an error; `run` goes on where it stopped.
+    Failed,
+    /// A sweep of the whole plan found every cell under the primary.
+    Complete,
+    /// A sweep of the run's scope found every cell in it under the primary.
+    ScopeDone,
+    /// Given up by an operator.
+    Cancelled,
+    /// Cells are being put back.
+    RollingBack,
+    /// Every cell that could be put back was.
+    RolledBack,
+}
+
+impl RunState {
+    /// Every state.
+    pub const ALL: [RunState; 9] = [
+        RunState::Prepared,
+        RunState::Running,
+        RunState::Paused,
+        RunState::Failed,
+        RunState::Complete,
+        RunState::ScopeDone,
+        RunState::Cancelled,
+        RunState::RollingBack,
+        RunState::RolledBack,
+    ];
+
+    /// The state's name in the ledger and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            RunState::Prepared => "prepared",
+            RunState::Running => "running",
+            RunState::Paused => "paused",
+            RunState::Failed => "failed",
+            RunState::Complete => "complete",
+            RunState::ScopeDone => "scope_done",
+            RunState::Cancelled => "cancelled",
+            RunState::RollingBack => "rolling_back",
+            RunState::RolledBack => "rolled_back",
+        }
+    }
+
+    /// The state with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<RunState> {
+        RunState::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether `run` can go on with a run in this state.
+    #[must_use]
+    pub fn is_resumable(self) -> bool {
+        matches!(self, RunState::Prepared | RunState::Running | RunState::Paused | RunState::Failed)
+    }
+
+    /// Whether nothing more will happen to a run in this state, short of a rollback.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, RunState::Complete | RunState::ScopeDone | RunState::Cancelled | RunState::RolledBack)
+    }
+
+    /// The transition table. Everything that is not listed is refused.
+    #[must_use]
+    pub fn may_become(self, next: RunState) -> bool {
+        use RunState::*;
+        match self {
+            // Written by preflight, picked up by the same engine or given up before the first swap.
+            Prepared => matches!(next, Running | Cancelled | Failed | Paused),
+            // Running → Running is a takeover: the holder died, another engine goes on.
+            Running => {
+                matches!(next, Running | Paused | Failed | Complete | ScopeDone | Cancelled | RollingBack)
+            }
+            Paused | Failed => matches!(next, Running | Cancelled | RollingBack),
+            // A finished run can be rolled back while its undo is kept.
+            Complete | ScopeDone | Cancelled => matches!(next, RollingBack),
+            // Rolling back can be interrupted; it is taken up again by `rollback`, never by `run`.
+            RollingBack => matches!(next, RollingBack | RolledBack),
+            RolledBack => false,
+        }
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for state in RunState::ALL {
+            assert_eq!(RunState::parse(state.name()), Some(state));
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_rolled_back_and_nothing_resumes_what_is_over() {
+        for next in RunState::ALL {
+            assert!(!RunState::RolledBack.may_become(next));
+        }
+        for state in RunState::ALL.into_iter().filter(|state| state.is_over()) {
+            assert!(!state.may_become(RunState::Running));
+        }
+    }
+}

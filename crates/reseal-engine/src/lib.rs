@@ -1,0 +1,1 @@
+//! The main flow over core and store: rotate, census, preflight, sweep, rollback.

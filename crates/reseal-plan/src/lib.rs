@@ -1,0 +1,1 @@
+//! YAML to a typed Plan, diagnostics, JSON Schema.

@@ -1,0 +1,1 @@
+//! Databases: pages, swaps, snapshots and the ledger.

@@ -1,0 +1,1 @@
+//! AES-GCM cells in a declared layout.

@@ -1,0 +1,1 @@
+//! Fernet tokens, bare or inside a layout.

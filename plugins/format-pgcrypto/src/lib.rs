@@ -1,0 +1,1 @@
+//! OpenPGP messages of PostgreSQL's pgcrypto.

@@ -1,0 +1,1 @@
+//! Secrets that a program prints.

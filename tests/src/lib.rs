@@ -1,0 +1,1 @@
+//! End to end: real servers, real producers, crash and conformance suites.
