@@ -1,0 +1,116 @@
+//! `cargo xtask test`: what the tests need, then all of them. Nothing is skipped: what is missing is a failure.
+
+mod mariadb;
+mod postgres;
+mod programs;
+mod python;
+mod server;
+
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+
+use crate::process::{self, Interrupt};
+use crate::workspace::Workspace;
+use server::Server;
+
+/// Features that tests need and users do not, as `crate/feature`.
+const FEATURES: [&str; 0] = [];
+
+/// What tests are told, by name. The URLs are also taken from the environment: a server that is named there is used
+/// instead of a throwaway one.
+mod variable {
+    /// A PostgreSQL whose user may create databases.
+    pub(super) const POSTGRES_URL: &str = "RESEAL_TEST_POSTGRES_URL";
+    /// A file with every statement that PostgreSQL was asked to execute.
+    pub(super) const POSTGRES_LOG: &str = "RESEAL_TEST_POSTGRES_LOG";
+    /// A MariaDB whose user may create databases.
+    pub(super) const MYSQL_URL: &str = "RESEAL_TEST_MYSQL_URL";
+    /// A file with every statement that MariaDB was asked to execute.
+    pub(super) const MYSQL_LOG: &str = "RESEAL_TEST_MYSQL_LOG";
+    /// A Python that imports what tests/producers/requirements.txt names.
+    pub(super) const PYTHON: &str = "RESEAL_TEST_PYTHON";
+    /// PostgreSQL's client.
+    pub(super) const PSQL: &str = "RESEAL_TEST_PSQL";
+}
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Arguments for the test runner, such as a filter or `-p CRATE`
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+/// Starts what tests need, runs them, and stops everything again, however they end.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
+    let interrupt = Interrupt::listen()?;
+    let mut environment: Vec<(&str, OsString)> = vec![
+        (variable::PSQL, postgres::psql(&interrupt)?.into()),
+        (variable::PYTHON, python::prepare(workspace, &interrupt)?.into()),
+    ];
+    build(workspace, &args.runner, &interrupt)?;
+
+    // The servers stop where these are dropped: at the end of this function, whichever way it ends.
+    let postgres = own_server(variable::POSTGRES_URL, || postgres::start(&interrupt))?;
+    let mariadb = own_server(variable::MYSQL_URL, || mariadb::start(&interrupt))?;
+    for (server, url, log) in [
+        (&postgres, variable::POSTGRES_URL, variable::POSTGRES_LOG),
+        (&mariadb, variable::MYSQL_URL, variable::MYSQL_LOG),
+    ] {
+        if let Some(server) = server {
+            environment.push((url, server.url.clone().into()));
+            environment.push((log, server.log.clone().into()));
+        }
+    }
+
+    let runner: &[&str] =
+        if nextest_is_installed() { &["nextest", "run"] } else { &["test", "--no-fail-fast"] };
+    let mut tests = cargo(workspace, runner);
+    if !names_packages(&args.runner) {
+        tests.args(everything());
+    }
+    process::run(tests.args(&args.runner).envs(environment), &interrupt)
+}
+
+/// Builds the binaries that end-to-end tests run. All targets at once, since cargo then settles on the features that
+/// it needs for the tests too, and nothing is compiled twice.
+fn build(workspace: &Workspace, runner: &[String], interrupt: &Interrupt) -> miette::Result<()> {
+    let mut command = cargo(workspace, &["build"]);
+    if !names_packages(runner) {
+        command.arg("--all-targets").args(everything());
+    } else if runner.iter().any(|word| word.ends_with("reseal-tests")) {
+        command.args(["--package", "reseal-cli", "--bins"]);
+    } else {
+        return Ok(());
+    }
+    process::run(&mut command, interrupt)
+}
+
+fn cargo(workspace: &Workspace, verb: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&workspace.root).args(verb);
+    command
+}
+
+fn everything() -> impl Iterator<Item = &'static str> {
+    ["--workspace"].into_iter().chain(FEATURES.into_iter().flat_map(|feature| ["--features", feature]))
+}
+
+fn names_packages(runner: &[String]) -> bool {
+    runner.iter().any(|word| word.starts_with("-p") || word.starts_with("--package"))
+}
+
+/// A server of our own, unless the environment names one.
+fn own_server(url: &str, start: impl FnOnce() -> miette::Result<Server>) -> miette::Result<Option<Server>> {
+    if std::env::var_os(url).is_some() {
+        eprintln!("xtask: using the server that {url} names");
+        return Ok(None);
+    }
+    start().map(Some)
+}
+
+fn nextest_is_installed() -> bool {
+    let mut probe = Command::new("cargo");
+    probe.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,84 @@
+//! A throwaway PostgreSQL.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use miette::WrapErr;
+
+use super::programs::{find_or_install, which};
+use super::server::{Place, Server};
+use crate::process::{self, Interrupt};
+
+/// Settings that make the server fast to throw away, or make it tell what it was asked; none changes what a statement
+/// means. `log_parameter_max_length` is off since a first encryption is refused while parameters are logged; tests
+/// that want them set it on their own database.
+const SETTINGS: [&str; 10] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "log_destination=stderr",
+    "logging_collector=off",
+    "log_statement=all",
+    "log_parameter_max_length=0",
+];
+
+struct Programs {
+    initdb: PathBuf,
+    postgres: PathBuf,
+    ready: PathBuf,
+}
+
+impl Programs {
+    /// All three from one installation, so that their versions agree.
+    fn find() -> Result<Self, String> {
+        let initdb = which(&["initdb"]).and_then(|file| file.canonicalize().ok());
+        let initdb = initdb.ok_or("PostgreSQL (initdb)")?;
+        let programs = Programs {
+            postgres: initdb.with_file_name("postgres"),
+            ready: initdb.with_file_name("pg_isready"),
+            initdb,
+        };
+        // pgcrypto is a package of its own on some systems; its absence would fail tests in a less telling way.
+        if pgcrypto_is_installed(&programs.initdb) {
+            Ok(programs)
+        } else {
+            Err("pgcrypto (postgresql-contrib)".into())
+        }
+    }
+}
+
+fn pgcrypto_is_installed(initdb: &std::path::Path) -> bool {
+    let output = Command::new(initdb.with_file_name("pg_config")).arg("--sharedir").output();
+    let folder = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    folder.is_ok_and(|folder| PathBuf::from(folder).join("extension/pgcrypto.control").exists())
+}
+
+/// Makes an empty cluster and starts it.
+pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
+    let programs = find_or_install(Programs::find, interrupt)?;
+    let place = Place::new()?;
+    let (data, port) = (place.path("data"), place.port.to_string());
+    let mut initdb = place.command(&programs.initdb);
+    initdb.arg("--pgdata").arg(&data);
+    initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    process::run_quietly(&mut initdb, interrupt).wrap_err("cannot make a PostgreSQL cluster")?;
+
+    let mut server = place.command(&programs.postgres);
+    server.arg("-D").arg(&data).args(["-p", &port]);
+    server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+    let ready = || {
+        let mut ready = Command::new(&programs.ready);
+        ready.args(["--host=127.0.0.1", "--port", &port, "--username=postgres", "--dbname=postgres"]);
+        ready
+    };
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    place.start("PostgreSQL", url, &mut server, ready, interrupt)
+}
+
+/// The client with which a foreign producer speaks to PostgreSQL.
+pub(super) fn psql(interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    find_or_install(|| which(&["psql"]).ok_or_else(|| "psql".to_owned()), interrupt)
+}
