@@ -10,6 +10,7 @@ mod cell;
 mod format;
 mod kdf;
 mod key;
+mod layout;
 mod plaintext;
 mod plugin;
 mod run_state;
@@ -20,6 +21,7 @@ pub use cell::{Cell, Part};
 pub use format::{Broken, Format, Identified, OpenError, SealError};
 pub use kdf::{Digest, Kdf};
 pub use key::{Key, Keyset, KeysetError, SecretBytes};
+pub use layout::{Hole, Layout, LayoutError, Mismatch, Pieces, UnfitPiece};
 pub use plaintext::Plaintext;
 pub use plugin::{
     BuiltFormat, FormatPlugin, KeyLength, KeySource, KeySourceError, KeySourcePlugin, Material, OptionError,
