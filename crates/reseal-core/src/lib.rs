@@ -7,6 +7,8 @@
 //! the operating system's random source).
 
 mod cell;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod format;
 mod kdf;
 mod key;
