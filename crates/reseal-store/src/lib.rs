@@ -1,1 +1,30 @@
-//! Databases: pages, swaps, snapshots and the ledger.
+//! Databases, as Reseal uses them: pages in row-key order, compare-and-set swaps, one-snapshot scans, and the ledger.
+//!
+//! SQL that all three databases share is built once with sea-query ([`Session`]); a dialect's folder holds only what
+//! differs: how a column is read, how a set of swaps is written, what the catalogue says of a table.
+//!
+//! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
+//! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
+
+mod database;
+mod driver;
+mod error;
+mod facts;
+mod ledger;
+mod mysql;
+mod page;
+mod postgres;
+mod row;
+mod session;
+mod shape;
+mod sqlite;
+
+pub use database::{Database, Dialect};
+pub use error::{StoreError, Trouble};
+pub use facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+pub use ledger::{
+    Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, UndoBatch,
+};
+pub use row::{Row, RowKey};
+pub use session::Session;
+pub use shape::{Column, Kind, Shape, Swap, TableName};

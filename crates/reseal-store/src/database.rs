@@ -1,0 +1,68 @@
+//! A database that can be connected to.
+
+use zeroize::Zeroizing;
+
+use crate::{Session, StoreError, Trouble, mysql, postgres, sqlite};
+
+/// Which SQL a database speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// PostgreSQL 13 and later.
+    Postgres,
+    /// MariaDB 10.5, MySQL 8 and later.
+    Mysql,
+    /// SQLite 3.35 and later.
+    Sqlite,
+}
+
+/// A database URL, wiped when dropped. It may hold a password and is never shown.
+#[derive(Clone)]
+pub struct Database {
+    url: Zeroizing<String>,
+    dialect: Dialect,
+}
+
+impl Database {
+    /// Takes a `postgres://`, `mysql://` (or `mariadb://`) or `sqlite://` URL.
+    ///
+    /// # Errors
+    /// When the scheme is none of these. The URL is not repeated in the error.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        let dialect = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("postgres" | "postgresql") => Dialect::Postgres,
+            Some("mysql" | "mariadb") => Dialect::Mysql,
+            Some("sqlite") => Dialect::Sqlite,
+            _ => {
+                let message = "the database URL begins with none of postgres://, mysql://, sqlite://";
+                return Err(StoreError::new(Trouble::Refused, message));
+            }
+        };
+        let url = url.replacen("mariadb://", "mysql://", 1);
+        Ok(Database { url: Zeroizing::new(url), dialect })
+    }
+
+    /// Which SQL it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Opens a connection of its own; there is no pool.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`] when host, login or database are refused.
+    pub async fn connect(&self) -> Result<Session, StoreError> {
+        let driver: Box<dyn crate::driver::Driver> = match self.dialect {
+            Dialect::Postgres => Box::new(postgres::Postgres::connect(&self.url).await?),
+            Dialect::Mysql => Box::new(mysql::Mysql::connect(&self.url).await?),
+            Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(&self.url).await?),
+        };
+        Ok(Session::new(driver, self.dialect))
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({:?})", self.dialect)
+    }
+}

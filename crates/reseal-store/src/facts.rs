@@ -1,0 +1,103 @@
+//! What a database's catalogue says of itself and of a table.
+
+use crate::Kind;
+
+/// What kind of thing a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// An ordinary or partitioned table.
+    Table,
+    /// A view, materialised or not.
+    View,
+    /// A table that other tables inherit from, so that no index is unique over all of them.
+    InheritanceParent,
+    /// A foreign, virtual or otherwise remote table.
+    Foreign,
+}
+
+/// One column of a table.
+#[derive(Clone, Debug)]
+pub struct ColumnFacts {
+    /// The name, unquoted.
+    pub name: String,
+    /// How its values travel.
+    pub kind: Kind,
+    /// The type as the database writes it.
+    pub sql_type: String,
+    /// Whether NULL is refused.
+    pub not_null: bool,
+    /// The most characters (text) or bytes (binary) that fit; `None` for no bound below 1 GiB.
+    pub max_length: Option<u64>,
+    /// Whether the database computes it.
+    pub generated: bool,
+    /// Whether any update of the row changes it (`ON UPDATE CURRENT_TIMESTAMP`).
+    pub touched: bool,
+    /// Whether a foreign key of this or another table hangs on it.
+    pub referenced: bool,
+    /// Whether the connection's user may read and write it.
+    pub writable: bool,
+}
+
+/// One index of a table.
+#[derive(Clone, Debug)]
+pub struct IndexFacts {
+    /// The name.
+    pub name: String,
+    /// Its columns in order; `None` for an expression.
+    pub columns: Vec<Option<String>>,
+    /// The collation of each column where it differs from the column's own.
+    pub collations: Vec<Option<String>>,
+    /// Whether it is unique.
+    pub unique: bool,
+    /// Whether it covers part of the table only.
+    pub partial: bool,
+}
+
+/// What the catalogue says of a table.
+#[derive(Clone, Debug)]
+pub struct TableFacts {
+    /// What the name stands for.
+    pub relation: Relation,
+    /// Its columns in order.
+    pub columns: Vec<ColumnFacts>,
+    /// Its indexes.
+    pub indexes: Vec<IndexFacts>,
+    /// Names of the triggers that an UPDATE fires.
+    pub update_triggers: Vec<String>,
+    /// Whether its storage engine has transactions.
+    pub transactional: bool,
+    /// Columns that decide where a row is stored (the partition key), which no swap may write.
+    pub partition_columns: Vec<String>,
+}
+
+impl TableFacts {
+    /// The column with this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&ColumnFacts> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The unique, total index whose columns are exactly these, in any order.
+    #[must_use]
+    pub fn unique_index(&self, columns: &[String]) -> Option<&IndexFacts> {
+        self.indexes.iter().find(|index| {
+            index.unique
+                && !index.partial
+                && index.columns.len() == columns.len()
+                && index.columns.iter().all(|name| name.as_ref().is_some_and(|name| columns.contains(name)))
+        })
+    }
+}
+
+/// What preflight has to know of the server.
+#[derive(Clone, Debug, Default)]
+pub struct ServerFacts {
+    /// Name and version, for the audit trail.
+    pub version: String,
+    /// Why the server takes no writes, if it does not (`a standby`, `read_only = ON`).
+    pub unwritable: Option<String>,
+    /// Why an update under READ COMMITTED would fail or harm replicas, if so.
+    pub replication_problem: Option<String>,
+    /// The setting by which the server writes bound parameters to a log, if it does.
+    pub logs_parameters: Option<String>,
+}

@@ -1,0 +1,488 @@
+//! Runs: one row each, changed by compare-and-set on state and epoch alone.
+
+use reseal_core::RunState;
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+
+use super::{Taker, signed};
+use crate::session::iden;
+use crate::{Counts, Kind, Session, StoreError, Trouble};
+
+/// What an operator asked of the engine that works on a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Stop after the batch in hand.
+    Pause,
+    /// Stop after the batch in hand, for good.
+    Cancel,
+}
+
+impl Request {
+    fn name(self) -> &'static str {
+        match self {
+            Request::Pause => "pause",
+            Request::Cancel => "cancel",
+        }
+    }
+}
+
+/// Who works on a run: written by the engine, read by people and by other engines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder(pub String);
+
+/// A run to be written.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The run's id, unique for ever.
+    pub id: String,
+    /// The plan's name.
+    pub plan: String,
+    /// The plan's digest, without pace and schedule.
+    pub plan_digest: String,
+    /// What the run is narrowed to, as JSON.
+    pub scope: String,
+    /// Whether it covers the whole plan.
+    pub whole: bool,
+    /// Keyset to primary, as JSON.
+    pub primaries: String,
+    /// Who started it.
+    pub operator: String,
+    /// Whether it is an emergency run.
+    pub emergency: bool,
+    /// The engine that writes it.
+    pub holder: Holder,
+    /// How long the holder's word is good without another, in milliseconds.
+    pub lease_ms: i64,
+    /// The columns that it holds, as (table, column).
+    pub columns: Vec<(String, String)>,
+}
+
+/// A run as the ledger has it.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    /// The run's id.
+    pub id: String,
+    /// The plan's name.
+    pub plan: String,
+    /// The plan's digest when the run began.
+    pub plan_digest: String,
+    /// What the run is narrowed to, as JSON.
+    pub scope: String,
+    /// Whether it covers the whole plan.
+    pub whole: bool,
+    /// Keyset to primary, as JSON.
+    pub primaries: String,
+    /// Who started it.
+    pub operator: String,
+    /// Whether it is an emergency run.
+    pub emergency: bool,
+    /// Where it stands.
+    pub state: RunState,
+    /// Why it stands there.
+    pub reason: Option<String>,
+    /// Grows with every engine that takes the run up.
+    pub epoch: i64,
+    /// The engine that took it up last.
+    pub holder: Holder,
+    /// How long the holder's lease still lasts by the server's clock, in milliseconds; negative once it is over.
+    pub lease_left_ms: i64,
+    /// The round of page and sweep that it is in.
+    pub round: i64,
+    /// Cells that the last sweep found under another key than the primary.
+    pub cells_old: u64,
+    /// When it began, in milliseconds since 1970 by the server's clock.
+    pub created_at: i64,
+    /// When it was last written.
+    pub updated_at: i64,
+    /// When it was over.
+    pub completed_at: Option<i64>,
+    /// Sums over its shards.
+    pub counts: Counts,
+}
+
+/// How an attempt to hold a run's columns ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The run is written and its columns are held.
+    Yes,
+    /// Another run holds one of the columns.
+    HeldBy {
+        /// The column, as `table.column`.
+        column: String,
+        /// The run that holds it.
+        run_id: String,
+    },
+}
+
+const RUN_COLUMNS: [(&str, Kind); 17] = [
+    ("id", Kind::Text),
+    ("plan", Kind::Text),
+    ("plan_digest", Kind::Text),
+    ("scope", Kind::Text),
+    ("whole", Kind::Int),
+    ("primaries", Kind::Text),
+    ("operator", Kind::Text),
+    ("emergency", Kind::Int),
+    ("state", Kind::Text),
+    ("reason", Kind::Text),
+    ("epoch", Kind::Int),
+    ("holder", Kind::Text),
+    ("round", Kind::Int),
+    ("cells_old", Kind::Int),
+    ("created_at", Kind::Int),
+    ("updated_at", Kind::Int),
+    ("completed_at", Kind::Int),
+];
+
+impl Session {
+    /// Writes a run and holds its columns, in one transaction: after a crash both are there or neither is.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn create_run(&mut self, run: &NewRun) -> Result<Claimed, StoreError> {
+        self.begin().await?;
+        match self.create_run_inside(run).await {
+            Ok(()) => self.commit().await.map(|()| Claimed::Yes),
+            Err(error) => {
+                self.rollback().await?;
+                match (error.trouble, self.held(run).await?) {
+                    (Trouble::Constraint | Trouble::Retry, Some(held)) => Ok(held),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn create_run_inside(&mut self, run: &NewRun) -> Result<(), StoreError> {
+        let now = self.now();
+        let insert = Query::insert()
+            .into_table(self.ledger("run"))
+            .columns([
+                "id",
+                "plan",
+                "plan_digest",
+                "scope",
+                "whole",
+                "primaries",
+                "operator",
+                "emergency",
+                "state",
+                "epoch",
+                "holder",
+                "lease_until",
+                "round",
+                "cells_old",
+                "created_at",
+                "updated_at",
+            ])
+            .values_panic([
+                run.id.as_str().into(),
+                run.plan.as_str().into(),
+                run.plan_digest.as_str().into(),
+                run.scope.as_str().into(),
+                i64::from(run.whole).into(),
+                run.primaries.as_str().into(),
+                run.operator.as_str().into(),
+                i64::from(run.emergency).into(),
+                RunState::Prepared.name().into(),
+                1i64.into(),
+                run.holder.0.as_str().into(),
+                now.clone().add(run.lease_ms),
+                1i64.into(),
+                0i64.into(),
+                now.clone(),
+                now,
+            ])
+            .to_owned();
+        self.run(&insert).await?;
+        let mut claims = Query::insert();
+        claims.into_table(self.ledger("claim")).columns(["table_name", "column_name", "run_id"]);
+        for (table, column) in &run.columns {
+            claims.values_panic([table.as_str().into(), column.as_str().into(), run.id.as_str().into()]);
+        }
+        self.run(&claims).await.map(drop)
+    }
+
+    async fn held(&mut self, run: &NewRun) -> Result<Option<Claimed>, StoreError> {
+        let select = Query::select()
+            .columns(["table_name", "column_name", "run_id"])
+            .from(self.ledger("claim"))
+            .to_owned();
+        let kinds = [Kind::Text, Kind::Text, Kind::Text];
+        for row in self.query(&select, &kinds).await? {
+            let mut take = Taker::new(row);
+            let column = (take.text(), take.text());
+            if run.columns.contains(&column) {
+                let column = format!("{}.{}", column.0, column.1);
+                return Ok(Some(Claimed::HeldBy { column, run_id: take.text() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The run with this id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn run_by_id(&mut self, id: &str) -> Result<Option<RunRow>, StoreError> {
+        let mut select = self.select_run();
+        select.and_where(Expr::col("id").eq(id));
+        Ok(self.fetch_runs(&select).await?.pop())
+    }
+
+    /// Runs, newest first: of one plan, or of all.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn runs(&mut self, plan: Option<&str>, limit: u64) -> Result<Vec<RunRow>, StoreError> {
+        let mut select = self.select_run();
+        if let Some(plan) = plan {
+            select.and_where(Expr::col("plan").eq(plan));
+        }
+        select.order_by("created_at", Order::Desc).order_by("id", Order::Desc).limit(limit);
+        self.fetch_runs(&select).await
+    }
+
+    fn select_run(&self) -> SelectStatement {
+        let mut select = Query::select();
+        select.columns(RUN_COLUMNS.map(|(name, _)| name));
+        select.expr(Expr::col("lease_until").sub(self.now()));
+        select.from(self.ledger("run"));
+        select
+    }
+
+    async fn fetch_runs(&mut self, select: &SelectStatement) -> Result<Vec<RunRow>, StoreError> {
+        let mut kinds = RUN_COLUMNS.map(|(_, kind)| kind).to_vec();
+        kinds.push(Kind::Int);
+        let mut runs = Vec::new();
+        for row in self.query(select, &kinds).await? {
+            let mut run = read_run(row)?;
+            run.counts = self.counts(&run.id).await?;
+            runs.push(run);
+        }
+        Ok(runs)
+    }
+
+    /// Takes a run up, if its epoch is still `epoch`: gives the new epoch, under which every shard now stands.
+    /// Engines of older epochs can commit nothing more. Runs in one transaction.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn take_up(
+        &mut self,
+        run: &RunRow,
+        holder: &Holder,
+        lease_ms: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let epoch = run.epoch + 1;
+        let state =
+            if run.state == RunState::RollingBack { RunState::RollingBack } else { RunState::Running };
+        if !run.state.may_become(state) {
+            return Ok(None);
+        }
+        self.begin().await?;
+        let update = Query::update()
+            .table(self.ledger("run"))
+            .values([
+                ("epoch", epoch.into()),
+                ("holder", holder.0.as_str().into()),
+                ("state", state.name().into()),
+                ("lease_until", self.now().add(lease_ms)),
+                ("updated_at", self.now()),
+                ("request", Expr::val(Option::<String>::None)),
+                ("reason", Expr::val(Option::<String>::None)),
+            ])
+            .and_where(Expr::col("id").eq(run.id.as_str()))
+            .and_where(Expr::col("epoch").eq(run.epoch))
+            .to_owned();
+        if self.run(&update).await? == 0 {
+            self.rollback().await?;
+            return Ok(None);
+        }
+        let shards = Query::update()
+            .table(self.ledger("shard"))
+            .value("epoch", epoch)
+            .and_where(Expr::col("run_id").eq(run.id.as_str()))
+            .to_owned();
+        self.run(&shards).await?;
+        self.commit().await?;
+        Ok(Some(epoch))
+    }
+
+    /// Renews the lease; gives what an operator asked for since. `None`: another engine holds the run now.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn renew(
+        &mut self,
+        id: &str,
+        epoch: i64,
+        lease_ms: i64,
+    ) -> Result<Option<Option<Request>>, StoreError> {
+        let update = Query::update()
+            .table(self.ledger("run"))
+            .value("lease_until", self.now().add(lease_ms))
+            .value("updated_at", self.now())
+            .and_where(Expr::col("id").eq(id))
+            .and_where(Expr::col("epoch").eq(epoch))
+            .to_owned();
+        if self.run(&update).await? == 0 {
+            return Ok(None);
+        }
+        let select = Query::select()
+            .column("request")
+            .from(self.ledger("run"))
+            .and_where(Expr::col("id").eq(id))
+            .to_owned();
+        let asked =
+            self.query(&select, &[Kind::Text]).await?.pop().and_then(|row| Taker::new(row).optional_text());
+        Ok(Some(match asked.as_deref() {
+            Some("pause") => Some(Request::Pause),
+            Some("cancel") => Some(Request::Cancel),
+            _ => None,
+        }))
+    }
+
+    /// Asks the engine that works on a run for something; it answers at its next renewal.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn ask(&mut self, id: &str, request: Request) -> Result<(), StoreError> {
+        let update = Query::update()
+            .table(self.ledger("run"))
+            .value("request", request.name())
+            .and_where(Expr::col("id").eq(id))
+            .to_owned();
+        self.run(&update).await.map(drop)
+    }
+
+    /// Moves a run from one state to another, if epoch and state are still these. A state that is over gives the
+    /// lease and the columns back, in the same transaction.
+    ///
+    /// # Errors
+    /// When the transition is not in the table, or the server refuses.
+    pub async fn move_run(
+        &mut self,
+        run: (&str, i64),
+        from: RunState,
+        to: RunState,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        if !from.may_become(to) {
+            return Err(StoreError::new(Trouble::Other, format!("a run that is {from} cannot become {to}")));
+        }
+        self.begin().await?;
+        let mut update = Query::update();
+        update
+            .table(self.ledger("run"))
+            .value("state", to.name())
+            .value("reason", reason.map(str::to_owned))
+            .value("updated_at", self.now())
+            .and_where(Expr::col("id").eq(run.0))
+            .and_where(Expr::col("epoch").eq(run.1))
+            .and_where(Expr::col("state").eq(from.name()));
+        if to != RunState::RollingBack {
+            update.value("lease_until", 0i64);
+        }
+        if to.is_over() {
+            update.value("completed_at", self.now());
+        }
+        if self.run(&update).await? == 0 {
+            self.rollback().await?;
+            return Ok(false);
+        }
+        if to.is_over() {
+            let release = Query::delete()
+                .from_table(self.ledger("claim"))
+                .and_where(Expr::col("run_id").eq(run.0))
+                .to_owned();
+            self.run(&release).await?;
+        }
+        self.commit().await?;
+        Ok(true)
+    }
+
+    /// Notes what the last sweep found, and the round that follows.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn note_sweep(
+        &mut self,
+        run: (&str, i64),
+        round: i64,
+        cells_old: u64,
+    ) -> Result<bool, StoreError> {
+        let update = Query::update()
+            .table(self.ledger("run"))
+            .value("round", round)
+            .value("cells_old", signed(cells_old))
+            .value("updated_at", self.now())
+            .and_where(Expr::col("id").eq(run.0))
+            .and_where(Expr::col("epoch").eq(run.1))
+            .to_owned();
+        Ok(self.run(&update).await? == 1)
+    }
+
+    /// Holds columns again for a run that is being rolled back; gives the first column that another run holds.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn claim_again(&mut self, run: &NewRun) -> Result<Claimed, StoreError> {
+        let mut claims = Query::insert();
+        claims.into_table(self.ledger("claim")).columns(["table_name", "column_name", "run_id"]);
+        for (table, column) in &run.columns {
+            claims.values_panic([table.as_str().into(), column.as_str().into(), run.id.as_str().into()]);
+        }
+        let mine = Query::delete()
+            .from_table(self.ledger("claim"))
+            .and_where(Expr::col(iden("run_id")).eq(run.id.as_str()))
+            .to_owned();
+        self.begin().await?;
+        let outcome = match self.run(&mine).await {
+            Ok(_) => self.run(&claims).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(_) => self.commit().await.map(|()| Claimed::Yes),
+            Err(error) => {
+                self.rollback().await?;
+                self.held(run).await?.ok_or(error)
+            }
+        }
+    }
+}
+
+fn read_run(row: Vec<reseal_core::Value>) -> Result<RunRow, StoreError> {
+    let mut take = Taker::new(row);
+    let (id, plan, plan_digest, scope) = (take.text(), take.text(), take.text(), take.text());
+    let (whole, primaries, operator, emergency) =
+        (take.int() == 1, take.text(), take.text(), take.int() == 1);
+    let state = take.text();
+    let Some(state) = RunState::parse(&state) else {
+        return Err(StoreError::new(Trouble::Other, format!("run {id} has the unknown state {state}")));
+    };
+    let reason = take.optional_text();
+    let (epoch, holder, round, cells_old) = (take.int(), Holder(take.text()), take.int(), take.count());
+    let (created_at, updated_at, completed_at) = (take.int(), take.int(), take.optional_int());
+    let lease_left_ms = take.int();
+    Ok(RunRow {
+        id,
+        plan,
+        plan_digest,
+        scope,
+        whole,
+        primaries,
+        operator,
+        emergency,
+        state,
+        reason,
+        epoch,
+        holder,
+        lease_left_ms,
+        round,
+        cells_old,
+        created_at,
+        updated_at,
+        completed_at,
+        counts: Counts::default(),
+    })
+}

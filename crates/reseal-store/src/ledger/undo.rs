@@ -1,0 +1,103 @@
+//! Old cells, kept batch by batch for an exact rollback.
+
+use sea_query::{Expr, ExprTrait, Order, Query};
+
+use super::{Taker, signed};
+use crate::{Kind, Session, StoreError};
+
+/// The old cells of one batch. What the payload holds is the engine's business.
+#[derive(Clone, Debug)]
+pub struct UndoBatch {
+    /// The shard that the batch belongs to.
+    pub shard: i64,
+    /// The batch's number in the shard.
+    pub batch: i64,
+    /// The table, as the plan names it.
+    pub table: String,
+    /// How many cells it holds.
+    pub cells: u64,
+    /// The old cells.
+    pub payload: Vec<u8>,
+}
+
+impl Session {
+    /// Keeps the old cells of a batch, in the transaction that swaps them.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn keep_undo(&mut self, run_id: &str, batch: &UndoBatch) -> Result<(), StoreError> {
+        let insert = Query::insert()
+            .into_table(self.ledger("undo"))
+            .columns(["run_id", "shard", "batch", "table_name", "cells", "payload"])
+            .values_panic([
+                run_id.into(),
+                batch.shard.into(),
+                batch.batch.into(),
+                batch.table.as_str().into(),
+                signed(batch.cells).into(),
+                batch.payload.clone().into(),
+            ])
+            .to_owned();
+        self.run(&insert).await.map(drop)
+    }
+
+    /// The next kept batch behind `after` (shard, batch).
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn next_undo(
+        &mut self,
+        run_id: &str,
+        after: (i64, i64),
+    ) -> Result<Option<UndoBatch>, StoreError> {
+        let later = Expr::col("shard")
+            .gt(after.0)
+            .or(Expr::col("shard").eq(after.0).and(Expr::col("batch").gt(after.1)));
+        let select = Query::select()
+            .columns(["shard", "batch", "table_name", "cells", "payload"])
+            .from(self.ledger("undo"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .and_where(later)
+            .order_by("shard", Order::Asc)
+            .order_by("batch", Order::Asc)
+            .limit(1)
+            .to_owned();
+        let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Int, Kind::Binary];
+        Ok(self.query(&select, &kinds).await?.pop().map(|row| {
+            let mut take = Taker::new(row);
+            UndoBatch {
+                shard: take.int(),
+                batch: take.int(),
+                table: take.text(),
+                cells: take.count(),
+                payload: take.bytes(),
+            }
+        }))
+    }
+
+    /// How many old cells are kept for a run.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn undo_cells(&mut self, run_id: &str) -> Result<u64, StoreError> {
+        let select = Query::select()
+            .column("cells")
+            .from(self.ledger("undo"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .to_owned();
+        let rows = self.query(&select, &[Kind::Int]).await?;
+        Ok(rows.into_iter().map(|row| Taker::new(row).count()).sum())
+    }
+
+    /// Drops the kept cells of a run; gives how many batches were dropped.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn drop_undo(&mut self, run_id: &str) -> Result<u64, StoreError> {
+        let delete = Query::delete()
+            .from_table(self.ledger("undo"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .to_owned();
+        self.run(&delete).await
+    }
+}

@@ -1,0 +1,154 @@
+//! What the information schema of MariaDB and MySQL says.
+
+use sea_query::Values;
+
+use super::Mysql;
+use crate::driver::{Driver, Statement};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+use crate::ledger::Taker;
+use crate::{Kind, StoreError, TableName};
+
+async fn ask(
+    session: &mut Mysql,
+    sql: &str,
+    table: Option<&TableName>,
+    kinds: &[Kind],
+) -> Result<Vec<Taker>, StoreError> {
+    let args = match table {
+        Some(table) => vec![table.schema.clone().into(), table.name.as_str().into()],
+        None => vec![],
+    };
+    let rows = session.fetch(Statement { sql: sql.to_owned(), args: Values(args) }, kinds).await?;
+    Ok(rows.into_iter().map(Taker::new).collect())
+}
+
+pub(super) async fn describe(
+    session: &mut Mysql,
+    table: &TableName,
+) -> Result<Option<TableFacts>, StoreError> {
+    let sql = "SELECT TABLE_TYPE, COALESCE(ENGINE, '') FROM information_schema.TABLES \
+               WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
+    let Some(mut row) = ask(session, sql, Some(table), &[Kind::Text; 2]).await?.pop() else {
+        return Ok(None);
+    };
+    let (table_type, engine) = (row.text(), row.text());
+    Ok(Some(TableFacts {
+        relation: if table_type == "BASE TABLE" { Relation::Table } else { Relation::View },
+        columns: columns(session, table).await?,
+        indexes: indexes(session, table).await?,
+        update_triggers: triggers(session, table).await?,
+        transactional: engine.eq_ignore_ascii_case("InnoDB"),
+        partition_columns: vec![],
+    }))
+}
+
+async fn columns(session: &mut Mysql, table: &TableName) -> Result<Vec<ColumnFacts>, StoreError> {
+    let sql = "SELECT c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, CAST(c.IS_NULLABLE = 'NO' AS SIGNED), \
+                      CAST(c.CHARACTER_MAXIMUM_LENGTH AS SIGNED), \
+                      CAST(COALESCE(c.GENERATION_EXPRESSION, '') <> '' AS SIGNED), \
+                      CAST(LOWER(c.EXTRA) LIKE '%on update%' AS SIGNED), \
+                      CAST(EXISTS (SELECT 1 FROM information_schema.KEY_COLUMN_USAGE k \
+                          WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND ( \
+                             (k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND k.COLUMN_NAME = c.COLUMN_NAME) OR \
+                             (k.REFERENCED_TABLE_SCHEMA = c.TABLE_SCHEMA AND k.REFERENCED_TABLE_NAME = c.TABLE_NAME \
+                              AND k.REFERENCED_COLUMN_NAME = c.COLUMN_NAME))) AS SIGNED), \
+                      CAST(c.PRIVILEGES LIKE '%select%' AND c.PRIVILEGES LIKE '%update%' AS SIGNED) \
+               FROM information_schema.COLUMNS c \
+               WHERE c.TABLE_SCHEMA = COALESCE(?, DATABASE()) AND c.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION";
+    let kinds = [
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Int,
+        Kind::Int,
+        Kind::Int,
+        Kind::Int,
+        Kind::Int,
+        Kind::Int,
+    ];
+    let rows = ask(session, sql, Some(table), &kinds).await?;
+    Ok(rows
+        .into_iter()
+        .map(|mut row| {
+            let (name, data_type, sql_type) = (row.text(), row.text(), row.text());
+            let not_null = row.int() == 1;
+            let max_length = row.optional_int().and_then(|n| u64::try_from(n).ok()).filter(|n| *n < 1 << 30);
+            ColumnFacts {
+                name,
+                kind: kind_of(&data_type.to_ascii_lowercase()),
+                sql_type,
+                not_null,
+                max_length,
+                generated: row.int() == 1,
+                touched: row.int() == 1,
+                referenced: row.int() == 1,
+                writable: row.int() == 1,
+            }
+        })
+        .collect())
+}
+
+fn kind_of(data_type: &str) -> Kind {
+    match data_type {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Kind::Int,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Kind::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Kind::Binary,
+        "uuid" => Kind::Uuid,
+        "json" => Kind::Json,
+        _ => Kind::Other,
+    }
+}
+
+async fn indexes(session: &mut Mysql, table: &TableName) -> Result<Vec<IndexFacts>, StoreError> {
+    // An index on a prefix of a column is unique over that prefix only, hence partial for our purpose.
+    let sql = "SELECT INDEX_NAME, CAST(NON_UNIQUE = 0 AS SIGNED), CAST(SUB_PART IS NOT NULL AS SIGNED), COLUMN_NAME \
+               FROM information_schema.STATISTICS \
+               WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX";
+    let mut found: Vec<IndexFacts> = Vec::new();
+    for mut row in ask(session, sql, Some(table), &[Kind::Text, Kind::Int, Kind::Int, Kind::Text]).await? {
+        let (name, unique, partial) = (row.text(), row.int() == 1, row.int() == 1);
+        if found.last().is_none_or(|index| index.name != name) {
+            found.push(IndexFacts { name, columns: vec![], collations: vec![], unique, partial });
+        }
+        if let Some(index) = found.last_mut() {
+            index.partial |= partial;
+            index.columns.push(row.optional_text());
+            index.collations.push(None);
+        }
+    }
+    Ok(found)
+}
+
+async fn triggers(session: &mut Mysql, table: &TableName) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS \
+               WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
+               AND EVENT_MANIPULATION = 'UPDATE' ORDER BY 1";
+    Ok(ask(session, sql, Some(table), &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+}
+
+pub(super) async fn tables(session: &mut Mysql) -> Result<Vec<TableName>, StoreError> {
+    let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+               AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT LIKE 'reseal\\_%' ORDER BY 1";
+    let rows = ask(session, sql, None, &[Kind::Text]).await?;
+    Ok(rows.into_iter().map(|mut row| TableName { schema: None, name: row.text() }).collect())
+}
+
+pub(super) async fn server(session: &mut Mysql) -> Result<ServerFacts, StoreError> {
+    let sql = "SELECT CAST(@@version AS CHAR), CAST(@@read_only AS SIGNED), CAST(@@log_bin AS SIGNED), \
+               CAST(@@binlog_format AS CHAR), CAST(@@general_log AS SIGNED)";
+    let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Text, Kind::Int];
+    let Some(mut row) = ask(session, sql, None, &kinds).await?.pop() else {
+        return Ok(ServerFacts::default());
+    };
+    let (version, read_only) = (row.text(), row.int() == 1);
+    let (log_bin, binlog_format, general_log) = (row.int() == 1, row.text(), row.int() == 1);
+    Ok(ServerFacts {
+        version: format!("MySQL protocol, {version}"),
+        unwritable: read_only.then(|| "read_only is ON".to_owned()),
+        replication_problem: (log_bin && binlog_format == "STATEMENT").then(|| {
+            "binlog_format = STATEMENT refuses updates under READ COMMITTED; set it to ROW or MIXED"
+                .to_owned()
+        }),
+        logs_parameters: general_log.then(|| "general_log = ON".to_owned()),
+    })
+}

@@ -1,0 +1,234 @@
+//! MariaDB and MySQL: what only they do.
+
+mod facts;
+mod swap;
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use reseal_core::Value;
+use sea_query::Expr;
+use sea_query_sqlx::SqlxValues;
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
+use tokio::sync::mpsc::Sender;
+
+use crate::driver::{Driver, ScanPlan, Statement};
+use crate::session::iden;
+use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+
+/// A connection to MariaDB or MySQL.
+pub(crate) struct Mysql {
+    connection: MySqlConnection,
+    in_transaction: bool,
+    staged: Option<swap::Stage>,
+}
+
+/// What every connection is set to: no gap locks, a value that does not fit is an error and not a shorter value.
+const SETTINGS: [&str; 3] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION innodb_lock_wait_timeout = 5",
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES,STRICT_ALL_TABLES')",
+];
+
+impl Mysql {
+    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+        let options =
+            MySqlConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
+        let connection =
+            MySqlConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
+        let mut session = Mysql { connection, in_transaction: false, staged: None };
+        for setting in SETTINGS {
+            session.connection.execute(setting).await.map_err(|error| failed(&error))?;
+        }
+        Ok(session)
+    }
+
+    async fn simple(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.execute(sqlx::raw_sql(sql)).await.map(drop).map_err(|error| failed(&error))
+    }
+}
+
+#[async_trait]
+impl Driver for Mysql {
+    async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
+        let done = query.execute(&mut self.connection).await.map_err(|error| failed(&error))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn fetch(&mut self, statement: Statement, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
+        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
+        rows.iter().map(|row| decode(row, kinds)).collect()
+    }
+
+    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(plan.statement.sql), SqlxValues(plan.statement.args));
+        let mut stream = query.fetch(&mut self.connection);
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = stream.try_next().await.map_err(|error| failed(&error))? {
+            let row = Row::from_values(decode(&row, plan.kinds)?, plan.key_width);
+            bytes += row.size();
+            chunk.push(row);
+            if bytes >= plan.chunk_bytes {
+                bytes = 0;
+                if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if !chunk.is_empty() {
+            let _ = chunks.send(chunk).await;
+        }
+        Ok(())
+    }
+
+    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+        for statement in statements {
+            let sql = AssertSqlSafe(statement.clone());
+            self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.in_transaction = true;
+        self.simple("START TRANSACTION").await
+    }
+
+    async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.simple("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+        self.in_transaction = true;
+        self.simple("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        self.in_transaction = false;
+        self.simple("COMMIT").await
+    }
+
+    async fn rollback(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.simple("ROLLBACK").await?;
+        }
+        Ok(())
+    }
+
+    async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
+        let before = self.staged.take();
+        self.staged = Some(swap::stage(&mut self.connection, before, shape, swaps).await?);
+        Ok(())
+    }
+
+    async fn swap(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        _by_version: bool,
+    ) -> Result<Vec<usize>, StoreError> {
+        swap::swap(&mut self.connection, shape, swaps.len()).await
+    }
+
+    fn read(&self, column: &Column) -> Expr {
+        let name = quote(&column.name);
+        match column.kind {
+            Kind::Int => Expr::cust(format!("CAST({name} AS SIGNED)")),
+            Kind::Uuid | Kind::Other => Expr::cust(format!("CAST({name} AS CHAR)")),
+            Kind::Binary | Kind::Text | Kind::Json => Expr::col(iden(&column.name)),
+        }
+    }
+
+    fn size(&self, column: &Column) -> Expr {
+        Expr::cust(format!("COALESCE(LENGTH({}), 0)", quote(&column.name)))
+    }
+
+    fn key(&self, column: &Column) -> Expr {
+        Expr::col(iden(&column.name))
+    }
+
+    fn argument(&self, _kind: Kind, value: &Value) -> Expr {
+        match value {
+            Value::Null => Expr::cust("NULL"),
+            Value::Int(n) => Expr::val(*n),
+            Value::Bytes(bytes) => Expr::val(bytes.clone()),
+            other => Expr::val(other.text().unwrap_or_default().into_owned()),
+        }
+    }
+
+    fn compares_tuples(&self) -> bool {
+        false
+    }
+
+    fn now_ms(&self) -> &'static str {
+        "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
+    }
+
+    async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
+        facts::describe(self, table).await
+    }
+
+    async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        facts::tables(self).await
+    }
+
+    async fn server(&mut self) -> Result<ServerFacts, StoreError> {
+        facts::server(self).await
+    }
+}
+
+/// A quoted identifier.
+fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn decode(row: &MySqlRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
+    kinds
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| decode_one(row, at, *kind).map_err(|error| failed(&error)))
+        .collect()
+}
+
+/// Texts are read as the bytes that they are: the driver refuses to call a `_bin` column a string.
+fn decode_one(row: &MySqlRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> {
+    if kind == Kind::Int {
+        return Ok(row.try_get_unchecked::<Option<i64>, _>(at)?.map_or(Value::Null, Value::Int));
+    }
+    let Some(bytes) = row.try_get_unchecked::<Option<Vec<u8>>, _>(at)? else { return Ok(Value::Null) };
+    if kind == Kind::Binary {
+        return Ok(Value::Bytes(bytes));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(Box::new(error.utf8_error())))?;
+    let uuid = (kind == Kind::Uuid).then(|| uuid::Uuid::parse_str(&text).ok()).flatten();
+    Ok(uuid.map_or(Value::Text(text), |uuid| Value::Uuid(uuid.into_bytes())))
+}
+
+fn failed(error: &sqlx::Error) -> StoreError {
+    StoreError::from_driver(error, classify)
+}
+
+/// An error while connecting: whatever the reason, nothing was in flight.
+fn unreachable(error: &sqlx::Error) -> StoreError {
+    StoreError { trouble: Trouble::Refused, ..failed(error) }
+}
+
+/// Sorts error numbers (MariaDB and MySQL server error references). Messages of data errors quote the value.
+fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
+    let number = error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
+    match number {
+        1205 | 1213 | 1020 => (Trouble::Retry, true),
+        1969 | 3024 => (Trouble::Timeout, true),
+        1053 | 1152..=1161 | 1927 | 2006 | 2013 => (Trouble::ConnectionLost, true),
+        1044 | 1045 | 1049 | 1130 | 1040 | 1698 => (Trouble::Refused, true),
+        1142 | 1143 | 1227 | 1370 => (Trouble::Permission, true),
+        1050 | 1051 | 1054 | 1146 | 1305 => (Trouble::Missing, true),
+        1021 | 1114 | 1290 | 1792 | 1836 => (Trouble::Unwritable, true),
+        1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 1644 | 3819 | 4025 => {
+            (Trouble::Constraint, false)
+        }
+        _ => (Trouble::Other, true),
+    }
+}

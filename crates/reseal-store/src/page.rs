@@ -1,0 +1,283 @@
+//! Pages in row-key order, rows by key, and the scan of a whole table.
+
+use reseal_core::Value;
+use sea_query::{Cond, Expr, ExprTrait, Func, Order, Query, SelectStatement};
+use tokio::sync::mpsc::Sender;
+
+use crate::driver::ScanPlan;
+use crate::session::{iden, kinds, table_ref};
+use crate::{Column, Kind, Row, RowKey, Session, Shape, StoreError, TableName};
+
+/// How many row keys one statement names at the most.
+const KEYS_PER_QUERY: usize = 200;
+
+impl Session {
+    /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and no more than fit `bytes`
+    /// (but always one). No lock is held.
+    ///
+    /// The rows are measured before they are fetched, so that a page of large cells never arrives whole.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn page(
+        &mut self,
+        shape: &Shape,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        rows: usize,
+        bytes: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let largest = self.largest_row(shape, after, upto, rows).await?;
+        let Some(largest) = largest else { return Ok(Vec::new()) };
+        let fit = (bytes / largest.max(1)).clamp(1, rows);
+        let mut select = self.select_rows(shape);
+        select.cond_where(self.range(shape, after, upto));
+        for column in &shape.key {
+            select.order_by_expr(self.driver.key(column), Order::Asc);
+        }
+        select.limit(fit as u64);
+        self.fetch_rows(shape, &select).await
+    }
+
+    /// Size of the largest of the next rows; `None` where no row is left.
+    async fn largest_row(
+        &mut self,
+        shape: &Shape,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        rows: usize,
+    ) -> Result<Option<usize>, StoreError> {
+        let mut size = Expr::cust("64");
+        for column in shape.cells.iter().chain(&shape.context) {
+            size = size.add(self.driver.size(column));
+        }
+        let mut inner = Query::select();
+        inner.expr_as(size, "size").from(table_ref(&shape.table));
+        inner.cond_where(self.range(shape, after, upto));
+        for column in &shape.key {
+            inner.order_by_expr(self.driver.key(column), Order::Asc);
+        }
+        inner.limit(rows as u64);
+        let mut outer = Query::select();
+        outer.expr(Func::max(Expr::col("size"))).from_subquery(inner, "sizes");
+        let found = self.query(&outer, &[Kind::Int]).await?;
+        Ok(match found.first().and_then(|row| row.first()) {
+            Some(Value::Int(size)) => Some(usize::try_from(*size).unwrap_or(usize::MAX)),
+            _ => None,
+        })
+    }
+
+    /// The rows with these keys, as far as they still exist, in no particular order.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn rows_by_key(&mut self, shape: &Shape, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_PER_QUERY) {
+            let mut any = Cond::any();
+            for key in keys {
+                any = any.add(self.equals(&shape.key, key));
+            }
+            let mut select = self.select_rows(shape);
+            select.cond_where(self.scope(shape).add(any));
+            rows.extend(self.fetch_rows(shape, &select).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Sends every row of the shape in chunks of about `chunk_bytes`, in no particular order. Inside
+    /// [`Session::begin_snapshot`] it is a scan of one snapshot. Ends early when the receiver is gone.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn scan(
+        &mut self,
+        shape: &Shape,
+        chunk_bytes: usize,
+        chunks: &Sender<Vec<Row>>,
+    ) -> Result<(), StoreError> {
+        let mut select = self.select_columns(shape);
+        select.cond_where(self.scope(shape));
+        let plan = ScanPlan {
+            statement: self.build(&select),
+            kinds: &kinds(shape),
+            key_width: shape.key.len(),
+            chunk_bytes,
+        };
+        self.driver.scan(plan, chunks).await
+    }
+
+    /// How many rows the shape has.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn count(&mut self, shape: &Shape) -> Result<u64, StoreError> {
+        let mut select = Query::select();
+        select.expr(Expr::cust("COUNT(*)")).from(table_ref(&shape.table)).cond_where(self.scope(shape));
+        let found = self.query(&select, &[Kind::Int]).await?;
+        Ok(match found.first().and_then(|row| row.first()) {
+            Some(Value::Int(n)) => u64::try_from(*n).unwrap_or(0),
+            _ => 0,
+        })
+    }
+
+    /// The key of the row that is `skip` rows behind `after`, in row-key order; `None` past the end.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn nth_key(
+        &mut self,
+        shape: &Shape,
+        after: Option<&RowKey>,
+        skip: u64,
+    ) -> Result<Option<RowKey>, StoreError> {
+        let mut select = Query::select();
+        for column in &shape.key {
+            select.expr(self.driver.read(column)).order_by_expr(self.driver.key(column), Order::Asc);
+        }
+        select.from(table_ref(&shape.table)).cond_where(self.range(shape, after, None));
+        select.offset(skip.saturating_sub(1)).limit(1);
+        let key_kinds: Vec<Kind> = shape.key.iter().map(|column| column.kind).collect();
+        Ok(self.query(&select, &key_kinds).await?.pop().map(RowKey))
+    }
+
+    /// Up to `limit` values of one column that are not NULL: the longest ones first when `longest` is set.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn sample(
+        &mut self,
+        table: &TableName,
+        column: &Column,
+        limit: u64,
+        longest: bool,
+    ) -> Result<Vec<Value>, StoreError> {
+        let mut select = Query::select();
+        select.expr(self.driver.read(column)).from(table_ref(table));
+        select.and_where(Expr::col(iden(&column.name)).is_not_null());
+        if longest {
+            select.order_by_expr(self.driver.size(column), Order::Desc);
+        }
+        select.limit(limit);
+        let rows = self.query(&select, &[column.kind]).await?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+
+    fn select_columns(&self, shape: &Shape) -> SelectStatement {
+        let mut select = Query::select();
+        for column in shape.key.iter().chain(&shape.cells).chain(&shape.context) {
+            select.expr(self.driver.read(column));
+        }
+        select.from(table_ref(&shape.table));
+        select
+    }
+
+    fn select_rows(&self, shape: &Shape) -> SelectStatement {
+        let mut select = self.select_columns(shape);
+        if let Some(version) = self.driver.version() {
+            select.expr(version);
+        }
+        select
+    }
+
+    async fn fetch_rows(&mut self, shape: &Shape, select: &SelectStatement) -> Result<Vec<Row>, StoreError> {
+        let mut kinds = kinds(shape);
+        let versioned = self.driver.version().is_some();
+        if versioned {
+            kinds.push(Kind::Int);
+        }
+        let rows = self.query(select, &kinds).await?;
+        Ok(rows.into_iter().map(|values| cut(values, shape.key.len(), versioned)).collect())
+    }
+
+    /// Which rows belong to the shape at all.
+    fn scope(&self, shape: &Shape) -> Cond {
+        let mut all = Cond::all();
+        if let Some(filter) = &shape.filter {
+            all = all.add(Expr::cust(format!("({filter})")));
+        }
+        if let Some((column, value)) = &shape.only {
+            all = all.add(self.driver.key(column).eq(self.driver.argument(column.kind, value)));
+        }
+        all
+    }
+
+    fn range(&self, shape: &Shape, after: Option<&RowKey>, upto: Option<&RowKey>) -> Cond {
+        let mut all = self.scope(shape);
+        if let Some(key) = after {
+            all = all.add(self.beyond(&shape.key, key));
+        }
+        if let Some(key) = upto {
+            // Not beyond the bound: written so that one comparison serves both ends.
+            all = all.add(self.within(&shape.key, key));
+        }
+        all
+    }
+
+    fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
+        let mut all = Cond::all();
+        for (column, value) in columns.iter().zip(&key.0) {
+            all = all.add(self.driver.key(column).eq(self.driver.argument(column.kind, value)));
+        }
+        all
+    }
+
+    /// `key > value`, by tuple where the database walks an index for it, else written out.
+    fn beyond(&self, columns: &[Column], key: &RowKey) -> Cond {
+        self.compare(columns, &key.0, false)
+    }
+
+    /// `key <= value`.
+    fn within(&self, columns: &[Column], key: &RowKey) -> Cond {
+        self.compare(columns, &key.0, true)
+    }
+
+    fn compare(&self, columns: &[Column], values: &[Value], upto: bool) -> Cond {
+        let arguments: Vec<Expr> = columns
+            .iter()
+            .zip(values)
+            .map(|(column, value)| self.driver.argument(column.kind, value))
+            .collect();
+        let names: Vec<Expr> = columns.iter().map(|column| self.driver.key(column)).collect();
+        if names.len() == 1 || self.driver.compares_tuples() {
+            let (left, right) = (tuple(names), tuple(arguments));
+            return Cond::all().add(if upto { left.lte(right) } else { left.gt(right) });
+        }
+        written_out(&names, &arguments, upto)
+    }
+}
+
+/// `(a, b) > (x, y)` as `a >= x AND (a > x OR b > y)`: MariaDB reads the whole index for the former
+/// and a range of it for the latter.
+fn written_out(names: &[Expr], arguments: &[Expr], upto: bool) -> Cond {
+    let (name, argument) = (names[0].clone(), arguments[0].clone());
+    let strictly = |name: Expr, argument: Expr| if upto { name.lt(argument) } else { name.gt(argument) };
+    if names.len() == 1 {
+        return Cond::all().add(if upto { name.lte(argument) } else { name.gt(argument) });
+    }
+    let weakly = if upto { name.clone().lte(argument.clone()) } else { name.clone().gte(argument.clone()) };
+    let rest = written_out(&names[1..], &arguments[1..], upto);
+    Cond::all().add(weakly).add(Cond::any().add(strictly(name, argument)).add(rest))
+}
+
+fn tuple(mut parts: Vec<Expr>) -> Expr {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Expr::tuple(parts),
+    }
+}
+
+fn cut(mut values: Vec<Value>, key_width: usize, versioned: bool) -> Row {
+    let version = match versioned.then(|| values.pop()).flatten() {
+        Some(Value::Int(version)) => u32::try_from(version).ok(),
+        _ => None,
+    };
+    let rest = values.split_off(key_width);
+    Row { key: RowKey(values), values: rest, version }
+}
+
+impl Row {
+    pub(crate) fn from_values(values: Vec<Value>, key_width: usize) -> Row {
+        cut(values, key_width, false)
+    }
+}

@@ -1,0 +1,175 @@
+//! What PostgreSQL's catalogue says.
+
+use sea_query::Values;
+
+use super::{Postgres, quote};
+use crate::driver::{Driver, Statement};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+use crate::ledger::Taker;
+use crate::{Kind, StoreError, TableName};
+
+async fn ask(
+    session: &mut Postgres,
+    sql: &str,
+    args: &[&str],
+    kinds: &[Kind],
+) -> Result<Vec<Taker>, StoreError> {
+    let args = Values(args.iter().map(|arg| (*arg).into()).collect());
+    let rows = session.fetch(Statement { sql: sql.to_owned(), args }, kinds).await?;
+    Ok(rows.into_iter().map(Taker::new).collect())
+}
+
+/// The name as the catalogue can resolve it by the connection's own search path.
+fn regclass(table: &TableName) -> String {
+    match &table.schema {
+        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+        None => quote(&table.name),
+    }
+}
+
+pub(super) async fn describe(
+    session: &mut Postgres,
+    table: &TableName,
+) -> Result<Option<TableFacts>, StoreError> {
+    let name = regclass(table);
+    let sql = "SELECT c.relkind::text, (EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))::int::bigint \
+               FROM pg_class c WHERE c.oid = to_regclass($1)";
+    let Some(mut row) = ask(session, sql, &[&name], &[Kind::Text, Kind::Int]).await?.pop() else {
+        return Ok(None);
+    };
+    let (relkind, has_children) = (row.text(), row.int() == 1);
+    let relation = match relkind.as_str() {
+        "r" if has_children => Relation::InheritanceParent,
+        "r" | "p" => Relation::Table,
+        "f" => Relation::Foreign,
+        _ => Relation::View,
+    };
+    Ok(Some(TableFacts {
+        relation,
+        columns: columns(session, &name).await?,
+        indexes: indexes(session, &name).await?,
+        update_triggers: triggers(session, &name).await?,
+        transactional: true,
+        partition_columns: partition_columns(session, &name).await?,
+    }))
+}
+
+async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>, StoreError> {
+    let sql = "SELECT a.attname::text, \
+                      coalesce(nullif(b.typname, ''), t.typname)::text, format_type(a.atttypid, a.atttypmod), \
+                      a.attnotnull::int::bigint, \
+                      CASE WHEN coalesce(b.typname, t.typname) IN ('varchar', 'bpchar') AND \
+                                coalesce(nullif(a.atttypmod, -1), t.typtypmod) > 4 \
+                           THEN (coalesce(nullif(a.atttypmod, -1), t.typtypmod) - 4)::bigint END, \
+                      (a.attgenerated <> '')::int::bigint, \
+                      (EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND \
+                          ((f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey)) OR \
+                           (f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey)))))::int::bigint, \
+                      (has_column_privilege(a.attrelid, a.attnum, 'SELECT') AND \
+                       has_column_privilege(a.attrelid, a.attnum, 'UPDATE'))::int::bigint \
+               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+               LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype \
+               WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    let kinds = [Kind::Text, Kind::Text, Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int, Kind::Int];
+    let rows = ask(session, sql, &[name], &kinds).await?;
+    Ok(rows
+        .into_iter()
+        .map(|mut row| {
+            let (name, base, sql_type) = (row.text(), row.text(), row.text());
+            ColumnFacts {
+                name,
+                kind: kind_of(&base),
+                sql_type,
+                not_null: row.int() == 1,
+                max_length: row.optional_int().and_then(|n| u64::try_from(n).ok()),
+                generated: row.int() == 1,
+                touched: false,
+                referenced: row.int() == 1,
+                writable: row.int() == 1,
+            }
+        })
+        .collect())
+}
+
+fn kind_of(base: &str) -> Kind {
+    match base {
+        "int2" | "int4" | "int8" => Kind::Int,
+        "text" | "varchar" | "bpchar" | "citext" => Kind::Text,
+        "bytea" => Kind::Binary,
+        "uuid" => Kind::Uuid,
+        "json" | "jsonb" => Kind::Json,
+        _ => Kind::Other,
+    }
+}
+
+async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, StoreError> {
+    // One row per index column; indcollation differs from the column's where the index has one of its own.
+    let sql = "SELECT c.relname::text, (i.indisunique AND i.indisvalid AND i.indimmediate)::int::bigint, \
+                      (i.indpred IS NOT NULL)::int::bigint, a.attname::text, \
+                      CASE WHEN o.collation <> 0 AND o.collation <> a.attcollation THEN l.collname::text END \
+               FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+               CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[]) \
+                    WITH ORDINALITY AS o(attnum, collation, n) \
+               LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = o.attnum AND o.attnum > 0 \
+               LEFT JOIN pg_collation l ON l.oid = o.collation \
+               WHERE i.indrelid = to_regclass($1) AND o.n <= i.indnkeyatts ORDER BY c.relname, o.n";
+    let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Text, Kind::Text];
+    let mut found: Vec<IndexFacts> = Vec::new();
+    for mut row in ask(session, sql, &[name], &kinds).await? {
+        let (name, unique, partial) = (row.text(), row.int() == 1, row.int() == 1);
+        if found.last().is_none_or(|index| index.name != name) {
+            found.push(IndexFacts { name, columns: vec![], collations: vec![], unique, partial });
+        }
+        if let Some(index) = found.last_mut() {
+            index.columns.push(row.optional_text());
+            index.collations.push(row.optional_text());
+        }
+    }
+    Ok(found)
+}
+
+async fn triggers(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
+    // Bit 4 of tgtype is UPDATE; 'D' is a disabled trigger.
+    let sql = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal \
+               AND tgenabled <> 'D' AND (tgtype & 16) <> 0 ORDER BY 1";
+    Ok(ask(session, sql, &[name], &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+}
+
+async fn partition_columns(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT a.attname::text FROM pg_partitioned_table p \
+               JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs::int2[]) \
+               WHERE p.partrelid = to_regclass($1)";
+    Ok(ask(session, sql, &[name], &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+}
+
+pub(super) async fn tables(session: &mut Postgres) -> Result<Vec<TableName>, StoreError> {
+    let sql = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname::text END, c.relname::text \
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition \
+               AND n.nspname NOT IN ('reseal', 'pg_catalog', 'information_schema') AND n.nspname !~ '^pg_' ORDER BY 1, 2";
+    let rows = ask(session, sql, &[], &[Kind::Text, Kind::Text]).await?;
+    Ok(rows.into_iter().map(|mut row| TableName { schema: row.optional_text(), name: row.text() }).collect())
+}
+
+pub(super) async fn server(session: &mut Postgres) -> Result<ServerFacts, StoreError> {
+    let sql = "SELECT 'PostgreSQL ' || current_setting('server_version'), pg_is_in_recovery()::int::bigint, \
+               current_setting('default_transaction_read_only'), current_setting('log_statement'), \
+               current_setting('log_min_duration_statement'), \
+               coalesce(current_setting('log_parameter_max_length', true), '-1')";
+    let kinds = [Kind::Text, Kind::Int, Kind::Text, Kind::Text, Kind::Text, Kind::Text];
+    let Some(mut row) = ask(session, sql, &[], &kinds).await?.pop() else {
+        return Ok(ServerFacts::default());
+    };
+    let (version, standby, read_only) = (row.text(), row.int() == 1, row.text());
+    let (statements, duration, parameters) = (row.text(), row.text(), row.text());
+    let unwritable = if standby {
+        Some("it is a standby (pg_is_in_recovery)".to_owned())
+    } else {
+        (read_only == "on").then(|| "default_transaction_read_only is on".to_owned())
+    };
+    let logs = (matches!(statements.as_str(), "all" | "mod") || duration != "-1") && parameters != "0";
+    let logs_parameters = logs.then(|| {
+        format!("log_statement = {statements}, log_min_duration_statement = {duration}, log_parameter_max_length = {parameters}")
+    });
+    Ok(ServerFacts { version, unwritable, replication_problem: None, logs_parameters })
+}

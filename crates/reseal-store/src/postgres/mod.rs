@@ -1,0 +1,245 @@
+//! PostgreSQL: what only it does.
+
+mod facts;
+mod swap;
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use reseal_core::Value;
+use sea_query::{Expr, ExprTrait};
+use sea_query_sqlx::SqlxValues;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
+use tokio::sync::mpsc::Sender;
+
+use crate::driver::{Driver, ScanPlan, Statement};
+use crate::session::iden;
+use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+
+/// A connection to PostgreSQL.
+pub(crate) struct Postgres {
+    connection: PgConnection,
+    in_transaction: bool,
+}
+
+/// What every connection is set to. `row_security = off` makes the server err where a policy would hide rows; the
+/// timeouts are the server's, since a statement in flight is never cancelled from here; generic plans keep the swap
+/// from being planned anew, or wrongly, for every batch.
+const SETTINGS: &str = "SET application_name = 'reseal'; SET row_security = off; SET lock_timeout = '5s'; \
+    SET statement_timeout = '120s'; SET idle_in_transaction_session_timeout = '120s'; \
+    SET plan_cache_mode = force_generic_plan; SET jit = off; SET client_min_messages = warning";
+
+impl Postgres {
+    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+        let options =
+            PgConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
+        let connection = PgConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
+        let mut session = Postgres { connection, in_transaction: false };
+        session.connection.execute(SETTINGS).await.map_err(|error| failed(&error))?;
+        Ok(session)
+    }
+}
+
+#[async_trait]
+impl Driver for Postgres {
+    async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
+        let done = query.execute(&mut self.connection).await.map_err(|error| failed(&error))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn fetch(&mut self, statement: Statement, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
+        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
+        rows.iter().map(|row| decode(row, kinds)).collect()
+    }
+
+    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(plan.statement.sql), SqlxValues(plan.statement.args));
+        let mut stream = query.fetch(&mut self.connection);
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = stream.try_next().await.map_err(|error| failed(&error))? {
+            let row = Row::from_values(decode(&row, plan.kinds)?, plan.key_width);
+            bytes += row.size();
+            chunk.push(row);
+            if bytes >= plan.chunk_bytes {
+                bytes = 0;
+                if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if !chunk.is_empty() {
+            let _ = chunks.send(chunk).await;
+        }
+        Ok(())
+    }
+
+    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+        for statement in statements {
+            let sql = AssertSqlSafe(statement.clone());
+            self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.connection
+            .execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            .await
+            .map_err(|error| failed(&error))?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        // A sweep may take longer than a batch ever should.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
+        self.connection.execute(begin).await.map_err(|error| failed(&error))?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        self.in_transaction = false;
+        self.connection.execute("COMMIT").await.map(drop).map_err(|error| failed(&error))
+    }
+
+    async fn rollback(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.connection.execute("ROLLBACK").await.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn swap(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        by_version: bool,
+    ) -> Result<Vec<usize>, StoreError> {
+        swap::swap(&mut self.connection, shape, swaps, by_version).await
+    }
+
+    fn read(&self, column: &Column) -> Expr {
+        let name = Expr::col(iden(&column.name));
+        match column.kind {
+            Kind::Binary | Kind::Uuid => name,
+            Kind::Int => name.cast_as("bigint"),
+            Kind::Text | Kind::Json | Kind::Other => name.cast_as("text"),
+        }
+    }
+
+    fn size(&self, column: &Column) -> Expr {
+        let size = match column.kind {
+            Kind::Binary | Kind::Text => Expr::cust(format!("octet_length({})", quote(&column.name))),
+            _ => Expr::cust(format!("octet_length({}::text)", quote(&column.name))),
+        };
+        Expr::cust_with_exprs("coalesce($1, 0)", [size])
+    }
+
+    fn version(&self) -> Option<Expr> {
+        Some(Expr::cust("xmin::text::bigint"))
+    }
+
+    fn key(&self, column: &Column) -> Expr {
+        match &column.collation {
+            Some(collation) => Expr::cust(format!("{} COLLATE {}", quote(&column.name), quote(collation))),
+            None => Expr::col(iden(&column.name)),
+        }
+    }
+
+    fn argument(&self, kind: Kind, value: &Value) -> Expr {
+        match value {
+            Value::Null => Expr::cust("NULL"),
+            Value::Int(n) => Expr::val(*n),
+            Value::Bytes(bytes) => Expr::val(bytes.clone()),
+            other => {
+                let text = Expr::val(other.text().unwrap_or_default().into_owned());
+                if kind == Kind::Uuid { text.cast_as("uuid") } else { text }
+            }
+        }
+    }
+
+    fn compares_tuples(&self) -> bool {
+        true
+    }
+
+    fn now_ms(&self) -> &'static str {
+        "(extract(epoch from clock_timestamp()) * 1000)::bigint"
+    }
+
+    async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
+        facts::describe(self, table).await
+    }
+
+    async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        facts::tables(self).await
+    }
+
+    async fn server(&mut self) -> Result<ServerFacts, StoreError> {
+        facts::server(self).await
+    }
+}
+
+/// A quoted identifier.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn decode(row: &PgRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
+    kinds
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| decode_one(row, at, *kind).map_err(|error| failed(&error)))
+        .collect()
+}
+
+fn decode_one(row: &PgRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> {
+    Ok(match kind {
+        Kind::Int => row.try_get::<Option<i64>, _>(at)?.map(Value::Int),
+        Kind::Binary => row.try_get::<Option<Vec<u8>>, _>(at)?.map(Value::Bytes),
+        Kind::Uuid => row.try_get::<Option<uuid::Uuid>, _>(at)?.map(|uuid| Value::Uuid(uuid.into_bytes())),
+        Kind::Text | Kind::Json | Kind::Other => row.try_get::<Option<String>, _>(at)?.map(Value::Text),
+    }
+    .unwrap_or(Value::Null))
+}
+
+fn failed(error: &sqlx::Error) -> StoreError {
+    StoreError::from_driver(error, classify)
+}
+
+/// An error while connecting: whatever the reason, nothing was in flight.
+fn unreachable(error: &sqlx::Error) -> StoreError {
+    let mut error = failed(error);
+    if !matches!(error.trouble, Trouble::Retry) {
+        error.trouble = Trouble::Refused;
+    }
+    error
+}
+
+/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values.
+fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
+    let code = error.code().unwrap_or_default();
+    match code.as_ref() {
+        "40001" | "40P01" | "55P03" => (Trouble::Retry, true),
+        "57014" | "25P03" => (Trouble::Timeout, true),
+        "57P01" | "57P02" | "57P03" | "57P05" => (Trouble::ConnectionLost, true),
+        "42501" => (Trouble::Permission, true),
+        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" => (Trouble::Missing, true),
+        "25006" | "53100" | "53200" | "53400" => (Trouble::Unwritable, true),
+        "28000" | "28P01" | "3D000" | "53300" => (Trouble::Refused, true),
+        _ if code.starts_with("08") => (Trouble::ConnectionLost, true),
+        _ if code.starts_with("23")
+            || code.starts_with("22")
+            || code.starts_with("P0")
+            || code == "44000" =>
+        {
+            (Trouble::Constraint, false)
+        }
+        _ => (Trouble::Other, true),
+    }
+}

@@ -1,0 +1,167 @@
+//! One connection, and the SQL that all dialects share.
+
+use reseal_core::Value;
+use sea_query::{
+    Alias, DynIden, IntoIden, MysqlQueryBuilder, PostgresQueryBuilder, QueryStatementWriter,
+    SqliteQueryBuilder, TableRef, Values,
+};
+
+use crate::driver::{Driver, Statement};
+use crate::{Column, Dialect, Kind, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+
+/// One connection to a database. A worker owns its own; nothing is pooled.
+pub struct Session {
+    pub(crate) driver: Box<dyn Driver>,
+    pub(crate) dialect: Dialect,
+}
+
+impl Session {
+    pub(crate) fn new(driver: Box<dyn Driver>, dialect: Dialect) -> Self {
+        Session { driver, dialect }
+    }
+
+    /// Which SQL the database speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Begins a transaction that writes.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn begin(&mut self) -> Result<(), StoreError> {
+        self.driver.begin().await
+    }
+
+    /// Begins a transaction that reads one snapshot of the database and writes nothing.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.driver.begin_snapshot().await
+    }
+
+    /// Commits. After [`Trouble::ConnectionLost`] the outcome is unknown: read the ledger.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn commit(&mut self) -> Result<(), StoreError> {
+        self.driver.commit().await
+    }
+
+    /// Rolls back; harmless outside a transaction.
+    ///
+    /// # Errors
+    /// When the connection is lost: the server then rolls back by itself.
+    pub async fn rollback(&mut self) -> Result<(), StoreError> {
+        self.driver.rollback().await
+    }
+
+    /// Hands swaps to the server where the dialect compares them there. Outside any transaction.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
+        self.driver.stage(shape, swaps).await
+    }
+
+    /// Writes new cells where the old ones still stand (compare-and-set), in the open transaction; gives the
+    /// positions of the swaps that were written. With `by_version`, rows are compared by version where the
+    /// database has one: equal versions prove equal rows, and no old value travels to the server.
+    ///
+    /// # Errors
+    /// When the server refuses one of the rows: nothing of the transaction must then be committed.
+    pub async fn swap(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        by_version: bool,
+    ) -> Result<Vec<usize>, StoreError> {
+        if swaps.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.driver.swap(shape, swaps, by_version).await
+    }
+
+    /// What the catalogue says of a table.
+    ///
+    /// # Errors
+    /// [`Trouble::Missing`] where there is no such table.
+    pub async fn describe(&mut self, table: &TableName) -> Result<TableFacts, StoreError> {
+        let facts = self.driver.describe(table).await?;
+        facts.ok_or_else(|| StoreError::new(Trouble::Missing, format!("there is no table {table}")))
+    }
+
+    /// All tables that the application can see, without the ledger's and the system's.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        self.driver.tables().await
+    }
+
+    /// What the server says of itself.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn server(&mut self) -> Result<ServerFacts, StoreError> {
+        self.driver.server().await
+    }
+
+    pub(crate) fn build(&self, query: &impl QueryStatementWriter) -> Statement {
+        let (sql, args) = match self.dialect {
+            Dialect::Postgres => query.build(PostgresQueryBuilder),
+            Dialect::Mysql => query.build(MysqlQueryBuilder),
+            Dialect::Sqlite => query.build(SqliteQueryBuilder),
+        };
+        Statement { sql, args }
+    }
+
+    pub(crate) async fn run(&mut self, query: &impl QueryStatementWriter) -> Result<u64, StoreError> {
+        let statement = self.build(query);
+        self.driver.execute(statement).await
+    }
+
+    pub(crate) async fn query(
+        &mut self,
+        query: &impl QueryStatementWriter,
+        kinds: &[Kind],
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
+        let statement = self.build(query);
+        self.driver.fetch(statement, kinds).await
+    }
+
+    /// The server's clock, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
+        let statement = Statement { sql: format!("SELECT {}", self.driver.now_ms()), args: Values(vec![]) };
+        let rows = self.driver.fetch(statement, &[Kind::Int]).await?;
+        match rows.first().and_then(|row| row.first()) {
+            Some(Value::Int(now)) => Ok(*now),
+            _ => Err(StoreError::new(Trouble::Other, "the server gave no time")),
+        }
+    }
+}
+
+/// A name of the ledger or of the application's schema, quoted where it is built.
+pub(crate) fn iden(name: &str) -> DynIden {
+    Alias::new(name).into_iden()
+}
+
+/// A table reference, with its schema where it has one.
+pub(crate) fn table_ref(table: &TableName) -> TableRef {
+    use sea_query::IntoTableRef;
+    match &table.schema {
+        Some(schema) => (iden(schema), iden(&table.name)).into_table_ref(),
+        None => iden(&table.name).into_table_ref(),
+    }
+}
+
+/// The kinds of a shape's columns, as [`Session::page`] reads them.
+pub(crate) fn kinds(shape: &Shape) -> Vec<Kind> {
+    let columns = shape.key.iter().chain(&shape.cells).chain(&shape.context);
+    columns.map(|column: &Column| column.kind).collect()
+}

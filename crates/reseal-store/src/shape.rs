@@ -1,0 +1,86 @@
+//! What is read from a table and written to it.
+
+use std::fmt;
+
+use reseal_core::Value;
+
+use crate::RowKey;
+
+/// A table's name, with its schema where the database has schemas.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableName {
+    /// The schema; `None` for the one that the connection finds first.
+    pub schema: Option<String>,
+    /// The name, unquoted.
+    pub name: String,
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// How a column's values travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Integers up to 64 bits.
+    Int,
+    /// Characters.
+    Text,
+    /// Bytes.
+    Binary,
+    /// PostgreSQL's `uuid`, MariaDB's `uuid`.
+    Uuid,
+    /// JSON: read for discovery, never rotated.
+    Json,
+    /// Anything else: read as text, never written.
+    Other,
+}
+
+/// A column as a [`Shape`] uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The name, unquoted.
+    pub name: String,
+    /// How its values travel.
+    pub kind: Kind,
+    /// For a row-key column: the collation of its index, where it has one of its own.
+    pub collation: Option<String>,
+}
+
+/// What is read from a table, what of it is written, and by which order rows are paged.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// The table.
+    pub table: TableName,
+    /// The columns that identify a row, in paging order.
+    pub key: Vec<Column>,
+    /// The columns that a swap writes, and compares before it writes.
+    pub cells: Vec<Column>,
+    /// The columns that are read and compared, never written: those that AAD and key derivation use.
+    pub context: Vec<Column>,
+    /// Columns that the server would change with any update unless they are set to themselves
+    /// (`ON UPDATE CURRENT_TIMESTAMP`).
+    pub keep: Vec<String>,
+    /// The plan's `where`, as SQL.
+    pub filter: Option<String>,
+    /// Column and value that narrow the rows further (`--tenant`).
+    pub only: Option<(Column, Value)>,
+}
+
+/// One row's new cells, and what must still be there for them to be written.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    /// The row.
+    pub key: RowKey,
+    /// What [`Row::values`](crate::Row) held.
+    pub old: Vec<Value>,
+    /// The new values of the cells' columns.
+    pub new: Vec<Value>,
+    /// The row's version, where the database has one.
+    pub version: Option<u32>,
+}

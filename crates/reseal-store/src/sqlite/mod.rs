@@ -1,0 +1,236 @@
+//! SQLite: what only it does.
+
+mod facts;
+mod swap;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use reseal_core::Value;
+use sea_query::Expr;
+use sea_query_sqlx::SqlxValues;
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, TypeInfo, ValueRef};
+use tokio::sync::mpsc::Sender;
+
+use crate::driver::{Driver, ScanPlan, Statement};
+use crate::session::iden;
+use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+
+/// A connection to an SQLite file.
+pub(crate) struct Sqlite {
+    connection: SqliteConnection,
+    in_transaction: bool,
+}
+
+impl Sqlite {
+    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| failed(&error))?
+            .create_if_missing(false)
+            .busy_timeout(Duration::from_secs(10))
+            .disable_statement_logging();
+        let connection =
+            SqliteConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
+        Ok(Sqlite { connection, in_transaction: false })
+    }
+
+    async fn simple(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.execute(sqlx::raw_sql(sql)).await.map(drop).map_err(|error| failed(&error))
+    }
+}
+
+#[async_trait]
+impl Driver for Sqlite {
+    async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
+        let done = query.execute(&mut self.connection).await.map_err(|error| failed(&error))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn fetch(&mut self, statement: Statement, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
+        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
+        rows.iter().map(|row| decode(row, kinds)).collect()
+    }
+
+    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(plan.statement.sql), SqlxValues(plan.statement.args));
+        let mut stream = query.fetch(&mut self.connection);
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = stream.try_next().await.map_err(|error| failed(&error))? {
+            let row = Row::from_values(decode(&row, plan.kinds)?, plan.key_width);
+            bytes += row.size();
+            chunk.push(row);
+            if bytes >= plan.chunk_bytes {
+                bytes = 0;
+                if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if !chunk.is_empty() {
+            let _ = chunks.send(chunk).await;
+        }
+        Ok(())
+    }
+
+    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+        for statement in statements {
+            let sql = AssertSqlSafe(statement.clone());
+            self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        // The write lock at once: a deferred transaction that turns into a writer fails whatever the busy timeout.
+        self.simple("BEGIN IMMEDIATE").await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        // The snapshot is taken by the first read, not by BEGIN.
+        self.simple("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1").await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        // A COMMIT that finds the file busy leaves the transaction open.
+        self.simple("COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    async fn rollback(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.in_transaction) {
+            // Some errors roll back by themselves, and then there is nothing left to roll back.
+            let _ = self.simple("ROLLBACK").await;
+        }
+        Ok(())
+    }
+
+    async fn swap(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        _by_version: bool,
+    ) -> Result<Vec<usize>, StoreError> {
+        swap::swap(&mut self.connection, shape, swaps).await
+    }
+
+    fn read(&self, column: &Column) -> Expr {
+        match column.kind {
+            Kind::Other | Kind::Json => Expr::cust(format!("CAST({} AS TEXT)", quote(&column.name))),
+            _ => Expr::col(iden(&column.name)),
+        }
+    }
+
+    fn size(&self, column: &Column) -> Expr {
+        Expr::cust(format!("COALESCE(LENGTH(CAST({} AS BLOB)), 0)", quote(&column.name)))
+    }
+
+    fn key(&self, column: &Column) -> Expr {
+        match &column.collation {
+            Some(collation) => Expr::cust(format!("{} COLLATE {}", quote(&column.name), quote(collation))),
+            None => Expr::col(iden(&column.name)),
+        }
+    }
+
+    fn argument(&self, _kind: Kind, value: &Value) -> Expr {
+        match value {
+            Value::Null => Expr::cust("NULL"),
+            Value::Int(n) => Expr::val(*n),
+            Value::Bytes(bytes) => Expr::val(bytes.clone()),
+            other => Expr::val(other.text().unwrap_or_default().into_owned()),
+        }
+    }
+
+    fn compares_tuples(&self) -> bool {
+        true
+    }
+
+    fn now_ms(&self) -> &'static str {
+        "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+    }
+
+    async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
+        facts::describe(self, table).await
+    }
+
+    async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        facts::tables(self).await
+    }
+
+    async fn server(&mut self) -> Result<ServerFacts, StoreError> {
+        let unwritable = match self.simple("BEGIN IMMEDIATE; ROLLBACK").await {
+            Err(error) if error.trouble == Trouble::Unwritable => Some(error.message),
+            Err(error) if error.trouble != Trouble::Retry => return Err(error),
+            _ => None,
+        };
+        let version = Statement { sql: "SELECT sqlite_version()".into(), args: sea_query::Values(vec![]) };
+        let version = self.fetch(version, &[Kind::Text]).await?.into_iter().flatten().next();
+        let version =
+            version.and_then(|value| value.text().map(|text| format!("SQLite {text}"))).unwrap_or_default();
+        Ok(ServerFacts { version, unwritable, ..ServerFacts::default() })
+    }
+}
+
+/// A quoted identifier.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn decode(row: &SqliteRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
+    kinds
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| decode_one(row, at, *kind).map_err(|error| failed(&error)))
+        .collect()
+}
+
+/// A value as SQLite stores it: its own type counts, not the column's.
+fn decode_one(row: &SqliteRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(at)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let stored = raw.type_info().name().to_owned();
+    Ok(match (stored.as_str(), kind) {
+        ("INTEGER", _) => Value::Int(row.try_get_unchecked(at)?),
+        ("BLOB", _) => Value::Bytes(row.try_get_unchecked(at)?),
+        ("REAL", Kind::Int) => {
+            return Err(sqlx::Error::Decode("a floating-point number where an integer was expected".into()));
+        }
+        // What arithmetic gives has no declared type; the caller's kind decides.
+        (_, Kind::Int) if stored != "TEXT" => Value::Int(row.try_get_unchecked(at)?),
+        _ => Value::Text(row.try_get_unchecked(at)?),
+    })
+}
+
+fn failed(error: &sqlx::Error) -> StoreError {
+    StoreError::from_driver(error, classify)
+}
+
+/// An error while opening the file: whatever the reason, nothing was in flight.
+fn unreachable(error: &sqlx::Error) -> StoreError {
+    StoreError { trouble: Trouble::Refused, ..failed(error) }
+}
+
+/// Sorts result codes (sqlite.org/rescode.html); the low byte is the primary code.
+fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
+    let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
+    match code & 0xff {
+        5 | 6 => (Trouble::Retry, true),
+        8 | 10 | 13 => (Trouble::Unwritable, true),
+        11 | 14 | 26 => (Trouble::Refused, true),
+        19 => (Trouble::Constraint, false),
+        1 if error.message().starts_with("no such") => (Trouble::Missing, true),
+        _ => (Trouble::Other, true),
+    }
+}
