@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::process::{self, Interrupt};
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 use server::Server;
 
 /// Features that tests need and users do not, as `crate/feature`.
@@ -63,8 +63,12 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
         }
     }
 
-    let runner: &[&str] =
-        if nextest_is_installed() { &["nextest", "run"] } else { &["test", "--no-fail-fast"] };
+    let nextest = nextest_is_installed();
+    if nextest && args.runner.is_empty() {
+        // nextest knows nothing of the examples in documentation.
+        process::run(cargo(workspace, &["test", "--doc", "--quiet"]).args(everything()), &interrupt)?;
+    }
+    let runner: &[&str] = if nextest { &["nextest", "run"] } else { &["test", "--no-fail-fast"] };
     let mut tests = cargo(workspace, runner);
     if !names_packages(&args.runner) {
         tests.args(everything());
@@ -87,7 +91,7 @@ fn build(workspace: &Workspace, runner: &[String], interrupt: &Interrupt) -> mie
 }
 
 fn cargo(workspace: &Workspace, verb: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(workspace::cargo());
     command.current_dir(&workspace.root).args(verb);
     command
 }
