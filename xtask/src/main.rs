@@ -2,6 +2,7 @@
 
 mod process;
 mod test;
+mod tidy;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -19,6 +20,8 @@ struct Cli {
 enum Chore {
     /// Start throwaway databases, then run every test against them
     Test(test::Args),
+    /// Check the rules of the repository
+    Tidy(tidy::Args),
 }
 
 fn main() -> miette::Result<()> {
@@ -26,5 +29,6 @@ fn main() -> miette::Result<()> {
     let workspace = Workspace::find()?;
     match cli.chore {
         Chore::Test(args) => test::run(&workspace, &args),
+        Chore::Tidy(args) => tidy::run(&workspace, &args),
     }
 }

@@ -1,24 +1,43 @@
 //! The workspace as cargo sees it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use miette::{IntoDiagnostic, WrapErr, miette};
 use serde_json::Value;
 
-/// The workspace: where it lies.
+/// The workspace: where it lies and what its members depend on.
 pub(crate) struct Workspace {
     /// The folder of the root Cargo.toml.
     pub(crate) root: PathBuf,
     /// Where cargo builds to.
     pub(crate) target: PathBuf,
+    /// All members, by name.
+    pub(crate) members: Vec<Member>,
+}
+
+/// One crate of the workspace.
+pub(crate) struct Member {
+    /// The crate's name.
+    pub(crate) name: String,
+    /// The crate's folder, from the root.
+    pub(crate) folder: String,
+    /// What it depends on, tests and build scripts included.
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// One dependency of a member.
+pub(crate) struct Dependency {
+    /// The name that Cargo.toml gives it.
+    pub(crate) name: String,
+    /// Whether only tests see it.
+    pub(crate) dev: bool,
 }
 
 impl Workspace {
     /// Asks cargo.
     pub(crate) fn find() -> miette::Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
+        let output = Command::new(cargo())
             .args(["metadata", "--no-deps", "--format-version=1"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
@@ -35,6 +54,36 @@ impl Workspace {
     fn from_metadata(metadata: &Value) -> Option<Self> {
         let root = PathBuf::from(metadata["workspace_root"].as_str()?);
         let target = PathBuf::from(metadata["target_directory"].as_str()?);
-        Some(Workspace { root, target })
+        let packages = metadata["packages"].as_array()?;
+        let mut members = packages
+            .iter()
+            .map(|package| Member::from_metadata(package, &root))
+            .collect::<Option<Vec<_>>>()?;
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        Some(Workspace { root, target, members })
     }
+}
+
+impl Member {
+    fn from_metadata(package: &Value, root: &Path) -> Option<Self> {
+        let folder = Path::new(package["manifest_path"].as_str()?).parent()?.strip_prefix(root).ok()?;
+        let dependency = |dependency: &Value| {
+            let name = dependency["rename"].as_str().or(dependency["name"].as_str())?;
+            Some(Dependency { name: name.to_owned(), dev: dependency["kind"] == "dev" })
+        };
+        Some(Member {
+            name: package["name"].as_str()?.to_owned(),
+            folder: folder.to_str()?.to_owned(),
+            dependencies: package["dependencies"]
+                .as_array()?
+                .iter()
+                .map(dependency)
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// The cargo that runs us, so that its version is the one that the caller chose.
+pub(crate) fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

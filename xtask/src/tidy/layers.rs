@@ -1,0 +1,125 @@
+//! Which crate may depend on which. Arrows point downward: a row names only crates of rows above it.
+
+use super::{Findings, Repository};
+use crate::workspace::{Dependency, Member};
+
+/// Our crates, from the ground up, each with the crates of ours that it may name. Tests may look further: see
+/// [`allowed`].
+const LAYERS: [(&str, &[&str]); 8] = [
+    ("reseal-core", &[]),
+    ("reseal-plan", &["reseal-core"]),
+    ("reseal-store", &["reseal-core"]),
+    ("reseal-engine", &["reseal-core", "reseal-store"]),
+    ("reseal-schedule", &["reseal-core", "reseal-plan"]),
+    (
+        "reseal-registry",
+        &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-schedule", PLUGINS],
+    ),
+    (
+        "reseal-serve",
+        &[
+            "reseal-core",
+            "reseal-plan",
+            "reseal-store",
+            "reseal-engine",
+            "reseal-schedule",
+            "reseal-registry",
+        ],
+    ),
+    (
+        "reseal-cli",
+        &[
+            "reseal-core",
+            "reseal-plan",
+            "reseal-store",
+            "reseal-engine",
+            "reseal-schedule",
+            "reseal-registry",
+            "reseal-serve",
+        ],
+    ),
+];
+
+/// Stands for every crate under plugins/.
+const PLUGINS: &str = "plugins/*";
+
+/// Crates that stand outside of the house and see all of it.
+const OUTSIDE: [&str; 2] = ["reseal-tests", "xtask"];
+
+/// Libraries that only these crates may name, so that what they stand for stays behind one wall.
+const WALLS: [(&str, &[&str]); 11] = [
+    ("sqlx", &["reseal-store"]),
+    ("sea-query", &["reseal-store"]),
+    ("sea-query-sqlx", &["reseal-store"]),
+    ("serde_yaml", &["reseal-plan"]),
+    ("schemars", &["reseal-plan"]),
+    ("aes-gcm", &["format-aes-gcm", "reseal-engine"]),
+    ("fernet", &["format-fernet"]),
+    ("pgp", &["format-pgcrypto"]),
+    ("clap", &["reseal-cli"]),
+    ("miette", &["reseal-cli"]),
+    ("indicatif", &["reseal-cli"]),
+];
+
+pub(super) fn arrows_point_downward(repository: &Repository) -> Findings {
+    let members = &repository.workspace.members;
+    let is_ours = |dependency: &&Dependency| members.iter().any(|member| member.name == dependency.name);
+    let mut findings = Vec::new();
+    for member in members.iter().filter(|member| !OUTSIDE.contains(&member.name.as_str())) {
+        let Some(allowed) = allowed(member) else {
+            findings.push(format!("{}: has no row in the layers of xtask/src/tidy/layers.rs", member.folder));
+            continue;
+        };
+        for dependency in member.dependencies.iter().filter(is_ours) {
+            let name = dependency.name.as_str();
+            let is_plugin = members.iter().any(|other| other.name == name && is_plugin(other));
+            let kind = if is_plugin { PLUGINS } else { name };
+            if !allowed.contains(&kind) {
+                findings.push(format!("{}/Cargo.toml: arrows point downward, not to {name}", member.folder));
+            }
+        }
+    }
+    findings
+}
+
+pub(super) fn libraries_stay_in_their_crates(repository: &Repository) -> Findings {
+    let mut findings = Vec::new();
+    for member in
+        repository.workspace.members.iter().filter(|member| !OUTSIDE.contains(&member.name.as_str()))
+    {
+        // Tests may use a library to look at a result from outside.
+        for dependency in member.dependencies.iter().filter(|dependency| !dependency.dev) {
+            let wall = WALLS.iter().find(|(library, _)| *library == dependency.name);
+            if let Some((library, crates)) = wall
+                && !crates.contains(&member.name.as_str())
+            {
+                findings.push(format!("{}/Cargo.toml: only {crates:?} may name {library}", member.folder));
+            }
+        }
+    }
+    findings
+}
+
+fn allowed(member: &Member) -> Option<&'static [&'static str]> {
+    if is_plugin(member) {
+        return Some(&["reseal-core"]);
+    }
+    LAYERS.iter().find(|(name, _)| *name == member.name).map(|(_, allowed)| *allowed)
+}
+
+fn is_plugin(member: &Member) -> bool {
+    member.folder.starts_with("plugins/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_names_only_rows_above_it() {
+        for (at, (name, allowed)) in LAYERS.iter().enumerate() {
+            let above: Vec<&str> = LAYERS[..at].iter().map(|(name, _)| *name).chain([PLUGINS]).collect();
+            assert!(allowed.iter().all(|allowed| above.contains(allowed)), "{name}");
+        }
+    }
+}
