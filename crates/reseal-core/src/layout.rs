@@ -11,7 +11,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{Broken, Value};
+use crate::{Broken, Key, SealError, Value};
 use encoding::{Encoding, is_word};
 
 pub use parse::LayoutError;
@@ -82,12 +82,23 @@ pub enum Mismatch {
 
 /// Why no cell was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{{{}}} {why}", .hole.name())]
+#[error("{{{}}}: {why}", .hole.name())]
 pub struct UnfitPiece {
     /// The hole whose piece is at fault.
     pub hole: Hole,
     /// What is wrong with it; shows nothing of it.
     pub why: &'static str,
+}
+
+impl UnfitPiece {
+    /// The same as a format's error: a tag that does not fit is the key's fault, anything else the value's.
+    #[must_use]
+    pub fn under(self, key: &Key) -> SealError {
+        match self.hole {
+            Hole::Key => SealError::Key { id: key.id().to_owned(), why: self.why },
+            _ => SealError::Unfit(self.why),
+        }
+    }
 }
 
 /// The decoded pieces of a cell, by hole. `Debug` shows which, not what.
@@ -115,6 +126,12 @@ impl Layout {
     #[must_use]
     pub fn is_binary(&self) -> bool {
         self.binary
+    }
+
+    /// Whether cells begin with a literal, so that they can be told from anything else at sight.
+    #[must_use]
+    pub fn begins_with_literal(&self) -> bool {
+        matches!(self.items.first(), Some(Item::Literal(_)))
     }
 
     /// Whether the layout has the hole.
@@ -200,16 +217,16 @@ impl Layout {
                 Item::Slot(slot) => slot,
             };
             let unfit = |why| UnfitPiece { hole: slot.hole, why };
-            let piece = pieces.get(slot.hole).ok_or_else(|| unfit("is missing"))?;
+            let piece = pieces.get(slot.hole).ok_or_else(|| unfit("there is none"))?;
             if slot.width.is_some_and(|width| piece.len() != width) {
-                return Err(unfit("has not the width that the layout gives it"));
+                return Err(unfit("it has not the width that the layout gives it"));
             }
             if matches!(slot.hole, Hole::Key | Hole::Token) && !is_word(piece) {
-                return Err(unfit("is empty, or holds white space or control characters"));
+                return Err(unfit("it is empty, or holds white space or control characters"));
             }
             slot.encoding.write(piece, &mut cell);
             if slot.hole == Hole::Key && self.is_cut_short(at, piece) {
-                return Err(unfit("holds the separator that follows it"));
+                return Err(unfit("its tag holds the separator that follows it in the layout"));
             }
         }
         if self.binary {
@@ -218,7 +235,7 @@ impl Layout {
         // Literals, words and encodings of a layout that is not binary are all text.
         String::from_utf8(cell)
             .map(Value::Text)
-            .map_err(|_| UnfitPiece { hole: Hole::Key, why: "is not text" })
+            .map_err(|_| UnfitPiece { hole: Hole::Key, why: "it is not text" })
     }
 
     /// Whether a tag holds the separator after it, so that less than the tag would be read back.

@@ -40,6 +40,16 @@ impl Value {
         }
     }
 
+    /// The bytes of a text or a binary value, which are the kinds that hold cells; `None` for all others.
+    #[must_use]
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        match self {
+            Value::Text(text) => Some(text.as_bytes()),
+            Value::Bytes(bytes) => Some(bytes),
+            Value::Null | Value::Int(_) | Value::Uuid(_) => None,
+        }
+    }
+
     /// The value as text, where it is one: texts, integers and UUIDs, and binary values that are valid UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {

@@ -2,8 +2,8 @@
 
 /// Up to this length every bit is flipped and every prefix tried; of longer cells a sample.
 const SHORT: usize = 220;
-const FLIPS_IN_MEDIUM: usize = 64;
-const FLIPS_IN_LONG: usize = 6;
+const FLIPS_IN_MEDIUM: usize = 32;
+const FLIPS_IN_LONG: usize = 4;
 const LONG: usize = 1 << 18;
 
 /// Calls `check` with damaged copies of the bytes: a bit flipped, cut short at either end, something added at either
