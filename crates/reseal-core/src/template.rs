@@ -126,6 +126,12 @@ impl Template {
         self.pieces.iter().all(|piece| matches!(piece, Piece::Literal(_)))
     }
 
+    /// Whether the filling depends on the cell: on anything but the key.
+    #[must_use]
+    pub fn reads_cell(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Hole(hole, _) if *hole != Hole::Key))
+    }
+
     /// Fills the holes.
     ///
     /// # Errors
@@ -245,6 +251,12 @@ mod tests {
     fn a_null_fills_no_hole() {
         assert_eq!(fill("{row.id}", &Value::Null), Err(TemplateError::Missing("row.id".into())));
         assert_eq!(fill("{row.other}", &Value::Int(1)), Err(TemplateError::Missing("row.other".into())));
+    }
+
+    #[test]
+    fn the_key_alone_is_no_part_of_the_cell() {
+        assert!(!Template::parse("salt of {key}").unwrap().reads_cell());
+        assert!(Template::parse("{key} {field}").unwrap().reads_cell());
     }
 
     #[test]
