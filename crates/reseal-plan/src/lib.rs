@@ -1,1 +1,57 @@
-//! YAML to a typed Plan, diagnostics, JSON Schema.
+//! YAML to a typed [`Plan`], with all mistakes of a file at once, and the JSON Schema of the language.
+//!
+//! A text goes through four stages: the bounded YAML reader makes a tree that knows where everything stands; the form
+//! check holds the tree against the schema; what passes becomes raw types; the check of meaning turns those into a
+//! [`Plan`], in which every name is resolved and every template, quantity and pattern is parsed. The schema is
+//! generated from the raw types, so that editors, the form check and the reader cannot disagree.
+//!
+//! **Invariant:** no I/O but the text handed in, no key material, and no plugin known by name: formats and key sources
+//! come in as a [`Vocabulary`]. No message shows a secret, nor any line but the one it is about.
+
+mod digest;
+mod document;
+mod form;
+mod meaning;
+mod nearest;
+mod plan;
+mod problem;
+mod quantity;
+mod raw;
+mod schema;
+mod secret;
+mod validator;
+mod window;
+mod yaml;
+
+pub use plan::{
+    Application, Batch, ColumnName, Database, Emergency, Encoding, FieldSpec, Guard, JsonPick, KeyIdSpec,
+    KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, Pace, Plan, PrimarySpec, SealSpec, SourceSpec, TableSpec,
+    Throttle, Undo,
+};
+pub use problem::{MarkedLine, Problem, Problems};
+pub use schema::{Vocabulary, schema};
+pub use validator::Validator;
+pub use window::Window;
+
+use document::Document;
+
+/// Reads a plan. `file_name` is what problems call the file.
+///
+/// # Errors
+/// All mistakes of form and meaning, in the order of the file.
+pub fn parse(file_name: &str, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Plan, Problems> {
+    let root =
+        yaml::read(text).map_err(|error| Problems(vec![document::unreadable(file_name, text, &error)]))?;
+    let form = form::check(&root, &schema(vocabulary));
+    let meaning = meaning::check(text, &root, &form, vocabulary);
+    let secrets = form.secrets.into_iter().chain(meaning.secrets).collect();
+    let document = Document::new(file_name, text, &root, secrets);
+    let findings: Vec<_> = form.findings.into_iter().chain(meaning.findings).collect();
+    match meaning.plan {
+        Some(mut plan) if findings.is_empty() => {
+            plan.unsupported = document.problems(meaning.unsupported);
+            Ok(plan)
+        }
+        _ => Err(Problems(document.problems(findings))),
+    }
+}

@@ -1,0 +1,270 @@
+//! Keysets, their keys, and where those are kept.
+
+use reseal_core::{Digest, Kdf, OptionError, SourceArgs};
+use serde_json::Value;
+
+use super::{Entries, Meaning, quoted};
+use crate::nearest::{did_you_mean, listed};
+use crate::plan::{
+    Encoding, JsonPick, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, PrimarySpec, SourceSpec,
+};
+use crate::schema::LATER_SOURCES;
+use crate::{raw, secret};
+
+/// The id that stands for whatever the primary turns out to be.
+const PRIMARY_HOLE: &str = "{primary}";
+
+impl Meaning<'_> {
+    pub(super) fn keysets(&mut self, raw: raw::Named<raw::Keyset>) -> Entries<KeysetSpec> {
+        let keysets = raw.0.into_iter();
+        keysets
+            .map(|(name, raw)| {
+                let keyset = raw.and_then(|raw| self.keyset(&name, raw));
+                (name, keyset)
+            })
+            .collect()
+    }
+
+    fn keyset(&mut self, name: &str, raw: raw::Keyset) -> Option<KeysetSpec> {
+        let path = ["keysets", name];
+        let before = self.findings.len();
+        let primary = self.primary(raw.primary, &["keysets", name, "primary"]);
+        let ids: Vec<String> = raw.keys.0.iter().map(|(id, _)| id.clone()).collect();
+        if ids.is_empty() && raw.keys_from.is_empty() {
+            let message = format!("keyset {} has no keys", quoted(name));
+            self.findings.push(crate::document::Finding::new("no-keys", self.named(&path), message));
+        } else if let Some(primary) = &primary {
+            self.primary_is_a_key(name, primary, &ids, raw.keys_from.is_empty());
+        }
+        let keys: Vec<KeySpec> =
+            raw.keys.0.into_iter().filter_map(|(id, raw)| self.key(name, &id, raw?)).collect();
+        self.told_apart(name, &keys);
+        let keys_from = raw.keys_from.into_iter().enumerate();
+        let keys_from: Vec<KeysFromSpec> = keys_from
+            .filter_map(|(at, raw)| self.keys_from(raw, &["keysets", name, "keys_from", &at.to_string()]))
+            .collect();
+        let sound = self.findings.len() == before;
+        let (line, primary) = (self.line(&path), primary?);
+        Some(KeysetSpec { name: name.into(), roles: raw.roles, primary, keys, keys_from, line })
+            .filter(|_| sound)
+    }
+
+    fn primary(&mut self, raw: raw::Primary, path: &[&str]) -> Option<PrimarySpec> {
+        match raw {
+            raw::Primary::Id(id) if id == "none" => Some(PrimarySpec::None),
+            raw::Primary::Id(id) => Some(PrimarySpec::Id(id)),
+            raw::Primary::Source(source) => {
+                let source = self.source(source, path)?;
+                if source.json == Some(JsonPick::All) {
+                    self.find(
+                        "json-entry",
+                        &[path, &["json"]].concat(),
+                        "a primary is one entry, not all of them",
+                    );
+                }
+                Some(PrimarySpec::Source(source))
+            }
+        }
+    }
+
+    fn primary_is_a_key(&mut self, keyset: &str, primary: &PrimarySpec, ids: &[String], closed: bool) {
+        let path = ["keysets", keyset, "primary"];
+        let has = |id: &str| ids.iter().any(|other| other == id);
+        match primary {
+            PrimarySpec::None if has(PRIMARY_HOLE) => {
+                let message = format!("keyset {} has a key `{PRIMARY_HOLE}` and no primary", quoted(keyset));
+                self.find("primary-missing", &path, message);
+            }
+            PrimarySpec::Id(id) if has(id) && has(PRIMARY_HOLE) => {
+                let message = format!("`{PRIMARY_HOLE}` and {} are the same key", quoted(id));
+                self.find("primary-twice", &["keysets", keyset, "keys", PRIMARY_HOLE], message);
+            }
+            PrimarySpec::Id(id) if closed && !has(id) && !has(PRIMARY_HOLE) => {
+                let known: Vec<&str> = ids.iter().map(String::as_str).collect();
+                let message = format!("the primary {} is none of the keys of {}", quoted(id), quoted(keyset));
+                let help = did_you_mean(id, &known)
+                    .unwrap_or_else(|| format!("its keys are {}", listed(&known, "and")));
+                self.find_help("primary-missing", &path, message, Some(help));
+            }
+            _ => {}
+        }
+    }
+
+    fn key(&mut self, keyset: &str, id: &str, raw: raw::Key) -> Option<KeySpec> {
+        let path = ["keysets", keyset, "keys", id];
+        if id != PRIMARY_HOLE && (id.is_empty() || id.contains(['{', '}'])) {
+            let message = format!("a key's id is a plain name; the one hole it may be is `{PRIMARY_HOLE}`");
+            self.findings.push(crate::document::Finding::new("key-id", self.named(&path), message));
+        }
+        let kdf = raw.kdf.and_then(|kdf| self.key_kdf(kdf, &[&path[..], &["kdf"]].concat()));
+        let source = self.source(raw.source, &path)?;
+        if source.json == Some(JsonPick::All) {
+            let help = "name one entry, or list the source under `keys_from:`".to_owned();
+            self.find_help(
+                "json-entry",
+                &[&path[..], &["json"]].concat(),
+                "a key is one entry, not all",
+                Some(help),
+            );
+        }
+        let id = if id == PRIMARY_HOLE { KeyIdSpec::Primary } else { KeyIdSpec::Literal(id.into()) };
+        Some(KeySpec { id, tag: raw.tag, source, kdf, line: self.line(&path) })
+    }
+
+    /// No two keys of a set may carry the same tag, nor be read from the same place.
+    fn told_apart(&mut self, keyset: &str, keys: &[KeySpec]) {
+        let id = |key: &KeySpec| match &key.id {
+            KeyIdSpec::Literal(id) => id.clone(),
+            KeyIdSpec::Primary => PRIMARY_HOLE.to_owned(),
+        };
+        for (at, key) in keys.iter().enumerate() {
+            let (name, tag) = (id(key), key.tag.clone().unwrap_or_else(|| id(key)));
+            for other in &keys[..at] {
+                let other_name = id(other);
+                if other.tag.as_ref().unwrap_or(&other_name) == &tag {
+                    let message =
+                        format!("keys {} and {} have the same tag", quoted(&other_name), quoted(&name));
+                    self.find("same-tag", &["keysets", keyset, "keys", &name, "tag"], message);
+                }
+                let fixed = !key.source.args.words.iter().any(|word| word.contains("{key}"));
+                if fixed && other.source == key.source && other.kdf == key.kdf {
+                    let message = format!(
+                        "keys {} and {} are read from the same place",
+                        quoted(&other_name),
+                        quoted(&name)
+                    );
+                    let help = Some("equal bytes under two ids are refused".to_owned());
+                    self.find_help("same-source", &["keysets", keyset, "keys", &name], message, help);
+                }
+            }
+        }
+    }
+
+    fn keys_from(&mut self, raw: raw::KeysFrom, path: &[&str]) -> Option<KeysFromSpec> {
+        let line = self.line(path);
+        let kdf = raw.kdf.and_then(|kdf| self.key_kdf(kdf, &[path, &["kdf"]].concat()));
+        let text = |name: &str| raw.source.place.get(name).and_then(Value::as_str).map(str::to_owned);
+        let place = if let Some(directory) = text("directory") {
+            KeysPlace::Directory { path: directory, encoding: encoding(raw.source.encoding) }
+        } else if let (Some(sql), None) = (text("sql"), self.vocabulary.key_source("sql")) {
+            self.not_yet(&[path, &["sql"]].concat(), "a query that lists keys");
+            KeysPlace::Query { sql }
+        } else {
+            let source = self.source(raw.source, path)?;
+            if source.json != Some(JsonPick::All) {
+                let at = self.root_json_or(path);
+                let help = r#"a source of many keys prints a JSON map: add json: "*""#.to_owned();
+                self.findings.push(
+                    crate::document::Finding::new("json-all", at, "only one key would be read here")
+                        .help(help),
+                );
+            }
+            KeysPlace::Map(source)
+        };
+        Some(KeysFromSpec { place, kdf, line })
+    }
+
+    fn root_json_or(&self, path: &[&str]) -> crate::yaml::Span {
+        self.value(&[path, &["json"]].concat())
+    }
+
+    /// A source, built once by its plugin so that the plugin's own mistakes are told here.
+    pub(super) fn source(&mut self, raw: raw::Source, path: &[&str]) -> Option<SourceSpec> {
+        // `env` as a list beside another place names the variables that a program may see.
+        let lists_env = raw.place.len() > 1 && raw.place.get("env").is_some_and(Value::is_array);
+        let (kind, words) = raw.place.iter().find(|(name, _)| !(lists_env && *name == "env"))?;
+        let at = [path, &[kind.as_str()]].concat();
+        let args = SourceArgs {
+            words: texts(words),
+            pass_env: raw.place.get("env").filter(|_| lists_env).map(texts).unwrap_or_default(),
+        };
+        let json = raw.json.map(|entry| if entry == "*" { JsonPick::All } else { JsonPick::Entry(entry) });
+        let source = SourceSpec { kind: kind.clone(), args, json, encoding: encoding(raw.encoding) };
+        match self.vocabulary.key_source(kind) {
+            Some(plugin) => {
+                if let Err(error) = (plugin.build)(&source.args_for("key")) {
+                    self.refused_source(&source, error, &at);
+                    return None;
+                }
+            }
+            None if LATER_SOURCES.contains(&kind.as_str()) => {
+                self.not_yet(&at, &format!("the key source `{kind}`"));
+            }
+            None => return None,
+        }
+        Some(source)
+    }
+
+    /// What stands in a source that its plugin refuses may be the key itself, put in the wrong place.
+    fn refused_source(&mut self, source: &SourceSpec, error: OptionError, at: &[&str]) {
+        let harmless = |word: &String| {
+            !secret::looks_secret(word)
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./{}".contains(c))
+        };
+        let (mut message, mut help) = (error.message, error.help);
+        for word in source.args.words.iter().filter(|word| !harmless(word) && !word.is_empty()) {
+            message = message.replace(word.as_str(), "***");
+            help = help.map(|help| help.replace(word.as_str(), "***"));
+            self.secrets.push(self.value(at));
+        }
+        self.find_help("key-source", at, message, help);
+    }
+
+    fn key_kdf(&mut self, raw: raw::Kdf, path: &[&str]) -> Option<Kdf> {
+        let kdf = self.kdf(raw, path)?;
+        if kdf.templates().iter().any(|template| template.reads_cell()) {
+            let help = Some("a derivation that reads the cell belongs on the seal".to_owned());
+            self.find_help(
+                "bad-template",
+                path,
+                "the derivation of a key may read `{key}` and nothing else",
+                help,
+            );
+        }
+        Some(kdf)
+    }
+
+    pub(super) fn kdf(&mut self, raw: raw::Kdf, path: &[&str]) -> Option<Kdf> {
+        let (name, kdf) = match raw {
+            raw::Kdf::Sha256 {} => return Some(Kdf::Sha256),
+            raw::Kdf::HkdfSha256(hkdf) => ("hkdf-sha256", Ok((Digest::Sha256, hkdf))),
+            raw::Kdf::HkdfSha384(hkdf) => ("hkdf-sha384", Ok((Digest::Sha384, hkdf))),
+            raw::Kdf::Pbkdf2Sha1(pbkdf2) => ("pbkdf2-sha1", Err((Digest::Sha1, pbkdf2))),
+            raw::Kdf::Pbkdf2Sha256(pbkdf2) => ("pbkdf2-sha256", Err((Digest::Sha256, pbkdf2))),
+            raw::Kdf::HmacSha256(hmac) => {
+                let message = self.template(&hmac.message, &[path, &["hmac-sha256", "message"]].concat())?;
+                return Some(Kdf::HmacSha256 { message });
+            }
+        };
+        let at = |parameter| [path, &[name, parameter]].concat();
+        match kdf {
+            Ok((digest, hkdf)) => {
+                let salt = self.template(&hkdf.salt, &at("salt"));
+                let info = self.template(&hkdf.info, &at("info"));
+                Some(Kdf::Hkdf { digest, salt: salt?, info: info?, length: hkdf.length.into() })
+            }
+            Err((digest, pbkdf2)) => {
+                let salt = self.template(&pbkdf2.salt, &at("salt"))?;
+                Some(Kdf::Pbkdf2 { digest, salt, rounds: pbkdf2.rounds, length: pbkdf2.length.into() })
+            }
+        }
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn encoding(raw: raw::Encoding) -> Encoding {
+    match raw {
+        raw::Encoding::Raw => Encoding::Raw,
+        raw::Encoding::Utf8 => Encoding::Utf8,
+        raw::Encoding::Hex => Encoding::Hex,
+        raw::Encoding::Base64 => Encoding::Base64,
+        raw::Encoding::Base64Url => Encoding::Base64Url,
+    }
+}

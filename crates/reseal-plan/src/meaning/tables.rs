@@ -1,0 +1,235 @@
+//! Tables, fields and columns.
+
+use std::collections::HashMap;
+
+use reseal_core::Part;
+
+use super::keys::encoding;
+use super::{Entries, Meaning, quoted};
+use crate::document::Finding;
+use crate::plan::{ColumnName, FieldSpec, SealSpec, TableSpec};
+use crate::raw;
+
+impl Meaning<'_> {
+    pub(super) fn tables(
+        &mut self,
+        raw: raw::Named<raw::Table>,
+        seals: &mut Entries<SealSpec>,
+    ) -> Entries<TableSpec> {
+        let mut tables: Entries<TableSpec> = Vec::new();
+        for (label, raw) in raw.0 {
+            let table = raw.and_then(|raw| self.table(&label, raw, seals));
+            let same = |other: &TableSpec| {
+                table
+                    .as_ref()
+                    .is_some_and(|table| (&table.schema, &table.name) == (&other.schema, &other.name))
+            };
+            if tables.iter().filter_map(|(_, other)| other.as_ref()).any(same) {
+                let message = format!("{} is a table that the plan already has", quoted(&label));
+                self.findings.push(Finding::new("duplicate-table", self.named(&["tables", &label]), message));
+            }
+            tables.push((label, table));
+        }
+        tables
+    }
+
+    fn table(&mut self, label: &str, raw: raw::Table, seals: &mut Entries<SealSpec>) -> Option<TableSpec> {
+        let path = ["tables", label];
+        let name = self.table_name(label, raw.schema, raw.name);
+        let row_key = raw.row_key.into_vec();
+        self.row_key(label, &row_key);
+        if raw.r#where.as_ref().is_some_and(|condition| condition.trim().is_empty()) {
+            self.find("empty", &["tables", label, "where"], "`where` must not be empty");
+        }
+        let mut whole = true;
+        let mut fields = Vec::new();
+        for (name, raw) in raw.fields.0 {
+            match raw.and_then(|raw| self.field(label, &name, raw, seals)) {
+                Some(field) => fields.push(field),
+                None => whole = false,
+            }
+        }
+        let (schema, name) = name?;
+        let table = TableSpec {
+            label: label.into(),
+            schema,
+            name,
+            row_key,
+            tenant: raw.tenant,
+            domain: raw.domain,
+            r#where: raw.r#where,
+            key_column: raw.key,
+            fields,
+            line: self.line(&path),
+        };
+        self.columns_once(&table);
+        Some(table).filter(|_| whole)
+    }
+
+    /// `table`, `schema.table`, or whatever `schema:` and `name:` inside say.
+    fn table_name(
+        &mut self,
+        label: &str,
+        schema: Option<String>,
+        name: Option<String>,
+    ) -> Option<(Option<String>, String)> {
+        if schema.is_some() || name.is_some() {
+            return Some((schema, name.unwrap_or_else(|| label.to_owned())));
+        }
+        let parts: Vec<&str> = label.split('.').collect();
+        match parts.as_slice() {
+            [name] if !name.is_empty() => Some((None, (*name).to_owned())),
+            [schema, name] if !schema.is_empty() && !name.is_empty() => {
+                Some((Some((*schema).to_owned()), (*name).to_owned()))
+            }
+            _ => {
+                let message = format!("{} is neither `table` nor `schema.table`", quoted(label));
+                let finding = Finding::new("table-name", self.named(&["tables", label]), message)
+                    .help("a name that itself holds a dot stands inside, as `schema:` and `name:`");
+                self.findings.push(finding);
+                None
+            }
+        }
+    }
+
+    fn row_key(&mut self, label: &str, row_key: &[String]) {
+        for (at, column) in row_key.iter().enumerate() {
+            let index = at.to_string();
+            let path = ["tables", label, "row_key", &index];
+            if column.is_empty() {
+                self.find("empty", &path, "`row_key` names a column without a name");
+            } else if row_key[..at].contains(column) {
+                self.find("row-key", &path, format!("`row_key` names {} twice", quoted(column)));
+            }
+        }
+    }
+
+    fn field(
+        &mut self,
+        table: &str,
+        name: &str,
+        raw: raw::Field,
+        seals: &mut Entries<SealSpec>,
+    ) -> Option<FieldSpec> {
+        let path = ["tables", table, "fields", name];
+        let line = self.line(&path);
+        let whole_cell = |name: &str| vec![(Part::Ciphertext, name.to_owned())];
+        let full = match raw {
+            raw::Field::Short(to) => {
+                let to = self.seal_named(&to, seals, &path)?;
+                let columns = whole_cell(name);
+                return Some(FieldSpec {
+                    name: name.into(),
+                    to,
+                    from: vec![],
+                    columns,
+                    encoding: None,
+                    line,
+                });
+            }
+            raw::Field::Full(full) => full,
+        };
+        for (what, there) in [("mirrors", full.mirrors.is_some()), ("last_error", full.last_error.is_some())]
+        {
+            if there {
+                self.not_yet(&[&path[..], &[what]].concat(), &format!("`{what}:`"));
+            }
+        }
+        let to = self.seal_named(&full.to, seals, &[&path[..], &["to"]].concat());
+        let mut from = Vec::new();
+        for (at, seal) in full.from.iter().enumerate() {
+            let index = at.to_string();
+            let path = [&path[..], &["from", &index]].concat();
+            if *seal == full.to {
+                self.find("same-seal", &path, format!("{} is what the cells must end with", quoted(seal)));
+            } else if full.from[..at].contains(seal) {
+                self.find("same-seal", &path, format!("{} is here twice", quoted(seal)));
+            }
+            from.push(self.seal_named(seal, seals, &path));
+        }
+        Some(FieldSpec {
+            name: name.into(),
+            to: to?,
+            from: from.into_iter().collect::<Option<_>>()?,
+            columns: full.columns.map_or_else(|| whole_cell(name), columns),
+            encoding: full.encoding.map(encoding),
+            line,
+        })
+    }
+
+    /// No column may be rotated twice, nor be rotated while it identifies rows.
+    fn columns_once(&mut self, table: &TableSpec) {
+        let mut seen: HashMap<&str, String> = HashMap::new();
+        for column in &table.row_key {
+            seen.insert(column, "`row_key`".into());
+        }
+        for (what, column) in [("tenant", &table.tenant), ("key", &table.key_column)] {
+            if let Some(column) = column {
+                seen.insert(column, format!("`{what}`"));
+            }
+        }
+        let key_columns = table.fields.iter().flat_map(|field| &field.columns);
+        for (_, column) in key_columns.filter(|(part, _)| *part == Part::Key) {
+            seen.insert(column, "a key column".into());
+        }
+        for field in &table.fields {
+            for (part, column) in field.columns.iter().filter(|(part, _)| *part != Part::Key) {
+                let path = ["tables", &table.label, "fields", &field.name];
+                let inside = [&path[..], &["columns", part.name()]].concat();
+                let place = format!("field {}", quoted(&field.name));
+                if let Some(other) = seen.insert(column, place) {
+                    let message = format!("column {} is already {other} of this table", quoted(column));
+                    let finding = Finding::new("column-twice", self.value_or_name(&inside), message);
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    /// The value at a path where there is one, else the name of the last entry on the way: a field in its short form
+    /// is the name of its column.
+    fn value_or_name(&self, path: &[&str]) -> crate::yaml::Span {
+        let (value, name) = (self.value(path), self.named(&path[..path.len() - 2]));
+        let field = self.value(&path[..path.len() - 2]);
+        if value == field { name } else { value }
+    }
+
+    pub(super) fn ignored(&mut self, raw: &[String]) -> Vec<ColumnName> {
+        let mut ignored = Vec::new();
+        for (at, name) in raw.iter().enumerate() {
+            let parts: Vec<&str> = name.split('.').collect();
+            let column = |schema: Option<&str>, table: &str, column: &str| ColumnName {
+                schema: schema.map(str::to_owned),
+                table: table.to_owned(),
+                column: column.to_owned(),
+            };
+            match parts.as_slice() {
+                _ if parts.contains(&"") => self.column_name(at),
+                [table, name] => ignored.push(column(None, table, name)),
+                [schema, table, name] => ignored.push(column(Some(schema), table, name)),
+                _ => self.column_name(at),
+            }
+        }
+        ignored
+    }
+
+    fn column_name(&mut self, at: usize) {
+        self.find(
+            "column-name",
+            &["ignore", &at.to_string()],
+            "`ignore` lists `table.column` or `schema.table.column`",
+        );
+    }
+}
+
+fn columns(raw: raw::Columns) -> Vec<(Part, String)> {
+    let parts = [
+        (Part::Ciphertext, Some(raw.ciphertext)),
+        (Part::Nonce, raw.nonce),
+        (Part::Tag, raw.tag),
+        (Part::WrappedDek, raw.wrapped_dek),
+        (Part::DekNonce, raw.dek_nonce),
+        (Part::Key, raw.key),
+    ];
+    parts.into_iter().filter_map(|(part, column)| Some((part, column?))).collect()
+}

@@ -1,0 +1,256 @@
+//! What fits together: formats with the columns they are used on, `to` seals with `from` seals, keysets with their use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reseal_core::{BuiltFormat, KeyLength, Part};
+
+use super::{Entries, Meaning, quoted};
+use crate::document::Finding;
+use crate::nearest::listed;
+use crate::plan::{FieldSpec, KeyIdSpec, KeysetSpec, PrimarySpec, SealSpec, TableSpec};
+
+/// A seal as one field uses it.
+struct Use<'p> {
+    seal: &'p SealSpec,
+    keyset: Option<&'p KeysetSpec>,
+    built: BuiltFormat,
+    /// Whether a cell, or a column beside it, names the key.
+    marked: bool,
+}
+
+impl Use<'_> {
+    /// Whether anything at all tells a wrong key from the right one.
+    fn proves_key(&self) -> bool {
+        self.built.authenticated || self.marked || self.built.plaintext
+    }
+}
+
+/// Formats as they were built, by seal and parts; `None` where the plugin refused.
+type Built = BTreeMap<(usize, Vec<Part>), Option<BuiltFormat>>;
+
+impl Meaning<'_> {
+    pub(super) fn together(
+        &mut self,
+        keysets: &Entries<KeysetSpec>,
+        seals: &Entries<SealSpec>,
+        tables: &Entries<TableSpec>,
+    ) {
+        let mut built = Built::new();
+        let mut used = BTreeSet::new();
+        for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
+            for field in &table.fields {
+                used.extend(field.seals());
+                self.field_fits(table, field, keysets, seals, &mut built);
+            }
+        }
+        // Where something is broken, nobody knows whether it names what seems to be unused.
+        if tables.iter().all(|(_, table)| table.is_some()) {
+            self.unused_seals(seals, &used);
+        }
+        if seals.iter().all(|(_, seal)| seal.is_some()) {
+            self.unused_keysets(keysets, seals);
+        }
+    }
+
+    fn unused_seals(&mut self, seals: &Entries<SealSpec>, used: &BTreeSet<usize>) {
+        for (at, (name, _)) in seals.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
+            debug_assert!(at < seals.len());
+            let message = format!("no field uses the seal {}", quoted(name));
+            self.findings.push(Finding::new("unused-seal", self.named(&["seals", name]), message));
+        }
+    }
+
+    fn unused_keysets(&mut self, keysets: &Entries<KeysetSpec>, seals: &Entries<SealSpec>) {
+        for (at, (name, keyset)) in keysets.iter().enumerate() {
+            if seals.iter().filter_map(|(_, seal)| seal.as_ref()).any(|seal| seal.keyset == Some(at)) {
+                continue;
+            }
+            let keys = keyset.iter().flat_map(|keyset| &keyset.keys).map(|key| match &key.id {
+                KeyIdSpec::Literal(id) => id.as_str(),
+                KeyIdSpec::Primary => "{primary}",
+            });
+            let keys: Vec<&str> = keys.collect();
+            let help = (!keys.is_empty()).then(|| format!("nobody uses its keys {}", listed(&keys, "and")));
+            let message = format!("no seal uses the keyset {}", quoted(name));
+            let span = self.named(&["keysets", name]);
+            self.findings.push(Finding::new("unused-keyset", span, message).maybe_help(help));
+        }
+    }
+
+    fn field_fits(
+        &mut self,
+        table: &TableSpec,
+        field: &FieldSpec,
+        keysets: &Entries<KeysetSpec>,
+        seals: &Entries<SealSpec>,
+        built: &mut Built,
+    ) {
+        let parts = field.parts(table);
+        let mut uses = Vec::new();
+        for at in field.seals() {
+            let Some(seal) = &seals[at].1 else { continue };
+            let format = built.entry((at, parts.clone())).or_insert_with(|| self.built(seal, &parts));
+            let Some(built) = format.clone() else { continue };
+            let keyset = seal.keyset.and_then(|at| keysets[at].1.as_ref());
+            let marked = built.marked || parts.contains(&Part::Key);
+            uses.push((at, Use { seal, keyset, built, marked }));
+        }
+        for (_, one) in &uses {
+            self.seal_fits(table, field, one);
+        }
+        let Some((to, from)) = uses.split_first().filter(|((at, _), _)| *at == field.to) else { return };
+        self.can_seal(table, field, &to.1);
+        for (_, one) in from {
+            self.told_from(table, field, &to.1, one);
+        }
+        let plain = uses.iter().any(|(_, one)| one.built.plaintext);
+        for (_, one) in uses.iter().filter(|(_, one)| plain && !one.proves_key()) {
+            let message = format!(
+                "cells that are not sealed cannot be told from cells of {}, which carry neither a mark nor authentication",
+                quoted(&one.seal.name)
+            );
+            self.at_field("plaintext-beside", table, field, message, None);
+        }
+    }
+
+    /// Builds a seal's format, with the plugin's complaint at the option it is about.
+    fn built(&mut self, seal: &SealSpec, parts: &[Part]) -> Option<BuiltFormat> {
+        let plugin = self.vocabulary.format(&seal.format)?;
+        (plugin.build)(&seal.options, parts)
+            .map_err(|error| {
+                let path = ["seals", &seal.name, "format", &seal.format, error.option.unwrap_or_default()];
+                self.find_help("format-option", &path, error.message, error.help);
+            })
+            .ok()
+    }
+
+    /// What a seal must have wherever it is used.
+    fn seal_fits(&mut self, table: &TableSpec, field: &FieldSpec, one: &Use<'_>) {
+        let path = ["seals", one.seal.name.as_str()];
+        let name = quoted(&one.seal.name);
+        let at_seal = |entry: &'static str| [path[0], path[1], entry];
+        match (one.built.key_length, one.seal.keyset) {
+            (KeyLength::None, Some(_)) => {
+                self.find("keyless", &at_seal("keyset"), format!("`{}` uses no key", one.seal.format));
+            }
+            (KeyLength::None, None) | (_, Some(_)) => {}
+            (_, None) => {
+                let message = format!("`keyset` is missing from {name}: `{}` needs a key", one.seal.format);
+                self.findings.push(Finding::new("missing", self.named(&path), message));
+            }
+        }
+        if !one.proves_key() && one.seal.validator.is_none() {
+            let message =
+                format!("`{}` does not authenticate: a wrong key can seem to open a cell", one.seal.format);
+            let help = "name the key in the cell or in a key column, or give the seal a `validator:` \
+                        (utf8, json or a pattern)";
+            self.findings.push(Finding::new("no-proof", self.named(&path), message).help(help));
+        }
+        let roles = one.keyset.filter(|keyset| keyset.roles && one.marked);
+        if let Some(keyset) = roles.filter(|keyset| keyset.keys.iter().any(|key| key.tag.is_none())) {
+            let message = format!("cells of {name} name their key, so its label cannot be a role that moves");
+            let help = "give each key the tag that the data holds, or take `roles: true` out";
+            self.find_help("roles", &["keysets", &keyset.name, "roles"], message, Some(help.into()));
+        }
+        self.templates_fit(table, field, one.seal);
+    }
+
+    /// What templates read must be there, and stay as it is.
+    fn templates_fit(&mut self, table: &TableSpec, field: &FieldSpec, seal: &SealSpec) {
+        let name = quoted(&seal.name);
+        let templates = seal.aad.iter().chain(seal.kdf.iter().flat_map(|kdf| kdf.templates()));
+        for template in templates {
+            if template.reads_tenant() && table.tenant.is_none() {
+                let message =
+                    format!("{name} reads `{{tenant}}`, and table {} names no tenant", quoted(&table.label));
+                self.at_field("no-tenant", table, field, message, Some("add `tenant: COLUMN` to the table"));
+            }
+            let rotated = |column: &str| {
+                let columns = table.fields.iter().flat_map(|field| &field.columns);
+                columns.filter(|(part, _)| *part != Part::Key).any(|(_, other)| other == column)
+                    || table.key_column.as_deref() == Some(column)
+            };
+            for column in template.columns().filter(|column| rotated(column)) {
+                let message = format!("{name} reads {}, which the same run rewrites", quoted(column));
+                self.at_field("reads-rotated", table, field, message, None);
+            }
+        }
+    }
+
+    /// A `to` seal must be able to seal.
+    fn can_seal(&mut self, table: &TableSpec, field: &FieldSpec, to: &Use<'_>) {
+        if to.built.plaintext {
+            let message = "cells are never unsealed: this seal can stand in `from` alone";
+            self.at_field("to-plaintext", table, field, message.into(), None);
+        }
+        if let Some(keyset) = to.keyset.filter(|keyset| keyset.primary == PrimarySpec::None) {
+            let message = format!(
+                "{} cannot seal: its keyset {} only opens",
+                quoted(&to.seal.name),
+                quoted(&keyset.name)
+            );
+            let help = "give the keyset a primary, or name this seal under `from`";
+            self.at_field("only-opens", table, field, message, Some(help));
+        }
+    }
+
+    /// Whether a cell can be known to be done: by its form, by its mark, or by what opens it.
+    fn told_from(&mut self, table: &TableSpec, field: &FieldSpec, to: &Use<'_>, from: &Use<'_>) {
+        let (new, old) = (to.seal, from.seal);
+        if new.name == old.name || new.format != old.format || new.options != old.options {
+            return;
+        }
+        let same_keys = new.keyset == old.keyset;
+        let same_use = new.aad == old.aad && new.kdf == old.kdf;
+        let why = if same_keys && same_use {
+            "they say the same".to_owned()
+        } else if same_keys && to.marked {
+            // The mark says "primary" in both, so a cell of the old seal would be taken for done.
+            "their cells carry the same marks".to_owned()
+        } else if let Some(tag) = shared_primary_tag(to, from) {
+            format!("both keysets mark cells with {}", quoted(&tag))
+        } else if !to.built.authenticated && !to.marked {
+            "their cells look alike, and opening one proves nothing".to_owned()
+        } else {
+            return;
+        };
+        let message = format!(
+            "cells of {} cannot be told from cells of {}: {why}",
+            quoted(&new.name),
+            quoted(&old.name)
+        );
+        self.at_field("not-told-apart", table, field, message, None);
+    }
+
+    fn at_field(
+        &mut self,
+        code: &'static str,
+        table: &TableSpec,
+        field: &FieldSpec,
+        message: String,
+        help: Option<&str>,
+    ) {
+        let span = self.named(&["tables", &table.label, "fields", &field.name]);
+        self.findings.push(Finding::new(code, span, message).maybe_help(help.map(str::to_owned)));
+    }
+}
+
+/// The mark of the new primary, where a key of the old keyset carries it too.
+fn shared_primary_tag(to: &Use<'_>, from: &Use<'_>) -> Option<String> {
+    let (new, old) = (to.keyset.filter(|_| to.marked)?, from.keyset.filter(|_| from.marked)?);
+    let PrimarySpec::Id(primary) = &new.primary else { return None };
+    let tags = |keyset: &KeysetSpec| -> Vec<(Option<String>, String)> {
+        let literal = |id: &KeyIdSpec| match id {
+            KeyIdSpec::Literal(id) => Some(id.clone()),
+            KeyIdSpec::Primary => None,
+        };
+        let keys = keyset.keys.iter().filter_map(|key| {
+            let id = literal(&key.id);
+            let tag = key.tag.clone().or_else(|| id.clone())?;
+            Some((id, tag))
+        });
+        keys.collect()
+    };
+    let tag = tags(new).into_iter().find(|(id, _)| id.as_ref() == Some(primary))?.1;
+    tags(old).iter().any(|(_, other)| *other == tag).then_some(tag)
+}

@@ -1,0 +1,387 @@
+//! The typed plan: what the rest of Reseal works from. Nothing here is raw, nothing needs a second check.
+
+use std::time::Duration;
+
+use reseal_core::{Kdf, Options, Part, SourceArgs, Template};
+
+use crate::{Problem, Validator, Window};
+
+/// A plan that was checked: every name resolves, every template and quantity is parsed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The plan's name, which `rollback --confirm` asks for.
+    pub name: String,
+    /// What the plan is for, in the words of its author.
+    pub description: Option<String>,
+    /// Whom to ask.
+    pub owner: Option<String>,
+    /// Where the database is.
+    pub database: Database,
+    /// What the application does while a run is under way.
+    pub application: Application,
+    /// The keysets, in the order of the file.
+    pub keysets: Vec<KeysetSpec>,
+    /// The seals, in the order of the file; behind them those that every plan has, if a field names one.
+    pub seals: Vec<SealSpec>,
+    /// The tables, in the order of the file.
+    pub tables: Vec<TableSpec>,
+    /// Columns that discovery must not ask about.
+    pub ignore: Vec<ColumnName>,
+    /// How fast and when a run works.
+    pub pace: Pace,
+    /// What `--emergency` puts in the place of [`Plan::pace`].
+    pub emergency: Option<Emergency>,
+    /// Whether old cells are kept for an exact rollback.
+    pub undo: Undo,
+    /// Triggers and generated columns that may change with a row.
+    pub side_effects: Vec<String>,
+    /// What makes the database itself refuse cells under an old key after the run.
+    pub guard: Guard,
+    /// SHA-256 (hex) of what the plan says, without pace, windows, emergency and schedule: a run is resumed only under
+    /// the same digest. Comments, layout and the order of names do not count.
+    pub digest: String,
+    /// SHA-256 (hex) of all that the plan says.
+    pub full_digest: String,
+    pub(crate) unsupported: Vec<Problem>,
+}
+
+impl Plan {
+    /// What the plan asks for and this version does not do yet: `check` reports it, `run` refuses.
+    #[must_use]
+    pub fn unsupported(&self) -> &[Problem] {
+        &self.unsupported
+    }
+
+    /// The keyset of a seal; `None` for a format without keys.
+    #[must_use]
+    pub fn keyset_of(&self, seal: &SealSpec) -> Option<&KeysetSpec> {
+        seal.keyset.and_then(|at| self.keysets.get(at))
+    }
+
+    /// The seals that a field's cells may have: `to` first, then `from`.
+    pub fn seals_of<'p>(&'p self, field: &'p FieldSpec) -> impl Iterator<Item = &'p SealSpec> {
+        field.seals().filter_map(|at| self.seals.get(at))
+    }
+
+    /// The pace of a run.
+    #[must_use]
+    pub fn pace(&self, emergency: bool) -> &Pace {
+        match &self.emergency {
+            Some(over) if emergency => &over.pace,
+            _ => &self.pace,
+        }
+    }
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A URL in the plan. It holds no password.
+    Url(String),
+    /// A source that gives the URL.
+    Source(SourceSpec),
+}
+
+/// What the application does while a run is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// It opens with the old key and the new one.
+    BothKeys,
+    /// It does not write the tables of the plan.
+    Paused,
+    /// It knows one key only, so rotated rows are unreadable to it until it is restarted.
+    OneKey,
+}
+
+/// Whether old cells are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// Kept until `undo drop`.
+    Keep,
+    /// Not kept: no rollback.
+    None,
+}
+
+/// What refuses late writes under an old key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// A CHECK constraint.
+    Constraint,
+    /// A trigger.
+    Trigger,
+    /// Nothing.
+    None,
+}
+
+/// A keyset as the plan describes it.
+#[derive(Clone, Debug)]
+pub struct KeysetSpec {
+    /// The keyset's name.
+    pub name: String,
+    /// Whether the ids are roles (current, next) that move from key to key.
+    pub roles: bool,
+    /// Which key seals new data.
+    pub primary: PrimarySpec,
+    /// The keys that the plan names.
+    pub keys: Vec<KeySpec>,
+    /// Sources of keys that the plan does not name.
+    pub keys_from: Vec<KeysFromSpec>,
+    /// Line in the file, from 1.
+    pub line: usize,
+}
+
+/// Which key of a keyset seals new data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrimarySpec {
+    /// None: the keyset only opens.
+    None,
+    /// The key with this id.
+    Id(String),
+    /// The key whose id this source prints.
+    Source(SourceSpec),
+}
+
+/// One key that the plan names.
+#[derive(Clone, Debug)]
+pub struct KeySpec {
+    /// The key's id.
+    pub id: KeyIdSpec,
+    /// How the id is written in the data, where it differs.
+    pub tag: Option<String>,
+    /// Where the bytes are kept.
+    pub source: SourceSpec,
+    /// How the bytes that are kept become the key. Its templates read `{key}` alone.
+    pub kdf: Option<Kdf>,
+    /// Line in the file, from 1.
+    pub line: usize,
+}
+
+/// The id of a key that the plan names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyIdSpec {
+    /// The id itself.
+    Literal(String),
+    /// `"{primary}"`: whatever id the primary turns out to have.
+    Primary,
+}
+
+/// A source of many keys.
+#[derive(Clone, Debug)]
+pub struct KeysFromSpec {
+    /// Where the keys are listed.
+    pub place: KeysPlace,
+    /// How the bytes that are kept become a key.
+    pub kdf: Option<Kdf>,
+    /// Line in the file, from 1.
+    pub line: usize,
+}
+
+/// Where many keys are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysPlace {
+    /// A JSON map of ids to keys, from one source.
+    Map(SourceSpec),
+    /// A directory: one file per key, the file's name is the key's id.
+    Directory {
+        /// The directory's path.
+        path: String,
+        /// How each file is encoded.
+        encoding: Encoding,
+    },
+    /// A query. This version does not ask it: [`Plan::unsupported`] names it.
+    Query {
+        /// The SQL text.
+        sql: String,
+    },
+}
+
+/// Where one secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// The name of the key source: `env`, `file`, `command`.
+    pub kind: String,
+    /// What the plan says of it. Holes are still open, see [`SourceSpec::args_for`].
+    pub args: SourceArgs,
+    /// Which part of a JSON document is meant.
+    pub json: Option<JsonPick>,
+    /// How the bytes are written down.
+    pub encoding: Encoding,
+}
+
+impl SourceSpec {
+    /// The arguments with `{key}` filled by a key's id.
+    #[must_use]
+    pub fn args_for(&self, key_id: &str) -> SourceArgs {
+        let words = self.args.words.iter().map(|word| word.replace("{key}", key_id)).collect();
+        SourceArgs { words, pass_env: self.args.pass_env.clone() }
+    }
+}
+
+/// Which part of a JSON document is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JsonPick {
+    /// The entry with this name.
+    Entry(String),
+    /// `"*"`: every entry; the name is the key's id.
+    All,
+}
+
+/// How bytes are written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are.
+    #[default]
+    Raw,
+    /// As text in UTF-8: the text itself is the key, a passphrase for instance.
+    Utf8,
+    /// In hexadecimal digits.
+    Hex,
+    /// In base64 (RFC 4648 §4).
+    Base64,
+    /// In URL-safe base64 (RFC 4648 §5).
+    Base64Url,
+}
+
+/// A named way to seal.
+#[derive(Clone, Debug)]
+pub struct SealSpec {
+    /// The seal's name.
+    pub name: String,
+    /// Index into [`Plan::keysets`]; `None` for a format without keys.
+    pub keyset: Option<usize>,
+    /// The format plugin's name.
+    pub format: String,
+    /// The format's options; its plugin took them for every field of the plan.
+    pub options: Options,
+    /// Additional authenticated data.
+    pub aad: Option<Template>,
+    /// How a key becomes the key of one cell.
+    pub kdf: Option<Kdf>,
+    /// What a plaintext looks like, for formats whose opening proves nothing.
+    pub validator: Option<Validator>,
+    /// Line in the file, from 1; 0 for a seal that every plan has.
+    pub line: usize,
+}
+
+/// One table.
+#[derive(Clone, Debug)]
+pub struct TableSpec {
+    /// The table as the plan calls it: what `{table}` is filled with, and `--table` takes.
+    pub label: String,
+    /// The schema, where the plan names one.
+    pub schema: Option<String>,
+    /// The table's name in the database.
+    pub name: String,
+    /// The columns that identify a row.
+    pub row_key: Vec<String>,
+    /// The column that holds the row's tenant.
+    pub tenant: Option<String>,
+    /// A name to narrow runs by.
+    pub domain: Option<String>,
+    /// An SQL condition: rows that do not meet it are none of the plan's business.
+    pub r#where: Option<String>,
+    /// The column that holds the key's mark for all fields of a row: then the row moves whole or not at all.
+    pub key_column: Option<String>,
+    /// The fields.
+    pub fields: Vec<FieldSpec>,
+    /// Line in the file, from 1.
+    pub line: usize,
+}
+
+/// Where cells of one seal live.
+#[derive(Clone, Debug)]
+pub struct FieldSpec {
+    /// The field's name: the column, or a name of its own where the cell lies in several.
+    pub name: String,
+    /// The seal that cells must end with: index into [`Plan::seals`].
+    pub to: usize,
+    /// Seals that cells may still have.
+    pub from: Vec<usize>,
+    /// The columns of the cell; a cell in one column is `[(Ciphertext, column)]`. A key column of the table is not
+    /// among them.
+    pub columns: Vec<(Part, String)>,
+    /// How binary parts are written in text columns.
+    pub encoding: Option<Encoding>,
+    /// Line in the file, from 1.
+    pub line: usize,
+}
+
+impl FieldSpec {
+    /// The seals of the field, `to` first: indexes into [`Plan::seals`].
+    pub fn seals(&self) -> impl Iterator<Item = usize> + '_ {
+        std::iter::once(self.to).chain(self.from.iter().copied())
+    }
+
+    /// The parts that a format of this field is built with: none where the cell lies in one column. A key column of
+    /// the table counts as a part; what belongs to an envelope does not, for no format sees it.
+    #[must_use]
+    pub fn parts(&self, table: &TableSpec) -> Vec<Part> {
+        let mut parts: Vec<Part> = self.columns.iter().map(|(part, _)| *part).collect();
+        parts.retain(|part| !matches!(part, Part::WrappedDek | Part::DekNonce));
+        if table.key_column.is_some() && !parts.contains(&Part::Key) {
+            parts.push(Part::Key);
+        }
+        if parts == [Part::Ciphertext] { Vec::new() } else { parts }
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnName {
+    /// The schema, where the plan names one.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+}
+
+/// How fast and when a run works.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pace {
+    /// How large a batch is.
+    pub batch: Batch,
+    /// What slows a run down.
+    pub throttle: Throttle,
+    /// When a run may work; always, if there is none.
+    pub windows: Vec<Window>,
+    /// How many shards are worked on at once; `None` leaves it to the engine.
+    pub workers: Option<u32>,
+}
+
+/// How large a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Rows in a batch; `None` is `auto`: whatever takes [`Batch::target`].
+    pub rows: Option<u32>,
+    /// How long an automatic batch should take.
+    pub target: Duration,
+    /// The most bytes in a batch.
+    pub bytes: u64,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Batch { rows: None, target: Duration::from_millis(500), bytes: 8 * 1024 * 1024 }
+    }
+}
+
+/// What slows a run down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Throttle {
+    /// The most rows in a second.
+    pub rows_per_second: Option<u32>,
+    /// The most a replica may lag behind.
+    pub max_lag: Option<Duration>,
+    /// While this file exists, the run waits.
+    pub pause_file: Option<String>,
+}
+
+/// What `--emergency` lays over the pace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emergency {
+    /// The pace, with what the section leaves out taken from the plan.
+    pub pace: Pace,
+    /// When the run must be over, counted from its start.
+    pub deadline: Option<Duration>,
+}

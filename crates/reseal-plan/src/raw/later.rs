@@ -1,0 +1,375 @@
+//! Sections that this version reads and does not act on: typed by form alone.
+//!
+//! Quantities, cron lines and templates in them are texts still. The issue that brings a section to life gives it
+//! types of meaning and takes its line out of `Plan::unsupported`.
+
+#![allow(dead_code, reason = "nothing reads what only has to have the right form")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Named, OneOrMany, Source};
+
+/// How cells carry their own key.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Envelope {
+    /// What a rotation does.
+    r#move: Move,
+    /// The kind of DEK.
+    #[serde(default)]
+    dek: Dek,
+    /// The encryption context of a KMS: templates by name.
+    #[serde(default)]
+    context: BTreeMap<String, String>,
+}
+
+/// What a rotation does to an envelope.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Move {
+    /// New KEK around the same DEK. Does not help when a DEK has leaked.
+    Rewrap,
+    /// Open and seal anew under a new DEK.
+    ReEncrypt,
+}
+
+/// The kind of DEK.
+#[derive(Default, Deserialize, JsonSchema)]
+pub(crate) enum Dek {
+    /// 32 random bytes.
+    #[default]
+    #[serde(rename = "aes-256")]
+    Aes256,
+    /// 16 random bytes.
+    #[serde(rename = "aes-128")]
+    Aes128,
+}
+
+/// Columns that hold a copy, by part.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mirrors {
+    /// The ciphertext.
+    ciphertext: Option<String>,
+    /// The nonce.
+    nonce: Option<String>,
+    /// The authentication tag.
+    tag: Option<String>,
+    /// The wrapped DEK.
+    wrapped_dek: Option<String>,
+    /// The nonce of the wrapped DEK.
+    dek_nonce: Option<String>,
+    /// The key's mark.
+    key: Option<String>,
+}
+
+/// Steps before, during and after a run.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Hooks {
+    /// Once per run, after preflight and approvals, before the first write.
+    before: Vec<Step>,
+    /// After the first batch; if it fails, that batch is rolled back.
+    canary: Vec<Step>,
+    /// After a clean sweep of the whole plan.
+    after: Vec<Step>,
+    /// Whenever the engine exits unfinished.
+    on_stop: Vec<Step>,
+    /// When a run fails or was rolled back.
+    on_failure: Vec<Step>,
+}
+
+/// One step.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Step {
+    /// An SQL statement.
+    Sql(SqlStep),
+    /// A program.
+    Command(CommandStep),
+}
+
+/// An SQL statement.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SqlStep {
+    /// The statement; holes are bound, never spliced.
+    #[schemars(length(min = 1))]
+    sql: String,
+    /// Only in this case.
+    when: Option<When>,
+    /// Also in runs of a part of the plan.
+    #[serde(default)]
+    scoped: bool,
+}
+
+/// A program.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandStep {
+    /// The program and its arguments; no shell.
+    #[schemars(length(min = 1))]
+    command: Vec<String>,
+    /// Variables that the program may see beside PATH, HOME and LANG.
+    env: Option<StepEnv>,
+    /// How long it may take: `60s`.
+    timeout: Option<String>,
+    /// Only in this case.
+    when: Option<When>,
+    /// Also in runs of a part of the plan.
+    #[serde(default)]
+    scoped: bool,
+}
+
+/// The case that a step of `on_failure` is for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum When {
+    /// The run failed and can be resumed.
+    Failed,
+    /// The run was rolled back.
+    RolledBack,
+}
+
+/// Variables of a step.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum StepEnv {
+    /// Names of variables that are passed on.
+    Pass(Vec<String>),
+    /// Variables with sources of their own.
+    Set(Named<Source>),
+}
+
+/// What happens when.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Schedule {
+    /// The time zone of all jobs: an IANA name.
+    zone: String,
+    /// A switch outside the plan.
+    enabled: Option<Enabled>,
+    /// The jobs, by name.
+    #[serde(flatten)]
+    jobs: BTreeMap<String, Job>,
+}
+
+/// A switch outside the plan.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Enabled {
+    /// The variable.
+    env: String,
+    /// What it must hold.
+    is: String,
+}
+
+/// A job of the schedule.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Job {
+    /// A cron line.
+    cron: Option<String>,
+    /// An interval: `90d`.
+    every: Option<String>,
+    /// What happens to runs that were missed.
+    misfire: Option<Misfire>,
+    /// What is done.
+    r#do: Do,
+}
+
+/// What happens to runs that were missed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Misfire {
+    /// Left out.
+    Skip,
+    /// Caught up once.
+    Once,
+    /// Caught up one by one.
+    All,
+}
+
+/// What a job does.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Do {
+    /// Sends a reminder.
+    Remind(String),
+    /// Compares the age of keys with the policy.
+    KeyAge,
+    /// Counts cells.
+    Census(Nothing),
+    /// Tries whether a key's backup can be restored.
+    RestoreTest,
+    /// Rotates.
+    Run(RunJob),
+}
+
+/// An empty map.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+/// How a scheduled rotation runs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunJob {
+    /// Weekly hours, or how long the run may wait to start.
+    window: Option<String>,
+    /// How many people must agree.
+    approvals: Option<u32>,
+}
+
+/// Who hears of what.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notify {
+    /// Ways to notify, by name.
+    via: BTreeMap<String, Via>,
+    /// Groups: addresses by way.
+    #[serde(default)]
+    to: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Which groups hear of an event.
+    #[serde(default)]
+    on: BTreeMap<String, Audience>,
+}
+
+/// A way to notify.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Via {
+    /// Mail.
+    Smtp(Smtp),
+    /// An HTTP POST.
+    Webhook(Webhook),
+    /// Reseal's own log.
+    Log(Nothing),
+}
+
+/// Mail.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Smtp {
+    /// A source of the server's URL.
+    url: Source,
+    /// The sender.
+    from: String,
+}
+
+/// An HTTP POST.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhook {
+    /// A source of the URL.
+    url: Source,
+    /// The shape of the message: `slack`, for instance.
+    shape: Option<String>,
+}
+
+/// Who hears of an event.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    /// Groups.
+    Groups(Vec<String>),
+    /// Groups, some time before or after.
+    Timed(Timed),
+}
+
+/// Groups that hear of an event some time before or after.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Timed {
+    /// This long before: `7d`.
+    before: Option<String>,
+    /// This long after: `30m`.
+    after: Option<String>,
+    /// The groups.
+    to: Vec<String>,
+}
+
+/// Ages, approvals and other rules.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// The most a primary may age: `365d`.
+    max_key_age: Option<String>,
+    /// The least a primary must have aged before a rotation.
+    min_key_age: Option<String>,
+    /// How long before `max_key_age` a warning goes out.
+    #[serde(default)]
+    warn: Vec<String>,
+    /// How long retired keys are kept, or `forever`.
+    keep_retired: Option<String>,
+    /// How long old cells are kept.
+    keep_undo: Option<String>,
+    /// The most keys that may be active at once.
+    #[schemars(range(min = 1))]
+    max_active_keys: Option<u32>,
+    /// How many people must agree.
+    approvals: Option<Approvals>,
+    /// Who may agree.
+    approvers: Option<Approvers>,
+    /// Proof that a backup is fresh.
+    backup: Option<Backup>,
+    /// Proof that the disk has room.
+    disk: Option<Disk>,
+}
+
+/// How many people must agree.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Approvals {
+    /// To anything.
+    All(u32),
+    /// To each of these.
+    Each(EachApproval),
+}
+
+/// How many people must agree to what.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EachApproval {
+    /// A run.
+    run: Option<u32>,
+    /// A rollback.
+    rollback: Option<u32>,
+    /// The destruction of a key.
+    destroy: Option<u32>,
+    /// An emergency run.
+    emergency: Option<u32>,
+}
+
+/// Who may agree.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Approvers {
+    /// A file outside the plan, or the operator could add himself.
+    file: String,
+}
+
+/// Proof that a backup is fresh.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backup {
+    /// A program that prints the time of the newest backup (RFC 3339).
+    command: Option<OneOrMany>,
+    /// The newest backup itself.
+    file: Option<String>,
+    /// The most it may have aged: `24h`.
+    max_age: String,
+}
+
+/// Proof that the disk has room.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Disk {
+    /// A program that prints the free share in percent.
+    command: OneOrMany,
+    /// The least free share in percent.
+    #[schemars(range(min = 0, max = 100))]
+    min_free: u32,
+}

@@ -1,0 +1,88 @@
+//! Tables and fields.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Encoding, Mirrors, Named, OneOrMany};
+
+/// A table.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Table {
+    /// The table's schema, where its name holds a dot.
+    #[schemars(length(min = 1))]
+    pub(crate) schema: Option<String>,
+    /// The table's name, where it holds a dot.
+    #[schemars(length(min = 1))]
+    pub(crate) name: Option<String>,
+    /// The column or columns that identify a row.
+    pub(crate) row_key: OneOrMany,
+    /// The column that holds the row's tenant.
+    #[schemars(length(min = 1))]
+    pub(crate) tenant: Option<String>,
+    /// A name to narrow runs by.
+    #[schemars(length(min = 1))]
+    pub(crate) domain: Option<String>,
+    /// An SQL condition, where a column is only sometimes sealed.
+    pub(crate) r#where: Option<String>,
+    /// The column that holds the key's mark for all fields of a row.
+    #[schemars(length(min = 1))]
+    pub(crate) key: Option<String>,
+    /// The fields: a column with its seal, or more about it.
+    #[schemars(length(min = 1))]
+    pub(crate) fields: Named<Field>,
+}
+
+/// A field.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Field {
+    /// The seal that cells must end with.
+    Short(String),
+    /// More than that.
+    Full(Box<FullField>),
+}
+
+/// A field in full.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FullField {
+    /// The seal that cells must end with.
+    pub(crate) to: String,
+    /// Seals that cells may still have.
+    #[serde(default)]
+    pub(crate) from: Vec<String>,
+    /// The columns of a cell that lies in several.
+    pub(crate) columns: Option<Columns>,
+    /// Columns that hold a copy.
+    pub(crate) mirrors: Option<Mirrors>,
+    /// A column that shows why a cell is in quarantine.
+    #[schemars(length(min = 1))]
+    pub(crate) last_error: Option<String>,
+    /// How binary parts are written in text columns.
+    pub(crate) encoding: Option<Encoding>,
+}
+
+/// The columns of a cell.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Columns {
+    /// The ciphertext.
+    #[schemars(length(min = 1))]
+    pub(crate) ciphertext: String,
+    /// The nonce.
+    #[schemars(length(min = 1))]
+    pub(crate) nonce: Option<String>,
+    /// The authentication tag, where it is kept apart.
+    #[schemars(length(min = 1))]
+    pub(crate) tag: Option<String>,
+    /// The wrapped DEK.
+    #[schemars(length(min = 1))]
+    pub(crate) wrapped_dek: Option<String>,
+    /// The nonce of the wrapped DEK.
+    #[schemars(length(min = 1))]
+    pub(crate) dek_nonce: Option<String>,
+    /// The key's mark.
+    #[schemars(length(min = 1))]
+    pub(crate) key: Option<String>,
+}

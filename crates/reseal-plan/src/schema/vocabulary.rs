@@ -1,0 +1,107 @@
+//! What the plugins add to the language: formats with their options, and places where keys are kept.
+
+use reseal_core::{FormatPlugin, KeySourcePlugin, OptionKind};
+use serde_json::{Map, Value, json};
+
+/// The plugins whose names a plan may use. The registry hands them in: this crate knows none by name.
+#[derive(Clone, Copy)]
+pub struct Vocabulary<'a> {
+    /// Ciphertext formats.
+    pub formats: &'a [FormatPlugin],
+    /// Places where keys are kept.
+    pub key_sources: &'a [KeySourcePlugin],
+}
+
+/// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
+pub(crate) const LATER_SOURCES: [&str; 4] = ["age", "sql", "aws-kms", "pkcs11"];
+
+impl<'a> Vocabulary<'a> {
+    pub(crate) fn format(&self, name: &str) -> Option<&'a FormatPlugin> {
+        self.formats.iter().find(|plugin| plugin.name == name)
+    }
+
+    pub(crate) fn key_source(&self, name: &str) -> Option<&'a KeySourcePlugin> {
+        self.key_sources.iter().find(|plugin| plugin.name == name)
+    }
+
+    /// Puts the plugins' words into the schema of the raw types.
+    pub(crate) fn complete(&self, root: &mut Value) {
+        let Some(Value::Object(defs)) = root.get_mut("$defs") else { return };
+        defs.insert("Format".into(), self.format_schema());
+        let many = [("directory", "A directory with one file per key, named by the key's id.", text())];
+        for (name, more) in [("Source", [].as_slice()), ("Key", &[]), ("KeysFrom", &many)] {
+            let common = defs.get(name).cloned().unwrap_or_default();
+            // A key's bytes and its other facts share one map, as in `{ env: X, encoding: hex, tag: "1" }`.
+            let schema = self.source_schema(&common, more);
+            defs.insert(name.into(), schema);
+        }
+    }
+
+    fn format_schema(&self) -> Value {
+        let variants = self.formats.iter().map(|plugin| {
+            let mut properties = Map::new();
+            for option in plugin.options {
+                let mut schema = match option.kind {
+                    OptionKind::Text => text(),
+                    OptionKind::Integer => json!({ "type": "integer" }),
+                    OptionKind::Boolean => json!({ "type": "boolean" }),
+                    OptionKind::OneOf(words) => json!({ "type": "string", "enum": words }),
+                };
+                schema["description"] = json!(option.doc);
+                properties.insert(option.name.into(), schema);
+            }
+            let required: Vec<&str> =
+                plugin.options.iter().filter(|option| option.required).map(|option| option.name).collect();
+            let options = json!({
+                "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+            });
+            json!({
+                "type": "object", "description": plugin.summary, "properties": { plugin.name: options },
+                "required": [plugin.name], "additionalProperties": false,
+            })
+        });
+        json!({ "description": "A ciphertext format with its options.", "oneOf": variants.collect::<Value>() })
+    }
+
+    /// One variant per place, each with what the raw type says of all of them.
+    fn source_schema(&self, common: &Value, more: &[(&str, &str, Value)]) -> Value {
+        let words =
+            json!({ "anyOf": [text(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
+        let plugins = self.key_sources.iter().map(|plugin| (plugin.name, plugin.summary, words.clone()));
+        let later = LATER_SOURCES
+            .into_iter()
+            .filter(|name| self.key_source(name).is_none())
+            .map(|name| (name, "Not supported yet by this version of reseal.", json!({})));
+        let variants = plugins.chain(more.iter().cloned()).chain(later).map(|(name, summary, words)| {
+            let mut properties = Map::new();
+            properties.insert(name.into(), words);
+            if name != "env" {
+                properties.insert("env".into(), pass_env());
+            }
+            // A query over many keys says with `key` where each one is kept.
+            if name == "sql" && !more.is_empty() {
+                properties.insert("key".into(), json!({ "$ref": "#/$defs/Source" }));
+            }
+            if let Some(Value::Object(shared)) = common.get("properties") {
+                properties.extend(shared.clone());
+            }
+            json!({
+                "type": "object", "description": summary, "properties": properties, "required": [name],
+                "additionalProperties": false,
+            })
+        });
+        json!({ "description": common.get("description"), "oneOf": variants.collect::<Value>() })
+    }
+}
+
+fn text() -> Value {
+    json!({ "type": "string", "minLength": 1 })
+}
+
+/// `env` as a list stands beside another place: variables that a program may see.
+fn pass_env() -> Value {
+    json!({
+        "type": "array", "items": { "type": "string", "minLength": 1 },
+        "description": "Variables that the program may see beside PATH, HOME and LANG.",
+    })
+}

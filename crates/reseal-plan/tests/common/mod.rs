@@ -1,0 +1,182 @@
+//! Small plugins that stand in for the real ones: this crate knows none.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "every test takes its part of this module")]
+
+use async_trait::async_trait;
+use reseal_core::{
+    BuiltFormat, Cell, Format, FormatPlugin, Identified, Key, KeyLength, KeySource, KeySourceError,
+    KeySourcePlugin, Material, OpenError, OptionError, OptionKind, OptionSpec, Part, Plaintext, SealError,
+    SecretBytes, SourceArgs,
+};
+use reseal_plan::Vocabulary;
+
+/// All of them.
+pub const VOCABULARY: Vocabulary<'static> =
+    Vocabulary { formats: &[AES_GCM, FERNET, PGCRYPTO, CBC, PLAINTEXT], key_sources: &[ENV, FILE, COMMAND] };
+
+const LAYOUT: OptionSpec =
+    OptionSpec { name: "layout", kind: OptionKind::Text, doc: "How a cell is written.", required: false };
+
+/// Authenticated; marked where its layout holds the key.
+const AES_GCM: FormatPlugin = FormatPlugin {
+    name: "aes-gcm",
+    summary: "AES-GCM.",
+    options: &[
+        LAYOUT,
+        OptionSpec { name: "key_bits", kind: OptionKind::Integer, doc: "128 or 256.", required: false },
+    ],
+    build: |options, parts| {
+        let layout = options.text("layout").unwrap_or_default();
+        if layout.is_empty() && !parts.contains(&Part::Nonce) {
+            let message = "one column needs a layout that says where the nonce is".into();
+            return Err(OptionError {
+                option: None,
+                message,
+                help: Some("layout: \"{nonce}{ciphertext}\"".into()),
+            });
+        }
+        check_layout(layout)?;
+        Ok(BuiltFormat { marked: layout.contains("{key"), ..built() })
+    },
+};
+
+/// Authenticated.
+const FERNET: FormatPlugin = FormatPlugin {
+    name: "fernet",
+    summary: "Fernet tokens.",
+    options: &[LAYOUT],
+    build: |options, _| {
+        let layout = options.text("layout").unwrap_or("{token}");
+        check_layout(layout)?;
+        Ok(BuiltFormat { marked: layout.contains("{key"), ..built() })
+    },
+};
+
+/// Takes a passphrase.
+const PGCRYPTO: FormatPlugin = FormatPlugin {
+    name: "pgcrypto",
+    summary: "OpenPGP messages.",
+    options: &[
+        OptionSpec { name: "armor", kind: OptionKind::Boolean, doc: "As text.", required: false },
+        OptionSpec {
+            name: "cipher",
+            kind: OptionKind::OneOf(&["aes128", "aes256"]),
+            doc: "Cipher.",
+            required: false,
+        },
+    ],
+    build: |_, _| Ok(BuiltFormat { key_length: KeyLength::Passphrase, ..built() }),
+};
+
+/// Not authenticated.
+const CBC: FormatPlugin = FormatPlugin {
+    name: "cbc",
+    summary: "AES-CBC.",
+    options: &[LAYOUT],
+    build: |options, _| {
+        let marked = options.text("layout").is_some_and(|layout| layout.contains("{key"));
+        Ok(BuiltFormat { authenticated: false, marked, ..built() })
+    },
+};
+
+/// No ciphertext at all.
+const PLAINTEXT: FormatPlugin = FormatPlugin {
+    name: "plaintext",
+    summary: "Cells that are not sealed.",
+    options: &[],
+    build: |_, _| Ok(BuiltFormat { plaintext: true, key_length: KeyLength::None, ..built() }),
+};
+
+const ENV: KeySourcePlugin = KeySourcePlugin {
+    name: "env",
+    summary: "An environment variable.",
+    build: |args| {
+        let is_name = |word: &String| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        match args.words.as_slice() {
+            [name] if is_name(name) => Ok(Box::new(Nowhere)),
+            [name] => Err(complaint(&format!("{name} is no name of a variable"))),
+            _ => Err(complaint("one variable, not several")),
+        }
+    },
+};
+
+const FILE: KeySourcePlugin =
+    KeySourcePlugin { name: "file", summary: "A file.", build: |_: &SourceArgs| Ok(Box::new(Nowhere)) };
+
+const COMMAND: KeySourcePlugin = KeySourcePlugin {
+    name: "command",
+    summary: "A program that prints it.",
+    build: |_| Ok(Box::new(Nowhere)),
+};
+
+fn check_layout(layout: &str) -> Result<(), OptionError> {
+    let unknown = layout.split('{').skip(1).find_map(|hole| {
+        let name = hole.split(['}', '|']).next().unwrap_or_default();
+        (!["key", "nonce", "tag", "ciphertext", "token"].contains(&name)).then(|| name.to_owned())
+    });
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(OptionError {
+            option: Some("layout"),
+            message: format!("a layout has no part {{{name}}}"),
+            help: Some("parts are key, nonce, tag, ciphertext and token".into()),
+        }),
+    }
+}
+
+fn complaint(message: &str) -> OptionError {
+    OptionError { option: None, message: message.into(), help: None }
+}
+
+fn built() -> BuiltFormat {
+    BuiltFormat {
+        format: std::sync::Arc::new(Never),
+        authenticated: true,
+        marked: false,
+        key_length: KeyLength::OneOf(&[32]),
+        binary: false,
+        plaintext: false,
+        max_seals: None,
+    }
+}
+
+/// A format that no test asks to do anything.
+struct Never;
+
+impl Format for Never {
+    fn identify<'c>(&self, _: &'c Cell) -> Identified<'c> {
+        Identified::NotMine
+    }
+
+    fn open(&self, _: &Cell, _: &Key, _: &[u8]) -> Result<Plaintext, OpenError> {
+        Err(OpenError::NotThisKey)
+    }
+
+    fn seal(&self, _: &Plaintext, _: &Key, _: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+        Err(SealError::Random)
+    }
+}
+
+/// A source that is never read.
+struct Nowhere;
+
+#[async_trait]
+impl KeySource for Nowhere {
+    async fn read(&self) -> Result<Material, KeySourceError> {
+        Ok(Material { bytes: SecretBytes::new(vec![]), warnings: vec![] })
+    }
+}
+
+/// A YAML file of a folder beside the tests, with its name.
+pub fn plans(folder: &str) -> Vec<(std::path::PathBuf, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let mut plans: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
+        .map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap()))
+        .collect();
+    plans.sort();
+    assert!(!plans.is_empty(), "{} holds no plans", folder.display());
+    plans
+}
