@@ -1,1 +1,82 @@
 //! OpenPGP messages of PostgreSQL's pgcrypto.
+//!
+//! Opens and seals what `pgp_sym_encrypt` and `pgp_sym_encrypt_bytea` write, without a server: a passphrase never
+//! leaves the process. Every option of a message that can be read back survives when it is sealed anew. The layout
+//! is told byte by byte in this folder's README.
+//!
+//! A cell goes through these modules from the outside in: [`armor`], [`message`] (made of [`packet`]s), [`s2k`],
+//! [`payload`], [`compression`].
+
+mod algorithm;
+mod armor;
+mod compression;
+mod format;
+mod fresh;
+mod leak;
+mod message;
+mod packet;
+mod payload;
+mod recent;
+mod recipe;
+mod s2k;
+
+use std::sync::Arc;
+
+use reseal_core::{BuiltFormat, FormatPlugin, KeyLength, OptionError, OptionKind, OptionSpec, Options, Part};
+
+use crate::format::Pgcrypto;
+use crate::recent::Recent;
+
+/// The plugin `pgcrypto`.
+pub const PLUGIN: FormatPlugin = FormatPlugin {
+    name: "pgcrypto",
+    summary: "OpenPGP messages of PostgreSQL's pgp_sym_encrypt, opened and sealed without the server",
+    options: &[
+        OptionSpec {
+            name: "armor",
+            kind: OptionKind::Boolean,
+            doc: "New cells are text, as armor() writes it; false (the default): bytea.",
+            required: false,
+        },
+        OptionSpec {
+            name: "literal",
+            kind: OptionKind::OneOf(&["text", "unicode", "bytes"]),
+            doc: "The type of new cells: for pgp_sym_decrypt (text, the default; unicode) or pgp_sym_decrypt_bytea.",
+            required: false,
+        },
+        OptionSpec {
+            name: "repair_cve_2026_14663",
+            kind: OptionKind::Boolean,
+            doc: "Takes the cells that CVE-2026-14663 stored in plaintext, and no others; such a seal only opens.",
+            required: false,
+        },
+    ],
+    build,
+};
+
+fn build(options: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError> {
+    if let Some(part) = parts.iter().find(|part| !matches!(part, Part::Ciphertext | Part::Key)) {
+        return Err(OptionError {
+            option: None,
+            message: format!("an OpenPGP message has no {} in a column of its own", part.name()),
+            help: Some("name the column of the message alone".into()),
+        });
+    }
+    let armor = options.boolean("armor").unwrap_or(false);
+    let literal = match options.text("literal") {
+        Some("unicode") => b'u',
+        Some("bytes") => recipe::BYTES,
+        _ => b't',
+    };
+    let repair = options.boolean("repair_cve_2026_14663").unwrap_or(false);
+    Ok(BuiltFormat {
+        format: Arc::new(Pgcrypto { armor, literal, repair, recent: Recent::default() }),
+        // A message without MDC says so itself when it opens.
+        authenticated: true,
+        marked: false,
+        key_length: KeyLength::Passphrase,
+        binary: !armor,
+        plaintext: false,
+        max_seals: None,
+    })
+}

@@ -55,7 +55,7 @@ const WALLS: [(&str, &[&str]); 11] = [
     ("schemars", &["reseal-plan"]),
     ("aes-gcm", &["format-aes-gcm", "reseal-engine"]),
     ("fernet", &["format-fernet"]),
-    ("pgp", &["format-pgcrypto"]),
+    ("cfb-mode", &["format-pgcrypto"]),
     ("clap", &["reseal-cli"]),
     ("miette", &["reseal-cli"]),
     ("indicatif", &["reseal-cli"]),
