@@ -1,1 +1,202 @@
-//! Secrets that a program prints.
+//! Secrets that a program prints: any secrets manager's own client.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reseal_core::{
+    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, SecretBytes, SourceArgs,
+};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// The plugin.
+pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
+    name: "command",
+    summary: "What a program prints, such as a secrets manager's client.",
+    build,
+};
+
+/// What every child may see of Reseal's environment.
+const ALWAYS_PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
+
+/// Room for a map of many keys.
+const MAX_BYTES: usize = 1024 * 1024;
+
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
+    match args.words.as_slice() {
+        [program, ..] if !program.is_empty() && !args.words.iter().any(|word| word.contains('\0')) => {
+            Ok(Box::new(Program { args: args.clone(), time_limit: TIME_LIMIT }))
+        }
+        _ => Err(OptionError {
+            option: None,
+            message: "command takes a program and its arguments".into(),
+            help: Some("for example { command: [vault, kv, get, -field=key, secret/phi] }".into()),
+        }),
+    }
+}
+
+struct Program {
+    args: SourceArgs,
+    time_limit: Duration,
+}
+
+#[async_trait]
+impl KeySource for Program {
+    async fn read(&self) -> Result<Material, KeySourceError> {
+        let mut child = self.command().spawn().map_err(|error| self.not_started(&error))?;
+        // Dropping the child kills it, so that no way out of here leaves one behind.
+        let (status, bytes) = match timeout(self.time_limit, output_of(&mut child)).await {
+            Ok(output) => output.map_err(|_| self.wrong("could not be read from", "run it again"))?,
+            Err(_) => {
+                let seconds = self.time_limit.as_secs();
+                let what = format!("did not end within {seconds} s and was killed");
+                return Err(
+                    self.wrong(&what, "run it by hand and see what it waits for; it has no input to read")
+                );
+            }
+        };
+        if bytes.expose().len() > MAX_BYTES {
+            return Err(self.wrong("printed more than 1 MiB", "let it print the key and nothing else"));
+        }
+        if !status.success() {
+            // What it wrote to stderr might hold the secret.
+            return Err(self.wrong(&format!("failed ({status})"), "run it by hand to see what it says"));
+        }
+        if bytes.expose().is_empty() {
+            return Err(self.wrong("printed nothing", "let it print the key on stdout"));
+        }
+        Ok(Material { bytes, warnings: vec![] })
+    }
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.args.words[0]);
+        let passed = ALWAYS_PASSED.into_iter().chain(self.args.pass_env.iter().map(String::as_str));
+        command
+            .args(&self.args.words[1..])
+            .env_clear()
+            .envs(passed.filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn not_started(&self, error: &io::Error) -> KeySourceError {
+        match error.kind() {
+            io::ErrorKind::NotFound => self.wrong("was not found", "give its full path, or put it on PATH"),
+            io::ErrorKind::PermissionDenied => {
+                self.wrong("may not be run", "make it executable for this user")
+            }
+            _ => self.wrong("could not be started", "run it by hand"),
+        }
+    }
+
+    /// Names the program alone: an argument may be more than an operator wants in a log.
+    fn wrong(&self, what: &str, help: &str) -> KeySourceError {
+        KeySourceError { message: format!("the command {} {what}", self.args.words[0]), help: help.into() }
+    }
+}
+
+/// What the child printed, one byte more than allowed at most, and how it ended.
+async fn output_of(child: &mut Child) -> io::Result<(ExitStatus, SecretBytes)> {
+    let bytes = match child.stdout.take() {
+        Some(stdout) => read(stdout).await?,
+        None => SecretBytes::new(vec![]),
+    };
+    if bytes.expose().len() > MAX_BYTES {
+        child.start_kill()?;
+    }
+    Ok((child.wait().await?, bytes))
+}
+
+async fn read(from: impl AsyncRead + Unpin) -> io::Result<SecretBytes> {
+    // Room for all that may be read: a buffer that grows would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
+    from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).await?;
+    Ok(SecretBytes::new(std::mem::take(&mut bytes)))
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(words: &[&str], pass_env: &[&str]) -> Result<Material, KeySourceError> {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        (PLUGIN.build)(&SourceArgs { words: owned(words), pass_env: owned(pass_env) }).unwrap().read().await
+    }
+
+    fn shown(read: Result<Material, KeySourceError>) -> String {
+        match read {
+            Ok(material) => String::from_utf8(material.bytes.expose().to_vec()).unwrap(),
+            Err(error) => error.message,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_it_prints_is_read_as_it_is() {
+        assert_eq!(shown(run(&["printf", " a\\n"], &[]).await), " a\n");
+    }
+
+    #[tokio::test]
+    async fn no_shell_reads_the_arguments() {
+        assert_eq!(shown(run(&["echo", "$HOME; *"], &[]).await), "$HOME; *\n");
+    }
+
+    #[tokio::test]
+    async fn it_sees_what_the_plan_names_and_nothing_else() {
+        // Cargo sets CARGO_PKG_NAME and CARGO_MANIFEST_DIR for the tests that it runs.
+        let seen = shown(run(&["env"], &["CARGO_PKG_NAME", "RESEAL_NO_SUCH_VARIABLE"]).await);
+        let names: Vec<_> = seen.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        assert!(names.contains(&"PATH") && names.contains(&"CARGO_PKG_NAME"), "{names:?}");
+        assert!(
+            names.iter().all(|name| ["PATH", "HOME", "LANG", "CARGO_PKG_NAME"].contains(name)),
+            "{names:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn failures_name_the_program_and_show_no_output() {
+        let fail = ["sh", "-c", "echo SECRET; echo SECRET >&2; exit 3"];
+        let error = run(&fail, &[]).await.unwrap_err();
+        assert_eq!(error.message, "the command sh failed (exit status: 3)");
+        assert!(!error.help.contains("SECRET"));
+        assert_eq!(shown(run(&["true"], &[]).await), "the command true printed nothing");
+        assert_eq!(shown(run(&["/no/such"], &[]).await), "the command /no/such was not found");
+        assert_eq!(shown(run(&["/etc/passwd"], &[]).await), "the command /etc/passwd may not be run");
+        assert!(shown(run(&["sh", "-c", "kill -9 $$"], &[]).await).contains("signal: 9"));
+    }
+
+    #[tokio::test]
+    async fn endless_output_is_cut_off() {
+        assert_eq!(shown(run(&["yes"], &[]).await), "the command yes printed more than 1 MiB");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let survived = folder.path().join("survived");
+        let script = format!("sleep 0.5; touch '{}'", survived.display());
+        let args = SourceArgs { words: vec!["sh".into(), "-c".into(), script], pass_env: vec![] };
+        let program = Program { args, time_limit: Duration::from_millis(100) };
+        assert!(shown(program.read().await).contains("was killed"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!survived.exists());
+    }
+
+    #[test]
+    fn a_program_must_be_named() {
+        for words in [vec![], vec![String::new()], vec!["a".to_owned(), "\0".to_owned()]] {
+            assert!((PLUGIN.build)(&SourceArgs { words, pass_env: vec![] }).is_err());
+        }
+    }
+}

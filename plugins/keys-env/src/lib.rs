@@ -1,1 +1,80 @@
 //! Secrets in environment variables.
+
+use std::ffi::OsString;
+
+use async_trait::async_trait;
+use reseal_core::{
+    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, SecretBytes, SourceArgs,
+};
+
+/// The plugin.
+pub const PLUGIN: KeySourcePlugin =
+    KeySourcePlugin { name: "env", summary: "The value of an environment variable.", build };
+
+fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
+    match args.words.as_slice() {
+        [name] if !name.is_empty() && !name.contains(['=', '\0']) => Ok(Box::new(Variable(name.clone()))),
+        _ => Err(OptionError {
+            option: None,
+            message: "env takes the name of one variable".into(),
+            help: Some("for example { env: ENCRYPTION_KEY }".into()),
+        }),
+    }
+}
+
+struct Variable(String);
+
+#[async_trait]
+impl KeySource for Variable {
+    async fn read(&self) -> Result<Material, KeySourceError> {
+        material(&self.0, std::env::var_os(&self.0))
+    }
+}
+
+fn material(name: &str, value: Option<OsString>) -> Result<Material, KeySourceError> {
+    let wrong = |message| {
+        Err(KeySourceError {
+            message,
+            help: format!("set {name} in the environment of Reseal; a shell hands on only what is exported"),
+        })
+    };
+    match value {
+        None => wrong(format!("the variable {name} is not set")),
+        Some(value) if value.is_empty() => wrong(format!("the variable {name} is empty")),
+        Some(value) => Ok(Material { bytes: SecretBytes::new(value.into_encoded_bytes()), warnings: vec![] }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(words: &[&str]) -> Result<Box<dyn KeySource>, OptionError> {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] })
+    }
+
+    /// Cargo sets this one for the tests that it runs.
+    #[tokio::test]
+    async fn a_variable_is_read_as_it_is() {
+        let read = source(&["CARGO_PKG_NAME"]).unwrap().read().await.unwrap();
+        assert_eq!(read.bytes.expose(), b"keys-env");
+        let spaced = material("X", Some(" a\n".into())).unwrap();
+        assert_eq!(spaced.bytes.expose(), b" a\n");
+    }
+
+    #[tokio::test]
+    async fn unset_and_empty_are_named() {
+        let unset = source(&["RESEAL_NO_SUCH_VARIABLE"]).unwrap().read().await.unwrap_err();
+        assert_eq!(unset.message, "the variable RESEAL_NO_SUCH_VARIABLE is not set");
+        assert!(unset.help.contains("RESEAL_NO_SUCH_VARIABLE"));
+        assert_eq!(material("X", Some("".into())).unwrap_err().message, "the variable X is empty");
+    }
+
+    #[test]
+    fn only_one_name_will_do() {
+        for words in [&[][..], &["A", "B"], &[""], &["A=B"], &["A\0"]] {
+            assert!(source(words).is_err(), "{words:?}");
+        }
+    }
+}
