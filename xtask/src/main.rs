@@ -1,5 +1,6 @@
 //! The project's own chores, one file each.
 
+mod new_plugin;
 mod process;
 mod test;
 mod tidy;
@@ -18,6 +19,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Write the folder of a new plugin and register it
+    NewPlugin(new_plugin::Args),
     /// Start throwaway databases, then run every test against them
     Test(test::Args),
     /// Check the rules of the repository
@@ -28,6 +31,7 @@ fn main() -> miette::Result<()> {
     let cli = Cli::parse();
     let workspace = Workspace::find()?;
     match cli.chore {
+        Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),
         Chore::Test(args) => test::run(&workspace, &args),
         Chore::Tidy(args) => tidy::run(&workspace, &args),
     }

@@ -51,6 +51,9 @@ fn missing(repository: &Repository, plugin: &Member) -> Findings {
         let vectors = format!("{folder}/vectors");
         let foreign = repository.under(&vectors).any(|file| names_a_producer(&file.text));
         check(foreign, &vectors, "no file names its `producer:` in its first lines");
+        let script =
+            repository.under(&vectors).any(|file| file.path.ends_with(".py") || file.path.ends_with(".sql"));
+        check(script, &vectors, "no script that makes them is kept beside them");
     }
     findings
 }
