@@ -16,6 +16,9 @@ const SHARED: [&str; 6] = [
 /// The crate of the end-to-end tests lies in the folder `tests`, which is no name for a crate.
 const OTHER_FOLDERS: [(&str, &str); 1] = [("reseal-tests", "tests")];
 
+/// Packages whose library has another name than they have.
+const LIBRARIES: [(&str, &str); 1] = [("md-5", "md5")];
+
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 pub(super) fn are_made_alike(repository: &Repository) -> Findings {
@@ -68,7 +71,11 @@ pub(super) fn depend_on_what_they_use(repository: &Repository) -> Findings {
 fn unused<'a>(repository: &'a Repository, member: &'a Member) -> impl Iterator<Item = &'a str> {
     let sources = || repository.under(&member.folder).filter(|file| file.path.ends_with(".rs"));
     let names = member.dependencies.iter().map(|dependency| dependency.name.as_str());
-    names.filter(move |name| !sources().any(|source| mentions(source, &name.replace('-', "_"))))
+    names.filter(move |name| {
+        let library =
+            LIBRARIES.iter().find(|(package, _)| package == name).map_or(*name, |(_, library)| *library);
+        !sources().any(|source| mentions(source, &library.replace('-', "_")))
+    })
 }
 
 fn mentions(source: &TextFile, ident: &str) -> bool {
