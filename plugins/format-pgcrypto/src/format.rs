@@ -122,7 +122,7 @@ fn outside(cell: &Cell) -> Result<Option<(Message, Option<Armor<'_>>)>, Broken> 
 }
 
 /// The data's cipher and key out of an encrypted session key.
-fn unlock(cipher: Cipher, derived: &[u8], session: &[u8]) -> Option<(Cipher, Zeroizing<Vec<u8>>)> {
+pub(crate) fn unlock(cipher: Cipher, derived: &[u8], session: &[u8]) -> Option<(Cipher, Zeroizing<Vec<u8>>)> {
     let mut session = Zeroizing::new(session.to_vec());
     cipher.decrypt(derived, &payload::ZERO_IV[..cipher.block_length()], &mut session);
     let (id, key) = session.split_first()?;

@@ -16,6 +16,8 @@ mod leak;
 mod message;
 mod packet;
 mod payload;
+#[cfg(test)]
+mod rebuilt;
 mod recent;
 mod recipe;
 mod s2k;

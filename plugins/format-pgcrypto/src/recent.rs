@@ -56,3 +56,41 @@ impl Recent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::Digest;
+    use crate::s2k::{Mode, SALT};
+
+    fn s2k(salt: u8) -> S2k {
+        S2k { digest: Digest::Sha1, mode: Mode::Salted([salt; SALT]) }
+    }
+
+    #[test]
+    fn a_key_is_kept_until_it_is_taken() {
+        let (recent, one, other) = (Recent::default(), key("one"), key("other"));
+        let kept = || recent.entries.lock().unwrap().len();
+        let derived = recent.derive(s2k(1), &one, 16);
+        assert_ne!(recent.take(s2k(1), &other, 16), derived);
+        assert_ne!(recent.take(s2k(2), &one, 16), derived);
+        assert_eq!(recent.take(s2k(1), &one, 32)[..16], derived[..]);
+        assert_eq!(kept(), 1);
+        assert_eq!(recent.take(s2k(1), &one, 16), derived);
+        assert_eq!(kept(), 0);
+        assert_eq!(recent.take(s2k(1), &one, 16), derived);
+    }
+
+    #[test]
+    fn few_are_kept() {
+        let recent = Recent::default();
+        for salt in 0..=255 {
+            recent.derive(s2k(salt), &key("one"), 16);
+        }
+        assert_eq!(recent.entries.lock().unwrap().len(), KEPT);
+    }
+
+    fn key(passphrase: &str) -> Key {
+        Key::new(passphrase, SecretBytes::new(passphrase.as_bytes().to_vec()))
+    }
+}
