@@ -1,8 +1,8 @@
 //! Cells that CVE-2026-14663 left readable.
 //!
-//! PostgreSQL before 14.24, 15.19, 16.15 and 17.11, linked with an OpenSSL 3 that does not load its legacy provider,
+//! PostgreSQL before 14.24, 15.19, 16.15, 17.11 and 18.6, on an OpenSSL 3 that does not load its legacy provider,
 //! could not run Blowfish and CAST5 and did not notice: what was to be encrypted with them was stored as it is. That
-//! is the data of a message with `cipher-algo=bf` or `cast5`, or the session key of one with `s2k-cipher-algo=bf`.
+//! is the data of a message with `cipher-algo=bf` or `cast5`, or the session key of one with such an `s2k-cipher-algo`.
 //! The servers that wrote such cells read them under every passphrase; later ones read them under none.
 
 use crate::algorithm::Cipher;

@@ -49,7 +49,7 @@ impl Recipe {
     /// What made another message: `model` says what can be read without its key, the plaintext's aside the rest.
     ///
     /// A cell that CVE-2026-14663 left readable was made by a server that could not run the cipher it was asked for.
-    /// It is sealed with pgcrypto's default cipher, or that server still could not read it.
+    /// It is sealed with pgcrypto's default cipher, else that server still could not read it.
     pub(crate) fn like(model: &Message, literal: u8, text: &Plaintext) -> Self {
         let inside = text.aside().and_then(read_aside);
         let (cipher, compression, head) =
