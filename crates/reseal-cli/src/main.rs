@@ -1,3 +1,56 @@
 //! The command `reseal`.
+//!
+//! **Invariant:** results go to stdout, everything else to stderr; with `--json` stdout holds exactly one JSON
+//! document at every exit. No key and no plaintext goes anywhere.
 
-fn main() {}
+mod args;
+mod commands;
+mod exit;
+mod open;
+mod output;
+mod signals;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::exit::Failure;
+
+fn main() -> ExitCode {
+    // A core dump would hold keys.
+    let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    logging(&cli);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::end(cli.json, Err(Failure::failed("runtime", error.to_string()))),
+    };
+    let outcome = runtime.block_on(commands::run(&cli));
+    exit::end(cli.json, outcome)
+}
+
+/// Logs go to stderr: warnings by default, what `RUST_LOG` asks for otherwise. Libraries below Reseal are never
+/// asked for more than warnings: what they print at finer levels is not ours to vouch for.
+fn logging(cli: &Cli) {
+    use tracing_subscriber::EnvFilter;
+    let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
+    let ours = ["engine", "store", "registry", "plan", "cli", "core"].map(|name| format!("reseal_{name}={}", level(&asked)));
+    let filter = EnvFilter::new(format!("warn,reseal={},{}", level(&asked), ours.join(",")));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let done = match cli.log_json {
+        true => builder.json().try_init(),
+        false => builder.without_time().with_target(false).try_init(),
+    };
+    debug_assert!(done.is_ok());
+}
+
+/// The level in what `RUST_LOG` says; a directive for one target counts for all of Reseal.
+fn level(asked: &str) -> &'static str {
+    let words = asked.to_ascii_lowercase();
+    ["trace", "debug", "info", "warn", "error", "off"].into_iter().find(|level| words.contains(level)).unwrap_or("warn")
+}

@@ -48,7 +48,7 @@ pub struct Context<'a> {
     /// The key's tag.
     pub key: &'a str,
     /// Looks up a column of the row.
-    pub row: &'a dyn Fn(&str) -> Option<&'a Value>,
+    pub row: &'a dyn Fn(&str) -> Option<Value>,
 }
 
 /// Why a template is wrong, or could not be filled.
@@ -182,22 +182,15 @@ fn fill_hole(
         Hole::Key => "key".to_owned(),
         Hole::Row(column) => format!("row.{column}"),
     };
-    let text;
     let value = match hole {
-        Hole::Tenant => context.tenant,
+        Hole::Tenant => context.tenant.cloned(),
         Hole::Row(column) => (context.row)(column),
-        Hole::Table | Hole::Field | Hole::Key => {
-            let name = match hole {
-                Hole::Table => context.table,
-                Hole::Field => context.field,
-                _ => context.key,
-            };
-            text = Value::Text(name.to_owned());
-            Some(&text)
-        }
+        Hole::Table => Some(Value::Text(context.table.to_owned())),
+        Hole::Field => Some(Value::Text(context.field.to_owned())),
+        Hole::Key => Some(Value::Text(context.key.to_owned())),
     };
     let value = value.filter(|value| !value.is_null()).ok_or_else(|| TemplateError::Missing(named()))?;
-    match (encoding, value) {
+    match (encoding, &value) {
         (Encoding::Be64, Value::Int(n)) => out.extend_from_slice(&n.to_be_bytes()),
         (Encoding::Be64, value) => {
             let n = value.text().and_then(|text| text.parse::<i64>().ok());
@@ -225,7 +218,7 @@ mod tests {
     use super::*;
 
     fn fill(template: &str, id: &Value) -> Result<Vec<u8>, TemplateError> {
-        let row = |column: &str| (column == "id").then_some(id);
+        let row = |column: &str| (column == "id").then(|| id.clone());
         let tenant = Value::Text("acme".into());
         let context = Context { tenant: Some(&tenant), table: "t", field: "f", key: "v1", row: &row };
         Template::parse(template).unwrap().fill(&context)

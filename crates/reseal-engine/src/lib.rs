@@ -1,1 +1,43 @@
-//! The main flow over core and store: rotate, census, preflight, sweep, rollback.
+//! The main flow: plan → check → connect → preflight → shards → batches → sweep → complete.
+//!
+//! Start with [`rotate`]: it is this flow and little else.
+//!
+//! **Invariant:** the engine knows no SQL dialect, no format by name and no YAML. It gets a [`Job`] that the registry
+//! built, and it opens, seals and swaps. **API boundary:** nothing here prints; what happens is told by
+//! [`Progress`], [`Report`] and the ledger.
+
+mod batch;
+mod census;
+mod cell;
+mod error;
+mod estimate;
+mod job;
+mod lease;
+mod pace;
+mod pins;
+mod preflight;
+mod progress;
+mod pump;
+mod report;
+mod rollback;
+mod rotate;
+mod seal;
+mod shards;
+mod sweep;
+mod target;
+mod undo;
+mod write;
+
+pub use census::{Census, CensusField, CensusLine, inspect, Inspected};
+pub use error::{Class, EngineError};
+pub use job::{
+    Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Scope, TableJob,
+};
+pub use lease::{Stop, Stopper};
+pub use preflight::{Finding, Severity, preflight};
+pub use progress::{Phase, Progress};
+pub use report::Report;
+pub use rollback::{RollbackOptions, rollback};
+pub use rotate::{RunOptions, run};
+pub use seal::{Seal, Validator};
+pub use sweep::{census, verify};

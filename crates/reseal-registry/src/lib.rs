@@ -1,1 +1,48 @@
-//! The only crate that names the plugins; turns a Plan into what the engine runs.
+//! The only crate that names the plugins. It turns a checked [`Plan`] into the [`Job`] that the engine carries out:
+//! keys read, formats built, names resolved.
+//!
+//! **Invariant:** key bytes enter the process here and go nowhere but into [`reseal_core::Key`].
+
+mod job;
+mod keys;
+mod plugins;
+
+pub use job::{Overrides, job};
+pub use keys::{Keys, ReadKeyError, database, keys};
+pub use plugins::{FORMATS, KEY_SOURCES};
+
+use reseal_plan::{Plan, Vocabulary};
+
+/// What plans can name.
+#[must_use]
+pub fn vocabulary() -> Vocabulary<'static> {
+    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES }
+}
+
+/// Why a plan that was checked cannot become a job.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A key could not be read or does not fit.
+    #[error(transparent)]
+    Key(#[from] ReadKeyError),
+    /// A format refused what the check let pass.
+    #[error("seal {seal}: {message}")]
+    Format {
+        /// The seal.
+        seal: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Reads the plan's keys and builds its job.
+///
+/// # Errors
+/// When a key cannot be read or does not fit.
+pub async fn build(plan: &Plan, overrides: &Overrides) -> Result<(Job, Vec<String>), BuildError> {
+    let keys = keys(plan, overrides.primary.as_deref()).await?;
+    let warnings = keys.warnings.clone();
+    Ok((job(plan, &keys, overrides)?, warnings))
+}
+
+pub use reseal_engine::Job;

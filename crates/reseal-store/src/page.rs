@@ -141,26 +141,27 @@ impl Session {
         Ok(self.query(&select, &key_kinds).await?.pop().map(RowKey))
     }
 
-    /// Up to `limit` values of one column that are not NULL: the longest ones first when `longest` is set.
+    /// Up to `limit` values of one column that are not NULL.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
-    pub async fn sample(
-        &mut self,
-        table: &TableName,
-        column: &Column,
-        limit: u64,
-        longest: bool,
-    ) -> Result<Vec<Value>, StoreError> {
+    pub async fn sample(&mut self, table: &TableName, column: &Column, limit: u64) -> Result<Vec<Value>, StoreError> {
         let mut select = Query::select();
         select.expr(self.driver.read(column)).from(table_ref(table));
-        select.and_where(Expr::col(iden(&column.name)).is_not_null());
-        if longest {
-            select.order_by_expr(self.driver.size(column), Order::Desc);
-        }
-        select.limit(limit);
+        select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
         let rows = self.query(&select, &[column.kind]).await?;
         Ok(rows.into_iter().flatten().collect())
+    }
+
+    /// The rows in which this column is longest, at most `limit`.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn longest(&mut self, shape: &Shape, column: &Column, limit: u64) -> Result<Vec<Row>, StoreError> {
+        let mut select = self.select_rows(shape);
+        select.cond_where(self.scope(shape));
+        select.order_by_expr(self.driver.size(column), Order::Desc).limit(limit);
+        self.fetch_rows(shape, &select).await
     }
 
     fn select_columns(&self, shape: &Shape) -> SelectStatement {

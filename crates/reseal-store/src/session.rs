@@ -26,6 +26,14 @@ impl Session {
         self.dialect
     }
 
+    /// Runs statements of the caller's own, one by one: no arguments, no rows.
+    ///
+    /// # Errors
+    /// When the server refuses one; those before it are done.
+    pub async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+        self.driver.script(statements).await
+    }
+
     /// Begins a transaction that writes.
     ///
     /// # Errors

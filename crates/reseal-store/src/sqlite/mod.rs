@@ -30,7 +30,6 @@ impl Sqlite {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| failed(&error))?
-            .create_if_missing(false)
             .busy_timeout(Duration::from_secs(10))
             .disable_statement_logging();
         let connection =

@@ -1,0 +1,243 @@
+//! The command line, as design and documentation promise it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Move application-encrypted database columns to a new key while the application runs, and prove it.
+#[derive(Debug, Parser)]
+#[command(name = "reseal", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Print one JSON document on stdout, errors included
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Write logs as JSON lines (they go to stderr)
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a small SQLite database with sealed rows and rotate it before your eyes
+    Demo {
+        /// Where to put database, keys and plan; must not exist
+        #[arg(default_value = "reseal-demo")]
+        directory: PathBuf,
+    },
+    /// Check plans: form and meaning; with --keys and --connect also keys and database
+    Check {
+        /// The plans
+        #[arg(required = true)]
+        plans: Vec<PathBuf>,
+        /// Read the keys too
+        #[arg(long)]
+        keys: bool,
+        /// Run preflight too (reads the keys, writes nothing)
+        #[arg(long)]
+        connect: bool,
+    },
+    /// Count cells per field, seal and key
+    Census {
+        /// The plan
+        plan: PathBuf,
+        /// Open every cell instead of believing marks
+        #[arg(long)]
+        open: bool,
+        #[command(flatten)]
+        scope: ScopeArgs,
+    },
+    /// Rotate; goes on with a run that is not over
+    Run(RunArgs),
+    /// List runs, newest first
+    Runs {
+        /// The plan
+        plan: PathBuf,
+    },
+    /// Show where the latest run stands
+    Status {
+        /// The plan
+        plan: PathBuf,
+        /// Another run than the latest
+        #[arg(long)]
+        run: Option<String>,
+        /// Wait until it stops or is over
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Ask the engine that works on a run to stop after the batch in hand
+    Pause(SteerArgs),
+    /// Go on with a paused run (the same as `run` with the run's own scope)
+    Resume {
+        /// The plan
+        plan: PathBuf,
+        /// Go on although rows become unreadable to the application for a while
+        #[arg(long)]
+        accept_outage: bool,
+    },
+    /// Give a run up; cells stay as they are, some under the new key
+    Cancel(SteerArgs),
+    /// List the cells that could not be opened
+    Quarantine {
+        /// The plan
+        plan: PathBuf,
+        /// Another run than the latest
+        #[arg(long)]
+        run: Option<String>,
+        /// Try them again: the same as `run`
+        #[arg(long)]
+        retry: bool,
+    },
+    /// Show formats and keys of one row's cells, never their content
+    Inspect {
+        /// The plan
+        plan: PathBuf,
+        /// The table, as the plan names it
+        #[arg(long)]
+        table: String,
+        /// The row key; parts of a composite key are joined by commas
+        #[arg(long)]
+        row: String,
+    },
+    /// Open every cell in one snapshot; exit 1 where one is not under the primary
+    Verify {
+        /// The plan
+        plan: PathBuf,
+        #[command(flatten)]
+        scope: ScopeArgs,
+    },
+    /// Put the old cells of the newest run back
+    Rollback {
+        /// The plan
+        plan: PathBuf,
+        /// The run, to be sure which
+        #[arg(long)]
+        run: Option<String>,
+        /// The plan's name, typed out
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+        /// The old key for cells written since, where there are several
+        #[arg(long, value_name = "KEY")]
+        to_key: Option<String>,
+    },
+    /// Old cells that are kept for a rollback
+    Undo {
+        #[command(subcommand)]
+        command: UndoCommand,
+    },
+    /// Apply the ledger's SQL to a database, or print it
+    Migrate {
+        /// A plan, or a database URL without password (env:NAME reads it from a variable)
+        database: String,
+        /// Print the SQL instead
+        #[arg(long)]
+        print: bool,
+    },
+    /// Keys
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UndoCommand {
+    /// Drop the kept cells of the latest run: it can then not be rolled back
+    Drop {
+        /// The plan
+        plan: PathBuf,
+        /// Another run than the latest
+        #[arg(long)]
+        run: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a new key
+    Generate {
+        /// The file to write (mode 600); must not exist
+        #[arg(long, required_unless_present = "stdout")]
+        file: Option<PathBuf>,
+        /// Print the key on stdout instead
+        #[arg(long, conflicts_with = "file")]
+        stdout: bool,
+        /// Bytes of randomness
+        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(16..=64))]
+        bytes: u16,
+        /// How the key is written
+        #[arg(long, value_enum, default_value_t = KeyEncoding::Base64)]
+        encoding: KeyEncoding,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum KeyEncoding {
+    /// As bytes (files only)
+    Raw,
+    /// Hexadecimal; as a pgcrypto passphrase, the text itself is the key
+    Hex,
+    /// Base64
+    Base64,
+    /// URL-safe base64, as Fernet libraries want it
+    Base64url,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// Only rows of this tenant
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Only tables of this domain
+    #[arg(long)]
+    pub(crate) domain: Option<String>,
+    /// Only this table; may be repeated
+    #[arg(long = "table", value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Open and seal everything, write nothing at all, estimate the time
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// The key to seal with, instead of the plan's primary
+    #[arg(long, value_name = "KEY")]
+    pub(crate) primary: Option<String>,
+    /// Rows of a batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) batch_rows: Option<u32>,
+    /// Ranges that are worked on at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) workers: Option<u32>,
+    /// An old key is known to others: the plan's `emergency` pace, old cells kept under the new key alone
+    #[arg(long)]
+    pub(crate) emergency: bool,
+    /// Stop at this time: RFC 3339, or HH:MM local time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Go on although rows become unreadable to the application for a while
+    #[arg(long)]
+    pub(crate) accept_outage: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SteerArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Another run than the latest
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+}

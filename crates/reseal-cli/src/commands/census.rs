@@ -1,0 +1,71 @@
+//! `census`, `verify` and `inspect`: looking, never writing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reseal_engine::{Census, Progress, Scope};
+use reseal_registry::Overrides;
+use serde_json::{Value, json};
+
+use crate::exit::{CLEAN, Done, Outcome, REMAIN};
+use crate::open;
+use crate::output::{number, table};
+use crate::view::View;
+
+/// Counts cells; only reports.
+pub(crate) async fn census(plan: &Path, opened: bool, scope: &Scope) -> Outcome {
+    let census = count(plan, opened, scope).await?;
+    Ok(Done::new(CLEAN, census.json(), tell(&census)))
+}
+
+/// The sweep alone; exit 1 where a cell is not under the primary.
+pub(crate) async fn verify(plan: &Path, scope: &Scope) -> Outcome {
+    let census = count(plan, true, scope).await?;
+    let verdict = match census.clean {
+        true => "clean: every cell opened under its primary, in one snapshot",
+        false => "not clean: there are cells that do not open under their primary",
+    };
+    let code = if census.clean { CLEAN } else { REMAIN };
+    Ok(Done::new(code, census.json(), format!("{}\n{verdict}", tell(&census))))
+}
+
+async fn count(plan: &Path, opened: bool, scope: &Scope) -> Result<Census, crate::exit::Failure> {
+    let at = open::job(plan, &Overrides::default()).await?;
+    let progress = Arc::new(Progress::default());
+    let view = View::start(&progress);
+    let census = reseal_engine::census(&at.job, &at.database, scope, opened, &progress).await;
+    drop(view);
+    Ok(census?)
+}
+
+/// A census as people read it.
+pub(crate) fn tell(census: &Census) -> String {
+    let mut rows = Vec::new();
+    for field in &census.fields {
+        let mut name = format!("{}.{}", field.table, field.field);
+        if field.counts.is_empty() {
+            rows.push(vec![name.clone(), "-".into(), "-".into(), "0".into()]);
+        }
+        for line in &field.counts {
+            let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+            rows.push(vec![std::mem::take(&mut name), or_dash(&line.seal), or_dash(&line.key), number(line.cells)]);
+        }
+    }
+    table(&["field", "seal", "key", "cells"], &[3], rows)
+}
+
+/// One row's formats and keys.
+pub(crate) async fn inspect(plan: &Path, name: &str, row: &str) -> Outcome {
+    let at = open::job(plan, &Overrides::default()).await?;
+    let cells = reseal_engine::inspect(&at.job, &at.database, name, row).await?;
+    let documents: Vec<Value> = cells
+        .iter()
+        .map(|cell| json!({ "field": cell.field, "seal": cell.seal, "key": cell.key, "state": cell.state, "bytes": cell.bytes }))
+        .collect();
+    let rows = cells.into_iter().map(|cell| {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        vec![cell.field, or_dash(cell.seal), or_dash(cell.key), cell.state, number(cell.bytes as u64)]
+    });
+    let text = table(&["field", "seal", "key", "state", "bytes"], &[4], rows.collect());
+    Ok(Done::new(CLEAN, json!({ "table": name, "row": row, "cells": documents }), text))
+}

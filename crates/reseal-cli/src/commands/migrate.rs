@@ -1,0 +1,42 @@
+//! `reseal migrate`: the ledger's SQL, applied or printed.
+
+use std::path::Path;
+
+use reseal_store::Database;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::exit::{CLEAN, Done, Failure, Outcome};
+use crate::open;
+
+/// Applies the ledger's SQL to a database, or prints it.
+pub(crate) async fn migrate(target: &str, print: bool) -> Outcome {
+    let database = database(target).await?;
+    if print {
+        let sql = database.dialect().ledger_sql();
+        return Ok(Done::new(CLEAN, json!({ "sql": sql }), sql));
+    }
+    let mut session = database.connect().await?;
+    session.migrate().await?;
+    let version = session.ledger_version().await?;
+    Ok(Done::new(CLEAN, json!({ "version": version }), "the ledger is there"))
+}
+
+/// A plan's database, one named by a variable, or a URL that holds no password: an argument list is seen by all.
+async fn database(target: &str) -> Result<Database, Failure> {
+    if let Some(name) = target.strip_prefix("env:") {
+        let url = std::env::var(name).map(Zeroizing::new).map_err(|_| {
+            Failure::refused("variable-unset", format!("the variable {name} is not set"), "export it first")
+        })?;
+        return Ok(Database::parse(&url)?);
+    }
+    let Some((_, rest)) = target.split_once("://") else {
+        return open::database(&open::plan(Path::new(target))?).await;
+    };
+    let login = rest.split_once('@').map(|(login, _)| login);
+    if login.is_some_and(|login| login.contains(':')) || rest.contains("password=") {
+        let message = "the URL holds a password, and arguments are seen by every user of this machine";
+        return Err(Failure::usage("password-in-arguments", message, "put the URL into a variable and say env:NAME"));
+    }
+    Ok(Database::parse(target)?)
+}

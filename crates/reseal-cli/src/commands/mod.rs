@@ -1,0 +1,61 @@
+//! One file a command, or a family of them.
+
+mod census;
+mod check;
+mod demo;
+mod keys;
+mod migrate;
+mod quarantine;
+mod rollback;
+mod run;
+mod runs;
+
+use clap::CommandFactory;
+use serde_json::json;
+
+use crate::args::{Cli, Command, KeysCommand, UndoCommand};
+use crate::exit::{CLEAN, Done, Failure, Outcome};
+
+/// Carries out what was asked for.
+pub(crate) async fn run(cli: &Cli) -> Outcome {
+    match &cli.command {
+        Command::Demo { directory } => demo::demo(directory).await,
+        Command::Check { plans, keys, connect } => check::check(plans, *keys, *connect).await,
+        Command::Census { plan, open, scope } => census::census(plan, *open, &scope.scope()).await,
+        Command::Verify { plan, scope } => census::verify(plan, &scope.scope()).await,
+        Command::Inspect { plan, table, row } => census::inspect(plan, table, row).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Resume { plan, accept_outage } => run::resume(plan, *accept_outage).await,
+        Command::Runs { plan } => runs::runs(plan).await,
+        Command::Status { plan, run, wait } => runs::status(plan, run.as_deref(), *wait).await,
+        Command::Pause(args) => runs::pause(args).await,
+        Command::Cancel(args) => runs::cancel(args).await,
+        Command::Quarantine { plan, run, retry } => quarantine::quarantine(plan, run.as_deref(), *retry).await,
+        Command::Rollback { plan, run, confirm, to_key } => {
+            rollback::rollback(plan, run.as_deref(), confirm.as_deref(), to_key.as_deref()).await
+        }
+        Command::Undo { command: UndoCommand::Drop { plan, run } } => {
+            rollback::drop_undo(plan, run.as_deref()).await
+        }
+        Command::Migrate { database, print } => migrate::migrate(database, *print).await,
+        Command::Keys { command: KeysCommand::Generate { file, stdout, bytes, encoding } } => {
+            keys::generate(file.as_deref(), *stdout, usize::from(*bytes), *encoding)
+        }
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "reseal", &mut out);
+            text(&out)
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            let page = clap_mangen::Man::new(Cli::command()).render(&mut out);
+            page.map_err(|error| Failure::failed("man", error.to_string()))?;
+            text(&out)
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> Outcome {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    Ok(Done::new(CLEAN, json!({ "text": text }), text))
+}

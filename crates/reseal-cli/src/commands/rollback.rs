@@ -1,0 +1,58 @@
+//! `reseal rollback` and `reseal undo drop`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reseal_core::RunState;
+use reseal_engine::{Progress, RollbackOptions, Stopper};
+use reseal_registry::Overrides;
+use serde_json::json;
+
+use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
+use crate::output::number;
+use crate::view::View;
+use crate::{open, signals};
+
+/// Puts the old cells of the newest run back.
+pub(crate) async fn rollback(path: &Path, run: Option<&str>, confirm: Option<&str>, to_key: Option<&str>) -> Outcome {
+    let plan = open::plan(path)?;
+    if confirm != Some(plan.name.as_str()) {
+        let message = "a rollback puts old cells back: say so with the plan's name";
+        return Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)));
+    }
+    let opened = open::job(path, &Overrides::default()).await?;
+    let options = RollbackOptions { run_id: run.map(str::to_owned), to_key: to_key.map(str::to_owned) };
+    let progress = Arc::new(Progress::default());
+    let stop = Stopper::default();
+    signals::watch(&stop);
+    let view = View::start(&progress);
+    let report = reseal_engine::rollback(&opened.job, &opened.database, &options, &progress, &stop).await;
+    drop(view);
+    let report = report?;
+    let counts = &report.counts;
+    let mut text = format!("{} is {}\n  {} cells are back as they were", report.plan, report.state, number(counts.cells_rotated));
+    if counts.cells_raced > 0 {
+        text += &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
+    }
+    if counts.cells_quarantined > 0 {
+        text += &format!("\n  {} cells stay as they are: `reseal quarantine` lists them", number(counts.cells_quarantined));
+    }
+    let code = if counts.cells_quarantined > 0 { REMAIN } else { CLEAN };
+    let mut document = report.json();
+    document["cells_restored"] = counts.cells_rotated.into();
+    document["cells_resealed"] = counts.cells_raced.into();
+    Ok(Done::new(code, document, text))
+}
+
+/// Drops kept old cells.
+pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
+    let (_, _, mut session, row) = open::latest(path, run).await?;
+    if !row.state.is_over() || row.state == RunState::RollingBack {
+        let message = format!("run {} is {}: its old cells may still be needed", row.id, row.state);
+        return Err(Failure::refused("run-not-over", message, "finish or cancel it first"));
+    }
+    let cells = session.undo_cells(&row.id).await?;
+    session.drop_undo(&row.id).await?;
+    let text = format!("{} old cells of run {} are dropped: it cannot be rolled back", number(cells), row.id);
+    Ok(Done::new(CLEAN, json!({ "run_id": row.id, "cells_dropped": cells }), text))
+}

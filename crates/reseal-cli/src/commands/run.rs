@@ -1,0 +1,129 @@
+//! `reseal run` and `reseal resume`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::{Timestamp, Zoned, civil::Time};
+use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
+use reseal_registry::Overrides;
+
+use crate::args::RunArgs;
+use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
+use crate::output::{duration, number};
+use crate::view::View;
+use crate::{open, signals};
+
+/// Rotates, or goes on with a run that is not over.
+pub(crate) async fn run(args: &RunArgs) -> Outcome {
+    let overrides = Overrides {
+        primary: args.primary.clone(),
+        batch_rows: args.batch_rows.map(|n| n as usize),
+        workers: args.workers.map(|n| n as usize),
+        emergency: args.emergency,
+    };
+    let options = RunOptions {
+        scope: args.scope.scope(),
+        operator: operator(),
+        dry_run: args.dry_run,
+        accept_outage: args.accept_outage,
+        emergency: args.emergency,
+        until: args.until.as_deref().map(until).transpose()?,
+    };
+    carry_out(&args.plan, &overrides, &options).await
+}
+
+/// Goes on with the plan's latest run, in its own scope.
+pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
+    let (_, _, _, row) = open::latest(plan, None).await?;
+    if row.state.is_over() {
+        let message = format!("run {} is {}: there is nothing to go on with", row.id, row.state);
+        return Err(Failure::usage("run-over", message, "start a new one with `reseal run`"));
+    }
+    let overrides = Overrides { emergency: row.emergency, primary: None, ..Overrides::default() };
+    let scope = Scope::from_json(&row.scope);
+    let options = RunOptions { scope, operator: operator(), accept_outage, emergency: row.emergency, ..RunOptions::default() };
+    carry_out(plan, &overrides, &options).await
+}
+
+async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> Outcome {
+    let opened = open::job(plan, overrides).await?;
+    let progress = Arc::new(Progress::default());
+    let stop = Stopper::default();
+    signals::watch(&stop);
+    let view = View::start(&progress);
+    let report = reseal_engine::run(&opened.job, &opened.database, options, &progress, &stop).await;
+    drop(view);
+    let report = report?;
+    let code = if report.stopped {
+        STOPPED
+    } else if report.cells_remain() {
+        REMAIN
+    } else {
+        CLEAN
+    };
+    Ok(Done::new(code, report.json(), tell(&report, plan)))
+}
+
+/// The report as people read it.
+pub(crate) fn tell(report: &Report, plan: &Path) -> String {
+    let plan = plan.display();
+    let counts = &report.counts;
+    let mut lines = Vec::new();
+    if report.dry_run {
+        lines.push(format!("dry run of {}: nothing was written", report.plan));
+        lines.push(format!("  {} rows, {} cells to rotate", number(counts.rows_scanned), number(report.cells_old)));
+    } else {
+        let reason = report.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        lines.push(format!("{} is {}{reason}", report.plan, report.state));
+        lines.push(format!("  run {}", report.run_id));
+        lines.push(format!("  {} rows, {} cells rotated", number(counts.rows_scanned), number(counts.cells_rotated)));
+    }
+    let more = [
+        (counts.cells_current, "under the primary already"),
+        (counts.cells_null, "NULL"),
+        (counts.cells_raced, "changed by another writer meanwhile, and taken again"),
+        (counts.cells_quarantined, "could not be opened"),
+        (if report.dry_run { 0 } else { report.cells_old }, "under an old key"),
+    ];
+    lines.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} cells {what}", number(*n))));
+    lines.push(format!("  {}", duration(report.seconds)));
+    if let Some(estimate) = report.estimate_seconds {
+        lines.push(format!("  a run would take about {}", duration(estimate)));
+    }
+    lines.extend(next(report, &plan.to_string()));
+    lines.join("\n")
+}
+
+/// What to do next.
+fn next(report: &Report, plan: &str) -> Option<String> {
+    if report.stopped {
+        return Some(format!("next: `reseal run {plan}` goes on where it stopped"));
+    }
+    if !report.cells_remain() {
+        return None;
+    }
+    Some(match report.counts.cells_quarantined {
+        _ if report.dry_run => "next: mend the cells that do not open, or expect them in quarantine".to_owned(),
+        0 => format!("next: let every writer seal with the new key, then `reseal run {plan}`"),
+        _ => format!("next: `reseal quarantine {plan}` lists them; `reseal run {plan}` tries again"),
+    })
+}
+
+/// Who runs it, for the ledger.
+fn operator() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".into())
+}
+
+/// The time of `--until`: a moment, or the next time that the clock on the wall shows it.
+fn until(text: &str) -> Result<Timestamp, Failure> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let bad = || Failure::usage("until", format!("--until {text}: not a time"), "2026-01-31T06:00:00+01:00, or 06:00");
+    let time: Time = Time::strptime("%H:%M", text).map_err(|_| bad())?;
+    let now = Zoned::now();
+    let today = now.with().time(time).build().map_err(|_| bad())?;
+    let then = if today > now { today } else { today.tomorrow().map_err(|_| bad())? };
+    Ok(then.timestamp())
+}

@@ -1,0 +1,140 @@
+//! Watching and steering: `runs`, `status`, `pause`, `cancel`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reseal_core::RunState;
+use reseal_store::{Request, RunRow};
+use serde_json::{Value, json};
+
+use crate::args::SteerArgs;
+use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
+use crate::open;
+use crate::output::{number, table};
+
+/// Lists runs.
+pub(crate) async fn runs(path: &Path) -> Outcome {
+    let plan = open::plan(path)?;
+    let mut session = open::database(&plan).await?.connect().await?;
+    let runs = match session.ledger_version().await? {
+        Some(_) => session.runs(Some(&plan.name), 100).await?,
+        None => Vec::new(),
+    };
+    let rows = runs.iter().map(|run| {
+        vec![run.id.clone(), run.state.to_string(), time(run.created_at), number(run.counts.cells_rotated), run.operator.clone()]
+    });
+    let text = match runs.is_empty() {
+        true => format!("plan {} has no run yet", plan.name),
+        false => table(&["run", "state", "began", "cells", "by"], &[3], rows.collect()),
+    };
+    Ok(Done::new(CLEAN, json!({ "runs": runs.iter().map(document).collect::<Vec<_>>() }), text))
+}
+
+/// Shows where a run stands.
+pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcome {
+    let (_, _, mut session, mut row) = open::latest(path, run).await?;
+    while wait && matches!(row.state, RunState::Prepared | RunState::Running | RunState::RollingBack) && row.lease_left_ms > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        row = session.run_by_id(&row.id).await?.unwrap_or(row);
+    }
+    let code = match row.state {
+        _ if !wait => CLEAN,
+        RunState::Complete | RunState::ScopeDone | RunState::RolledBack => CLEAN,
+        RunState::Paused if row.cells_old > 0 => REMAIN,
+        _ => STOPPED,
+    };
+    Ok(Done::new(code, document(&row), tell(&row)))
+}
+
+fn tell(row: &RunRow) -> String {
+    let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let counts = &row.counts;
+    let mut lines = vec![
+        format!("{} is {}{reason}", row.plan, row.state),
+        format!("  run {}, began {}", row.id, time(row.created_at)),
+        format!("  {} of {} rows, {} cells rotated", number(counts.rows_scanned), number(counts.rows_total), number(counts.cells_rotated)),
+    ];
+    if matches!(row.state, RunState::Running | RunState::RollingBack) {
+        let holder = row.holder.0.split(" · ").take(2).collect::<Vec<_>>().join(", ");
+        lines.push(match row.lease_left_ms > 0 {
+            true => format!("  held by {holder}"),
+            false => format!("  was held by {holder}, which no longer answers: `reseal run` takes it up"),
+        });
+    }
+    lines.join("\n")
+}
+
+/// A run with the keys of `run --json`, and what only the ledger knows.
+pub(crate) fn document(row: &RunRow) -> Value {
+    let scope: Value = serde_json::from_str(&row.scope).unwrap_or_default();
+    let end = row.completed_at.unwrap_or(row.updated_at);
+    json!({
+        "run_id": row.id,
+        "state": row.state.name(),
+        "reason": row.reason,
+        "plan": row.plan,
+        "plan_digest": row.plan_digest,
+        "scope": scope,
+        "dry_run": false,
+        "rows_scanned": row.counts.rows_scanned,
+        "cells_rotated": row.counts.cells_rotated,
+        "cells_current": row.counts.cells_current,
+        "cells_null": row.counts.cells_null,
+        "cells_quarantined": row.counts.cells_quarantined,
+        "cells_raced": row.counts.cells_raced,
+        "cells_old": row.cells_old,
+        "seconds": (end - row.created_at) as f64 / 1000.0,
+        "rows_total": row.counts.rows_total,
+        "operator": row.operator,
+        "began": time(row.created_at),
+        "ended": row.completed_at.map(time),
+    })
+}
+
+fn time(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map(|time| format!("{time:.0}")).unwrap_or_default()
+}
+
+/// Asks a run to pause.
+pub(crate) async fn pause(args: &SteerArgs) -> Outcome {
+    let (_, _, mut session, row) = open::latest(&args.plan, args.run.as_deref()).await?;
+    match row.state {
+        RunState::Running if row.lease_left_ms > 0 => {
+            session.ask(&row.id, Request::Pause).await?;
+            Ok(Done::new(CLEAN, document(&row), format!("run {} stops after the batch in hand", row.id)))
+        }
+        state => Ok(Done::new(CLEAN, document(&row), format!("run {} is {state}: nobody works on it", row.id))),
+    }
+}
+
+/// Gives a run up: at once where nobody works on it, else after the batch in hand.
+pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
+    let (_, _, mut session, row) = open::latest(&args.plan, args.run.as_deref()).await?;
+    if row.state.is_over() {
+        let message = format!("run {} is {} already", row.id, row.state);
+        return Err(Failure::usage("run-over", message, "see `reseal runs`"));
+    }
+    if row.state == RunState::RollingBack {
+        let message = format!("run {} is being rolled back", row.id);
+        return Err(Failure::refused("rolling-back", message, "finish it with `reseal rollback`"));
+    }
+    if row.state == RunState::Running && row.lease_left_ms > 0 {
+        session.ask(&row.id, Request::Cancel).await?;
+        let text = format!("run {} is given up after the batch in hand", row.id);
+        return Ok(Done::new(CLEAN, document(&row), text));
+    }
+    let moved =
+        session.move_run((&row.id, row.epoch), row.state, RunState::Cancelled, Some("cancelled by an operator")).await?;
+    if !moved {
+        let message = format!("run {} moved on meanwhile", row.id);
+        return Err(Failure { exit: STOPPED, code: "run-held".into(), message, help: Some("try again".into()) });
+    }
+    let row = session.run_by_id(&row.id).await?.unwrap_or(row);
+    let text = format!(
+        "run {} is cancelled\n  {} cells are under the new key; `reseal rollback` puts them back",
+        row.id,
+        number(row.counts.cells_rotated)
+    );
+    Ok(Done::new(CLEAN, document(&row), text))
+}

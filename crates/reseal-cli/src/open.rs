@@ -1,0 +1,108 @@
+//! From a plan's path to a job and a database.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reseal_engine::{Job, Scope};
+use reseal_plan::Plan;
+use reseal_registry::Overrides;
+use reseal_store::{Database, RunRow, Session};
+
+use crate::args::ScopeArgs;
+use crate::exit::{Failure, USAGE};
+
+/// The largest plan that is read at all.
+const PLAN_BYTES: u64 = 8 << 20;
+
+/// Reads a plan's text, without swallowing whatever a path may point to.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let failed = |why: String| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
+    let size = std::fs::metadata(path).map_err(|error| failed(reason(&error)))?.len();
+    if size > PLAN_BYTES {
+        return Err(failed(format!("{size} bytes is no plan: one is a few kilobytes")));
+    }
+    std::fs::read_to_string(path).map_err(|error| failed(reason(&error)))
+}
+
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read".into(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
+        kind => kind.to_string(),
+    }
+}
+
+/// Reads and checks a plan.
+pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
+    let text = text(path)?;
+    let plan = reseal_plan::parse(&path.display().to_string(), &text, &reseal_registry::vocabulary());
+    plan.map_err(|problems| Failure {
+        exit: USAGE,
+        code: "plan".into(),
+        message: problems.to_string(),
+        help: Some(format!("reseal check {}", path.display())),
+    })
+}
+
+/// A checked plan with its keys and its database.
+pub(crate) struct Opened {
+    pub(crate) plan: Plan,
+    pub(crate) job: Arc<Job>,
+    pub(crate) database: Database,
+}
+
+/// Reads plan and keys, and finds the database. Does not connect.
+pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+    let plan = plan(path)?;
+    if let Some(problem) = plan.unsupported().first() {
+        let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
+        return Err(Failure::refused(problem.code, format!("{place}: {}", problem.message), "see `reseal check`"));
+    }
+    let database = database(&plan).await?;
+    let (job, warnings) = reseal_registry::build(&plan, overrides).await?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Opened { plan, job: Arc::new(job), database })
+}
+
+/// The plan's database; no key is read.
+pub(crate) async fn database(plan: &Plan) -> Result<Database, Failure> {
+    let url = reseal_registry::database(plan).await?;
+    Ok(Database::parse(&url)?)
+}
+
+/// Connects to the plan's database and finds a run: the one that is named, or the plan's latest.
+pub(crate) async fn latest(path: &Path, run: Option<&str>) -> Result<(Plan, Database, Session, RunRow), Failure> {
+    let plan = plan(path)?;
+    let database = database(&plan).await?;
+    let mut session = database.connect().await?;
+    let none = || {
+        let message = match run {
+            Some(run) => format!("plan {} has no run {run}", plan.name),
+            None => format!("plan {} has no run yet", plan.name),
+        };
+        Failure::usage("no-run", message, "`reseal runs` lists them, `reseal run` starts one")
+    };
+    if session.ledger_version().await?.is_none() {
+        return Err(none());
+    }
+    let found = match run {
+        Some(id) => session.run_by_id(id).await?.filter(|row| row.plan == plan.name),
+        None => session.runs(Some(&plan.name), 1).await?.pop(),
+    };
+    let found = found.ok_or_else(none)?;
+    Ok((plan, database, session, found))
+}
+
+impl ScopeArgs {
+    /// The scope that these arguments name.
+    pub(crate) fn scope(&self) -> Scope {
+        let mut tables = self.tables.clone();
+        tables.sort();
+        tables.dedup();
+        Scope { tenant: self.tenant.clone(), domain: self.domain.clone(), tables }
+    }
+}

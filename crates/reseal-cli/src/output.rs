@@ -1,0 +1,89 @@
+//! What is printed, and where.
+#![allow(clippy::print_stdout)]
+
+use std::io::Write;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde_json::Value;
+
+/// Prints a result: one JSON document, or text.
+pub(crate) fn result(json: bool, document: &Value, text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away has read all it wanted.
+    let _ = match (json, text.is_empty()) {
+        (true, _) => writeln!(out, "{document}"),
+        (false, true) => Ok(()),
+        (false, false) => writeln!(out, "{}", text.trim_end()),
+    };
+}
+
+/// Prints an error and what to do next.
+pub(crate) fn error(message: &str, help: Option<&str>) {
+    let mut lines = message.lines();
+    eprintln!("error: {}", lines.next().unwrap_or_default());
+    lines.for_each(|line| eprintln!("       {line}"));
+    let mut first = true;
+    for line in help.unwrap_or_default().lines() {
+        eprintln!("{} {line}", if first { " help:" } else { "      " });
+        first = false;
+    }
+}
+
+/// A table that fits the terminal, or 80 columns without one.
+pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(80);
+    }
+    table.set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row);
+    }
+    for at in numbers {
+        if let Some(column) = table.column_mut(*at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
+}
+
+/// A number with its thousands apart.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A duration in the units that people read.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..=9 => format!("{seconds:.1} s"),
+        10..=119 => format!("{whole} s"),
+        120..=7199 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_apart() {
+        assert_eq!([0, 999, 1000, 1234567].map(number), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!([0.25, 75.4, 300.0, 7260.0].map(duration), ["0.2 s", "75 s", "5 min 0 s", "2 h 1 min"]);
+    }
+}

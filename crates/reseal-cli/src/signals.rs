@@ -1,0 +1,30 @@
+//! Ctrl-C and SIGTERM: finish the batch in hand, then stop. A second one ends at once; the ledger bears it.
+
+use reseal_engine::{Stop, Stopper};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::exit::STOPPED;
+
+/// Watches for signals until the program ends.
+pub(crate) fn watch(stop: &Stopper) {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        let mut times = 0;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            times += 1;
+            if times > 1 {
+                std::process::exit(i32::from(STOPPED));
+            }
+            eprintln!("stopping after the batch in hand; once more to stop at once");
+            stop.ask(Stop::Interrupted);
+        }
+    });
+}

@@ -1,0 +1,100 @@
+//! Progress on a terminal, plain lines without one.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reseal_engine::{Phase, Progress};
+use tokio::task::JoinHandle;
+
+use crate::output::{duration, number};
+
+/// How often a terminal is redrawn.
+const REDRAW: Duration = Duration::from_millis(200);
+/// How often a line is written where there is no terminal.
+const LINE: Duration = Duration::from_secs(10);
+
+/// Shows progress on stderr until dropped.
+pub(crate) struct View {
+    task: JoinHandle<()>,
+    bar: Option<ProgressBar>,
+}
+
+impl View {
+    pub(crate) fn start(progress: &Arc<Progress>) -> View {
+        let progress = progress.clone();
+        if !std::io::stderr().is_terminal() {
+            let task = tokio::spawn(async move { lines(&progress).await });
+            return View { task, bar: None };
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let drawn = bar.clone();
+        let task = tokio::spawn(async move { draw(&progress, &drawn).await });
+        View { task, bar: Some(bar) }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.task.abort();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Rate and time left of the phase that is under way.
+struct Pace {
+    phase: Phase,
+    begun: Instant,
+    first: u64,
+}
+
+impl Pace {
+    fn new(progress: &Progress) -> Self {
+        Pace { phase: progress.phase(), begun: Instant::now(), first: progress.rows().0 }
+    }
+
+    fn tell(&mut self, progress: &Progress) -> String {
+        if progress.phase() != self.phase {
+            *self = Pace::new(progress);
+        }
+        let (done, total) = progress.rows();
+        let mut text = match progress.waiting() {
+            Some(why) => format!("waiting: {why}"),
+            None => self.phase.name().to_owned(),
+        };
+        if total > 0 {
+            text += &format!("  {} / {} rows", number(done.min(total)), number(total));
+        }
+        let rate = (done - self.first.min(done)) as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
+        if rate >= 1.0 && done < total {
+            text += &format!("  {}/s  {} left", number(rate as u64), duration((total - done) as f64 / rate));
+        }
+        text
+    }
+}
+
+async fn draw(progress: &Progress, bar: &ProgressBar) {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:24}] {msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    let mut pace = Pace::new(progress);
+    loop {
+        let (done, total) = progress.rows();
+        bar.set_length(total.max(1));
+        bar.set_position(done.min(total));
+        bar.set_message(pace.tell(progress));
+        bar.tick();
+        tokio::time::sleep(REDRAW).await;
+    }
+}
+
+async fn lines(progress: &Progress) {
+    let mut pace = Pace::new(progress);
+    loop {
+        tokio::time::sleep(LINE).await;
+        eprintln!("{}", pace.tell(progress));
+    }
+}

@@ -1,0 +1,180 @@
+//! open → seal → reopen for a page of rows. Pure: no I/O, on whichever core is free.
+
+use reseal_core::{Cell, Context, Part, SealError, Value};
+use reseal_store::{Counts, Quarantined, Row, Swap};
+use sha2::{Digest, Sha256};
+
+use crate::cell::{Opened, Opening, Trust, open};
+use crate::target::Target;
+
+/// What a page of rows comes to before anything is written.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// The swaps, each with the number of cells that it carries.
+    pub(crate) swaps: Vec<(Swap, u64)>,
+    /// Swaps whose old cells are plaintext, by position: their old values must not be kept or sent as they are.
+    pub(crate) plain: Vec<bool>,
+    /// Cells that could not be opened.
+    pub(crate) broken: Vec<Quarantined>,
+    /// What was counted on the way. Swapped cells are counted when they are committed.
+    pub(crate) counts: Counts,
+    /// For each field of the table: how many cells opened, how many did not.
+    pub(crate) opened: Vec<(u64, u64)>,
+}
+
+impl Work {
+    fn append(&mut self, mut other: Work) {
+        self.swaps.append(&mut other.swaps);
+        self.plain.append(&mut other.plain);
+        self.broken.append(&mut other.broken);
+        self.counts.add(&other.counts);
+        if self.opened.is_empty() {
+            self.opened = other.opened;
+        } else {
+            for (mine, theirs) in self.opened.iter_mut().zip(other.opened) {
+                mine.0 += theirs.0;
+                mine.1 += theirs.1;
+            }
+        }
+    }
+}
+
+/// Works a page through on all cores; the order of the rows is kept.
+pub(crate) async fn work_through(target: std::sync::Arc<Target>, rows: Vec<Row>, trust: Trust) -> Work {
+    const ROWS_PER_TASK: usize = 64;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let size = rows.len().div_ceil(cores).max(ROWS_PER_TASK);
+    let mut tasks = Vec::new();
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let tail = rest.split_off(size.min(rest.len()));
+        let part = std::mem::replace(&mut rest, tail);
+        let target = target.clone();
+        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, trust)));
+    }
+    let mut all = Work::default();
+    for task in tasks {
+        match task.await {
+            Ok(work) => all.append(work),
+            // A panic in a format is a bug; it must not look like a page without cells.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    all
+}
+
+fn work(target: &Target, rows: Vec<Row>, trust: Trust) -> Work {
+    let mut work = Work { opened: vec![(0, 0); target.fields.len()], ..Work::default() };
+    for row in rows {
+        work.counts.rows_scanned += 1;
+        one_row(target, row, trust, &mut work);
+    }
+    work
+}
+
+fn one_row(target: &Target, row: Row, trust: Trust, work: &mut Work) {
+    let job = &target.job;
+    let mut new = row.values[..target.shape.cells.len()].to_vec();
+    let (mut moved, mut plain, mut faults) = (0, false, Vec::new());
+    for (at, field) in target.table().fields.iter().enumerate() {
+        let cell = target.cell(at, &row.values);
+        target.with_context(at, &row, |context| match open(job, field, cell.as_ref(), context, trust) {
+            Opening::Null => work.counts.cells_null += 1,
+            Opening::Marked => work.counts.cells_current += 1,
+            Opening::Opened(opened) if opened.current => {
+                work.opened[at].0 += 1;
+                work.counts.cells_current += 1;
+            }
+            Opening::Opened(opened) => {
+                work.opened[at].0 += 1;
+                plain |= opened.key.is_none();
+                match reseal(target, at, &row, &opened, cell.as_ref(), context, &mut new) {
+                    Ok(()) => moved += 1,
+                    Err(reason) => faults.push((at, reason)),
+                }
+            }
+            Opening::Broken(fault) => {
+                work.opened[at].1 += 1;
+                faults.push((at, fault.reason));
+            }
+        });
+    }
+    let whole = target.moves_whole();
+    if moved > 0 && !(whole && !faults.is_empty()) {
+        let swap = Swap { key: row.key.clone(), old: row.values, new, version: row.version };
+        work.swaps.push((swap, moved));
+        work.plain.push(plain);
+    }
+    work.counts.cells_quarantined += faults.len() as u64;
+    for (at, reason) in faults {
+        work.broken.push(quarantined(target, at, &row.key, reason));
+    }
+}
+
+/// Seals an opened cell anew and opens the result again, as it will be read from its columns, before it is written.
+fn reseal(
+    target: &Target,
+    at: usize,
+    row: &Row,
+    opened: &Opened,
+    old: Option<&Cell>,
+    context: &Context<'_>,
+    new: &mut [Value],
+) -> Result<(), &'static str> {
+    let field = &target.table().fields[at];
+    let primary = field.to.keyset.primary().ok_or("no-primary")?;
+    // What belongs to the value survives within a format; between formats there is nothing to keep.
+    let like = old.filter(|_| opened.seal == 0 || same_format(target, at, opened.seal));
+    let sealed = field.to.seal(&opened.text, primary, context, like).map_err(|error| match error {
+        SealError::Unfit(_) => "does-not-fit-the-format",
+        SealError::Key { .. } => "key-does-not-fit",
+        SealError::Random => "no-random-bytes",
+    })?;
+    let mut row_after = row.values.clone();
+    for (part, place) in &target.fields[at] {
+        let column = &target.shape.cells[*place];
+        let value = match part {
+            Part::Key => Some(Value::Text(primary.tag().to_owned())),
+            part => sealed.get(*part).map(|value| field.encoding.encode(value)),
+        };
+        let value = coerce(value.ok_or("part-missing")?, &row.values[*place], column.kind).ok_or("column-type")?;
+        new[*place] = value.clone();
+        row_after[*place] = value;
+    }
+    let cell = target.cell(at, &row_after).ok_or("bad-encoding")?;
+    match field.to.open(&cell, primary, context) {
+        Ok(text) if text.same_as(&opened.text) => Ok(()),
+        _ => Err("does-not-reopen"),
+    }
+}
+
+fn same_format(target: &Target, at: usize, seal: usize) -> bool {
+    let field = &target.table().fields[at];
+    field.from.get(seal - 1).is_some_and(|from| from.format_name == field.to.format_name)
+}
+
+/// A value as its column takes it: as the old one was stored (SQLite stores texts in binary columns and the reverse),
+/// else as the column declares. `None` where it does not fit.
+pub(crate) fn coerce(value: Value, old: &Value, kind: reseal_store::Kind) -> Option<Value> {
+    use reseal_store::Kind;
+    match (old, kind) {
+        (Value::Text(_), _) | (Value::Null, Kind::Text | Kind::Json | Kind::Other) => {
+            value.text().map(|text| Value::Text(text.into_owned()))
+        }
+        (Value::Bytes(_), _) | (Value::Null, Kind::Binary) => value.bytes().map(|bytes| Value::Bytes(bytes.into_owned())),
+        (Value::Int(_), _) | (Value::Null, Kind::Int) => value.text()?.parse().ok().map(Value::Int),
+        (Value::Uuid(_), _) | (Value::Null, Kind::Uuid) => None,
+    }
+}
+
+/// A cell as the quarantine lists it.
+pub(crate) fn quarantined(target: &Target, field: usize, row: &reseal_store::RowKey, reason: &str) -> Quarantined {
+    let (table, field) = (target.label(), target.table().fields[field].name.clone());
+    let mut hash = Sha256::new();
+    for part in [table.as_str(), &field, &row.encode()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let cell = hex::encode(hash.finalize());
+    Quarantined { table, field, row: row.clone(), reason: reason.to_owned(), cell }
+}

@@ -1,0 +1,203 @@
+//! What the engine works on: a plan with its keys read and its formats built.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use reseal_core::{Format, Keyset, Part, Value};
+use reseal_store::TableName;
+
+use crate::Seal;
+
+/// A plan, ready to be carried out.
+pub struct Job {
+    /// The plan's name.
+    pub plan: String,
+    /// Digest of what the plan says, without pace and schedule.
+    pub digest: String,
+    /// How the application reads while cells move.
+    pub application: Application,
+    /// The keysets, for pins.
+    pub keysets: Vec<KeysetJob>,
+    /// The tables, in the plan's order.
+    pub tables: Vec<TableJob>,
+    /// Formats that recognise ciphertext: nothing that one of them recognises counts as plaintext.
+    pub recognisers: Vec<Arc<dyn Format>>,
+    /// Columns that discovery must not ask about, as `table.column`.
+    pub ignore: Vec<String>,
+    /// Triggers and generated columns that may change with a row.
+    pub side_effects: Vec<String>,
+    /// Whether old cells are kept for a rollback.
+    pub undo: bool,
+    /// How fast.
+    pub pace: Pace,
+}
+
+/// How the application reads while cells move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// It opens cells under both keys.
+    BothKeys,
+    /// It is stopped.
+    Paused,
+    /// It opens cells under one key only: rows are unreadable to it for a while.
+    OneKey,
+}
+
+/// A keyset with what pinning needs to know.
+#[derive(Clone)]
+pub struct KeysetJob {
+    /// The keys.
+    pub keyset: Arc<Keyset>,
+    /// Ids of keys that are passphrases: their fingerprints need a slow hash.
+    pub passphrases: bool,
+    /// Whether labels are roles that move from key to key.
+    pub roles: bool,
+}
+
+/// One table of the plan.
+pub struct TableJob {
+    /// The table.
+    pub name: TableName,
+    /// The columns that identify a row.
+    pub row_key: Vec<String>,
+    /// The column that names a row's tenant.
+    pub tenant: Option<String>,
+    /// The domain that the table belongs to.
+    pub domain: Option<String>,
+    /// Which rows are meant, as SQL.
+    pub filter: Option<String>,
+    /// The column that holds the key of all fields of a row.
+    pub key_column: Option<String>,
+    /// The fields.
+    pub fields: Vec<FieldJob>,
+}
+
+/// One field of a table.
+pub struct FieldJob {
+    /// The field's name: its column, where it lies in one.
+    pub name: String,
+    /// What its cells must end with.
+    pub to: Arc<Seal>,
+    /// What they may still have.
+    pub from: Vec<Arc<Seal>>,
+    /// Where its parts lie.
+    pub columns: Vec<(Part, String)>,
+    /// How the parts are written in their columns.
+    pub encoding: CellEncoding,
+}
+
+/// How the parts of a cell in several columns are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellEncoding {
+    /// As they are.
+    Raw,
+    /// Base64 with padding.
+    Base64,
+    /// Hexadecimal.
+    Hex,
+}
+
+impl CellEncoding {
+    /// The part behind what the column holds; `None` where it does not decode.
+    #[must_use]
+    pub fn decode(self, value: &Value) -> Option<Value> {
+        if value.is_null() || self == CellEncoding::Raw {
+            return Some(value.clone());
+        }
+        let bytes = value.bytes()?;
+        match self {
+            CellEncoding::Base64 => STANDARD.decode(&bytes).ok().map(Value::Bytes),
+            _ => hex::decode(&bytes).ok().map(Value::Bytes),
+        }
+    }
+
+    /// What the column is to hold for a part.
+    #[must_use]
+    pub fn encode(self, value: &Value) -> Value {
+        match (self, value.bytes()) {
+            (CellEncoding::Raw, _) | (_, None) => value.clone(),
+            (CellEncoding::Base64, Some(bytes)) => Value::Text(STANDARD.encode(&bytes)),
+            (CellEncoding::Hex, Some(bytes)) => Value::Text(hex::encode(&bytes)),
+        }
+    }
+}
+
+/// How fast a run goes.
+#[derive(Clone)]
+pub struct Pace {
+    /// Rows of a batch; `None` finds the number by itself.
+    pub rows: Option<usize>,
+    /// How long a batch may take.
+    pub target: Duration,
+    /// Bytes of a batch.
+    pub bytes: usize,
+    /// Ranges that are worked on at once.
+    pub workers: usize,
+    /// The most rows a second, over all workers.
+    pub rows_per_second: Option<u32>,
+    /// While this file exists, the run waits.
+    pub pause_file: Option<PathBuf>,
+    /// When it may run; `None`: always.
+    pub is_open: Option<Arc<dyn Fn(Timestamp) -> bool + Send + Sync>>,
+}
+
+/// What a run is narrowed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// One tenant.
+    pub tenant: Option<String>,
+    /// One domain.
+    pub domain: Option<String>,
+    /// Some tables.
+    pub tables: Vec<String>,
+}
+
+impl Scope {
+    /// Whether it is the whole plan.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self == &Scope::default()
+    }
+
+    /// The scope as JSON, for the ledger and for reports.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        let mut out = serde_json::Map::new();
+        if let Some(tenant) = &self.tenant {
+            out.insert("tenant".into(), tenant.as_str().into());
+        }
+        if let Some(domain) = &self.domain {
+            out.insert("domain".into(), domain.as_str().into());
+        }
+        if !self.tables.is_empty() {
+            out.insert("tables".into(), self.tables.clone().into());
+        }
+        serde_json::Value::Object(out)
+    }
+
+    /// Reads back what [`Scope::json`] wrote.
+    #[must_use]
+    pub fn from_json(text: &str) -> Scope {
+        let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let text = |name: &str| json.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let tables = json.get("tables").and_then(|value| value.as_array()).cloned().unwrap_or_default();
+        let tables = tables.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect();
+        Scope { tenant: text("tenant"), domain: text("domain"), tables }
+    }
+}
+
+impl Job {
+    /// Keyset to primary, as the ledger notes it.
+    #[must_use]
+    pub fn primaries(&self) -> BTreeMap<String, String> {
+        self.keysets
+            .iter()
+            .filter_map(|job| Some((job.keyset.name().to_owned(), job.keyset.primary()?.id().to_owned())))
+            .collect()
+    }
+}

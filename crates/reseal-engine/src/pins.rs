@@ -1,0 +1,97 @@
+//! Pins: other bytes under a known key id, or known bytes under another id, are refused.
+
+use argon2::Argon2;
+use reseal_core::Key;
+use reseal_store::{Pin, Session};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::error::EngineError;
+use crate::job::{Job, KeysetJob};
+
+const SHA256: &str = "sha256";
+const ARGON2ID: &str = "argon2id";
+
+/// A fingerprint that gives no key back: salted SHA-256 for keys, Argon2id (RFC 9106) for passphrases, which can be
+/// guessed.
+fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
+    if method == SHA256 {
+        return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.expose()).finalize()));
+    }
+    let mut out = [0; 32];
+    Argon2::default()
+        .hash_password_into(key.expose(), salt, &mut out)
+        .map_err(|_| EngineError::failed("fingerprint", format!("key {}: no fingerprint can be made", key.id())))?;
+    Ok(hex::encode(out))
+}
+
+fn method(keyset: &KeysetJob) -> &'static str {
+    if keyset.passphrases { ARGON2ID } else { SHA256 }
+}
+
+/// Holds the job's keys against the plan's pins and gives the pins that are new. Writes nothing.
+pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Vec<Pin>, EngineError> {
+    let pins = session.pins(&job.plan).await?;
+    let mut fresh = Vec::new();
+    for keyset in job.keysets.iter().filter(|keyset| !keyset.roles) {
+        let name = keyset.keyset.name();
+        let known: Vec<&Pin> = pins.iter().filter(|pin| pin.keyset == name).collect();
+        for key in keyset.keyset.keys() {
+            if !is_known(key, name, &known)? {
+                fresh.push(new_pin(keyset, key)?);
+            }
+        }
+    }
+    Ok(fresh)
+}
+
+fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError> {
+    let mut found = false;
+    for pin in known {
+        let salt = hex::decode(&pin.salt).unwrap_or_default();
+        let same = fingerprint(&pin.method, &salt, key)? == pin.fingerprint;
+        if pin.key_id == key.id() && !same {
+            return Err(EngineError::refused(
+                "key-changed",
+                format!("keyset {keyset}: {} holds other bytes than when it was first used", key.id()),
+                "give the new key an id of its own; cells under the old one still need the old bytes",
+            ));
+        }
+        if pin.key_id != key.id() && same {
+            return Err(EngineError::refused(
+                "key-renamed",
+                format!("keyset {keyset}: {} holds the bytes that were first used as {}", key.id(), pin.key_id),
+                "a rotation needs a new key: generate one with `reseal keys generate`",
+            ));
+        }
+        found |= pin.key_id == key.id();
+    }
+    Ok(found)
+}
+
+fn new_pin(keyset: &KeysetJob, key: &Key) -> Result<Pin, EngineError> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    let method = method(keyset);
+    Ok(Pin {
+        keyset: keyset.keyset.name().to_owned(),
+        key_id: key.id().to_owned(),
+        method: method.to_owned(),
+        salt: hex::encode(salt),
+        fingerprint: fingerprint(method, &salt, key)?,
+    })
+}
+
+/// What a run notes of its keys, so that a resume that finds others is refused.
+pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, EngineError> {
+    let mut out = serde_json::Map::new();
+    for keyset in &job.keysets {
+        let mut keys = serde_json::Map::new();
+        for key in keyset.keyset.keys() {
+            keys.insert(key.id().to_owned(), fingerprint(method(keyset), run_id.as_bytes(), key)?.into());
+        }
+        let primary = keyset.keyset.primary().map(Key::id);
+        out.insert(keyset.keyset.name().to_owned(), json!({ "primary": primary, "keys": keys }));
+    }
+    Ok(Value::Object(out))
+}

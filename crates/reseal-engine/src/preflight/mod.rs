@@ -1,0 +1,178 @@
+//! Preflight: everything that can be known before the first write is known before the first write.
+
+mod discovery;
+mod sample;
+mod schema;
+
+use std::sync::Arc;
+
+use reseal_store::{Database, Session};
+
+use crate::error::{Class, EngineError};
+use crate::job::{Application, Job, Scope};
+use crate::target::Target;
+
+/// Whether a finding keeps a run from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The run is refused.
+    Refusal,
+    /// The run goes on; somebody should know.
+    Warning,
+}
+
+/// Something that preflight found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Whether it keeps a run from starting.
+    pub severity: Severity,
+    /// A short stable code in kebab-case.
+    pub code: &'static str,
+    /// What was found and where.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Finding {
+    pub(crate) fn refusal(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Finding { severity: Severity::Refusal, code, message: message.into(), help: help.into() }
+    }
+
+    pub(crate) fn warning(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Finding { severity: Severity::Warning, code, message: message.into(), help: help.into() }
+    }
+}
+
+/// What preflight gives a run.
+pub(crate) struct Passed {
+    pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Lays out the tables in scope, without judging them.
+pub(crate) async fn layout(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Vec<Arc<Target>>, EngineError> {
+    let mut targets = Vec::new();
+    for at in in_scope(job, scope)? {
+        let facts = session.describe(&job.tables[at].name).await?;
+        targets.push(Arc::new(Target::new(job, at, &facts, scope)?));
+    }
+    Ok(targets)
+}
+
+/// The positions of the tables that a scope names.
+pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, EngineError> {
+    let labels = || job.tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
+    for name in &scope.tables {
+        if !job.tables.iter().any(|table| table.name.to_string() == *name) {
+            let message = format!("the plan has no table {name}");
+            return Err(EngineError::usage("no-such-table", message, format!("its tables are {}", labels())));
+        }
+    }
+    let chosen: Vec<usize> = (0..job.tables.len())
+        .filter(|at| {
+            let table = &job.tables[*at];
+            let by_table = scope.tables.is_empty() || scope.tables.contains(&table.name.to_string());
+            let by_domain = scope.domain.is_none() || scope.domain == table.domain;
+            let by_tenant = scope.tenant.is_none() || table.tenant.is_some();
+            by_table && by_domain && by_tenant
+        })
+        .collect();
+    if chosen.is_empty() {
+        let message = "no table of the plan is in the scope that was asked for";
+        let help = "check --tenant, --domain and --table against `tenant:`, `domain:` and the names of the plan";
+        return Err(EngineError::usage("empty-scope", message, help));
+    }
+    Ok(chosen)
+}
+
+/// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
+pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Passed, EngineError> {
+    let mut findings = server(session, job).await?;
+    let mut targets = Vec::new();
+    for at in in_scope(job, scope)? {
+        let table = &job.tables[at];
+        let facts = match session.describe(&table.name).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                let help = "check the name, its schema, and which database the URL names";
+                findings.push(Finding::refusal("no-such-table", error.message, help));
+                continue;
+            }
+        };
+        let found = schema::check(job, table, &facts);
+        let refused = found.iter().any(|finding| finding.severity == Severity::Refusal);
+        findings.extend(found);
+        if !refused {
+            targets.push((Arc::new(Target::new(job, at, &facts, scope)?), facts));
+        }
+    }
+    for (target, facts) in &targets {
+        findings.extend(sample::check(session, target, facts).await?);
+    }
+    findings.extend(discovery::look(session, job).await?);
+    Ok(Passed { targets: targets.into_iter().map(|(target, _)| target).collect(), findings })
+}
+
+async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, EngineError> {
+    let server = session.server().await?;
+    let mut findings = Vec::new();
+    if let Some(why) = server.unwritable {
+        findings.push(Finding::refusal("unwritable", format!("the database takes no writes: {why}"), "connect to the primary server"));
+    }
+    if let Some(why) = server.replication_problem {
+        findings.push(Finding::refusal("replication", why, "see the server's manual on replication formats"));
+    }
+    let seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
+    let encrypts_plaintext = seals.into_iter().any(|seal| seal.format.plaintext);
+    // PostgreSQL compares versions, and old plaintext is never sent back to it.
+    let sends_plaintext = session.dialect() == reseal_store::Dialect::Mysql;
+    if let Some(setting) = server.logs_parameters.filter(|_| encrypts_plaintext && sends_plaintext) {
+        findings.push(Finding::refusal(
+            "parameters-logged",
+            format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
+            "turn it off while cells are encrypted for the first time",
+        ));
+    }
+    Ok(findings)
+}
+
+/// The refusals among findings, as one error; `None` where there is none.
+pub(crate) fn refusal(findings: &[Finding]) -> Option<EngineError> {
+    let refusals: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Refusal).collect();
+    let first = refusals.first()?;
+    let join = |part: fn(&Finding) -> &str| refusals.iter().map(|f| part(f)).collect::<Vec<_>>().join("\n");
+    Some(EngineError {
+        class: Class::Refused,
+        code: first.code,
+        message: join(|f| &f.message),
+        help: Some(join(|f| &f.help)),
+    })
+}
+
+/// What an application must bear: `one-key` makes rows unreadable to it for a while.
+pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), EngineError> {
+    if job.application == Application::OneKey && !accept_outage && job.pace.is_open.is_none() {
+        return Err(EngineError::refused(
+            "outage",
+            "the application knows one key only: rotated rows are unreadable to it until it gets the new key",
+            "give the plan a window (`windows:`), or say --accept-outage",
+        ));
+    }
+    Ok(())
+}
+
+/// Runs preflight alone, for `check --connect`. Writes nothing.
+///
+/// # Errors
+/// When the database cannot be reached, or the scope names nothing.
+pub async fn preflight(job: &Arc<Job>, database: &Database, scope: &Scope) -> Result<Vec<Finding>, EngineError> {
+    let mut session = database.connect().await?;
+    let mut findings = look(&mut session, job, scope).await?.findings;
+    if session.ledger_version().await?.is_some()
+        && let Err(error) = crate::pins::check(&mut session, job).await
+    {
+        findings.push(Finding::refusal(error.code, error.message, error.help.unwrap_or_default()));
+    }
+    Ok(findings)
+}

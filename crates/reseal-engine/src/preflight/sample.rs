@@ -1,0 +1,58 @@
+//! A sample of cells opened, sealed and opened again; and whether the longest of them still fit once sealed anew.
+
+use std::sync::Arc;
+
+use reseal_core::Value;
+use reseal_store::{Session, TableFacts};
+
+use super::Finding;
+use crate::batch::work_through;
+use crate::cell::Trust;
+use crate::error::EngineError;
+use crate::pump::{BREAKER, wrong_key};
+use crate::target::Target;
+
+/// Bytes of a sample at the most.
+const SAMPLE_BYTES: usize = 4 << 20;
+/// Cells that must have failed, with none that opened, before a sample speaks of a wrong key and not of bad cells.
+const TELLING: u64 = 20;
+/// Longest cells that are tried against the width of their column.
+const LONGEST: u64 = 20;
+
+pub(super) async fn check(
+    session: &mut Session,
+    target: &Arc<Target>,
+    facts: &TableFacts,
+) -> Result<Vec<Finding>, EngineError> {
+    let mut findings = Vec::new();
+    let rows = session.page(&target.shape, None, None, BREAKER as usize, SAMPLE_BYTES).await?;
+    let work = work_through(target.clone(), rows, Trust::Nothing).await;
+    for (at, (opened, failed)) in work.opened.iter().enumerate() {
+        if *opened == 0 && *failed >= TELLING {
+            let error = wrong_key(target, at, *failed);
+            findings.push(Finding::refusal(error.code, error.message, error.help.unwrap_or_default()));
+        }
+    }
+    for (place, column) in target.shape.cells.iter().enumerate() {
+        let Some(max) = facts.column(&column.name).and_then(|facts| facts.max_length) else { continue };
+        let rows = session.longest(&target.shape, column, LONGEST).await?;
+        let work = work_through(target.clone(), rows, Trust::Nothing).await;
+        let needed = work.swaps.iter().map(|(swap, _)| length(&swap.new[place])).max().unwrap_or(0);
+        if needed > max {
+            findings.push(Finding::refusal(
+                "too-narrow",
+                format!("{}.{} holds {max}, and new cells need up to {needed}", target.label(), column.name),
+                "widen the column before the run",
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+/// Length as the column counts it: characters of a text, bytes of a binary value.
+fn length(value: &Value) -> u64 {
+    match value {
+        Value::Text(text) => text.chars().count() as u64,
+        other => other.size() as u64,
+    }
+}

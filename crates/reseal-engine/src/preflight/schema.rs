@@ -1,0 +1,225 @@
+//! What the catalogue says of a table, held against what a rotation needs.
+
+use reseal_core::Part;
+use reseal_store::{ColumnFacts, Kind, Relation, TableFacts};
+
+use super::Finding;
+use crate::job::{Application, FieldJob, Job, TableJob};
+
+pub(super) fn check(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let mut findings = relation(table, facts);
+    findings.extend(row_key(table, facts));
+    for field in &table.fields {
+        for (part, name) in &field.columns {
+            findings.extend(cell_column(table, facts, field, *part, name));
+        }
+    }
+    if let Some(name) = &table.key_column {
+        for field in &table.fields {
+            findings.extend(key_tags(table, facts, field, name));
+        }
+        findings.extend(writable_column(table, facts, name));
+    }
+    for name in table.tenant.iter().filter(|name| facts.column(name).is_none()) {
+        findings.push(no_column(table, facts, name));
+    }
+    findings.extend(indexes(job, table, facts));
+    findings.extend(side_effects(job, table, facts));
+    findings
+}
+
+fn relation(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let name = &table.name;
+    let mut findings = Vec::new();
+    match facts.relation {
+        Relation::Table => {}
+        Relation::View => findings.push(Finding::refusal(
+            "view",
+            format!("{name} is a view"),
+            "name the table that holds the cells",
+        )),
+        Relation::Foreign => findings.push(Finding::refusal(
+            "foreign-table",
+            format!("{name} lies on another server or is virtual"),
+            "rotate it where it lies",
+        )),
+        Relation::InheritanceParent => findings.push(Finding::refusal(
+            "inheritance",
+            format!("{name} has child tables, over which no row key is unique"),
+            "name each child table in the plan",
+        )),
+    }
+    if !facts.transactional {
+        findings.push(Finding::refusal(
+            "not-transactional",
+            format!("the storage engine of {name} has no transactions"),
+            format!("ALTER TABLE {name} ENGINE=InnoDB"),
+        ));
+    }
+    findings
+}
+
+fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let name = &table.name;
+    let columns = table.row_key.join(", ");
+    let mut findings = Vec::new();
+    for key in &table.row_key {
+        let Some(column) = facts.column(key) else {
+            findings.push(no_column(table, facts, key));
+            continue;
+        };
+        if !column.not_null {
+            findings.push(Finding::refusal(
+                "row-key-null",
+                format!("{name}.{key} may be NULL, and a row key may not"),
+                format!("declare {key} NOT NULL, or name another row key"),
+            ));
+        }
+        if matches!(column.kind, Kind::Other | Kind::Json) {
+            findings.push(Finding::refusal(
+                "row-key-type",
+                format!("{name}.{key} is {}: a row key is made of integers, texts, UUIDs or bytes", column.sql_type),
+                "floats and times do not compare exactly; name another row key",
+            ));
+        }
+    }
+    if findings.is_empty() && facts.unique_index(&table.row_key).is_none() {
+        let unique: Vec<String> = facts
+            .indexes
+            .iter()
+            .filter(|index| index.unique && !index.partial)
+            .filter_map(|index| index.columns.iter().cloned().collect::<Option<Vec<_>>>())
+            .map(|columns| columns.join(", "))
+            .collect();
+        let help = match unique.is_empty() {
+            true => format!("CREATE UNIQUE INDEX ON {name} ({columns})"),
+            false => format!("unique here: {}", unique.join("; ")),
+        };
+        let message = format!("no unique index of {name} is on ({columns}) as a whole");
+        findings.push(Finding::refusal("row-key-not-unique", message, help));
+    }
+    findings
+}
+
+fn no_column(table: &TableJob, facts: &TableFacts, name: &str) -> Finding {
+    let columns: Vec<&str> = facts.columns.iter().map(|column| column.name.as_str()).collect();
+    Finding::refusal(
+        "no-such-column",
+        format!("table {} has no column {name}", table.name),
+        format!("its columns are {}", columns.join(", ")),
+    )
+}
+
+fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Finding> {
+    let Some(column) = facts.column(name) else { return vec![no_column(table, facts, name)] };
+    let place = format!("{}.{name}", table.name);
+    let mut findings = Vec::new();
+    let mut refuse = |code, message: String, help: &str| findings.push(Finding::refusal(code, message, help));
+    if column.generated {
+        refuse("generated-column", format!("{place} is computed by the database"), "name the column it comes from");
+    }
+    if column.referenced {
+        refuse("referenced-column", format!("a foreign key hangs on {place}"), "drop the foreign key first");
+    }
+    if !column.writable {
+        refuse("privilege-missing", format!("{place} may not be read and written"), "GRANT SELECT, UPDATE on it");
+    }
+    if facts.partition_columns.iter().any(|other| other == name) {
+        refuse("partition-key", format!("{place} decides in which partition a row lies"), "it cannot be rotated in place");
+    }
+    if table.row_key.iter().any(|key| key == name) {
+        refuse("row-key-rotated", format!("{place} is part of the row key"), "name another row key");
+    }
+    findings
+}
+
+fn cell_column(table: &TableJob, facts: &TableFacts, field: &FieldJob, part: Part, name: &str) -> Vec<Finding> {
+    let mut findings = writable_column(table, facts, name);
+    let Some(column) = facts.column(name) else { return findings };
+    if part == Part::Key {
+        findings.extend(key_tags(table, facts, field, name));
+        return findings;
+    }
+    let place = format!("{}.{name}", table.name);
+    match column.kind {
+        Kind::Text if field.to.format.binary && field.encoding == crate::CellEncoding::Raw => {
+            findings.push(Finding::refusal(
+                "binary-in-text",
+                format!("{place} is {}, and cells of seal {} are bytes", column.sql_type, field.to.name),
+                "choose a text layout, give the field an `encoding`, or a binary column",
+            ));
+        }
+        Kind::Text | Kind::Binary => {}
+        Kind::Int | Kind::Uuid | Kind::Json | Kind::Other => findings.push(Finding::refusal(
+            "column-type",
+            format!("{place} is {}: cells lie in text or binary columns", column.sql_type),
+            "name the column that holds the cell",
+        )),
+    }
+    findings
+}
+
+/// The tags of the keys, as the column that names a cell's key can hold them.
+fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) -> Vec<Finding> {
+    let Some(column) = facts.column(name) else { return Vec::new() };
+    let Some(primary) = field.to.keyset.primary() else { return Vec::new() };
+    let place = format!("{}.{name}", table.name);
+    if column.kind == Kind::Int && primary.tag().parse::<i64>().is_err() {
+        let message = format!("{place} is {}, and the tag {} is no number", column.sql_type, primary.tag());
+        return vec![Finding::refusal("key-tag", message, "give the key a `tag:` as the data writes it")];
+    }
+    if column.max_length.is_some_and(|max| primary.tag().chars().count() as u64 > max) {
+        let message = format!("{place} is {}, too narrow for the tag {}", column.sql_type, primary.tag());
+        return vec![Finding::refusal("key-tag", message, "widen the column, or give the key a shorter `tag:`")];
+    }
+    Vec::new()
+}
+
+/// Indexes on rotated columns: each doubles the cost, and a unique one cannot hold while two keys are in use.
+fn indexes(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let rotated: Vec<&String> = table.fields.iter().flat_map(|field| field.columns.iter().map(|(_, name)| name)).collect();
+    let mut findings = Vec::new();
+    for index in &facts.indexes {
+        let Some(column) = index.columns.iter().flatten().find(|name| rotated.contains(name)) else { continue };
+        let place = format!("{}.{column}", table.name);
+        if index.unique && job.application != Application::Paused {
+            findings.push(Finding::refusal(
+                "unique-cells",
+                format!("{place} has the unique index {}, which cannot tell equal values under two keys", index.name),
+                "stop the application and say `application: paused`",
+            ));
+        } else {
+            findings.push(Finding::warning(
+                "indexed-cells",
+                format!("{place} has the index {}: every swap writes it too, at about twice the cost", index.name),
+                "if nobody searches by it, drop it before the run",
+            ));
+        }
+    }
+    findings
+}
+
+fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let expected = |name: &str| {
+        let full = format!("{}.{name}", table.name);
+        job.side_effects.iter().any(|effect| effect == name || *effect == full)
+    };
+    for trigger in facts.update_triggers.iter().filter(|name| !expected(name)) {
+        findings.push(Finding::refusal(
+            "trigger",
+            format!("the trigger {trigger} on {} fires with every swap", table.name),
+            format!("if that may happen, list it: side_effects: [{trigger}]"),
+        ));
+    }
+    let generated = |column: &&ColumnFacts| column.generated && !expected(&column.name);
+    for column in facts.columns.iter().filter(generated) {
+        let full = format!("{}.{}", table.name, column.name);
+        findings.push(Finding::refusal(
+            "generated-column",
+            format!("{full} is computed by the database and may change with a swap"),
+            format!("if that may happen, list it: side_effects: [{full}]"),
+        ));
+    }
+    findings
+}

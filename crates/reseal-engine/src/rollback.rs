@@ -1,0 +1,369 @@
+//! Back to the old cells: exactly, where the new ones still stand; re-encrypted to the old key, where the application
+//! has written since; never to plaintext.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use reseal_core::{Key, Keyset, RunState, Value};
+use reseal_store::{Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch};
+
+use crate::cell::{Opening, Trust, open};
+use crate::error::EngineError;
+use crate::job::{FieldJob, Job, KeysetJob, Scope, TableJob};
+use crate::lease::{LEASE_MS, Renewal, Stopper, holder};
+use crate::pace::Pacer;
+use crate::progress::{Phase, Progress};
+use crate::report::Report;
+use crate::rotate::{claims, reopen, take_up};
+use crate::target::Target;
+use crate::undo::{self, Entry, OldValue};
+
+/// How a rollback is to be carried out.
+#[derive(Clone, Debug, Default)]
+pub struct RollbackOptions {
+    /// The run; `None` for the plan's newest.
+    pub run_id: Option<String>,
+    /// The key that cells written since are re-encrypted to, where there are several to choose from.
+    pub to_key: Option<String>,
+}
+
+/// Rolls the newest run of a plan back. Safe to be interrupted and begun again.
+///
+/// # Errors
+/// When there is nothing to roll back, a newer run stands before it, or the database refuses.
+pub async fn rollback(
+    job: &Arc<Job>,
+    database: &Database,
+    options: &RollbackOptions,
+    progress: &Arc<Progress>,
+    stop: &Stopper,
+) -> Result<Report, EngineError> {
+    let begun = Instant::now();
+    let mut session = database.connect().await?;
+    let run = newest(&mut session, job, options).await?;
+    let scope = Scope::from_json(&run.scope);
+    let back = Arc::new(turned_back(job, options)?);
+    let targets = crate::preflight::layout(&mut session, job, &scope).await?;
+    let targets_back = crate::preflight::layout(&mut session, &back, &scope).await?;
+    hold_again(&mut session, job, &run, &scope).await?;
+    let epoch = begin(&mut session, &run).await?;
+    let pacer = Arc::new(Pacer::new(&job.pace));
+    let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, None, stop.clone());
+    let outcome = put_back(&mut session, &run, &targets, &targets_back, progress, stop).await;
+    drop(renewal);
+    let mut session = reopen(session, database).await?;
+    let counts = outcome?;
+    if !session.move_run((&run.id, epoch), RunState::RollingBack, RunState::RolledBack, None).await? {
+        return Err(EngineError::superseded());
+    }
+    session.drop_undo(&run.id).await?;
+    Ok(Report {
+        run_id: run.id.clone(),
+        state: RunState::RolledBack,
+        reason: (counts.cells_quarantined > 0).then(|| format!("{} cells stay as they are", counts.cells_quarantined)),
+        plan: job.plan.clone(),
+        plan_digest: job.digest.clone(),
+        scope: scope.json(),
+        dry_run: false,
+        stopped: false,
+        counts,
+        cells_old: 0,
+        seconds: begun.elapsed().as_secs_f64(),
+        estimate_seconds: None,
+    })
+}
+
+/// The run that is to be rolled back: the newest that swapped anything, and no other.
+async fn newest(session: &mut Session, job: &Job, options: &RollbackOptions) -> Result<RunRow, EngineError> {
+    let none = || EngineError::refused("no-run", format!("plan {} has no run to roll back", job.plan), "see `reseal runs`");
+    if session.ledger_version().await?.is_none() {
+        return Err(none());
+    }
+    let runs = session.runs(Some(&job.plan), 1000).await?;
+    let Some(newest) = runs.iter().find(|run| run.state != RunState::RolledBack && run.counts.cells_rotated > 0) else {
+        return Err(none());
+    };
+    if let Some(asked) = &options.run_id
+        && *asked != newest.id
+    {
+        return Err(match runs.iter().any(|run| run.id == *asked) {
+            true => EngineError::refused(
+                "not-newest",
+                format!("run {} came after {asked}", newest.id),
+                "only the newest run can be rolled back; roll it back first",
+            ),
+            false => EngineError::usage("no-such-run", format!("there is no run {asked}"), "see `reseal runs`"),
+        });
+    }
+    if newest.plan_digest != job.digest {
+        let message = format!("the plan changed since run {} began", newest.id);
+        return Err(EngineError::refused("plan-changed", message, "roll back with the plan as it was"));
+    }
+    Ok(newest.clone())
+}
+
+async fn hold_again(session: &mut Session, job: &Job, run: &RunRow, scope: &Scope) -> Result<(), EngineError> {
+    let again = NewRun {
+        id: run.id.clone(),
+        plan: run.plan.clone(),
+        plan_digest: run.plan_digest.clone(),
+        scope: run.scope.clone(),
+        whole: run.whole,
+        primaries: run.primaries.clone(),
+        operator: run.operator.clone(),
+        emergency: run.emergency,
+        holder: holder(),
+        lease_ms: LEASE_MS,
+        columns: claims(job, scope)?,
+    };
+    match session.claim_again(&again).await? {
+        Claimed::Yes => Ok(()),
+        Claimed::HeldBy { column, run_id } => {
+            let message = format!("{column} is held by run {run_id}");
+            Err(EngineError::stopped("column-held", message, "wait for it, or cancel it"))
+        }
+    }
+}
+
+/// Moves the run to rolling-back and takes it up, so that its old engine, if it still lives, can commit nothing.
+async fn begin(session: &mut Session, run: &RunRow) -> Result<i64, EngineError> {
+    if crate::lease::is_held(run) {
+        return Err(EngineError::stopped("run-held", format!("run {} is at work", run.id), "pause it first: `reseal pause`"));
+    }
+    if run.state != RunState::RollingBack
+        && !session.move_run((&run.id, run.epoch), run.state, RunState::RollingBack, None).await?
+    {
+        return Err(EngineError::stopped("run-held", format!("run {} moved on meanwhile", run.id), "look at `reseal status`"));
+    }
+    let run = RunRow { state: RunState::RollingBack, lease_left_ms: 0, ..run.clone() };
+    take_up(session, &run).await
+}
+
+async fn put_back(
+    session: &mut Session,
+    run: &RunRow,
+    targets: &[Arc<Target>],
+    targets_back: &[Arc<Target>],
+    progress: &Progress,
+    stop: &Stopper,
+) -> Result<Counts, EngineError> {
+    progress.begin(Phase::Rollback, 0, session.undo_cells(&run.id).await?);
+    let mut counts = Counts::default();
+    let mut after = (-1, -1);
+    while let Some(batch) = session.next_undo(&run.id, after).await? {
+        after = (batch.shard, batch.batch);
+        let Some(target) = targets.iter().find(|target| target.label() == batch.table) else { continue };
+        counts.add(&exactly(session, target, &batch).await?);
+        progress.add(batch.cells, 0);
+        interrupted(stop)?;
+    }
+    session.clear_quarantine(&run.id).await?;
+    for (target, back) in targets.iter().zip(targets_back) {
+        counts.add(&rewritten(session, run, target, back, stop).await?);
+    }
+    Ok(counts)
+}
+
+fn interrupted(stop: &Stopper) -> Result<(), EngineError> {
+    match stop.asked() {
+        None => Ok(()),
+        Some(stop) => Err(EngineError::stopped("interrupted", stop.reason(), "run `reseal rollback` again to go on")),
+    }
+}
+
+/// Puts the old cells of one batch back where the new ones still stand.
+async fn exactly(session: &mut Session, target: &Arc<Target>, batch: &UndoBatch) -> Result<Counts, EngineError> {
+    let keys = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
+    let broken = || EngineError::failed("undo", "a batch of kept cells cannot be read");
+    let packed = undo::disclose(&batch.payload, keys).ok_or_else(broken)?;
+    let entries = undo::unpack(&packed).ok_or_else(broken)?;
+    let wanted: HashMap<RowKey, Entry> = entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
+    let keys: Vec<RowKey> = wanted.keys().cloned().collect();
+    let rows = session.rows_by_key(&target.shape, &keys).await?;
+    let width = target.shape.cells.len();
+    let swaps: Vec<Swap> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let entry = wanted.get(&row.key)?;
+            let stands = undo::digest(&row.values[..width]) == entry.new;
+            let old = stands.then(|| old_values(target, &row, entry)).flatten()?;
+            Some(Swap { key: row.key, old: row.values, new: old, version: row.version })
+        })
+        .collect();
+    let written = swap_back(session, target, &swaps).await?;
+    Ok(Counts { rows_scanned: batch.cells, cells_rotated: written, ..Counts::default() })
+}
+
+/// The old values of a row; those that were plaintext are what its new cells open to.
+fn old_values(target: &Target, row: &Row, entry: &Entry) -> Option<Vec<Value>> {
+    let mut old = Vec::with_capacity(entry.old.len());
+    for (place, value) in entry.old.iter().enumerate() {
+        old.push(match value {
+            OldValue::Kept(value) => value.clone(),
+            OldValue::Reopen { text } => {
+                let opened = reopened(target, row, place)?;
+                if *text { Value::Text(String::from_utf8(opened).ok()?) } else { Value::Bytes(opened) }
+            }
+        });
+    }
+    Some(old)
+}
+
+fn reopened(target: &Target, row: &Row, place: usize) -> Option<Vec<u8>> {
+    let at = target.fields.iter().position(|parts| {
+        parts.iter().any(|(part, at)| *part == reseal_core::Part::Ciphertext && *at == place)
+    })?;
+    let field = &target.table().fields[at];
+    let cell = target.cell(at, &row.values);
+    let opening =
+        target.with_context(at, row, |context| open(&target.job, field, cell.as_ref(), context, Trust::Nothing));
+    match opening {
+        Opening::Opened(opened) => Some(opened.text.expose().to_vec()),
+        _ => None,
+    }
+}
+
+/// Swaps in one transaction; rows that another writer changed meanwhile are left to [`rewritten`].
+async fn swap_back(session: &mut Session, target: &Target, swaps: &[Swap]) -> Result<u64, EngineError> {
+    if swaps.is_empty() {
+        return Ok(0);
+    }
+    let mut pause = std::time::Duration::from_millis(20);
+    for _ in 0..10 {
+        let outcome = async {
+            session.stage(&target.shape, swaps).await?;
+            session.begin().await?;
+            let written = session.swap(&target.shape, swaps, true).await?;
+            session.commit().await?;
+            Ok::<_, reseal_store::StoreError>(written)
+        };
+        match outcome.await {
+            Ok(written) => return Ok(written.len() as u64 * target.fields.len() as u64),
+            Err(error) if error.trouble == Trouble::Retry => {
+                session.rollback().await?;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error) => {
+                let _ = session.rollback().await;
+                return Err(error.into());
+            }
+        }
+    }
+    Err(EngineError::stopped("database-busy", "the database stays busy", "run `reseal rollback` again to go on"))
+}
+
+/// Cells that the application wrote under the new key since: re-encrypted to the old one, or listed where there is
+/// no old key to re-encrypt to.
+async fn rewritten(
+    session: &mut Session,
+    run: &RunRow,
+    target: &Arc<Target>,
+    back: &Arc<Target>,
+    stop: &Stopper,
+) -> Result<Counts, EngineError> {
+    let mut counts = Counts::default();
+    let mut cursor = None;
+    loop {
+        interrupted(stop)?;
+        let rows = session.page(&target.shape, cursor.as_ref(), None, 500, 2 << 20).await?;
+        let Some(last) = rows.last() else { return Ok(counts) };
+        cursor = Some(last.key.clone());
+        let listed = without_way_back(target, back, &rows);
+        counts.cells_quarantined += listed.len() as u64;
+        session.quarantine(&run.id, &listed).await?;
+        let work = crate::batch::work_through(back.clone(), rows, Trust::Marks).await;
+        let swaps: Vec<Swap> = work.swaps.into_iter().map(|(swap, _)| swap).collect();
+        counts.cells_raced += swap_back(session, back, &swaps).await?;
+    }
+}
+
+/// The cells under the new primary whose keyset has no old key.
+fn without_way_back(target: &Target, back: &Target, rows: &[Row]) -> Vec<reseal_store::Quarantined> {
+    let mut listed = Vec::new();
+    for (at, field) in back.table().fields.iter().enumerate() {
+        let original = &target.table().fields[at];
+        let same_primary = field.to.keyset.primary().map(Key::id) == original.to.keyset.primary().map(Key::id);
+        if !same_primary {
+            continue;
+        }
+        for row in rows {
+            let cell = target.cell(at, &row.values);
+            let opening = target
+                .with_context(at, row, |context| open(&target.job, original, cell.as_ref(), context, Trust::Marks));
+            let current = match opening {
+                Opening::Marked => true,
+                Opening::Opened(opened) => opened.current,
+                _ => false,
+            };
+            if current {
+                listed.push(crate::batch::quarantined(target, at, &row.key, "no-key-to-roll-back-to"));
+            }
+        }
+    }
+    listed
+}
+
+/// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
+fn turned_back(job: &Job, options: &RollbackOptions) -> Result<Job, EngineError> {
+    let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
+    for keyset in &job.keysets {
+        turned.insert(keyset.keyset.name().to_owned(), Arc::new(turn(&keyset.keyset, options)?));
+    }
+    let with = |seal: &Arc<crate::Seal>| match turned.get(seal.keyset.name()) {
+        Some(keyset) => Arc::new(seal.with_keyset(keyset.clone())),
+        None => seal.clone(),
+    };
+    let field = |field: &FieldJob| FieldJob {
+        name: field.name.clone(),
+        to: with(&field.to),
+        // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
+        from: Vec::new(),
+        columns: field.columns.clone(),
+        encoding: field.encoding,
+    };
+    let table = |table: &TableJob| TableJob {
+        name: table.name.clone(),
+        row_key: table.row_key.clone(),
+        tenant: table.tenant.clone(),
+        domain: table.domain.clone(),
+        filter: table.filter.clone(),
+        key_column: table.key_column.clone(),
+        fields: table.fields.iter().map(field).collect(),
+    };
+    Ok(Job {
+        plan: job.plan.clone(),
+        digest: job.digest.clone(),
+        application: job.application,
+        keysets: job.keysets.iter().map(|keyset| KeysetJob {
+            keyset: turned[keyset.keyset.name()].clone(),
+            ..keyset.clone()
+        }).collect(),
+        tables: job.tables.iter().map(table).collect(),
+        recognisers: job.recognisers.clone(),
+        ignore: job.ignore.clone(),
+        side_effects: job.side_effects.clone(),
+        undo: false,
+        pace: job.pace.clone(),
+    })
+}
+
+/// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.
+fn turn(keyset: &Keyset, options: &RollbackOptions) -> Result<Keyset, EngineError> {
+    let Some(primary) = keyset.primary() else { return Ok(keyset.clone()) };
+    let others: Vec<&Key> = keyset.keys().iter().filter(|key| key.id() != primary.id()).collect();
+    let old = match (&options.to_key, others.as_slice()) {
+        (_, []) => return Ok(keyset.clone()),
+        (None, [one]) => one.id(),
+        (None, several) => {
+            let ids: Vec<&str> = several.iter().map(|key| key.id()).collect();
+            let message = format!("keyset {} has several old keys: {}", keyset.name(), ids.join(", "));
+            return Err(EngineError::usage("which-key", message, "say --to-key with one of them"));
+        }
+        (Some(asked), _) => asked.as_str(),
+    };
+    Keyset::new(keyset.name(), keyset.keys().to_vec(), Some(old)).map_err(|error| {
+        EngineError::usage("which-key", error.to_string(), "say --to-key with one of the keyset's other keys")
+    })
+}

@@ -1,0 +1,265 @@
+//! The sweep: in one snapshot, every cell in scope is opened.
+//!
+//! It reads whole tables, not pages in row-key order: what a pager would skip, a sweep still finds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reseal_core::Identified;
+use reseal_store::{Database, Quarantined, Row, Session, StoreError};
+use tokio::sync::mpsc::channel;
+
+use crate::batch::quarantined;
+use crate::cell::{Opening, Trust, open, seals};
+use crate::census::{Census, CensusField, CensusLine};
+use crate::error::EngineError;
+use crate::job::{Job, Scope};
+use crate::progress::Progress;
+use crate::target::Target;
+
+/// Bytes of a chunk of rows on its way from the database to the cores.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// How the cells are counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Mark,
+    Opened,
+}
+
+/// What a sweep found.
+pub(crate) struct Swept {
+    /// Cells per field, seal and key.
+    pub(crate) census: Census,
+    /// Cells that are not under the primary, though some key opens them.
+    pub(crate) old: u64,
+    /// Cells that no key opens.
+    pub(crate) broken: u64,
+    /// The tables (positions in the job) that hold old cells.
+    pub(crate) tables_with_old: Vec<usize>,
+}
+
+/// Where a sweep lists the cells that it could not open.
+pub(crate) struct Listing<'l> {
+    pub(crate) session: &'l mut Session,
+    pub(crate) run_id: &'l str,
+}
+
+type Tally = BTreeMap<(Option<usize>, Option<String>), u64>;
+
+/// Opens every cell of the targets in one snapshot.
+pub(crate) async fn sweep(
+    database: &Database,
+    targets: &[Arc<Target>],
+    progress: &Progress,
+    mut listing: Option<Listing<'_>>,
+) -> Result<Swept, EngineError> {
+    let mut session = database.connect().await?;
+    session.begin_snapshot().await?;
+    let mut swept = Swept { census: Census::default(), old: 0, broken: 0, tables_with_old: Vec::new() };
+    for target in targets {
+        let tallies = tally_table(&mut session, target, By::Opened, progress, listing.as_mut()).await?;
+        let mut old_here = 0;
+        for (at, tally) in tallies.iter().enumerate() {
+            let field = &target.table().fields[at];
+            let primary = field.to.keyset.primary().map(|key| key.id().to_owned());
+            for ((seal, key), cells) in tally {
+                match (seal, key) {
+                    (Some(0), key) if *key == primary => {}
+                    (Some(_), Some(_)) => old_here += cells,
+                    (Some(seal), None) if is_plaintext(field, *seal) => old_here += cells,
+                    _ => swept.broken += cells,
+                }
+            }
+        }
+        if old_here > 0 {
+            swept.tables_with_old.push(target.at);
+        }
+        swept.old += old_here;
+        swept.census.fields.extend(lines(target, tallies));
+    }
+    session.rollback().await?;
+    swept.census.clean = swept.old == 0 && swept.broken == 0;
+    swept.census.by = "opened";
+    Ok(swept)
+}
+
+fn is_plaintext(field: &crate::job::FieldJob, seal: usize) -> bool {
+    seals(field).nth(seal).is_some_and(|seal| seal.format.plaintext)
+}
+
+/// Counts cells per field, seal and key: by what they say, or by opening each.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn census(
+    job: &Arc<Job>,
+    database: &Database,
+    scope: &Scope,
+    opened: bool,
+    progress: &Progress,
+) -> Result<Census, EngineError> {
+    let mut session = database.connect().await?;
+    let targets = crate::preflight::layout(&mut session, job, scope).await?;
+    if opened {
+        let swept = sweep(database, &targets, progress, None).await?;
+        return Ok(Census { plan: job.plan.clone(), ..swept.census });
+    }
+    session.begin_snapshot().await?;
+    let mut census = Census { plan: job.plan.clone(), clean: true, by: "mark", fields: Vec::new() };
+    for target in &targets {
+        let tallies = tally_table(&mut session, target, By::Mark, progress, None).await?;
+        for (at, tally) in tallies.iter().enumerate() {
+            let primary = target.table().fields[at].to.keyset.primary().map(reseal_core::Key::id);
+            census.clean &= tally.keys().all(|(seal, key)| *seal == Some(0) && key.as_deref() == primary);
+        }
+        census.fields.extend(lines(target, tallies));
+    }
+    session.rollback().await?;
+    Ok(census)
+}
+
+/// The sweep alone: every cell in scope opened, in one snapshot.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn verify(
+    job: &Arc<Job>,
+    database: &Database,
+    scope: &Scope,
+    progress: &Progress,
+) -> Result<Census, EngineError> {
+    census(job, database, scope, true, progress).await
+}
+
+fn lines(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
+    let fields = target.table().fields.iter().zip(tallies);
+    fields
+        .map(|(field, tally)| CensusField {
+            table: target.label(),
+            field: field.name.clone(),
+            counts: tally
+                .into_iter()
+                .map(|((seal, key), cells)| CensusLine {
+                    seal: seal.and_then(|at| seals(field).nth(at)).map(|seal| seal.name.clone()),
+                    key,
+                    cells,
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+async fn tally_table(
+    session: &mut Session,
+    target: &Arc<Target>,
+    by: By,
+    progress: &Progress,
+    mut listing: Option<&mut Listing<'_>>,
+) -> Result<Vec<Tally>, EngineError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (chunks_in, mut chunks) = channel(1);
+    let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
+    let read = async {
+        let outcome = session.scan(&target.shape, CHUNK_BYTES, &chunks_in).await;
+        drop(chunks_in);
+        outcome
+    };
+    let count = async {
+        let mut running = std::collections::VecDeque::new();
+        loop {
+            let chunk: Option<Vec<Row>> = chunks.recv().await;
+            if let Some(rows) = &chunk {
+                progress.add(rows.len() as u64, 0);
+            }
+            let ended = chunk.is_none();
+            if let Some(rows) = chunk {
+                let target = target.clone();
+                running.push_back(tokio::task::spawn_blocking(move || tally_rows(&target, &rows, by)));
+            }
+            while running.len() > if ended { 0 } else { cores } {
+                let Some(task) = running.pop_front() else { break };
+                let (part, broken) = match task.await {
+                    Ok(done) => done,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                };
+                for (all, part) in tallies.iter_mut().zip(part) {
+                    part.into_iter().for_each(|(line, cells)| *all.entry(line).or_default() += cells);
+                }
+                if let Some(listing) = listing.as_deref_mut() {
+                    listing.session.quarantine(listing.run_id, &broken).await?;
+                }
+            }
+            if ended {
+                return Ok::<(), StoreError>(());
+            }
+        }
+    };
+    let (read, counted) = tokio::join!(read, count);
+    read?;
+    counted?;
+    Ok(tallies)
+}
+
+fn tally_rows(target: &Target, rows: &[Row], by: By) -> (Vec<Tally>, Vec<Quarantined>) {
+    let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
+    let mut broken = Vec::new();
+    for row in rows {
+        for (at, tally) in tallies.iter_mut().enumerate() {
+            let line = match by {
+                By::Mark => marked(target, at, row),
+                By::Opened => match opened(target, at, row) {
+                    Ok(line) => line,
+                    Err((seal, reason)) => {
+                        broken.push(quarantined(target, at, &row.key, reason));
+                        Some((seal, None))
+                    }
+                },
+            };
+            if let Some(line) = line {
+                *tally.entry(line).or_default() += 1;
+            }
+        }
+    }
+    (tallies, broken)
+}
+
+type Line = (Option<usize>, Option<String>);
+
+fn opened(target: &Target, at: usize, row: &Row) -> Result<Option<Line>, (Option<usize>, &'static str)> {
+    let field = &target.table().fields[at];
+    let cell = target.cell(at, &row.values);
+    let opening = target
+        .with_context(at, row, |context| open(&target.job, field, cell.as_ref(), context, Trust::Nothing));
+    match opening {
+        Opening::Null => Ok(None),
+        Opening::Opened(opened) => Ok(Some((Some(opened.seal), opened.key))),
+        Opening::Broken(fault) => Err((fault.seal, fault.reason)),
+        // With trust in nothing no cell is left unopened.
+        Opening::Marked => Err((None, "not-opened")),
+    }
+}
+
+/// What a cell says of itself, no key asked. A cell that says nothing of its key is counted under no key.
+fn marked(target: &Target, at: usize, row: &Row) -> Option<Line> {
+    use reseal_core::Part;
+    let field = &target.table().fields[at];
+    let Some(cell) = target.cell(at, &row.values) else { return Some((None, None)) };
+    if cell.get(Part::Ciphertext).is_none_or(reseal_core::Value::is_null) {
+        return None;
+    }
+    for (at, seal) in seals(field).enumerate().filter(|(_, seal)| !seal.format.plaintext) {
+        let tag = match seal.format.format.identify(&cell) {
+            Identified::NotMine => continue,
+            Identified::Broken(_) => None,
+            Identified::Marked(tag) => Some(tag.into_owned()),
+            Identified::Wrapped(_) => None,
+            Identified::Unmarked => cell.get(Part::Key).and_then(|v| v.text()).map(|text| text.into_owned()),
+        };
+        let key = tag.and_then(|tag| seal.keyset.by_tag(&tag).map(|key| key.id().to_owned()));
+        return Some((Some(at), key));
+    }
+    let plain = seals(field).position(|seal| seal.format.plaintext);
+    let foreign = target.job.recognisers.iter().any(|format| !matches!(format.identify(&cell), Identified::NotMine));
+    Some((plain.filter(|_| !foreign), None))
+}

@@ -1,0 +1,179 @@
+//! A table of the job, met with its schema: which columns are read, which are written, and where a cell's parts are.
+
+use std::sync::Arc;
+
+use reseal_core::{Cell, Context, Part, Value};
+use reseal_store::{Column, Kind, Row, Shape, TableFacts};
+
+use crate::error::EngineError;
+use crate::job::{Job, Scope, TableJob};
+
+/// A table of the job with the shape that the store works by.
+pub(crate) struct Target {
+    /// The job that it belongs to.
+    pub(crate) job: Arc<Job>,
+    /// Position of its table in the job.
+    pub(crate) at: usize,
+    /// What is read and written.
+    pub(crate) shape: Shape,
+    /// For each field, the parts and where they are in the row's values.
+    pub(crate) fields: Vec<Vec<(Part, usize)>>,
+    /// Where the row's tenant is in the row's values.
+    tenant: Option<usize>,
+}
+
+impl Target {
+    pub(crate) fn table(&self) -> &TableJob {
+        &self.job.tables[self.at]
+    }
+
+    /// The table's name as the plan writes it.
+    pub(crate) fn label(&self) -> String {
+        self.table().name.to_string()
+    }
+
+    /// Whether one column holds the key of all fields of a row, so that the row moves whole or not at all.
+    pub(crate) fn moves_whole(&self) -> bool {
+        self.table().key_column.is_some()
+    }
+
+    /// Lays out a table. Every column that the job names must be among `facts`.
+    pub(crate) fn new(job: &Arc<Job>, at: usize, facts: &TableFacts, scope: &Scope) -> Result<Target, EngineError> {
+        let table = &job.tables[at];
+        let column = |name: &str| column(facts, table, name);
+        let index = facts.unique_index(&table.row_key);
+        let mut key = Vec::new();
+        for name in &table.row_key {
+            let mut of_key = column(name)?;
+            // Rows are paged in the collation of the index: under another one a page would skip rows.
+            of_key.collation = index.and_then(|index| {
+                let place = index.columns.iter().position(|other| other.as_deref() == Some(name))?;
+                index.collations.get(place).cloned().flatten()
+            });
+            key.push(of_key);
+        }
+        if let Some(index) = index {
+            // The index's own order of columns is the one that can be walked.
+            key.sort_by_key(|column| index.columns.iter().position(|other| other.as_deref() == Some(&column.name)));
+        }
+        let mut cells: Vec<Column> = Vec::new();
+        let mut place = |name: &str| -> Result<usize, EngineError> {
+            match cells.iter().position(|column| column.name == name) {
+                Some(at) => Ok(at),
+                None => {
+                    cells.push(column(name)?);
+                    Ok(cells.len() - 1)
+                }
+            }
+        };
+        let mut fields = Vec::new();
+        for field in &table.fields {
+            let mut parts = Vec::new();
+            for (part, name) in &field.columns {
+                parts.push((*part, place(name)?));
+            }
+            if let Some(name) = &table.key_column {
+                parts.push((Part::Key, place(name)?));
+            }
+            fields.push(parts);
+        }
+        let mut context: Vec<Column> = Vec::new();
+        for name in context_columns(table) {
+            if !cells.iter().chain(&context).any(|column| column.name == name) {
+                context.push(column(name)?);
+            }
+        }
+        let position = |name: &str| cells.iter().chain(&context).position(|column| column.name == name);
+        let tenant = table.tenant.as_deref().and_then(position);
+        let only = match (&scope.tenant, &table.tenant) {
+            (Some(tenant), Some(name)) => {
+                let of_tenant = column(name)?;
+                let value = tenant_value(tenant, of_tenant.kind).ok_or_else(|| {
+                    let message = format!("tenant {tenant} does not fit the column {}.{name}", table.name);
+                    EngineError::usage("tenant", message, "give --tenant as the column holds it")
+                })?;
+                Some((of_tenant, value))
+            }
+            _ => None,
+        };
+        let keep = facts.columns.iter().filter(|column| column.touched).map(|column| column.name.clone()).collect();
+        let filter = table.filter.clone();
+        let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
+        Ok(Target { job: job.clone(), at, shape, fields, tenant })
+    }
+
+    /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.
+    pub(crate) fn cell(&self, field: usize, values: &[Value]) -> Option<Cell> {
+        let encoding = self.table().fields[field].encoding;
+        let mut parts = Vec::with_capacity(self.fields[field].len());
+        for (part, at) in &self.fields[field] {
+            let value = match part {
+                Part::Key => values[*at].clone(),
+                _ => encoding.decode(&values[*at])?,
+            };
+            parts.push((*part, value));
+        }
+        Some(Cell::of(parts))
+    }
+
+    /// Runs `with` with what templates are filled with for a field of a row.
+    pub(crate) fn with_context<T>(&self, field: usize, row: &Row, with: impl FnOnce(&Context<'_>) -> T) -> T {
+        let table = self.label();
+        let lookup = |name: &str| self.value(row, name).cloned();
+        with(&Context {
+            tenant: self.tenant.map(|at| &row.values[at]),
+            table: &table,
+            field: &self.table().fields[field].name,
+            key: "",
+            row: &lookup,
+        })
+    }
+
+    fn value<'r>(&self, row: &'r Row, name: &str) -> Option<&'r Value> {
+        if let Some(at) = self.shape.key.iter().position(|column| column.name == name) {
+            return row.key.0.get(at);
+        }
+        let at = self.shape.cells.iter().chain(&self.shape.context).position(|column| column.name == name)?;
+        row.values.get(at)
+    }
+}
+
+fn column(facts: &TableFacts, table: &TableJob, name: &str) -> Result<Column, EngineError> {
+    let Some(column) = facts.column(name) else {
+        let near = facts.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(EngineError::refused(
+            "no-such-column",
+            format!("table {} has no column {name}", table.name),
+            format!("its columns are {near}"),
+        ));
+    };
+    Ok(Column { name: column.name.clone(), kind: column.kind, collation: None })
+}
+
+/// The columns that AAD and derivation read and that are not part of the row key.
+fn context_columns(table: &TableJob) -> Vec<&str> {
+    let seals = || table.fields.iter().flat_map(|field| std::iter::once(&field.to).chain(&field.from));
+    let mut names: Vec<&str> = Vec::new();
+    for name in seals().flat_map(|seal| seal.row_columns()) {
+        if !table.row_key.iter().any(|key| key == name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if let Some(tenant) = table.tenant.as_deref()
+        && seals().any(|seal| seal.reads_tenant())
+        && !names.contains(&tenant)
+    {
+        names.push(tenant);
+    }
+    names
+}
+
+/// What `--tenant` gives, as a value of the column.
+fn tenant_value(text: &str, kind: Kind) -> Option<Value> {
+    match kind {
+        Kind::Int => text.parse().ok().map(Value::Int),
+        Kind::Uuid => hex::decode(text.replace('-', "")).ok()?.try_into().ok().map(Value::Uuid),
+        Kind::Binary => hex::decode(text).ok().map(Value::Bytes),
+        Kind::Text | Kind::Json | Kind::Other => Some(Value::Text(text.to_owned())),
+    }
+}

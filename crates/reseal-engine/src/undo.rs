@@ -1,0 +1,210 @@
+//! The old cells of a batch, as they are kept for an exact rollback.
+//!
+//! One payload a batch, not one row a cell: a batch's undo costs one insert. Each entry holds the row key, the old
+//! values and a digest of the new ones: rollback puts the old values back only where the new ones still stand. An old
+//! cell that was plaintext is not kept at all: it is what the new cell opens to.
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use hkdf::Hkdf;
+use reseal_core::{Key, Value};
+use reseal_store::{RowKey, Swap};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::error::EngineError;
+
+const CLEAR: u8 = 0;
+const SEALED: u8 = 1;
+const NONCE_BYTES: usize = 12;
+
+/// The old values of one row.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: RowKey,
+    /// The old value of each cell column.
+    pub(crate) old: Vec<OldValue>,
+    /// SHA-256 over the new values.
+    pub(crate) new: [u8; 32],
+}
+
+/// One old value.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OldValue {
+    /// As it was.
+    Kept(Value),
+    /// What the new cell opens to; as text or as bytes.
+    Reopen {
+        /// Whether the column held text.
+        text: bool,
+    },
+}
+
+/// SHA-256 over the values of a row's cell columns, each with its kind and length.
+pub(crate) fn digest(values: &[Value]) -> [u8; 32] {
+    let mut bytes = Vec::new();
+    values.iter().for_each(|value| put_value(&mut bytes, value));
+    Sha256::digest(&bytes).into()
+}
+
+/// Packs the swaps of a batch. `plain` tells, by position, which rows had plaintext cells: of those, a column whose
+/// value changed is kept as [`OldValue::Reopen`].
+pub(crate) fn pack<'s>(swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)>) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::new());
+    out.extend_from_slice(&(swaps.len() as u32).to_be_bytes());
+    for (swap, plain) in swaps {
+        out.push(swap.key.0.len() as u8);
+        swap.key.0.iter().for_each(|value| put_value(&mut out, value));
+        out.extend_from_slice(&(swap.new.len() as u16).to_be_bytes());
+        for (old, new) in swap.old.iter().zip(&swap.new) {
+            match old {
+                Value::Text(_) | Value::Bytes(_) if plain && old != new => {
+                    out.push(if matches!(old, Value::Text(_)) { b'P' } else { b'Q' });
+                }
+                kept => put_value(&mut out, kept),
+            }
+        }
+        out.extend_from_slice(&digest(&swap.new));
+    }
+    out
+}
+
+/// Reads back what [`pack`] wrote; `None` for anything else.
+pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Vec<Entry>> {
+    let count = u32::from_be_bytes(take(&mut bytes, 4)?.try_into().ok()?);
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        let width = take(&mut bytes, 1)?[0];
+        let key = (0..width).map(|_| take_value(&mut bytes)).collect::<Option<Vec<_>>>()?;
+        let width = u16::from_be_bytes(take(&mut bytes, 2)?.try_into().ok()?);
+        let old = (0..width).map(|_| take_old(&mut bytes)).collect::<Option<Vec<_>>>()?;
+        let new = take(&mut bytes, 32)?.try_into().ok()?;
+        entries.push(Entry { key: RowKey(key), old, new });
+    }
+    bytes.is_empty().then_some(entries)
+}
+
+fn put_value(out: &mut Vec<u8>, value: &Value) {
+    let (tag, bytes) = match value {
+        Value::Null => (b'N', None),
+        Value::Int(n) => return out.extend_from_slice(&[&b"I"[..], &n.to_be_bytes()].concat()),
+        Value::Uuid(bytes) => return out.extend_from_slice(&[&b"U"[..], bytes].concat()),
+        Value::Text(text) => (b'T', Some(text.as_bytes())),
+        Value::Bytes(bytes) => (b'B', Some(bytes.as_slice())),
+    };
+    out.push(tag);
+    if let Some(bytes) = bytes {
+        out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        out.extend_from_slice(bytes);
+    }
+}
+
+fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
+    let (head, tail) = bytes.split_at_checked(count)?;
+    *bytes = tail;
+    Some(head)
+}
+
+fn take_old(bytes: &mut &[u8]) -> Option<OldValue> {
+    match bytes.first()? {
+        b'P' | b'Q' => Some(OldValue::Reopen { text: take(bytes, 1)?[0] == b'P' }),
+        _ => take_value(bytes).map(OldValue::Kept),
+    }
+}
+
+fn take_value(bytes: &mut &[u8]) -> Option<Value> {
+    match take(bytes, 1)?[0] {
+        b'N' => Some(Value::Null),
+        b'I' => Some(Value::Int(i64::from_be_bytes(take(bytes, 8)?.try_into().ok()?))),
+        b'U' => Some(Value::Uuid(take(bytes, 16)?.try_into().ok()?)),
+        tag @ (b'T' | b'B') => {
+            let length = u32::from_be_bytes(take(bytes, 4)?.try_into().ok()?) as usize;
+            let content = take(bytes, length)?.to_vec();
+            if tag == b'B' { Some(Value::Bytes(content)) } else { String::from_utf8(content).ok().map(Value::Text) }
+        }
+        _ => None,
+    }
+}
+
+/// The payload as the ledger keeps it: clear, or sealed under `key` (an emergency run's old cells are under a key that
+/// others hold).
+pub(crate) fn close(packed: &[u8], key: Option<&Key>) -> Result<Vec<u8>, EngineError> {
+    let Some(key) = key else { return Ok([&[CLEAR], packed].concat()) };
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    let sealed = cipher(key)
+        .encrypt(&nonce.into(), Payload { msg: packed, aad: b"reseal undo" })
+        .map_err(|_| EngineError::failed("undo", "a batch of old cells is too large to keep"))?;
+    Ok([&[SEALED], &nonce[..], &sealed].concat())
+}
+
+/// Opens what [`close`] gave; `keys` are tried in turn. `None` where none of them opens it.
+pub(crate) fn disclose<'k>(payload: &[u8], mut keys: impl Iterator<Item = &'k Key>) -> Option<Zeroizing<Vec<u8>>> {
+    match payload.split_first()? {
+        (&CLEAR, packed) => Some(Zeroizing::new(packed.to_vec())),
+        (&SEALED, rest) => {
+            let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES)?;
+            let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+            keys.find_map(|key| {
+                let payload = Payload { msg: sealed, aad: b"reseal undo" };
+                cipher(key).decrypt(&nonce.into(), payload).ok().map(Zeroizing::new)
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A key of its own, so that undo never shares nonces with the cells of the primary.
+fn cipher(key: &Key) -> Aes256Gcm {
+    let mut derived = Zeroizing::new([0; 32]);
+    // 32 bytes are one block of HKDF-SHA-256: `expand` cannot refuse.
+    let expanded = Hkdf::<Sha256>::new(None, key.expose()).expand(b"reseal undo v1", derived.as_mut());
+    debug_assert!(expanded.is_ok());
+    Aes256Gcm::new(&(*derived).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use reseal_core::SecretBytes;
+
+    use super::*;
+
+    fn swap() -> Swap {
+        Swap {
+            key: RowKey(vec![Value::Int(7), Value::Text("é".into())]),
+            old: vec![Value::Text("old".into()), Value::Null, Value::Bytes(vec![0]), Value::Int(3)],
+            new: vec![Value::Text("new".into()), Value::Null, Value::Bytes(vec![0])],
+            version: None,
+        }
+    }
+
+    #[test]
+    fn what_is_packed_unpacks() {
+        let swap = swap();
+        let packed = pack([(&swap, false)].into_iter());
+        let entries = unpack(&packed).unwrap();
+        assert_eq!(entries[0].key, swap.key);
+        assert_eq!(entries[0].old[0], OldValue::Kept(Value::Text("old".into())));
+        assert_eq!(entries[0].new, digest(&swap.new));
+        for cut in 0..packed.len() {
+            assert!(unpack(&packed[..cut]).is_none());
+        }
+    }
+
+    #[test]
+    fn plaintext_is_never_packed() {
+        let swap = swap();
+        let packed = pack([(&swap, true)].into_iter());
+        assert!(!packed.windows(3).any(|window| window == b"old"));
+        assert_eq!(unpack(&packed).unwrap()[0].old[0], OldValue::Reopen { text: true });
+    }
+
+    #[test]
+    fn a_sealed_payload_opens_under_its_key_alone() {
+        let (one, two) = (Key::new("1", SecretBytes::new(vec![1; 32])), Key::new("2", SecretBytes::new(vec![2; 32])));
+        let sealed = close(b"payload", Some(&one)).unwrap();
+        assert!(!sealed.windows(7).any(|window| window == b"payload"));
+        assert_eq!(disclose(&sealed, [&two, &one].into_iter()).unwrap().as_slice(), b"payload");
+        assert!(disclose(&sealed, [&two].into_iter()).is_none());
+    }
+}

@@ -1,0 +1,160 @@
+//! A checked plan and its keys become a job.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reseal_core::{BuiltFormat, Format, FormatPlugin, KeyLength, Keyset, Options, Part};
+use reseal_engine::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Seal, TableJob, Validator};
+use reseal_plan::{Encoding, FieldSpec, Plan, SealSpec, TableSpec, Undo};
+use reseal_store::TableName;
+
+use crate::plugins::FORMATS;
+use crate::{BuildError, Keys};
+
+/// Ranges that are worked on at once, where the plan does not say.
+const WORKERS: usize = 2;
+
+/// What the command line lays over the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Another primary for every keyset that has one.
+    pub primary: Option<String>,
+    /// Rows of a batch.
+    pub batch_rows: Option<usize>,
+    /// Ranges that are worked on at once.
+    pub workers: Option<usize>,
+    /// Whether the plan's `emergency` lies over its pace.
+    pub emergency: bool,
+}
+
+/// Builds the job.
+///
+/// # Errors
+/// When a format refuses what the check of the plan let pass.
+pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, BuildError> {
+    let mut tables = Vec::new();
+    for table in &plan.tables {
+        let mut fields = Vec::new();
+        for field in &table.fields {
+            fields.push(build_field(plan, keys, table, field)?);
+        }
+        tables.push(TableJob {
+            name: TableName { schema: table.schema.clone(), name: table.name.clone() },
+            row_key: table.row_key.clone(),
+            tenant: table.tenant.clone(),
+            domain: table.domain.clone(),
+            filter: table.r#where.clone(),
+            key_column: table.key_column.clone(),
+            fields,
+        });
+    }
+    let ignore = plan.ignore.iter().map(|name| match &name.schema {
+        Some(schema) => format!("{schema}.{}.{}", name.table, name.column),
+        None => format!("{}.{}", name.table, name.column),
+    });
+    Ok(Job {
+        plan: plan.name.clone(),
+        digest: plan.digest.clone(),
+        application: match plan.application {
+            reseal_plan::Application::BothKeys => Application::BothKeys,
+            reseal_plan::Application::Paused => Application::Paused,
+            reseal_plan::Application::OneKey => Application::OneKey,
+        },
+        keysets: keysets(plan, keys),
+        tables,
+        recognisers: recognisers(),
+        ignore: ignore.collect(),
+        side_effects: plan.side_effects.clone(),
+        undo: plan.undo == Undo::Keep,
+        pace: pace(plan, overrides),
+    })
+}
+
+fn keysets(plan: &Plan, keys: &Keys) -> Vec<KeysetJob> {
+    let sets = plan.keysets.iter().zip(&keys.keysets).enumerate();
+    sets.map(|(at, (spec, keyset))| {
+        let passphrase = |seal: &&SealSpec| {
+            let format = FORMATS.iter().find(|format| format.name == seal.format);
+            format.and_then(|format| length_of(plan, seal, format)) == Some(KeyLength::Passphrase)
+        };
+        let passphrases = plan.seals.iter().filter(|seal| seal.keyset == Some(at)).any(|seal| passphrase(&seal));
+        // A key that is written as text is somebody's word, whatever is derived from it.
+        let typed = spec.keys.iter().any(|key| key.source.encoding == Encoding::Utf8);
+        KeysetJob { keyset: keyset.clone(), passphrases: passphrases || typed, roles: spec.roles }
+    })
+    .collect()
+}
+
+/// Formats that recognise a cell without being told how it is laid out.
+fn recognisers() -> Vec<Arc<dyn Format>> {
+    let built = FORMATS.iter().filter_map(|plugin| (plugin.build)(&Options::default(), &[]).ok());
+    built.filter(|built| !built.plaintext).map(|built| built.format).collect()
+}
+
+/// Which key lengths the format of a seal takes.
+pub(crate) fn length_of(plan: &Plan, seal: &SealSpec, plugin: &FormatPlugin) -> Option<KeyLength> {
+    let uses = plan.tables.iter().flat_map(|table| table.fields.iter().map(move |field| (table, field)));
+    let mut used = uses.filter(|(_, field)| field.seals().any(|at| plan.seals[at].name == seal.name));
+    let (table, field) = used.next()?;
+    (plugin.build)(&seal.options, &field.parts(table)).ok().map(|built| built.key_length)
+}
+
+fn build_field(plan: &Plan, keys: &Keys, table: &TableSpec, field: &FieldSpec) -> Result<FieldJob, BuildError> {
+    let parts = field.parts(table);
+    let build = |at: usize| build_seal(&plan.seals[at], keys, &parts).map(Arc::new);
+    Ok(FieldJob {
+        name: field.name.clone(),
+        to: build(field.to)?,
+        from: field.from.iter().map(|at| build(*at)).collect::<Result<_, _>>()?,
+        columns: field.columns.clone(),
+        encoding: match field.encoding {
+            None | Some(Encoding::Raw | Encoding::Utf8) => CellEncoding::Raw,
+            Some(Encoding::Hex) => CellEncoding::Hex,
+            Some(Encoding::Base64 | Encoding::Base64Url) => CellEncoding::Base64,
+        },
+    })
+}
+
+fn build_seal(spec: &SealSpec, keys: &Keys, parts: &[Part]) -> Result<Seal, BuildError> {
+    let (name, built) = build_format(spec, parts)?;
+    let keyset = match spec.keyset {
+        Some(at) => keys.keysets[at].clone(),
+        None => Arc::new(no_keys()),
+    };
+    let validator = spec.validator.clone().map(|validator| -> Validator {
+        Arc::new(move |text: &[u8]| validator.accepts(text))
+    });
+    Ok(Seal::new(&spec.name, (name, built), keyset, spec.aad.clone(), spec.kdf.clone(), validator))
+}
+
+fn build_format(spec: &SealSpec, parts: &[Part]) -> Result<(&'static str, BuiltFormat), BuildError> {
+    let failed = |message: String| BuildError::Format { seal: spec.name.clone(), message };
+    let plugin = FORMATS
+        .iter()
+        .find(|plugin| plugin.name == spec.format)
+        .ok_or_else(|| failed(format!("this build has no format {}", spec.format)))?;
+    let built = (plugin.build)(&spec.options, parts).map_err(|error| failed(error.to_string()))?;
+    Ok((plugin.name, built))
+}
+
+/// The keyset of a format without keys.
+fn no_keys() -> Keyset {
+    Keyset::new("", Vec::new(), None).unwrap_or_else(|_| unreachable!("no keys cannot clash"))
+}
+
+fn pace(plan: &Plan, overrides: &Overrides) -> Pace {
+    let pace = plan.pace(overrides.emergency);
+    let windows = pace.windows.clone();
+    let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    Pace {
+        rows: overrides.batch_rows.or(pace.batch.rows.map(count)),
+        target: pace.batch.target,
+        bytes: usize::try_from(pace.batch.bytes).unwrap_or(usize::MAX),
+        workers: overrides.workers.or(pace.workers.map(count)).unwrap_or(WORKERS),
+        rows_per_second: pace.throttle.rows_per_second,
+        pause_file: pace.throttle.pause_file.as_ref().map(PathBuf::from),
+        is_open: (!windows.is_empty()).then(|| -> Arc<dyn Fn(jiff::Timestamp) -> bool + Send + Sync> {
+            Arc::new(move |now| windows.iter().any(|window| window.is_open(now)))
+        }),
+    }
+}
