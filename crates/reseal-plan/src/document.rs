@@ -31,7 +31,7 @@ impl Finding {
 }
 
 /// So many mistakes are shown: who has more is not helped by more, and the work for each goes through the file.
-const MOST_PROBLEMS: usize = 100;
+pub(crate) const MOST_PROBLEMS: usize = 100;
 
 /// Lines beyond this length are not shown.
 const LONGEST_LINE: usize = 4096;
@@ -93,6 +93,8 @@ impl<'t> Document<'t> {
         let start = self.text[..floor(self.text, span.start)].rfind('\n').map_or(0, |at| at + 1);
         let line = self.text[start..].split(['\n', '\r']).next().filter(|line| line.len() <= LONGEST_LINE)?;
         let line = &line[..self.comment(line, start).unwrap_or(line.len())];
+        let secrets: Vec<&Span> =
+            self.secrets.iter().filter(|s| s.start < start + line.len() && s.end > start).collect();
         let (mut text, mut mark) = (String::new(), None);
         let (mut length, mut at) = (0, 0);
         for (offset, c) in line.char_indices() {
@@ -100,7 +102,7 @@ impl<'t> Document<'t> {
             if here < at {
                 continue;
             }
-            let secret = self.secrets.iter().find(|secret| secret.start <= here && here < secret.end);
+            let secret = secrets.iter().find(|secret| secret.start <= here && here < secret.end);
             let marked = span.start <= here && here < span.end.max(span.start + 1)
                 || secret.is_some_and(|secret| secret.start <= span.start && span.start < secret.end);
             let shown = if secret.is_some() { "***".to_owned() } else { visible(c).to_string() };
@@ -120,10 +122,15 @@ impl<'t> Document<'t> {
 
     /// Where a comment begins on a line that begins at `start`. A comment is nobody's mistake, and may hold anything.
     fn comment(&self, line: &str, start: usize) -> Option<usize> {
+        let here: Vec<&Span> = self
+            .scalars
+            .iter()
+            .filter(|scalar| scalar.start < start + line.len() && scalar.end > start)
+            .collect();
         line.match_indices('#').map(|(at, _)| at).find(|at| {
             let after_space = line[..*at].chars().next_back().is_none_or(char::is_whitespace);
-            let here = start + at;
-            after_space && !self.scalars.iter().any(|scalar| scalar.start <= here && here < scalar.end)
+            let at = start + at;
+            after_space && !here.iter().any(|scalar| scalar.start <= at && at < scalar.end)
         })
     }
 }

@@ -1,11 +1,15 @@
 //! Mistakes of form: the tree against the schema, all of them at once.
 
+mod allowed;
+
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use crate::document::Finding;
-use crate::nearest::{did_you_mean, listed};
+use allowed::{accepts_anything, allowed_words, expected, is, names, one_line, required, suggested};
+
+use crate::document::{Finding, MOST_PROBLEMS, position};
+use crate::nearest::{did_you_mean, listed, nearest};
 use crate::secret::{self, shown};
 use crate::yaml::{Content, Entry, Node, Span};
 
@@ -20,13 +24,17 @@ pub(crate) struct Form {
 }
 
 /// Checks a tree.
-pub(crate) fn check(root: &Node, schema: &Value) -> Form {
-    let mut walk = Walk { root: schema, path: Vec::new(), form: Form::default() };
+pub(crate) fn check<'s>(text: &'s str, root: &Node, schema: &'s Value) -> Form {
+    let mut walk = Walk { text, root: schema, path: Vec::new(), form: Form::default() };
     walk.node(root, None, schema);
     walk.form
 }
 
+/// The step from a list to one of its items.
+const ITEM: &str = "[]";
+
 struct Walk<'s> {
+    text: &'s str,
     root: &'s Value,
     path: Vec<String>,
     form: Form,
@@ -72,10 +80,10 @@ impl<'s> Walk<'s> {
         let properties = schema.get("properties");
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let mut seen = HashSet::new();
+        let mut meant = Vec::new();
         for entry in entries {
             if !seen.insert(entry.name.as_str()) {
-                let message = format!("`{}` is here twice", shown(&entry.name));
-                self.form.findings.push(Finding::new("duplicate-name", entry.name_span, message));
+                self.duplicate(entry, entries);
                 continue;
             }
             match properties.and_then(|p| p.get(&entry.name)).or(others) {
@@ -84,56 +92,84 @@ impl<'s> Walk<'s> {
                     self.node(&entry.node, Some(entry.name_span), schema);
                     self.path.pop();
                 }
-                None => self.unknown(entry, &names(&[schema])),
+                None => meant.extend(self.unknown(entry, &names(&[schema]))),
             }
         }
-        for missing in required(schema).filter(|missing| !seen.contains(missing)) {
-            let what = properties.and_then(|p| p.get(missing)).and_then(|p| p.get("description")?.as_str());
-            let message = match self.path.last() {
-                Some(place) => format!("`{missing}` is missing from `{}`", shown(place)),
-                None => format!("`{missing}` is missing"),
-            };
-            let span = name.or((!self.path.is_empty()).then_some(node.span));
-            let help = what.map(|what| format!("{missing}: {}", one_line(what)));
-            self.form.findings.push(Finding { code: "missing", span, message, help });
-            self.mark_broken();
+        // What was meant and misspelt is not missing too.
+        for missing in required(schema).filter(|name| !seen.contains(name) && !meant.contains(name)) {
+            self.missing(missing, properties.and_then(|p| p.get(missing)), name.unwrap_or(node.span));
         }
         if entries.is_empty() && schema.get("minProperties").is_some() {
             self.report("empty", name.unwrap_or(node.span), format!("{} must not be empty", self.here()));
         }
     }
 
+    fn duplicate(&mut self, entry: &Entry, entries: &[Entry]) {
+        // Beyond what is shown, where a name began is not worth looking for.
+        let few = self.form.findings.len() < MOST_PROBLEMS;
+        let first = few.then(|| entries.iter().find(|other| other.name == entry.name)).flatten();
+        let line = first.map(|first| position(self.text, first.name_span.start).0);
+        let message = format!("`{}` is here twice", shown(&entry.name));
+        let help = line.map(|line| format!("the first is on line {line}"));
+        self.form.findings.push(Finding::new("duplicate-name", entry.name_span, message).maybe_help(help));
+    }
+
+    fn missing(&mut self, missing: &str, schema: Option<&Value>, place: Span) {
+        let what = schema.and_then(|schema| schema.get("description")?.as_str());
+        let help = what.map(|what| format!("{missing}: {}", one_line(what)));
+        let (span, message) = match self.path.is_empty() {
+            true => (None, format!("`{missing}` is missing")),
+            false => (Some(place), format!("`{missing}` is missing from {}", self.here())),
+        };
+        self.broken_with(Finding { code: "missing", span, message, help });
+    }
+
     /// A map that has several forms, told apart by a name that each of them requires.
     fn choice(&mut self, entries: &[Entry], node: &Node, name: Option<Span>, forms: &[&'s Value]) {
         let has = |name: &str| entries.iter().any(|entry| entry.name == name);
-        let present: Vec<_> = forms.iter().filter(|form| required(form).all(has)).copied().collect();
-        let keys: Vec<&str> = forms.iter().flat_map(|form| required(form)).collect();
-        // `env` beside `command` is a list of variables: a form that knows the other forms' names wins over them.
-        let knows_all = |form: &&&Value| {
-            let known = form.get("properties");
-            keys.iter().filter(|key| has(key)).all(|key| known.is_some_and(|known| known.get(key).is_some()))
+        let mut found: Vec<&str> =
+            forms.iter().flat_map(|form| required(form)).filter(|key| has(key)).collect();
+        found.dedup();
+        // `env` as a list beside `command` names variables: a form that knows the others' names so wins over theirs.
+        let knows = |form: &Value, key: &str| {
+            let known = form.get("properties").and_then(|properties| properties.get(key));
+            let entry = entries.iter().find(|entry| entry.name == key);
+            known
+                .is_some_and(|known| is(known, "array") == entry.is_some_and(|entry| !entry.node.is_scalar()))
         };
-        if let Some(form) = present.iter().find(knows_all) {
-            return self.map(entries, node, name, form);
-        }
+        let fitting = forms.iter().find(|form| {
+            let mine = |key: &str| required(form).any(|mine| mine == key);
+            required(form).all(has) && found.iter().all(|key| mine(key) || knows(form, key))
+        });
         let place = name.unwrap_or(node.span);
-        if !present.is_empty() {
-            let found: Vec<&str> = keys.iter().copied().filter(|key| has(key)).collect();
-            let message =
-                format!("{} names {}, and only one can be meant", self.here(), listed(&found, "and"));
-            return self.report("several", place, message);
+        match fitting {
+            Some(form) => self.map(entries, node, name, form),
+            None if found.is_empty() => self.no_choice(entries, place, forms),
+            None => {
+                let message =
+                    format!("{} names {}, and only one can be meant", self.here(), listed(&found, "and"));
+                self.report("several", place, message);
+            }
         }
+    }
+
+    /// A map with none of the names that tell its forms apart.
+    fn no_choice(&mut self, entries: &[Entry], place: Span, forms: &[&'s Value]) {
         let known = names(forms);
-        let unknown: Vec<&Entry> =
-            entries.iter().filter(|entry| !known.contains(&entry.name.as_str())).collect();
-        for entry in &unknown {
-            // What is most likely meant is the name that tells the forms apart.
-            let candidates = if did_you_mean(&entry.name, &keys).is_some() { &keys } else { &known };
-            self.unknown(entry, candidates);
-        }
-        if unknown.is_empty() {
+        let keys: Vec<&str> = suggested(forms).into_iter().flat_map(required).collect();
+        let mut unknown = entries.iter().filter(|entry| !known.contains(&entry.name.as_str())).peekable();
+        if unknown.peek().is_none() {
             let message = format!("{} wants one of {}", self.here(), listed(&keys, "or"));
-            self.report("missing", place, message);
+            return self.report("missing", place, message);
+        }
+        for entry in unknown {
+            if self.in_key() && nearest(&entry.name, &known).is_none() {
+                secret::everything(&entry.node, &mut self.form.secrets);
+                self.inline_secret(entry.name_span);
+            } else {
+                // What is most likely meant is a name that tells the forms apart.
+                self.unknown(entry, if nearest(&entry.name, &known).is_some() { &known } else { &keys });
+            }
         }
     }
 
@@ -142,9 +178,11 @@ impl<'s> Walk<'s> {
             self.report("empty", name.unwrap_or(node.span), format!("{} must not be empty", self.here()));
         }
         let Some(of) = schema.get("items") else { return };
+        self.path.push(ITEM.to_owned());
         for item in items {
             self.node(item, None, of);
         }
+        self.path.pop();
     }
 
     fn scalar(&mut self, node: &Node, name: Option<Span>, branches: &[&'s Value]) {
@@ -199,46 +237,72 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn unknown(&mut self, entry: &Entry, known: &[&str]) {
-        secret::everything(&entry.node, &mut self.form.secrets);
+    /// Reports a name that is not known, and gives the one that was likely meant.
+    fn unknown<'k>(&mut self, entry: &Entry, known: &[&'k str]) -> Option<&'k str> {
+        // Beyond what is shown, what was meant is not worth looking for.
+        let known = if self.form.findings.len() < MOST_PROBLEMS { known } else { &[] };
+        let meant = nearest(&entry.name, known);
+        // Under a name that is nowhere near any other, anything may stand; so it may where secrets are at home.
+        if meant.is_none() || self.near_secrets() {
+            secret::everything(&entry.node, &mut self.form.secrets);
+        }
         let message = format!("unknown name `{}`", shown(&entry.name));
         let help = did_you_mean(&entry.name, known)
-            .or_else(|| (!known.is_empty()).then(|| format!("names here are {}", listed(known, "and"))));
+            .or_else(|| (!known.is_empty()).then(|| format!("known: {}", listed(known, "and"))));
         let finding = Finding::new("unknown-name", entry.name_span, message).maybe_help(help);
         // An unknown section leaves the known ones as they are.
-        if self.path.is_empty() { self.form.findings.push(finding) } else { self.broken_with(finding) }
+        if self.path.is_empty() {
+            self.form.findings.push(finding)
+        } else {
+            self.broken_with(finding)
+        }
+        meant
     }
 
     fn wrong_kind(&mut self, node: &Node, name: Option<Span>, branches: &[&'s Value]) {
-        let secret_place = ["keysets", "database", "vars", "hooks", "notify"];
-        let in_secret_place = self.path.first().is_some_and(|top| secret_place.contains(&top.as_str()));
-        if node.is_scalar() && in_secret_place {
-            self.form.secrets.push(node.span);
-        }
+        let nothing = matches!(node.content, Content::Null);
         // An entry without a value has no place of its own.
-        let span = if matches!(node.content, Content::Null) { name.unwrap_or(node.span) } else { node.span };
-        if let [keysets, _, keys, _] = self.path.as_slice()
-            && (keysets, keys) == (&"keysets".to_owned(), &"keys".to_owned())
-            && node.is_scalar()
-            && !matches!(node.content, Content::Null)
-        {
-            let message =
-                format!("a plan holds no key: {} must name the place where it is kept", self.here());
-            let finding = Finding::new("inline-secret", span, message).help(
-                "such as { env: VARIABLE, encoding: base64 }; and change this key, for it lies in a file",
-            );
-            return self.broken_with(finding);
+        let span = if nothing { name.unwrap_or(node.span) } else { node.span };
+        if nothing && self.path.is_empty() {
+            let message = "this file holds no plan".to_owned();
+            return self.form.findings.push(Finding { code: "empty", span: None, message, help: None });
+        }
+        let wants_text = branches.iter().any(|branch| is(branch, "string"));
+        if !(wants_text && node.is_scalar()) && self.near_secrets() {
+            secret::everything(node, &mut self.form.secrets);
+        }
+        if self.in_key() && node.is_scalar() && !nothing {
+            return self.inline_secret(span);
         }
         let message = format!("{} wants {}, not {}", self.here(), expected(branches), node.kind());
-        let wants_text = branches.iter().any(|branch| is(branch, "string"));
-        let quoted = match node.content {
+        let help = match &node.content {
             Content::Integer(_) | Content::Bool(_) | Content::Float(_) if wants_text => {
                 Some("put it in quotes if it is meant as text".to_owned())
+            }
+            Content::Text(text) if branches.iter().any(|branch| required(branch).any(|key| key == text)) => {
+                Some(format!("write {{ {text}: {{}} }}"))
             }
             Content::Null => Some("give it a value or take it out".to_owned()),
             _ => None,
         };
-        self.broken_with(Finding::new("wrong-kind", span, message).maybe_help(quoted));
+        self.broken_with(Finding::new("wrong-kind", span, message).maybe_help(help));
+    }
+
+    fn inline_secret(&mut self, span: Span) {
+        let message = format!("a plan holds no key: {} must name the place where it is kept", self.here());
+        let help = "such as { env: VARIABLE, encoding: base64 }; a key that lay in a file is best replaced";
+        self.broken_with(Finding::new("inline-secret", span, message).help(help));
+    }
+
+    /// Whether the node is a key of a keyset.
+    fn in_key(&self) -> bool {
+        matches!(self.path.as_slice(), [keysets, _, keys, _] if keysets == "keysets" && keys == "keys")
+    }
+
+    /// Whether secrets are at home here, so that one may have been put in the place of its source.
+    fn near_secrets(&self) -> bool {
+        let sections = ["keysets", "database", "vars", "hooks", "notify"];
+        self.path.first().is_some_and(|section| sections.contains(&section.as_str()))
     }
 
     fn report(&mut self, code: &'static str, span: Span, message: String) {
@@ -247,10 +311,6 @@ impl<'s> Walk<'s> {
 
     fn broken_with(&mut self, finding: Finding) {
         self.form.findings.push(finding);
-        self.mark_broken();
-    }
-
-    fn mark_broken(&mut self) {
         if let Some(section) = self.path.first() {
             self.form.broken.insert((section.clone(), self.path.get(1).cloned()));
         }
@@ -258,77 +318,10 @@ impl<'s> Walk<'s> {
 
     /// The place in words: the last name on the way to it.
     fn here(&self) -> String {
-        self.path.last().map_or_else(|| "a plan".to_owned(), |name| format!("`{}`", shown(name)))
-    }
-}
-
-fn is(schema: &Value, kind: &str) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some(kind)
-}
-
-fn accepts_anything(schema: &Value) -> bool {
-    schema.as_object().is_some_and(|map| !map.contains_key("type") && !map.contains_key("const"))
-}
-
-fn required(schema: &Value) -> impl Iterator<Item = &str> {
-    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-}
-
-fn allowed_words(schema: &Value) -> Vec<&str> {
-    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
-    listed.chain(schema.get("const")).filter_map(Value::as_str).collect()
-}
-
-/// The names that any of the forms of a map knows, each once.
-fn names<'s>(forms: &[&'s Value]) -> Vec<&'s str> {
-    let mut names = Vec::new();
-    for name in forms.iter().filter_map(|form| form.get("properties")?.as_object()).flat_map(|p| p.keys()) {
-        if !names.contains(&name.as_str()) {
-            names.push(name.as_str());
+        match self.path.as_slice() {
+            [] => "a plan".to_owned(),
+            [.., list, item] if item == ITEM => format!("an item of `{}`", shown(list)),
+            [.., name] => format!("`{}`", shown(name)),
         }
     }
-    names
-}
-
-/// What the branches allow, in words.
-fn expected(branches: &[&Value]) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut push = |word: String| {
-        if !words.contains(&word) {
-            words.push(word)
-        }
-    };
-    branches.iter().flat_map(|branch| allowed_words(branch)).for_each(|word| push(format!("`{word}`")));
-    for branch in branches.iter().filter(|branch| allowed_words(branch).is_empty()) {
-        let bound = |name: &str| branch.get(name).and_then(Value::as_i64);
-        match branch.get("type").and_then(Value::as_str) {
-            Some("string") => push("a text".to_owned()),
-            Some("boolean") => push("true or false".to_owned()),
-            Some("array") => push("a list".to_owned()),
-            Some("integer") => push(match (bound("minimum"), bound("maximum")) {
-                (Some(least), Some(most)) if least == most => format!("the number {least}"),
-                (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
-                (Some(least), None) => format!("a whole number from {least}"),
-                _ => "a whole number".to_owned(),
-            }),
-            _ => {}
-        }
-    }
-    let maps: Vec<&Value> = branches.iter().filter(|branch| is(branch, "object")).copied().collect();
-    let keys: Vec<&str> = maps.iter().flat_map(|map| required(map)).collect();
-    match maps.as_slice() {
-        [] => {}
-        [_] if keys.is_empty() => push("a map".to_owned()),
-        [_] => push(format!("a map with {}", listed(&keys, "and"))),
-        _ => push(format!("a map with {}", listed(&keys, "or"))),
-    }
-    match words.as_slice() {
-        [] => "something else".to_owned(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -42,7 +42,7 @@ use document::Document;
 pub fn parse(file_name: &str, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Plan, Problems> {
     let root =
         yaml::read(text).map_err(|error| Problems(vec![document::unreadable(file_name, text, &error)]))?;
-    let form = form::check(&root, &schema(vocabulary));
+    let form = form::check(text, &root, &schema(vocabulary));
     let meaning = meaning::check(text, &root, &form, vocabulary);
     let secrets = form.secrets.into_iter().chain(meaning.secrets).collect();
     let document = Document::new(file_name, text, &root, secrets);

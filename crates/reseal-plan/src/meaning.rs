@@ -72,7 +72,7 @@ fn sound(root: &Node, form: &Form) -> Value {
     }
     plan.retain(|name, _| SECTIONS.contains(&name.as_str()));
     let stand_ins = serde_json::json!({
-        "reseal": 1, "name": "-", "database": "sqlite://", "application": "paused",
+        "reseal": 1, "name": "x", "database": "sqlite://", "application": "paused",
         "keysets": {}, "seals": {}, "tables": {},
     });
     if let Value::Object(stand_ins) = stand_ins {
@@ -170,7 +170,7 @@ impl Meaning<'_> {
     fn name(&mut self, name: &str) {
         let fits = name.len() <= 63
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric());
         if !fits {
             self.find(
                 "bad-name",

@@ -5,20 +5,29 @@ pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
     nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
-/// The known name that is fewest slips away, if a third of its letters is right or more.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The known name that is fewest slips away, one in four letters at most, if no other is as near.
+pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     // Nobody types a name this long by hand; measuring it would cost more than it helps.
-    if name.len() > 100 {
+    const LONGEST: usize = 100;
+    if name.len() > LONGEST {
         return None;
     }
-    let name = name.to_lowercase().replace('_', "-");
-    let distance = |other: &str| strsim::osa_distance(&name, &other.to_lowercase().replace('_', "-"));
-    let most = |other: &str| (name.chars().count().max(other.chars().count()) / 3).max(1);
-    let near = known.iter().copied().filter(|other| other.len() <= 100 && distance(other) <= most(other));
-    near.min_by_key(|other| distance(other))
+    let plain = |name: &str| name.to_lowercase().replace('_', "-");
+    let name = plain(name);
+    let slips = |other: &str| {
+        let other = plain(other);
+        let most = (name.chars().count().max(other.chars().count()) + 1) / 4;
+        Some(strsim::osa_distance(&name, &other)).filter(|slips| *slips <= most.max(1))
+    };
+    let short = known.iter().copied().filter(|other| other.len() <= LONGEST);
+    let near: Vec<(usize, &str)> = short.filter_map(|other| Some((slips(other)?, other))).collect();
+    let least = near.iter().map(|(slips, _)| *slips).min()?;
+    let mut nearest = near.iter().filter(|(slips, _)| *slips == least);
+    let (_, first) = nearest.next()?;
+    nearest.all(|(_, other)| other == first).then_some(first)
 }
 
-/// `a`, `b` and `c`: the first dozen, for a list is no help when it does not end.
+/// `a`, `b` and `c`: the first two dozen, for a list is no help when it does not end.
 pub(crate) fn listed(names: &[&str], word: &str) -> String {
     const MOST: usize = 24;
     let quoted: Vec<String> =
@@ -41,5 +50,6 @@ mod tests {
         assert_eq!(nearest("both_keys", &["both-keys", "paused"]), Some("both-keys"));
         assert_eq!(nearest("password", &["env", "file", "command"]), None);
         assert_eq!(nearest("v", &["v1"]), Some("v1"));
+        assert_eq!(nearest("v3", &["v1", "v2"]), None);
     }
 }

@@ -38,10 +38,13 @@ pub(crate) struct Plan {
     /// What the application does during a run.
     pub(crate) application: Application,
     /// Keys with ids and one primary.
+    #[schemars(extend("minProperties" = 1))]
     pub(crate) keysets: Named<Keyset>,
     /// Ways of sealing.
+    #[schemars(extend("minProperties" = 1))]
     pub(crate) seals: Named<Seal>,
     /// Where sealed cells live.
+    #[schemars(extend("minProperties" = 1))]
     pub(crate) tables: Named<Table>,
     /// Columns (`table.column`) that discovery must not ask about.
     #[serde(default)]

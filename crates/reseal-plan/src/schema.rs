@@ -4,8 +4,8 @@ mod vocabulary;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use vocabulary::LATER_SOURCES;
 pub use vocabulary::Vocabulary;
+pub(crate) use vocabulary::{LATER, LATER_SOURCES};
 
 /// The JSON Schema of plans, for editors and for the form check alike.
 #[must_use]

@@ -34,6 +34,7 @@ impl Window {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (days, hours, zone) = match words.as_slice() {
             [days, hours, zone] => (parse_days(days).ok_or(WindowError::Day)?, *hours, *zone),
+            [_, hours] if hours.contains(':') => return Err(WindowError::Form),
             [hours, zone] => ([true; 7], *hours, *zone),
             _ => return Err(WindowError::Form),
         };
@@ -119,6 +120,7 @@ mod tests {
     fn mistakes_are_told_apart() {
         let error = |text| Window::parse(text).unwrap_err();
         assert_eq!(error("22:00-06:00"), WindowError::Form);
+        assert_eq!(error("Mon 22:00-06:00"), WindowError::Form);
         assert_eq!(error("Mo 22:00-06:00 UTC"), WindowError::Day);
         assert_eq!(error("Mon 25:00-06:00 UTC"), WindowError::Hours);
         assert_eq!(error("Mon 6-8 UTC"), WindowError::Hours);

@@ -65,19 +65,19 @@ pub(crate) fn read(text: &str) -> Result<Node, YamlError> {
     }
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {
-            max_events: 200_000,
-            max_nodes: 60_000,
+            max_events: 50_000,
+            max_nodes: 20_000,
             max_depth: 32,
             flow_nesting_limit: 32,
             max_aliases: 1_000,
             max_anchors: 1_000,
             max_merge_keys: 1_000,
-            max_recorded_anchor_events: 200_000,
+            max_recorded_anchor_events: 50_000,
             max_recorded_anchor_bytes: 4 * MAX_BYTES,
             max_total_scalar_bytes: 4 * MAX_BYTES,
             max_documents: 1,
         },
-        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 50_000, max_replay_stack_depth: 16 },
+        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 10_000, max_replay_stack_depth: 16 },
         // Repeated names reach the visitor, so that all of them are reported, not the first alone.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // What looks like a number and would not read back the same stays a text: 007 is a version, not seven.
@@ -105,6 +105,11 @@ fn span_of(location: &Location) -> Span {
 fn explain(error: &serde_yaml::Error) -> YamlError {
     use serde_yaml::Error as E;
     let (code, message) = match error.without_snippet() {
+        // What went wrong inside an alias is told as such, at the place where the alias is used.
+        E::AliasError { error, .. } => {
+            let YamlError { code, message, .. } = explain(error);
+            (code, message)
+        }
         E::ExternalMessage { source, .. } => match source.as_ref() {
             ExternalMessageSource::Parser(scan) => ("yaml", scan.info()),
             _ => ("yaml", "this is not YAML".to_owned()),

@@ -1,11 +1,23 @@
-//! Plans without a mistake.
+//! Plans without a mistake, and what becomes of them.
 
-#![allow(unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
+use std::time::Duration;
+
 use common::VOCABULARY;
-use reseal_plan::{parse, schema};
+use reseal_core::{Digest, Kdf, OptionValue, Part, Template};
+use reseal_plan::{
+    Application, Batch, Database, Encoding, Guard, JsonPick, KeyIdSpec, KeysPlace, Plan, PrimarySpec,
+    Throttle, Undo, Validator, parse, schema,
+};
+
+const FIRST: &str = include_str!("right/first.yaml");
+
+fn plan(text: &str) -> Plan {
+    parse("plan.yaml", text, &VOCABULARY).unwrap_or_else(|problems| panic!("{problems}"))
+}
 
 #[test]
 fn every_right_plan_is_taken() {
@@ -18,6 +30,130 @@ fn every_right_plan_is_taken() {
 }
 
 #[test]
-fn schema_prints() {
-    assert!(schema(&VOCABULARY).is_object());
+fn keys_become_types() {
+    let plan = plan(include_str!("right/everything.yaml"));
+    assert_eq!(plan.database, Database::Url("postgres://reseal@db.internal:5432/clinic".into()));
+    let [phi, legacy] = plan.keysets.as_slice() else { panic!("two keysets") };
+    assert!(matches!(&phi.primary, PrimarySpec::Source(source) if source.kind == "file"));
+    let [primary, old] = phi.keys.as_slice() else { panic!("two keys") };
+    assert_eq!((&primary.id, primary.tag.as_deref()), (&KeyIdSpec::Primary, Some("now")));
+    assert_eq!(primary.source.args_for("v7").words, ["/run/secrets/v7.key"]);
+    assert_eq!(old.source.json, Some(JsonPick::Entry("old".into())));
+    assert_eq!(old.source.encoding, Encoding::Base64Url);
+    let template = |text| Template::parse(text).unwrap();
+    let hkdf =
+        Kdf::Hkdf { digest: Digest::Sha384, salt: template(""), info: template("for {key}"), length: 32 };
+    assert_eq!(old.kdf, Some(hkdf));
+    let KeysPlace::Map(map) = &phi.keys_from[0].place else { panic!("a map of keys") };
+    assert_eq!(map.args.words, ["vault", "kv", "get", "phi"]);
+    assert_eq!(map.args.pass_env, ["VAULT_ADDR", "VAULT_TOKEN"]);
+    let directory = KeysPlace::Directory { path: "/run/secrets/phi".into(), encoding: Encoding::Raw };
+    assert_eq!(phi.keys_from[1].place, directory);
+    assert_eq!((&legacy.primary, legacy.roles), (&PrimarySpec::None, true));
+    assert_eq!(legacy.keys[1].source.args.words, ["LEGACY_B"], "a merge key fills in the rest");
+    assert_eq!(legacy.keys[1].kdf, legacy.keys[0].kdf);
+}
+
+#[test]
+fn seals_and_tables_become_types() {
+    let plan = plan(include_str!("right/everything.yaml"));
+    let names: Vec<&str> = plan.seals.iter().map(|seal| seal.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["phi", "parts", "cbc", "token", "plaintext"],
+        "the plain seal joins where it is named"
+    );
+    assert_eq!(plan.seals[0].options.0.get("key_bits"), Some(&OptionValue::Integer(256)));
+    assert!(plan.seals[2].validator.as_ref().is_some_and(|v| v.accepts(b"12-3") && !v.accepts(b"x")));
+    let [clients, notes, odd] = plan.tables.as_slice() else { panic!("three tables") };
+    assert_eq!(clients.row_key, ["tenant_id", "id"]);
+    let from: Vec<&str> = plan.seals_of(&clients.fields[0]).map(|seal| seal.name.as_str()).collect();
+    assert_eq!(from, ["phi", "token", "plaintext"]);
+    assert_eq!(clients.fields[0].columns, [(Part::Ciphertext, "name".to_owned())]);
+    assert_eq!(clients.fields[0].parts(clients), []);
+    assert_eq!((notes.schema.as_deref(), notes.name.as_str()), (Some("archive"), "notes"));
+    assert_eq!(notes.fields[0].parts(notes), [Part::Ciphertext, Part::Nonce, Part::Tag, Part::Key]);
+    assert_eq!((odd.schema.as_deref(), odd.name.as_str(), odd.label.as_str()), (Some("a.b"), "c.d", "odd"));
+    assert_eq!(plan.ignore[1].schema.as_deref(), Some("archive"));
+    assert_eq!(plan.keyset_of(&plan.seals[2]).map(|keyset| keyset.name.as_str()), Some("legacy"));
+    assert_eq!((clients.line, clients.fields[1].line), (36, 43));
+    assert!(plan.unsupported().is_empty());
+}
+
+#[test]
+fn pace_becomes_types_and_emergency_lies_over_it() {
+    let plan = plan(include_str!("right/everything.yaml"));
+    let batch = Batch { rows: Some(250), target: Duration::from_secs(2), bytes: 64 * 1024 };
+    assert_eq!((plan.pace(false).batch, plan.pace(false).workers), (batch, Some(4)));
+    assert_eq!((plan.application, plan.undo, plan.guard), (Application::Paused, Undo::None, Guard::Trigger));
+    assert_eq!(plan.pace(false).windows.len(), 2);
+    let hurried = plan.pace(true);
+    assert_eq!(hurried.batch, Batch { rows: None, ..batch });
+    assert_eq!(
+        (hurried.workers, &hurried.throttle, hurried.windows.len()),
+        (Some(8), &Throttle::default(), 0)
+    );
+    assert_eq!(plan.emergency.and_then(|over| over.deadline), Some(Duration::from_secs(86_400)));
+}
+
+#[test]
+fn what_waits_for_its_issue_is_named() {
+    let codes = |text: &str| {
+        let plan = plan(text);
+        plan.unsupported().iter().map(|problem| problem.message.clone()).collect::<Vec<_>>()
+    };
+    let later = |what: &str| format!("{what} is not supported yet by this version of reseal");
+    assert_eq!(codes(FIRST), Vec::<String>::new());
+    let connections = codes(include_str!("right/connections.yaml"));
+    for what in [
+        "`vars:`",
+        "a query that lists keys",
+        "the key source `sql`",
+        "`envelope:`",
+        "`mirrors:`",
+        "`policy:`",
+    ] {
+        assert!(connections.contains(&later(what)), "{what}: {connections:?}");
+    }
+}
+
+#[test]
+fn pace_and_schedule_leave_the_digest_alone() {
+    let plain = plan(FIRST);
+    let paced =
+        plan(&format!("{FIRST}\nworkers: 3\nbatch: {{ rows: 5 }}\nschedule: {{ zone: UTC }} # now\n"));
+    assert_eq!(plain.digest, paced.digest);
+    assert_ne!(plain.full_digest, paced.full_digest);
+    let reordered =
+        plan(&FIRST.replace("first_name: phi, last_name: phi", "last_name: phi, first_name: phi"));
+    assert_eq!(plain.full_digest, reordered.full_digest);
+    let changed = plan(&FIRST.replace("row_key: id", "row_key: uuid"));
+    assert_ne!(plain.digest, changed.digest);
+}
+
+#[test]
+fn the_schema_knows_the_plugins_and_every_example_of_the_language() {
+    let schema = schema(&VOCABULARY);
+    let formats = schema.pointer("/$defs/Format/oneOf").and_then(|forms| forms.as_array()).map(Vec::len);
+    assert_eq!(formats, Some(VOCABULARY.formats.len()));
+    let text = schema.to_string();
+    for word in
+        ["hkdf-sha384", "last_error", "misfire", "accept-outage", "layout", "keys_from", "max_active_keys"]
+    {
+        assert!(text.contains(word), "{word}");
+    }
+    assert!(!text.contains("\"null\""), "an entry without a value is a mistake");
+}
+
+#[test]
+fn validators_are_told_apart() {
+    let with = |validator: &str| {
+        let format = "format: { aes-gcm: { layout: \"{key}:{nonce|base64}:{ciphertext|base64}\" } }";
+        let plan =
+            plan(&FIRST.replace(format, &format!("format: {{ cbc: {{}} }}\n    validator: {validator}")));
+        plan.seals[0].validator.clone()
+    };
+    assert!(matches!(with("utf8"), Some(Validator::Utf8)));
+    assert!(matches!(with("json"), Some(Validator::Json)));
+    assert!(matches!(with("{ pattern: \"a+\" }"), Some(Validator::Pattern(_))));
 }

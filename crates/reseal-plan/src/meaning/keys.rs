@@ -124,7 +124,8 @@ impl Meaning<'_> {
                 if other.tag.as_ref().unwrap_or(&other_name) == &tag {
                     let message =
                         format!("keys {} and {} have the same tag", quoted(&other_name), quoted(&name));
-                    self.find("same-tag", &["keysets", keyset, "keys", &name, "tag"], message);
+                    let help = Some("a key without `tag:` is written as its id".to_owned());
+                    self.find_help("same-tag", &["keysets", keyset, "keys", &name, "tag"], message, help);
                 }
                 let fixed = !key.source.args.words.iter().any(|word| word.contains("{key}"));
                 if fixed && other.source == key.source && other.kdf == key.kdf {

@@ -125,7 +125,7 @@ impl Meaning<'_> {
     ) {
         let message = format!("no {what} is called {}", quoted(name));
         let help = did_you_mean(name, known)
-            .or_else(|| (!known.is_empty()).then(|| format!("the {what}s are {}", listed(known, "and"))));
+            .or_else(|| (!known.is_empty()).then(|| format!("known: {}", listed(known, "and"))));
         self.find_help(code, path, message, help);
     }
 }

@@ -19,14 +19,13 @@ impl Meaning<'_> {
         let mut tables: Entries<TableSpec> = Vec::new();
         for (label, raw) in raw.0 {
             let table = raw.and_then(|raw| self.table(&label, raw, seals));
-            let same = |other: &TableSpec| {
-                table
-                    .as_ref()
-                    .is_some_and(|table| (&table.schema, &table.name) == (&other.schema, &other.name))
-            };
-            if tables.iter().filter_map(|(_, other)| other.as_ref()).any(same) {
+            let name = |table: &TableSpec| (table.schema.clone(), table.name.clone());
+            let mut earlier = tables.iter().filter_map(|(_, other)| other.as_ref());
+            let same = table.as_ref().and_then(|table| earlier.find(|other| name(other) == name(table)));
+            if let Some(same) = same {
                 let message = format!("{} is a table that the plan already has", quoted(&label));
-                self.findings.push(Finding::new("duplicate-table", self.named(&["tables", &label]), message));
+                let finding = Finding::new("duplicate-table", self.named(&["tables", &label]), message);
+                self.findings.push(finding.help(format!("it is on line {}", same.line)));
             }
             tables.push((label, table));
         }
@@ -141,9 +140,13 @@ impl Meaning<'_> {
             let index = at.to_string();
             let path = [&path[..], &["from", &index]].concat();
             if *seal == full.to {
-                self.find("same-seal", &path, format!("{} is what the cells must end with", quoted(seal)));
+                self.find(
+                    "same-seal",
+                    &path,
+                    format!("`from` names {}, which is the `to` seal already", quoted(seal)),
+                );
             } else if full.from[..at].contains(seal) {
-                self.find("same-seal", &path, format!("{} is here twice", quoted(seal)));
+                self.find("same-seal", &path, format!("`from` names {} twice", quoted(seal)));
             }
             from.push(self.seal_named(seal, seals, &path));
         }

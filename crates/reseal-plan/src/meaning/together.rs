@@ -47,14 +47,14 @@ impl Meaning<'_> {
         if tables.iter().all(|(_, table)| table.is_some()) {
             self.unused_seals(seals, &used);
         }
-        if seals.iter().all(|(_, seal)| seal.is_some()) {
+        let all_named = !self.findings.iter().any(|finding| finding.code == "no-keyset");
+        if all_named && seals.iter().all(|(_, seal)| seal.is_some()) {
             self.unused_keysets(keysets, seals);
         }
     }
 
     fn unused_seals(&mut self, seals: &Entries<SealSpec>, used: &BTreeSet<usize>) {
-        for (at, (name, _)) in seals.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
-            debug_assert!(at < seals.len());
+        for (_, (name, _)) in seals.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
             let message = format!("no field uses the seal {}", quoted(name));
             self.findings.push(Finding::new("unused-seal", self.named(&["seals", name]), message));
         }
@@ -89,14 +89,15 @@ impl Meaning<'_> {
         let mut uses = Vec::new();
         for at in field.seals() {
             let Some(seal) = &seals[at].1 else { continue };
-            let format = built.entry((at, parts.clone())).or_insert_with(|| self.built(seal, &parts));
+            let format =
+                built.entry((at, parts.clone())).or_insert_with(|| self.built(table, field, seal, &parts));
             let Some(built) = format.clone() else { continue };
             let keyset = seal.keyset.and_then(|at| keysets[at].1.as_ref());
             let marked = built.marked || parts.contains(&Part::Key);
             uses.push((at, Use { seal, keyset, built, marked }));
         }
         for (_, one) in &uses {
-            self.seal_fits(table, field, one);
+            self.seal_fits(table, one);
         }
         let Some((to, from)) = uses.split_first().filter(|((at, _), _)| *at == field.to) else { return };
         self.can_seal(table, field, &to.1);
@@ -109,23 +110,38 @@ impl Meaning<'_> {
                 "cells that are not sealed cannot be told from cells of {}, which carry neither a mark nor authentication",
                 quoted(&one.seal.name)
             );
-            self.at_field("plaintext-beside", table, field, message, None);
+            let help = "seal the plain cells in a run of their own, before or after";
+            self.at_field("plaintext-beside", table, field, message, Some(help));
         }
     }
 
     /// Builds a seal's format, with the plugin's complaint at the option it is about.
-    fn built(&mut self, seal: &SealSpec, parts: &[Part]) -> Option<BuiltFormat> {
+    fn built(
+        &mut self,
+        table: &TableSpec,
+        field: &FieldSpec,
+        seal: &SealSpec,
+        parts: &[Part],
+    ) -> Option<BuiltFormat> {
         let plugin = self.vocabulary.format(&seal.format)?;
-        (plugin.build)(&seal.options, parts)
-            .map_err(|error| {
-                let path = ["seals", &seal.name, "format", &seal.format, error.option.unwrap_or_default()];
-                self.find_help("format-option", &path, error.message, error.help);
-            })
-            .ok()
+        let error = match (plugin.build)(&seal.options, parts) {
+            Ok(built) => return Some(built),
+            Err(error) => error,
+        };
+        // A seal that every plan has stands nowhere; its field does.
+        let span = match seal.line {
+            0 => self.named(&["tables", &table.label, "fields", &field.name]),
+            _ => {
+                let option = error.option.unwrap_or_default();
+                self.value(&["seals", &seal.name, "format", &seal.format, option])
+            }
+        };
+        self.findings.push(Finding::new("format-option", span, error.message).maybe_help(error.help));
+        None
     }
 
     /// What a seal must have wherever it is used.
-    fn seal_fits(&mut self, table: &TableSpec, field: &FieldSpec, one: &Use<'_>) {
+    fn seal_fits(&mut self, table: &TableSpec, one: &Use<'_>) {
         let path = ["seals", one.seal.name.as_str()];
         let name = quoted(&one.seal.name);
         let at_seal = |entry: &'static str| [path[0], path[1], entry];
@@ -136,7 +152,7 @@ impl Meaning<'_> {
             (KeyLength::None, None) | (_, Some(_)) => {}
             (_, None) => {
                 let message = format!("`keyset` is missing from {name}: `{}` needs a key", one.seal.format);
-                self.findings.push(Finding::new("missing", self.named(&path), message));
+                self.findings.push(Finding::new("no-keyset", self.named(&path), message));
             }
         }
         if !one.proves_key() && one.seal.validator.is_none() {
@@ -152,27 +168,33 @@ impl Meaning<'_> {
             let help = "give each key the tag that the data holds, or take `roles: true` out";
             self.find_help("roles", &["keysets", &keyset.name, "roles"], message, Some(help.into()));
         }
-        self.templates_fit(table, field, one.seal);
+        self.templates_fit(table, one.seal);
     }
 
     /// What templates read must be there, and stay as it is.
-    fn templates_fit(&mut self, table: &TableSpec, field: &FieldSpec, seal: &SealSpec) {
+    fn templates_fit(&mut self, table: &TableSpec, seal: &SealSpec) {
         let name = quoted(&seal.name);
-        let templates = seal.aad.iter().chain(seal.kdf.iter().flat_map(|kdf| kdf.templates()));
-        for template in templates {
+        let rotated = |column: &str| {
+            let columns = table.fields.iter().flat_map(|field| &field.columns);
+            columns.filter(|(part, _)| *part != Part::Key).any(|(_, other)| other == column)
+                || table.key_column.as_deref() == Some(column)
+        };
+        let of_kdf = seal.kdf.iter().flat_map(|kdf| kdf.templates());
+        for (entry, template) in seal.aad.iter().map(|aad| ("aad", aad)).chain(of_kdf.map(|kdf| ("kdf", kdf)))
+        {
             if template.reads_tenant() && table.tenant.is_none() {
-                let message =
-                    format!("{name} reads `{{tenant}}`, and table {} names no tenant", quoted(&table.label));
-                self.at_field("no-tenant", table, field, message, Some("add `tenant: COLUMN` to the table"));
+                let message = format!("table {} names no tenant, and {name} reads it", quoted(&table.label));
+                let span = self.named(&["tables", &table.label]);
+                self.findings
+                    .push(Finding::new("no-tenant", span, message).help("add `tenant: COLUMN` to the table"));
             }
-            let rotated = |column: &str| {
-                let columns = table.fields.iter().flat_map(|field| &field.columns);
-                columns.filter(|(part, _)| *part != Part::Key).any(|(_, other)| other == column)
-                    || table.key_column.as_deref() == Some(column)
-            };
             for column in template.columns().filter(|column| rotated(column)) {
-                let message = format!("{name} reads {}, which the same run rewrites", quoted(column));
-                self.at_field("reads-rotated", table, field, message, None);
+                let message = format!(
+                    "{name} reads column {} of {}, which the same run rewrites",
+                    quoted(column),
+                    quoted(&table.label)
+                );
+                self.find("reads-rotated", &["seals", &seal.name, entry], message);
             }
         }
     }
@@ -184,13 +206,9 @@ impl Meaning<'_> {
             self.at_field("to-plaintext", table, field, message.into(), None);
         }
         if let Some(keyset) = to.keyset.filter(|keyset| keyset.primary == PrimarySpec::None) {
-            let message = format!(
-                "{} cannot seal: its keyset {} only opens",
-                quoted(&to.seal.name),
-                quoted(&keyset.name)
-            );
-            let help = "give the keyset a primary, or name this seal under `from`";
-            self.at_field("only-opens", table, field, message, Some(help));
+            let message = format!("cells must end with {}, whose keyset only opens", quoted(&to.seal.name));
+            let help = "give the keyset a primary, or name the seal under `from` alone";
+            self.find_help("only-opens", &["keysets", &keyset.name, "primary"], message, Some(help.into()));
         }
     }
 
@@ -203,7 +221,7 @@ impl Meaning<'_> {
         let same_keys = new.keyset == old.keyset;
         let same_use = new.aad == old.aad && new.kdf == old.kdf;
         let why = if same_keys && same_use {
-            "they say the same".to_owned()
+            "both say the same".to_owned()
         } else if same_keys && to.marked {
             // The mark says "primary" in both, so a cell of the old seal would be taken for done.
             "their cells carry the same marks".to_owned()
@@ -219,7 +237,12 @@ impl Meaning<'_> {
             quoted(&new.name),
             quoted(&old.name)
         );
-        self.at_field("not-told-apart", table, field, message, None);
+        let help = if same_keys && same_use {
+            "one of them is enough"
+        } else {
+            "give the new seal a layout of its own"
+        };
+        self.at_field("not-told-apart", table, field, message, Some(help));
     }
 
     fn at_field(

@@ -29,7 +29,7 @@ pub(crate) struct Table {
     #[schemars(length(min = 1))]
     pub(crate) key: Option<String>,
     /// The fields: a column with its seal, or more about it.
-    #[schemars(length(min = 1))]
+    #[schemars(extend("minProperties" = 1))]
     pub(crate) fields: Named<Field>,
 }
 
@@ -67,22 +67,22 @@ pub(crate) struct FullField {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Columns {
-    /// The ciphertext.
+    /// The column that holds the ciphertext.
     #[schemars(length(min = 1))]
     pub(crate) ciphertext: String,
-    /// The nonce.
+    /// The column that holds the nonce.
     #[schemars(length(min = 1))]
     pub(crate) nonce: Option<String>,
-    /// The authentication tag, where it is kept apart.
+    /// The column that holds the authentication tag, where it is kept apart.
     #[schemars(length(min = 1))]
     pub(crate) tag: Option<String>,
-    /// The wrapped DEK.
+    /// The column that holds the wrapped DEK.
     #[schemars(length(min = 1))]
     pub(crate) wrapped_dek: Option<String>,
-    /// The nonce of the wrapped DEK.
+    /// The column that holds the nonce of the wrapped DEK.
     #[schemars(length(min = 1))]
     pub(crate) dek_nonce: Option<String>,
-    /// The key's mark.
+    /// The column that holds the key's mark.
     #[schemars(length(min = 1))]
     pub(crate) key: Option<String>,
 }

@@ -15,6 +15,9 @@ pub struct Vocabulary<'a> {
 /// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
 pub(crate) const LATER_SOURCES: [&str; 4] = ["age", "sql", "aws-kms", "pkcs11"];
 
+/// Marks what the language has and this version does not act on: it is taken, and never suggested.
+pub(crate) const LATER: &str = "x-later";
+
 impl<'a> Vocabulary<'a> {
     pub(crate) fn format(&self, name: &str) -> Option<&'a FormatPlugin> {
         self.formats.iter().find(|plugin| plugin.name == name)
@@ -71,7 +74,7 @@ impl<'a> Vocabulary<'a> {
         let later = LATER_SOURCES
             .into_iter()
             .filter(|name| self.key_source(name).is_none())
-            .map(|name| (name, "Not supported yet by this version of reseal.", json!({})));
+            .map(|name| (name, "Not supported yet by this version of reseal.", json!({ LATER: true })));
         let variants = plugins.chain(more.iter().cloned()).chain(later).map(|(name, summary, words)| {
             let mut properties = Map::new();
             properties.insert(name.into(), words);

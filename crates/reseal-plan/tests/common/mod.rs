@@ -1,6 +1,11 @@
 //! Small plugins that stand in for the real ones: this crate knows none.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "every test takes its part of this module")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "every test takes its part of this module"
+)]
 
 use async_trait::async_trait;
 use reseal_core::{
