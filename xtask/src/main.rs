@@ -1,7 +1,9 @@
 //! The project's own chores, one file each.
 
+mod check;
 mod new_plugin;
 mod process;
+mod schema;
 mod test;
 mod tidy;
 mod workspace;
@@ -19,8 +21,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Check plans, with no database and no key
+    Check(check::Args),
     /// Write the folder of a new plugin and register it
     NewPlugin(new_plugin::Args),
+    /// Write the JSON Schema of the plan language
+    Schema(schema::Args),
     /// Start throwaway databases, then run every test against them
     Test(test::Args),
     /// Check the rules of the repository
@@ -31,7 +37,9 @@ fn main() -> miette::Result<()> {
     let cli = Cli::parse();
     let workspace = Workspace::find()?;
     match cli.chore {
+        Chore::Check(args) => check::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),
+        Chore::Schema(args) => schema::run(&workspace, &args),
         Chore::Test(args) => test::run(&workspace, &args),
         Chore::Tidy(args) => tidy::run(&workspace, &args),
     }

@@ -114,7 +114,8 @@ fn with_sibling(text: &str, line: &str, sibling: &str) -> Option<String> {
 /// Adds a plugin to the front of its list; the order of those that are there may mean something.
 fn registered(text: &str, list: &str, ident: &str) -> Option<String> {
     let list = text.find(&format!("pub const {list}: "))?;
-    let at = list + text[list..].find("= &[")? + "= &[".len();
+    let value = list + text[list..].find('=')?;
+    let at = value + text[value..].find("&[")? + "&[".len();
     Some(format!("{}{ident}::PLUGIN, {}", &text[..at], &text[at..]))
 }
 
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_plugin_is_registered_in_its_list() {
-        let text = "pub const A: &[P] = &[\n    a::PLUGIN,\n];\npub const B: &[P] = &[b::PLUGIN];\n";
+        let text = "pub const A: &[P] = &[\n    a::PLUGIN,\n];\npub const B: &[P] =\n    &[b::PLUGIN];\n";
         assert_eq!(registered(text, "A", "x").unwrap(), text.replace("&[\n", "&[x::PLUGIN, \n"));
         assert_eq!(registered(text, "B", "x").unwrap(), text.replace("[b", "[x::PLUGIN, b"));
         assert_eq!(registered(text, "C", "x"), None);

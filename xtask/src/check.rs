@@ -1,0 +1,40 @@
+//! `cargo xtask check`: `reseal check` over plans of the repository.
+//!
+//! It runs the program instead of linking to it: a plan is judged as a user's would be, and the other chores do not
+//! wait until everything that the program needs is built.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use miette::{IntoDiagnostic, WrapErr, miette};
+
+use crate::workspace::{self, Workspace};
+
+/// The folder of the plans that Reseal ships.
+const PLANS: &str = "rotation-plans";
+
+/// Arguments of `cargo xtask check`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Plans to check; all of rotation-plans/ when none is named
+    plans: Vec<PathBuf>,
+}
+
+/// Checks plans, and ends as `reseal check` does.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
+    let plans = if args.plans.is_empty() { shipped(&workspace.root)? } else { args.plans.clone() };
+    let mut check = Command::new(workspace::cargo());
+    check.args(["run", "--quiet", "--package", "reseal-cli", "--manifest-path"]);
+    check.arg(workspace.root.join("Cargo.toml")).args(["--", "check"]).args(plans);
+    Err(check.exec()).into_diagnostic().wrap_err("cannot start cargo")
+}
+
+fn shipped(root: &Path) -> miette::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(root.join(PLANS)).into_diagnostic().wrap_err(PLANS)?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut plans: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect();
+    plans.sort();
+    if plans.is_empty() { Err(miette!("{PLANS} holds no plan")) } else { Ok(plans) }
+}
