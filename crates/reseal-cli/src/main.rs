@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 fn logging(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
-    let ours = ["engine", "store", "registry", "plan", "cli", "core"].map(|name| format!("reseal_{name}={}", level(&asked)));
+    let ours = ["engine", "store", "registry", "plan", "cli", "core"]
+        .map(|name| format!("reseal_{name}={}", level(&asked)));
     let filter = EnvFilter::new(format!("warn,reseal={},{}", level(&asked), ours.join(",")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let done = match cli.log_json {
@@ -52,5 +53,8 @@ fn logging(cli: &Cli) {
 /// The level in what `RUST_LOG` says; a directive for one target counts for all of Reseal.
 fn level(asked: &str) -> &'static str {
     let words = asked.to_ascii_lowercase();
-    ["trace", "debug", "info", "warn", "error", "off"].into_iter().find(|level| words.contains(level)).unwrap_or("warn")
+    ["trace", "debug", "info", "warn", "error", "off"]
+        .into_iter()
+        .find(|level| words.contains(level))
+        .unwrap_or("warn")
 }

@@ -58,7 +58,11 @@ pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Fa
     let plan = plan(path)?;
     if let Some(problem) = plan.unsupported().first() {
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
-        return Err(Failure::refused(problem.code, format!("{place}: {}", problem.message), "see `reseal check`"));
+        return Err(Failure::refused(
+            problem.code,
+            format!("{place}: {}", problem.message),
+            "see `reseal check`",
+        ));
     }
     let database = database(&plan).await?;
     let (job, warnings) = reseal_registry::build(&plan, overrides).await?;
@@ -75,7 +79,10 @@ pub(crate) async fn database(plan: &Plan) -> Result<Database, Failure> {
 }
 
 /// Connects to the plan's database and finds a run: the one that is named, or the plan's latest.
-pub(crate) async fn latest(path: &Path, run: Option<&str>) -> Result<(Plan, Database, Session, RunRow), Failure> {
+pub(crate) async fn latest(
+    path: &Path,
+    run: Option<&str>,
+) -> Result<(Plan, Database, Session, RunRow), Failure> {
     let plan = plan(path)?;
     let database = database(&plan).await?;
     let mut session = database.connect().await?;

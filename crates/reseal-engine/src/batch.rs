@@ -137,7 +137,8 @@ fn reseal(
             Part::Key => Some(Value::Text(primary.tag().to_owned())),
             part => sealed.get(*part).map(|value| field.encoding.encode(value)),
         };
-        let value = coerce(value.ok_or("part-missing")?, &row.values[*place], column.kind).ok_or("column-type")?;
+        let value =
+            coerce(value.ok_or("part-missing")?, &row.values[*place], column.kind).ok_or("column-type")?;
         new[*place] = value.clone();
         row_after[*place] = value;
     }
@@ -161,14 +162,21 @@ pub(crate) fn coerce(value: Value, old: &Value, kind: reseal_store::Kind) -> Opt
         (Value::Text(_), _) | (Value::Null, Kind::Text | Kind::Json | Kind::Other) => {
             value.text().map(|text| Value::Text(text.into_owned()))
         }
-        (Value::Bytes(_), _) | (Value::Null, Kind::Binary) => value.bytes().map(|bytes| Value::Bytes(bytes.into_owned())),
+        (Value::Bytes(_), _) | (Value::Null, Kind::Binary) => {
+            value.bytes().map(|bytes| Value::Bytes(bytes.into_owned()))
+        }
         (Value::Int(_), _) | (Value::Null, Kind::Int) => value.text()?.parse().ok().map(Value::Int),
         (Value::Uuid(_), _) | (Value::Null, Kind::Uuid) => None,
     }
 }
 
 /// A cell as the quarantine lists it.
-pub(crate) fn quarantined(target: &Target, field: usize, row: &reseal_store::RowKey, reason: &str) -> Quarantined {
+pub(crate) fn quarantined(
+    target: &Target,
+    field: usize,
+    row: &reseal_store::RowKey,
+    reason: &str,
+) -> Quarantined {
     let (table, field) = (target.label(), target.table().fields[field].name.clone());
     let mut hash = Sha256::new();
     for part in [table.as_str(), &field, &row.encode()] {

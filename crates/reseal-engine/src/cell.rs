@@ -137,7 +137,11 @@ fn open_under(
         Some(mark) => vec![seal.keyset.by_tag(mark).ok_or("unknown-key")?],
         None => {
             let primary = seal.keyset.primary().into_iter();
-            let rest = seal.keyset.keys().iter().filter(|key| seal.keyset.primary().is_none_or(|p| p.id() != key.id()));
+            let rest = seal
+                .keyset
+                .keys()
+                .iter()
+                .filter(|key| seal.keyset.primary().is_none_or(|p| p.id() != key.id()));
             primary.chain(rest).collect()
         }
     };
@@ -146,7 +150,8 @@ fn open_under(
         match seal.open(cell, key, context) {
             Ok(text) => {
                 let settled = text.is_authenticated() || mark.is_some();
-                let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
+                let current =
+                    at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
                 match found {
                     Some(before) => before.key = Some(AMBIGUOUS.to_owned()),
                     None => *found = Some(Opened { text, seal: at, key: Some(key.id().to_owned()), current }),
@@ -170,7 +175,8 @@ fn open_under(
 /// A cell that no seal recognises counts as plaintext only where the plan expects plaintext, and only if no format
 /// at all recognises it: else a wrong plan would seal a ciphertext once more.
 fn never_sealed(job: &Job, field: &FieldJob, cell: &Cell) -> Opening {
-    let foreign = || job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
+    let foreign =
+        || job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
     let plain = seals(field).enumerate().find(|(_, seal)| seal.format.plaintext);
     match (plain, cell.bytes(Part::Ciphertext)) {
         (Some((at, _)), Some(bytes)) if !foreign() => {

@@ -93,23 +93,35 @@ pub async fn inspect(
     let scope = Scope { tables: vec![table.to_owned()], ..Scope::default() };
     let targets = crate::preflight::layout(&mut session, job, &scope).await?;
     let Some(target) = targets.first() else {
-        return Err(EngineError::usage("no-such-table", format!("the plan has no table {table}"), "see `reseal check`"));
+        return Err(EngineError::usage(
+            "no-such-table",
+            format!("the plan has no table {table}"),
+            "see `reseal check`",
+        ));
     };
     let key = row_key(row, target.shape.key.iter().map(|column| column.kind)).ok_or_else(|| {
         let message = format!("{row} is no row key of {table}");
-        EngineError::usage("row-key", message, "give the key as `reseal quarantine` prints it, parts joined by commas")
+        EngineError::usage(
+            "row-key",
+            message,
+            "give the key as `reseal quarantine` prints it, parts joined by commas",
+        )
     })?;
     let rows = session.rows_by_key(&target.shape, &[key]).await?;
     let Some(row) = rows.first() else {
-        return Err(EngineError::usage("no-such-row", format!("{table} has no row {row}"), "it may have been deleted"));
+        return Err(EngineError::usage(
+            "no-such-row",
+            format!("{table} has no row {row}"),
+            "it may have been deleted",
+        ));
     };
     let fields = target.table().fields.iter().enumerate();
     Ok(fields
         .map(|(at, field)| {
             let cell = target.cell(at, &row.values);
             let bytes = cell.as_ref().map_or(0, reseal_core::Cell::size);
-            let opening =
-                target.with_context(at, row, |context| open(job, field, cell.as_ref(), context, Trust::Nothing));
+            let opening = target
+                .with_context(at, row, |context| open(job, field, cell.as_ref(), context, Trust::Nothing));
             let name = |at: usize| seals(field).nth(at).map(|seal| seal.name.clone());
             let (seal, key, state) = match opening {
                 Opening::Null => (None, None, "null".to_owned()),
@@ -132,7 +144,8 @@ fn row_key(text: &str, kinds: impl Iterator<Item = reseal_store::Kind>) -> Optio
         return Some(key);
     }
     let kinds: Vec<Kind> = kinds.collect();
-    let parts: Vec<&str> = if kinds.len() == 1 { vec![text] } else { text.split(',').map(str::trim).collect() };
+    let parts: Vec<&str> =
+        if kinds.len() == 1 { vec![text] } else { text.split(',').map(str::trim).collect() };
     if parts.len() != kinds.len() {
         return None;
     }

@@ -69,21 +69,33 @@ impl EngineError {
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         let (class, code, help) = match error.trouble {
-            Trouble::Retry | Trouble::Timeout => {
-                (Class::Stopped, "database-busy", "the database stays busy: run again, or lower the pace in the plan")
-            }
-            Trouble::ConnectionLost => {
-                (Class::Stopped, "connection-lost", "when the database is back, run again: it goes on where it stopped")
-            }
+            Trouble::Retry | Trouble::Timeout => (
+                Class::Stopped,
+                "database-busy",
+                "the database stays busy: run again, or lower the pace in the plan",
+            ),
+            Trouble::ConnectionLost => (
+                Class::Stopped,
+                "connection-lost",
+                "when the database is back, run again: it goes on where it stopped",
+            ),
             Trouble::Constraint => (Class::Failed, "constraint", "see the quarantine for the row"),
-            Trouble::Permission => (Class::Refused, "privilege-missing", "grant it to the user of the database URL"),
-            Trouble::Missing => {
-                (Class::Refused, "schema-changed", "compare the plan with the schema; did a migration change a column?")
+            Trouble::Permission => {
+                (Class::Refused, "privilege-missing", "grant it to the user of the database URL")
             }
-            Trouble::Unwritable => {
-                (Class::Stopped, "unwritable", "free space or end the failover, then run again: it goes on where it stopped")
+            Trouble::Missing => (
+                Class::Refused,
+                "schema-changed",
+                "compare the plan with the schema; did a migration change a column?",
+            ),
+            Trouble::Unwritable => (
+                Class::Stopped,
+                "unwritable",
+                "free space or end the failover, then run again: it goes on where it stopped",
+            ),
+            Trouble::Refused => {
+                (Class::Refused, "connection-refused", "check host, port, database, user and password")
             }
-            Trouble::Refused => (Class::Refused, "connection-refused", "check host, port, database, user and password"),
             Trouble::Other => (Class::Failed, "database-error", "run again: it goes on where it stopped"),
         };
         EngineError { class, code, message: error.message, help: Some(help.to_owned()) }

@@ -126,7 +126,8 @@ pub(crate) fn is_held(run: &RunRow) -> bool {
 
 fn is_dead(holder: &Holder) -> bool {
     let mine = self::holder();
-    let (theirs, mine): (Vec<&str>, Vec<&str>) = (holder.0.split(" · ").collect(), mine.0.split(" · ").collect());
+    let (theirs, mine): (Vec<&str>, Vec<&str>) =
+        (holder.0.split(" · ").collect(), mine.0.split(" · ").collect());
     let [host, process, boot, started] = theirs[..] else { return false };
     if (host, boot) != (mine[0], mine[2]) || boot.trim().is_empty() {
         return false;

@@ -7,8 +7,8 @@
 //! [`Progress`], [`Report`] and the ledger.
 
 mod batch;
-mod census;
 mod cell;
+mod census;
 mod error;
 mod estimate;
 mod job;
@@ -28,11 +28,9 @@ mod target;
 mod undo;
 mod write;
 
-pub use census::{Census, CensusField, CensusLine, inspect, Inspected};
+pub use census::{Census, CensusField, CensusLine, Inspected, inspect};
 pub use error::{Class, EngineError};
-pub use job::{
-    Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Scope, TableJob,
-};
+pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Scope, TableJob};
 pub use lease::{Stop, Stopper};
 pub use preflight::{Finding, Severity, preflight};
 pub use progress::{Phase, Progress};

@@ -19,9 +19,9 @@ fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineErr
         return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.expose()).finalize()));
     }
     let mut out = [0; 32];
-    Argon2::default()
-        .hash_password_into(key.expose(), salt, &mut out)
-        .map_err(|_| EngineError::failed("fingerprint", format!("key {}: no fingerprint can be made", key.id())))?;
+    Argon2::default().hash_password_into(key.expose(), salt, &mut out).map_err(|_| {
+        EngineError::failed("fingerprint", format!("key {}: no fingerprint can be made", key.id()))
+    })?;
     Ok(hex::encode(out))
 }
 
@@ -60,7 +60,11 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
         if pin.key_id != key.id() && same {
             return Err(EngineError::refused(
                 "key-renamed",
-                format!("keyset {keyset}: {} holds the bytes that were first used as {}", key.id(), pin.key_id),
+                format!(
+                    "keyset {keyset}: {} holds the bytes that were first used as {}",
+                    key.id(),
+                    pin.key_id
+                ),
                 "a rotation needs a new key: generate one with `reseal keys generate`",
             ));
         }
@@ -71,7 +75,8 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
 
 fn new_pin(keyset: &KeysetJob, key: &Key) -> Result<Pin, EngineError> {
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    getrandom::fill(&mut salt)
+        .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
     let method = method(keyset);
     Ok(Pin {
         keyset: keyset.keyset.name().to_owned(),

@@ -249,7 +249,12 @@ pub(crate) fn wrong_key(target: &Target, field: usize, cells: u64) -> EngineErro
     }
     EngineError::refused(
         "wrong-key",
-        format!("{}.{}: {cells} cells in a row, none opens under {}", target.label(), job.name, keys.join(", ")),
+        format!(
+            "{}.{}: {cells} cells in a row, none opens under {}",
+            target.label(),
+            job.name,
+            keys.join(", ")
+        ),
         "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
          application's own",
     )

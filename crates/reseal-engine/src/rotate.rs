@@ -89,7 +89,8 @@ pub async fn run(
         progress: progress.clone(),
         stop: stop.clone(),
     });
-    let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, options.until, stop.clone());
+    let renewal =
+        Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, options.until, stop.clone());
     let outcome = rounds(&shared, &mut session, job, &run, &passed.targets).await;
     drop(renewal);
     let session = reopen(session, database).await?;
@@ -105,7 +106,11 @@ fn told(passed: &Passed) -> Result<(), EngineError> {
 }
 
 /// The run of this plan that is not over, if it may go on as it stands, else a new one.
-async fn find_or_write(session: &mut Session, job: &Job, options: &RunOptions) -> Result<RunRow, EngineError> {
+async fn find_or_write(
+    session: &mut Session,
+    job: &Job,
+    options: &RunOptions,
+) -> Result<RunRow, EngineError> {
     let latest = session.runs(Some(&job.plan), 1).await?.pop();
     if let Some(run) = latest.filter(|run| !run.state.is_over()) {
         may_resume(job, options, &run)?;
@@ -137,7 +142,12 @@ async fn find_or_write(session: &mut Session, job: &Job, options: &RunOptions) -
 
 async fn held_by(session: &mut Session, column: &str, run_id: &str) -> Result<EngineError, EngineError> {
     let about = match session.run_by_id(run_id).await? {
-        Some(run) => format!("run {run_id} of plan {} ({}, held by {})", run.plan, run.state, holder_for_people(&run.holder)),
+        Some(run) => format!(
+            "run {run_id} of plan {} ({}, held by {})",
+            run.plan,
+            run.state,
+            holder_for_people(&run.holder)
+        ),
         None => format!("run {run_id}"),
     };
     let help = format!("wait for it, resume it, or give it up with `reseal cancel --run {run_id}`");
@@ -277,12 +287,16 @@ async fn shards_of(
 /// Random nonces repeat: a key that would seal more cells than its format allows is refused.
 fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), EngineError> {
     for target in tables {
-        let rows: u64 = shards.iter().filter(|s| s.table == target.label()).map(|s| s.counts.rows_total).sum();
+        let rows: u64 =
+            shards.iter().filter(|s| s.table == target.label()).map(|s| s.counts.rows_total).sum();
         for field in &target.table().fields {
             if field.to.format.max_seals.is_some_and(|max| rows > max) && field.to.kdf.is_none() {
                 return Err(EngineError::refused(
                     "too-many-seals",
-                    format!("{} has {rows} rows, more than one key may seal with random nonces", target.label()),
+                    format!(
+                        "{} has {rows} rows, more than one key may seal with random nonces",
+                        target.label()
+                    ),
                     "split the table over several keys, or derive a key for each tenant",
                 ));
             }
@@ -340,7 +354,10 @@ async fn work_queue(
         let mut session = shared.database.connect().await?;
         while let Some(shard) = queue.lock().await.pop_front() {
             let Some((target, fails)) = targets.get(&shard.table) else {
-                return Err(EngineError::failed("ledger", format!("the run has a shard of unknown table {}", shard.table)));
+                return Err(EngineError::failed(
+                    "ledger",
+                    format!("the run has a shard of unknown table {}", shard.table),
+                ));
             };
             if pump(&shared, &mut session, target, &shard, fails).await? == Ended::Stopped {
                 break;
@@ -355,7 +372,11 @@ async fn work_queue(
     outcome
 }
 
-async fn sweep_all(shared: &Shared, session: &mut Session, targets: &[Arc<Target>]) -> Result<Swept, EngineError> {
+async fn sweep_all(
+    shared: &Shared,
+    session: &mut Session,
+    targets: &[Arc<Target>],
+) -> Result<Swept, EngineError> {
     let (_, total) = shared.progress.rows();
     shared.progress.begin(Phase::Sweep, 0, total);
     session.clear_quarantine(&shared.run_id).await?;
@@ -387,7 +408,9 @@ async fn conclude(
         Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
         Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
         Ok(Outcome::Stopped(Stop::Superseded)) => return Err(EngineError::superseded()),
-        Ok(Outcome::Stopped(Stop::CancelAsked)) => (RunState::Cancelled, Some(Stop::CancelAsked.reason().to_owned()), None),
+        Ok(Outcome::Stopped(Stop::CancelAsked)) => {
+            (RunState::Cancelled, Some(Stop::CancelAsked.reason().to_owned()), None)
+        }
         Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
         Err(error) if error.code == "superseded" => return Err(error),
         Err(error) => {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use reseal_core::{BuiltFormat, Cell, Context, Kdf, Key, Keyset, OpenError, Plaintext, SealError, Template, TemplateError};
+use reseal_core::{
+    BuiltFormat, Cell, Context, Kdf, Key, Keyset, OpenError, Plaintext, SealError, Template, TemplateError,
+};
 
 /// How many derived keys a seal keeps at hand; past that it starts anew.
 const DERIVED_KEYS: usize = 4096;
@@ -53,14 +55,30 @@ impl Seal {
         kdf: Option<Kdf>,
         validator: Option<Validator>,
     ) -> Self {
-        Seal { name: name.to_owned(), format_name, format, keyset, aad, kdf, validator, derived: RwLock::default() }
+        Seal {
+            name: name.to_owned(),
+            format_name,
+            format,
+            keyset,
+            aad,
+            kdf,
+            validator,
+            derived: RwLock::default(),
+        }
     }
 
     /// The same seal with another key as the one that seals.
     #[must_use]
     pub fn with_keyset(&self, keyset: Arc<Keyset>) -> Seal {
         let (aad, kdf) = (self.aad.clone(), self.kdf.clone());
-        Seal::new(&self.name, (self.format_name, self.format.clone()), keyset, aad, kdf, self.validator.clone())
+        Seal::new(
+            &self.name,
+            (self.format_name, self.format.clone()),
+            keyset,
+            aad,
+            kdf,
+            self.validator.clone(),
+        )
     }
 
     /// The columns of the row that AAD and derivation read.

@@ -260,6 +260,7 @@ fn marked(target: &Target, at: usize, row: &Row) -> Option<Line> {
         return Some((Some(at), key));
     }
     let plain = seals(field).position(|seal| seal.format.plaintext);
-    let foreign = target.job.recognisers.iter().any(|format| !matches!(format.identify(&cell), Identified::NotMine));
+    let foreign =
+        target.job.recognisers.iter().any(|format| !matches!(format.identify(&cell), Identified::NotMine));
     Some((plain.filter(|_| !foreign), None))
 }

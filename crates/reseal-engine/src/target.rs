@@ -38,7 +38,12 @@ impl Target {
     }
 
     /// Lays out a table. Every column that the job names must be among `facts`.
-    pub(crate) fn new(job: &Arc<Job>, at: usize, facts: &TableFacts, scope: &Scope) -> Result<Target, EngineError> {
+    pub(crate) fn new(
+        job: &Arc<Job>,
+        at: usize,
+        facts: &TableFacts,
+        scope: &Scope,
+    ) -> Result<Target, EngineError> {
         let table = &job.tables[at];
         let column = |name: &str| column(facts, table, name);
         let index = facts.unique_index(&table.row_key);
@@ -54,7 +59,9 @@ impl Target {
         }
         if let Some(index) = index {
             // The index's own order of columns is the one that can be walked.
-            key.sort_by_key(|column| index.columns.iter().position(|other| other.as_deref() == Some(&column.name)));
+            key.sort_by_key(|column| {
+                index.columns.iter().position(|other| other.as_deref() == Some(&column.name))
+            });
         }
         let mut cells: Vec<Column> = Vec::new();
         let mut place = |name: &str| -> Result<usize, EngineError> {
@@ -96,7 +103,8 @@ impl Target {
             }
             _ => None,
         };
-        let keep = facts.columns.iter().filter(|column| column.touched).map(|column| column.name.clone()).collect();
+        let keep =
+            facts.columns.iter().filter(|column| column.touched).map(|column| column.name.clone()).collect();
         let filter = table.filter.clone();
         let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
         Ok(Target { job: job.clone(), at, shape, fields, tenant })

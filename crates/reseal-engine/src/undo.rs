@@ -120,7 +120,11 @@ fn take_value(bytes: &mut &[u8]) -> Option<Value> {
         tag @ (b'T' | b'B') => {
             let length = u32::from_be_bytes(take(bytes, 4)?.try_into().ok()?) as usize;
             let content = take(bytes, length)?.to_vec();
-            if tag == b'B' { Some(Value::Bytes(content)) } else { String::from_utf8(content).ok().map(Value::Text) }
+            if tag == b'B' {
+                Some(Value::Bytes(content))
+            } else {
+                String::from_utf8(content).ok().map(Value::Text)
+            }
         }
         _ => None,
     }
@@ -131,7 +135,8 @@ fn take_value(bytes: &mut &[u8]) -> Option<Value> {
 pub(crate) fn close(packed: &[u8], key: Option<&Key>) -> Result<Vec<u8>, EngineError> {
     let Some(key) = key else { return Ok([&[CLEAR], packed].concat()) };
     let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce).map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    getrandom::fill(&mut nonce)
+        .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
     let sealed = cipher(key)
         .encrypt(&nonce.into(), Payload { msg: packed, aad: b"reseal undo" })
         .map_err(|_| EngineError::failed("undo", "a batch of old cells is too large to keep"))?;
@@ -139,7 +144,10 @@ pub(crate) fn close(packed: &[u8], key: Option<&Key>) -> Result<Vec<u8>, EngineE
 }
 
 /// Opens what [`close`] gave; `keys` are tried in turn. `None` where none of them opens it.
-pub(crate) fn disclose<'k>(payload: &[u8], mut keys: impl Iterator<Item = &'k Key>) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn disclose<'k>(
+    payload: &[u8],
+    mut keys: impl Iterator<Item = &'k Key>,
+) -> Option<Zeroizing<Vec<u8>>> {
     match payload.split_first()? {
         (&CLEAR, packed) => Some(Zeroizing::new(packed.to_vec())),
         (&SEALED, rest) => {
@@ -201,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_sealed_payload_opens_under_its_key_alone() {
-        let (one, two) = (Key::new("1", SecretBytes::new(vec![1; 32])), Key::new("2", SecretBytes::new(vec![2; 32])));
+        let (one, two) =
+            (Key::new("1", SecretBytes::new(vec![1; 32])), Key::new("2", SecretBytes::new(vec![2; 32])));
         let sealed = close(b"payload", Some(&one)).unwrap();
         assert!(!sealed.windows(7).any(|window| window == b"payload"));
         assert_eq!(disclose(&sealed, [&two, &one].into_iter()).unwrap().as_slice(), b"payload");

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reseal_core::Key;
-use reseal_store::{Counts, Quarantined, RowKey, Session, ShardAdvance, StoreError, Swap, Trouble, UndoBatch};
+use reseal_store::{
+    Counts, Quarantined, RowKey, Session, ShardAdvance, StoreError, Swap, Trouble, UndoBatch,
+};
 
 use crate::batch::{Work, quarantined, work_through};
 use crate::cell::Trust;
@@ -100,8 +102,15 @@ impl Writer<'_> {
             if queue.is_empty() {
                 races += u32::from(!lost.is_empty());
                 if races > RACES {
-                    let message = format!("rows of {} are rewritten faster than they can be swapped", self.target.label());
-                    return Err(Halt::End(EngineError::stopped("raced", message, "run again at a quieter time")));
+                    let message = format!(
+                        "rows of {} are rewritten faster than they can be swapped",
+                        self.target.label()
+                    );
+                    return Err(Halt::End(EngineError::stopped(
+                        "raced",
+                        message,
+                        "run again at a quieter time",
+                    )));
                 }
                 let again = self.read_again(std::mem::take(&mut lost)).await?;
                 counts.cells_current += again.counts.cells_current;
@@ -187,7 +196,8 @@ impl Writer<'_> {
             self.session.swap(&self.target.shape, &swaps, by_version).await?.into_iter().collect();
         self.keep(chunk, &held).await?;
         let cells: u64 = held.iter().map(|at| chunk[*at].cells).sum();
-        let lost: Vec<&Item> = chunk.iter().enumerate().filter(|(at, _)| !held.contains(at)).map(|(_, i)| i).collect();
+        let lost: Vec<&Item> =
+            chunk.iter().enumerate().filter(|(at, _)| !held.contains(at)).map(|(_, i)| i).collect();
         let raced = lost.iter().map(|item| item.cells).sum();
         let mut add = Counts { cells_rotated: cells, cells_raced: raced, ..Counts::default() };
         let end = end.filter(|_| lost.is_empty());
@@ -216,7 +226,8 @@ impl Writer<'_> {
         if !self.undo || held.is_empty() {
             return Ok(());
         }
-        let kept: Vec<&Item> = chunk.iter().enumerate().filter(|(at, _)| held.contains(at)).map(|(_, i)| i).collect();
+        let kept: Vec<&Item> =
+            chunk.iter().enumerate().filter(|(at, _)| held.contains(at)).map(|(_, i)| i).collect();
         let packed = undo::pack(kept.iter().map(|item| (&item.swap, item.plain)));
         let batch = UndoBatch {
             shard: self.shard,

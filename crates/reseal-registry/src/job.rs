@@ -77,7 +77,8 @@ fn keysets(plan: &Plan, keys: &Keys) -> Vec<KeysetJob> {
             let format = FORMATS.iter().find(|format| format.name == seal.format);
             format.and_then(|format| length_of(plan, seal, format)) == Some(KeyLength::Passphrase)
         };
-        let passphrases = plan.seals.iter().filter(|seal| seal.keyset == Some(at)).any(|seal| passphrase(&seal));
+        let passphrases =
+            plan.seals.iter().filter(|seal| seal.keyset == Some(at)).any(|seal| passphrase(&seal));
         // A key that is written as text is somebody's word, whatever is derived from it.
         let typed = spec.keys.iter().any(|key| key.source.encoding == Encoding::Utf8);
         KeysetJob { keyset: keyset.clone(), passphrases: passphrases || typed, roles: spec.roles }
@@ -99,7 +100,12 @@ pub(crate) fn length_of(plan: &Plan, seal: &SealSpec, plugin: &FormatPlugin) -> 
     (plugin.build)(&seal.options, &field.parts(table)).ok().map(|built| built.key_length)
 }
 
-fn build_field(plan: &Plan, keys: &Keys, table: &TableSpec, field: &FieldSpec) -> Result<FieldJob, BuildError> {
+fn build_field(
+    plan: &Plan,
+    keys: &Keys,
+    table: &TableSpec,
+    field: &FieldSpec,
+) -> Result<FieldJob, BuildError> {
     let parts = field.parts(table);
     let build = |at: usize| build_seal(&plan.seals[at], keys, &parts).map(Arc::new);
     Ok(FieldJob {
@@ -121,9 +127,10 @@ fn build_seal(spec: &SealSpec, keys: &Keys, parts: &[Part]) -> Result<Seal, Buil
         Some(at) => keys.keysets[at].clone(),
         None => Arc::new(no_keys()),
     };
-    let validator = spec.validator.clone().map(|validator| -> Validator {
-        Arc::new(move |text: &[u8]| validator.accepts(text))
-    });
+    let validator = spec
+        .validator
+        .clone()
+        .map(|validator| -> Validator { Arc::new(move |text: &[u8]| validator.accepts(text)) });
     Ok(Seal::new(&spec.name, (name, built), keyset, spec.aad.clone(), spec.kdf.clone(), validator))
 }
 

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use reseal_core::{
     Context, Kdf, Key, KeyLength, KeySource, Keyset, KeysetError, Material, SecretBytes, SourceArgs,
 };
-use reseal_plan::{Database, Encoding, JsonPick, KeyIdSpec, KeysPlace, KeysetSpec, Plan, PrimarySpec, SourceSpec};
+use reseal_plan::{
+    Database, Encoding, JsonPick, KeyIdSpec, KeysPlace, KeysetSpec, Plan, PrimarySpec, SourceSpec,
+};
 use zeroize::Zeroizing;
 
 use crate::plugins::{FORMATS, KEY_SOURCES};
@@ -124,9 +126,13 @@ async fn read_keyset(
     let asked = asked.filter(|asked| planned.is_some() && keys.iter().any(|key| key.id() == *asked));
     Keyset::new(&spec.name, keys, asked.or(planned.as_deref())).map_err(|error| {
         let help = match &error {
-            KeysetError::NoSuchPrimary { .. } => "check what the primary's source gives, or what --primary asks for",
+            KeysetError::NoSuchPrimary { .. } => {
+                "check what the primary's source gives, or what --primary asks for"
+            }
             KeysetError::Twice { .. } => "give each key an id and a tag of its own",
-            KeysetError::SameBytes { .. } => "a rotation needs a new key: generate one with `reseal keys generate`",
+            KeysetError::SameBytes { .. } => {
+                "a rotation needs a new key: generate one with `reseal keys generate`"
+            }
         };
         ReadKeyError::new(error.to_string(), help)
     })
@@ -138,26 +144,39 @@ async fn read(spec: &SourceSpec, args: &SourceArgs, what: &str) -> Result<Materi
     let Some(JsonPick::Entry(name)) = &spec.json else { return Ok(material) };
     let mut map = json_map(&material.bytes, what)?;
     let value = map.remove(name).ok_or_else(|| {
-        ReadKeyError::new(format!("{what}: the JSON document has no entry {name}"), "compare the entry's name with the plan")
+        ReadKeyError::new(
+            format!("{what}: the JSON document has no entry {name}"),
+            "compare the entry's name with the plan",
+        )
     })?;
     Ok(Material { bytes: value, warnings: material.warnings })
 }
 
 async fn read_whole(spec: &SourceSpec, args: &SourceArgs, what: &str) -> Result<Material, ReadKeyError> {
     let plugin = KEY_SOURCES.iter().find(|plugin| plugin.name == spec.kind).ok_or_else(|| {
-        ReadKeyError::new(format!("{what}: this build has no key source {}", spec.kind), "see `reseal --version`")
+        ReadKeyError::new(
+            format!("{what}: this build has no key source {}", spec.kind),
+            "see `reseal --version`",
+        )
     })?;
-    let source: Box<dyn KeySource> = (plugin.build)(args)
-        .map_err(|error| ReadKeyError::new(format!("{what}: {error}"), error.help.clone().unwrap_or_default()))?;
+    let source: Box<dyn KeySource> = (plugin.build)(args).map_err(|error| {
+        ReadKeyError::new(format!("{what}: {error}"), error.help.clone().unwrap_or_default())
+    })?;
     source.read().await.map_err(|error| ReadKeyError::new(format!("{what}: {}", error.message), error.help))
 }
 
 /// The entries of a JSON object whose values are texts.
 fn json_map(bytes: &SecretBytes, what: &str) -> Result<BTreeMap<String, SecretBytes>, ReadKeyError> {
-    let map: BTreeMap<String, Zeroizing<String>> = serde_json::from_slice::<BTreeMap<String, String>>(bytes.expose())
-        .map(|map| map.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect())
-        // The parser's own message could quote the document.
-        .map_err(|_| ReadKeyError::new(format!("{what}: not a JSON object of texts"), "expected {\"ID\": \"KEY\", …}"))?;
+    let map: BTreeMap<String, Zeroizing<String>> =
+        serde_json::from_slice::<BTreeMap<String, String>>(bytes.expose())
+            .map(|map| map.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect())
+            // The parser's own message could quote the document.
+            .map_err(|_| {
+                ReadKeyError::new(
+                    format!("{what}: not a JSON object of texts"),
+                    "expected {\"ID\": \"KEY\", …}",
+                )
+            })?;
     Ok(map.into_iter().map(|(name, value)| (name, SecretBytes::new(value.as_bytes().to_vec()))).collect())
 }
 
@@ -180,7 +199,9 @@ async fn many(
             decoded.rev().collect()
         }
         KeysPlace::Directory { path, encoding } => directory(path, *encoding, keyset, warnings).await,
-        KeysPlace::Query { .. } => Err(ReadKeyError::new(format!("{what}: keys from a query"), "not in this version")),
+        KeysPlace::Query { .. } => {
+            Err(ReadKeyError::new(format!("{what}: keys from a query"), "not in this version"))
+        }
     }
 }
 
@@ -193,7 +214,10 @@ async fn directory(
 ) -> Result<Vec<(String, SecretBytes)>, ReadKeyError> {
     let what = format!("the keys of keyset {keyset}");
     let failed = |error: std::io::Error| {
-        ReadKeyError::new(format!("{what}: the directory {path} cannot be read: {}", error.kind()), "check the path")
+        ReadKeyError::new(
+            format!("{what}: the directory {path} cannot be read: {}", error.kind()),
+            "check the path",
+        )
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
@@ -230,15 +254,20 @@ fn decode(bytes: SecretBytes, encoding: Encoding, what: &str) -> Result<SecretBy
     if encoding == Encoding::Raw {
         return Ok(bytes);
     }
-    let bad = |form: &str| ReadKeyError::new(format!("{what}: not valid {form}"), "compare `encoding` with how the key is kept");
+    let bad = |form: &str| {
+        ReadKeyError::new(format!("{what}: not valid {form}"), "compare `encoding` with how the key is kept")
+    };
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| bad("text"))?.trim_end_matches(['\r', '\n']);
     let decoded = match encoding {
         Encoding::Raw | Encoding::Utf8 => text.as_bytes().to_vec(),
         Encoding::Hex => hex::decode(text).map_err(|_| bad("hexadecimal"))?,
-        Encoding::Base64 => STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad("base64"))?,
-        Encoding::Base64Url => {
-            URL_SAFE.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).map_err(|_| bad("URL-safe base64"))?
+        Encoding::Base64 => {
+            STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| bad("base64"))?
         }
+        Encoding::Base64Url => URL_SAFE
+            .decode(text)
+            .or_else(|_| URL_SAFE_NO_PAD.decode(text))
+            .map_err(|_| bad("URL-safe base64"))?,
     };
     Ok(SecretBytes::new(decoded))
 }
@@ -246,7 +275,8 @@ fn decode(bytes: SecretBytes, encoding: Encoding, what: &str) -> Result<SecretBy
 fn derive(kdf: Option<&Kdf>, bytes: SecretBytes, id: &str, what: &str) -> Result<SecretBytes, ReadKeyError> {
     let Some(kdf) = kdf else { return Ok(bytes) };
     let context = Context { tenant: None, table: "", field: "", key: id, row: &|_| None };
-    let filling = kdf.filling(&context).map_err(|error| ReadKeyError::new(format!("{what}: {error}"), "see `kdf`"))?;
+    let filling =
+        kdf.filling(&context).map_err(|error| ReadKeyError::new(format!("{what}: {error}"), "see `kdf`"))?;
     Ok(kdf.derive(bytes.expose(), &filling))
 }
 
@@ -262,7 +292,12 @@ fn right_length(plan: &Plan, at: usize, spec: &KeysetSpec, key: &Key) -> Result<
         if !lengths.contains(&key.expose().len()) {
             let wanted: Vec<String> = lengths.iter().map(usize::to_string).collect();
             return Err(ReadKeyError::new(
-                format!("{what} has {} bytes; {} takes {}", key.expose().len(), seal.format, wanted.join(" or ")),
+                format!(
+                    "{what} has {} bytes; {} takes {}",
+                    key.expose().len(),
+                    seal.format,
+                    wanted.join(" or ")
+                ),
                 "check `encoding`, or name the application's own `kdf`",
             ));
         }

@@ -145,7 +145,12 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
-    pub async fn sample(&mut self, table: &TableName, column: &Column, limit: u64) -> Result<Vec<Value>, StoreError> {
+    pub async fn sample(
+        &mut self,
+        table: &TableName,
+        column: &Column,
+        limit: u64,
+    ) -> Result<Vec<Value>, StoreError> {
         let mut select = Query::select();
         select.expr(self.driver.read(column)).from(table_ref(table));
         select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
@@ -157,7 +162,12 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
-    pub async fn longest(&mut self, shape: &Shape, column: &Column, limit: u64) -> Result<Vec<Row>, StoreError> {
+    pub async fn longest(
+        &mut self,
+        shape: &Shape,
+        column: &Column,
+        limit: u64,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut select = self.select_rows(shape);
         select.cond_where(self.scope(shape));
         select.order_by_expr(self.driver.size(column), Order::Desc).limit(limit);

@@ -75,6 +75,8 @@ fn recognise(job: &Job, values: Vec<Value>) -> Option<String> {
             return Some(format!("holds cells that open under a key of seal {}", seal.name));
         }
     }
-    let looks = |cell: &&Cell| job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
+    let looks = |cell: &&Cell| {
+        job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine))
+    };
     most(cells.iter().filter(looks).count()).then(|| "holds what looks like a known ciphertext".to_owned())
 }

@@ -51,7 +51,11 @@ pub(crate) struct Passed {
 }
 
 /// Lays out the tables in scope, without judging them.
-pub(crate) async fn layout(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Vec<Arc<Target>>, EngineError> {
+pub(crate) async fn layout(
+    session: &mut Session,
+    job: &Arc<Job>,
+    scope: &Scope,
+) -> Result<Vec<Arc<Target>>, EngineError> {
     let mut targets = Vec::new();
     for at in in_scope(job, scope)? {
         let facts = session.describe(&job.tables[at].name).await?;
@@ -80,14 +84,19 @@ pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, EngineErr
         .collect();
     if chosen.is_empty() {
         let message = "no table of the plan is in the scope that was asked for";
-        let help = "check --tenant, --domain and --table against `tenant:`, `domain:` and the names of the plan";
+        let help =
+            "check --tenant, --domain and --table against `tenant:`, `domain:` and the names of the plan";
         return Err(EngineError::usage("empty-scope", message, help));
     }
     Ok(chosen)
 }
 
 /// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
-pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Passed, EngineError> {
+pub(crate) async fn look(
+    session: &mut Session,
+    job: &Arc<Job>,
+    scope: &Scope,
+) -> Result<Passed, EngineError> {
     let mut findings = server(session, job).await?;
     let mut targets = Vec::new();
     for at in in_scope(job, scope)? {
@@ -118,7 +127,11 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, Engine
     let server = session.server().await?;
     let mut findings = Vec::new();
     if let Some(why) = server.unwritable {
-        findings.push(Finding::refusal("unwritable", format!("the database takes no writes: {why}"), "connect to the primary server"));
+        findings.push(Finding::refusal(
+            "unwritable",
+            format!("the database takes no writes: {why}"),
+            "connect to the primary server",
+        ));
     }
     if let Some(why) = server.replication_problem {
         findings.push(Finding::refusal("replication", why, "see the server's manual on replication formats"));
@@ -166,7 +179,11 @@ pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), EngineEr
 ///
 /// # Errors
 /// When the database cannot be reached, or the scope names nothing.
-pub async fn preflight(job: &Arc<Job>, database: &Database, scope: &Scope) -> Result<Vec<Finding>, EngineError> {
+pub async fn preflight(
+    job: &Arc<Job>,
+    database: &Database,
+    scope: &Scope,
+) -> Result<Vec<Finding>, EngineError> {
     let mut session = database.connect().await?;
     let mut findings = look(&mut session, job, scope).await?.findings;
     if session.ledger_version().await?.is_some()

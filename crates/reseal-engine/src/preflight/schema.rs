@@ -78,7 +78,10 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
         if matches!(column.kind, Kind::Other | Kind::Json) {
             findings.push(Finding::refusal(
                 "row-key-type",
-                format!("{name}.{key} is {}: a row key is made of integers, texts, UUIDs or bytes", column.sql_type),
+                format!(
+                    "{name}.{key} is {}: a row key is made of integers, texts, UUIDs or bytes",
+                    column.sql_type
+                ),
                 "floats and times do not compare exactly; name another row key",
             ));
         }
@@ -116,16 +119,28 @@ fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Find
     let mut findings = Vec::new();
     let mut refuse = |code, message: String, help: &str| findings.push(Finding::refusal(code, message, help));
     if column.generated {
-        refuse("generated-column", format!("{place} is computed by the database"), "name the column it comes from");
+        refuse(
+            "generated-column",
+            format!("{place} is computed by the database"),
+            "name the column it comes from",
+        );
     }
     if column.referenced {
         refuse("referenced-column", format!("a foreign key hangs on {place}"), "drop the foreign key first");
     }
     if !column.writable {
-        refuse("privilege-missing", format!("{place} may not be read and written"), "GRANT SELECT, UPDATE on it");
+        refuse(
+            "privilege-missing",
+            format!("{place} may not be read and written"),
+            "GRANT SELECT, UPDATE on it",
+        );
     }
     if facts.partition_columns.iter().any(|other| other == name) {
-        refuse("partition-key", format!("{place} decides in which partition a row lies"), "it cannot be rotated in place");
+        refuse(
+            "partition-key",
+            format!("{place} decides in which partition a row lies"),
+            "it cannot be rotated in place",
+        );
     }
     if table.row_key.iter().any(|key| key == name) {
         refuse("row-key-rotated", format!("{place} is part of the row key"), "name another row key");
@@ -133,7 +148,13 @@ fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Find
     findings
 }
 
-fn cell_column(table: &TableJob, facts: &TableFacts, field: &FieldJob, part: Part, name: &str) -> Vec<Finding> {
+fn cell_column(
+    table: &TableJob,
+    facts: &TableFacts,
+    field: &FieldJob,
+    part: Part,
+    name: &str,
+) -> Vec<Finding> {
     let mut findings = writable_column(table, facts, name);
     let Some(column) = facts.column(name) else { return findings };
     if part == Part::Key {
@@ -170,28 +191,41 @@ fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) 
     }
     if column.max_length.is_some_and(|max| primary.tag().chars().count() as u64 > max) {
         let message = format!("{place} is {}, too narrow for the tag {}", column.sql_type, primary.tag());
-        return vec![Finding::refusal("key-tag", message, "widen the column, or give the key a shorter `tag:`")];
+        return vec![Finding::refusal(
+            "key-tag",
+            message,
+            "widen the column, or give the key a shorter `tag:`",
+        )];
     }
     Vec::new()
 }
 
 /// Indexes on rotated columns: each doubles the cost, and a unique one cannot hold while two keys are in use.
 fn indexes(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
-    let rotated: Vec<&String> = table.fields.iter().flat_map(|field| field.columns.iter().map(|(_, name)| name)).collect();
+    let rotated: Vec<&String> =
+        table.fields.iter().flat_map(|field| field.columns.iter().map(|(_, name)| name)).collect();
     let mut findings = Vec::new();
     for index in &facts.indexes {
-        let Some(column) = index.columns.iter().flatten().find(|name| rotated.contains(name)) else { continue };
+        let Some(column) = index.columns.iter().flatten().find(|name| rotated.contains(name)) else {
+            continue;
+        };
         let place = format!("{}.{column}", table.name);
         if index.unique && job.application != Application::Paused {
             findings.push(Finding::refusal(
                 "unique-cells",
-                format!("{place} has the unique index {}, which cannot tell equal values under two keys", index.name),
+                format!(
+                    "{place} has the unique index {}, which cannot tell equal values under two keys",
+                    index.name
+                ),
                 "stop the application and say `application: paused`",
             ));
         } else {
             findings.push(Finding::warning(
                 "indexed-cells",
-                format!("{place} has the index {}: every swap writes it too, at about twice the cost", index.name),
+                format!(
+                    "{place} has the index {}: every swap writes it too, at about twice the cost",
+                    index.name
+                ),
                 "if nobody searches by it, drop it before the run",
             ));
         }
