@@ -100,7 +100,7 @@ fn one_row(target: &Target, row: Row, trust: Trust, work: &mut Work) {
         });
     }
     let whole = target.moves_whole();
-    if moved > 0 && !(whole && !faults.is_empty()) {
+    if moved > 0 && (!whole || faults.is_empty()) {
         let swap = Swap { key: row.key.clone(), old: row.values, new, version: row.version };
         work.swaps.push((swap, moved));
         work.plain.push(plain);

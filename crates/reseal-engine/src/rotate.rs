@@ -184,7 +184,8 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), Engin
         let message = format!("run {} is {} in another scope: {}", run.id, run.state, run.scope);
         return Err(EngineError::refused("scope-changed", message, "resume it in its scope, or cancel it"));
     }
-    if pins::keys_of_run(job, &run.id)?.to_string() != run.primaries {
+    let primaries = pins::keys_of_run(job, &run.id)?.to_string();
+    if primaries != run.primaries {
         let message = format!("the keys are not those that run {} began with", run.id);
         return Err(EngineError::refused("keys-changed", message, cancel));
     }
@@ -305,13 +306,16 @@ fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), En
     Ok(())
 }
 
+/// By a table's label: its target, and for each field the failures in a row.
+type Targets = HashMap<String, (Arc<Target>, Arc<Vec<AtomicU64>>)>;
+
 /// Pumps every shard through, as many at once as there are workers. Gives the reason, if it was stopped.
 async fn rotate(
     shared: &Arc<Shared>,
     targets: &[Arc<Target>],
     shards: Vec<ShardRow>,
 ) -> Result<Option<Stop>, EngineError> {
-    let by_label: Arc<HashMap<String, (Arc<Target>, Arc<Vec<AtomicU64>>)>> = Arc::new(
+    let by_label: Arc<Targets> = Arc::new(
         targets
             .iter()
             .map(|target| {
@@ -342,8 +346,6 @@ async fn rotate(
         None => Ok(shared.stop.asked()),
     }
 }
-
-type Targets = HashMap<String, (Arc<Target>, Arc<Vec<AtomicU64>>)>;
 
 async fn work_queue(
     shared: Arc<Shared>,
