@@ -20,7 +20,7 @@ use crate::write::{Closing, Halt, Writer, halt};
 
 /// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
 pub(crate) const BREAKER: u64 = 1000;
-/// How often a lost connection is made anew before the run gives up for now.
+/// How often a lost connection is made anew before the run stops; it can be resumed.
 const RECONNECTS: u32 = 6;
 
 /// What the workers of a run share.

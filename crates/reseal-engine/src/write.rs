@@ -17,7 +17,7 @@ use crate::undo;
 
 /// How often a transaction that deadlocked, or found a lock taken, is begun again.
 const RETRIES: u32 = 10;
-/// How often rows that another writer keeps changing are read again before the run gives up for now.
+/// How often rows that another writer keeps changing are read again before the run stops; it can be resumed.
 const RACES: u32 = 50;
 
 /// Why a batch was not committed.
