@@ -9,6 +9,7 @@
 mod batch;
 mod cell;
 mod census;
+mod conclude;
 mod error;
 mod estimate;
 mod job;
@@ -19,6 +20,7 @@ mod preflight;
 mod progress;
 mod pump;
 mod report;
+mod resume;
 mod rollback;
 mod rotate;
 mod seal;
