@@ -1,5 +1,6 @@
 //! Reseal's tables beside the data.
 
+mod claim;
 mod migrate;
 mod pins;
 mod quarantine;
@@ -10,9 +11,10 @@ mod undo;
 use reseal_core::Value;
 use sea_query::{Expr, TableRef};
 
+pub use claim::Claimed;
 pub use pins::Pin;
 pub use quarantine::Quarantined;
-pub use run::{Claimed, Holder, NewRun, Request, RunRow};
+pub use run::{Holder, NewRun, Request, RunRow};
 pub use shard::{Counts, ShardAdvance, ShardRow};
 pub use undo::UndoBatch;
 
