@@ -46,23 +46,7 @@ impl Target {
     ) -> Result<Target, EngineError> {
         let table = &job.tables[at];
         let column = |name: &str| column(facts, table, name);
-        let index = facts.unique_index(&table.row_key);
-        let mut key = Vec::new();
-        for name in &table.row_key {
-            let mut of_key = column(name)?;
-            // Rows are paged in the collation of the index: under another one a page would skip rows.
-            of_key.collation = index.and_then(|index| {
-                let place = index.columns.iter().position(|other| other.as_deref() == Some(name))?;
-                index.collations.get(place).cloned().flatten()
-            });
-            key.push(of_key);
-        }
-        if let Some(index) = index {
-            // The index's own order of columns is the one that can be walked.
-            key.sort_by_key(|column| {
-                index.columns.iter().position(|other| other.as_deref() == Some(&column.name))
-            });
-        }
+        let key = row_key(facts, table)?;
         let mut cells: Vec<Column> = Vec::new();
         let mut place = |name: &str| -> Result<usize, EngineError> {
             match cells.iter().position(|column| column.name == name) {
@@ -144,6 +128,28 @@ impl Target {
         let at = self.shape.cells.iter().chain(&self.shape.context).position(|column| column.name == name)?;
         row.values.get(at)
     }
+}
+
+/// The columns of the row key, as its index compares and orders them.
+fn row_key(facts: &TableFacts, table: &TableJob) -> Result<Vec<Column>, EngineError> {
+    let index = facts.unique_index(&table.row_key);
+    let mut key = Vec::new();
+    for name in &table.row_key {
+        let mut of_key = column(facts, table, name)?;
+        // Rows are paged in the collation of the index: under another one a page would skip rows.
+        of_key.collation = index.and_then(|index| {
+            let place = index.columns.iter().position(|other| other.as_deref() == Some(name))?;
+            index.collations.get(place).cloned().flatten()
+        });
+        key.push(of_key);
+    }
+    if let Some(index) = index {
+        // The index's own order of columns is the one that can be walked.
+        key.sort_by_key(|column| {
+            index.columns.iter().position(|other| other.as_deref() == Some(&column.name))
+        });
+    }
+    Ok(key)
 }
 
 fn column(facts: &TableFacts, table: &TableJob, name: &str) -> Result<Column, EngineError> {
