@@ -1,0 +1,152 @@
+//! Bad input: refused, named, with nothing written.
+
+use crate::world::{STORES, World};
+
+/// Watches the breaker: under a wrong key nothing is written.
+#[test]
+fn a_wrong_key_is_refused_before_the_first_write() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 1500);
+        let before = world.digest();
+        world.new_key("v1");
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("wrong-key")), "{store}: {refused}");
+        assert_eq!(world.digest(), before, "{store}");
+    }
+}
+
+/// Watches the pins.
+#[test]
+fn a_key_that_changed_under_its_id_is_refused() {
+    let world = World::new("sqlite", "aes-gcm", 50);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    world.new_key("v1");
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("key-changed")), "{refused}");
+}
+
+#[test]
+fn one_key_under_two_ids_is_refused_and_not_shown() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let key = std::fs::read_to_string(world.path("v1.key")).unwrap();
+    world.set_key("v2", &key);
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    assert_eq!(code, 3, "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("v1") && text.contains("v2") && !text.contains(&key), "{text}");
+}
+
+#[test]
+fn keys_that_do_not_fit_are_named_and_not_shown() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    for (key, said) in [("c2hvcnQ=", "bytes"), ("not base64 !!", "base64")] {
+        world.set_key("v2", key);
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        let text = refused.to_string();
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains("v2") && text.contains(said) && !text.contains(key), "{text}");
+    }
+    std::fs::remove_file(world.path("v2.key")).unwrap();
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 3);
+}
+
+#[test]
+fn a_key_file_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new("sqlite", "aes-gcm", 5);
+    std::fs::set_permissions(world.path("v2.key"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 3);
+}
+
+#[test]
+fn tables_columns_and_servers_that_are_not_there_are_named() {
+    for store in STORES {
+        let world = World::empty(store, "aes-gcm");
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        assert_eq!(
+            (code, refused["error"]["code"].as_str()),
+            (3, Some("no-such-table")),
+            "{store}: {refused}"
+        );
+        world.sql(&["CREATE TABLE people (id INTEGER NOT NULL PRIMARY KEY, a text, note text)"]);
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        assert_eq!(
+            (code, refused["error"]["code"].as_str()),
+            (3, Some("no-such-column")),
+            "{store}: {refused}"
+        );
+    }
+    let mut world = World::empty("postgres", "aes-gcm");
+    world.url = "postgres://nobody@127.0.0.1:1/none".into();
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("connection-refused")), "{refused}");
+}
+
+/// Watches preflight: each of these would lose rows or overwrite them.
+#[test]
+fn schemas_that_cannot_be_rotated_safely_are_refused() {
+    let cases = [
+        ("id integer, a text, b text, note text", "row-key"),
+        ("id real NOT NULL PRIMARY KEY, a text, b text", "row-key-type"),
+        ("id integer NOT NULL, a text, b text", "row-key-not-unique"),
+        ("id integer NOT NULL PRIMARY KEY, a varchar(90) UNIQUE, b text", "unique-cells"),
+    ];
+    for store in STORES {
+        for (columns, code) in cases {
+            let world = World::empty(store, "aes-gcm");
+            world.sql(&[&format!("CREATE TABLE people ({columns})")]);
+            let (exit, refused) = world.reseal(&["run", "PLAN"]);
+            assert_eq!(exit, 3, "{store} {columns}: {refused}");
+            let found = refused["error"]["code"].as_str().unwrap();
+            assert!(found.starts_with(code), "{store} {columns}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn a_column_too_narrow_for_the_new_cells_is_refused() {
+    for store in ["postgres", "mysql"] {
+        let world = World::new(store, "aes-gcm", 30);
+        let narrow = match store {
+            "postgres" => "ALTER TABLE people ALTER COLUMN a TYPE varchar(200)",
+            _ => "ALTER TABLE people MODIFY a varchar(200)",
+        };
+        world.sql(&[narrow]);
+        // The new id is longer than the old one, and so is every new cell.
+        let long = "v2-".to_owned() + &"x".repeat(120);
+        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+        std::fs::write(world.path("plan.yaml"), plan.replace("v2: {", &format!("v2: {{ tag: \"{long}\",")))
+            .unwrap();
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("too-narrow")), "{store}: {refused}");
+    }
+}
+
+/// A run under a changed plan is refused; under another pace it goes on.
+#[test]
+fn an_unfinished_run_under_a_changed_plan_is_refused() {
+    let world = World::new("sqlite", "aes-gcm", 50);
+    world.sql(&["UPDATE people SET a = 'v1:broken' WHERE id = 3"]);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 1);
+    world.plan("undo: none\n");
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("plan-changed")), "{refused}");
+    world.plan("batch: { rows: 7 }\n");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 1);
+    assert_eq!(world.reseal(&["cancel", "PLAN"]).0, 0);
+}
+
+#[test]
+fn a_wrong_plan_is_answered_with_exit_two_and_json() {
+    let world = World::empty("sqlite", "aes-gcm");
+    std::fs::write(world.path("plan.yaml"), "reseal: 1\nnmae: x\n").unwrap();
+    let (code, check) = world.reseal(&["check", "PLAN"]);
+    assert_eq!((code, check["ok"].as_bool()), (2, Some(false)), "{check}");
+    let problems = check["problems"].as_array().unwrap();
+    assert!(
+        problems.iter().any(|problem| problem["line"] == 2 && problem["code"] == "unknown-name"),
+        "{check}"
+    );
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 2);
+    assert_eq!(world.reseal(&["walk", "PLAN"]).0, 2);
+}

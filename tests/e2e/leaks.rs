@@ -1,0 +1,89 @@
+//! P6: no key and no plaintext in any output, in the ledger, or in a server's log.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::world::World;
+
+/// Watches what is logged, printed and kept, at the finest level that can be asked for.
+fn leaks_nothing(store: &str, format: &str) {
+    let world = World::empty(store, format);
+    let key = b"CANARY-KEY-0123456789-CANARY-KEY";
+    world.set_key("v2", &STANDARD.encode(key));
+    world.producer(&["seed", &world.url, "people", format, "v1.json", "40"]);
+    let first_key = std::fs::read_to_string(world.path("v1.key")).unwrap();
+    let mut seen = Vec::new();
+    for args in [
+        &["check", "PLAN", "--connect"][..],
+        &["run", "PLAN", "--dry-run"],
+        &["run", "PLAN"],
+        &["verify", "PLAN"],
+        &["inspect", "PLAN", "--table", "people", "--row", "3"],
+        &["status", "PLAN"],
+    ] {
+        let output = world.command(args).env("RUST_LOG", "trace").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        seen.extend([output.stdout, output.stderr].concat());
+    }
+    let ledger = match store {
+        "postgres" => ["reseal.run", "reseal.undo", "reseal.pin", "reseal.shard", "reseal.quarantine"],
+        _ => ["reseal_run", "reseal_undo", "reseal_pin", "reseal_shard", "reseal_quarantine"],
+    };
+    for table in ledger {
+        seen.extend(world.sql(&[&format!("SELECT * FROM {table}")]).to_string().into_bytes());
+    }
+    let back = world
+        .command(&["rollback", "PLAN", "--confirm", "people"])
+        .env("RUST_LOG", "trace")
+        .output()
+        .unwrap();
+    assert_eq!(back.status.code(), Some(0));
+    seen.extend([back.stdout, back.stderr].concat());
+    let seen = String::from_utf8_lossy(&seen);
+    let keys = [STANDARD.encode(key), "CANARY-KEY".to_owned(), first_key];
+    // Plaintexts as text, and as the hexadecimal of binary columns.
+    let plaintexts = ["geheim".to_owned(), "67656865696d".to_owned()];
+    for secret in keys.iter().chain(&plaintexts) {
+        assert!(!seen.contains(secret.as_str()), "{store} {format}: output or ledger hold {secret}");
+    }
+}
+
+#[test]
+fn sqlite_leaks_nothing() {
+    leaks_nothing("sqlite", "aes-gcm");
+    leaks_nothing("sqlite", "plaintext");
+}
+
+#[test]
+fn mariadb_leaks_nothing() {
+    leaks_nothing("mysql", "aes-gcm");
+}
+
+/// PostgreSQL logs every statement with its parameters here; only the application's own statements may show plaintext.
+#[test]
+fn postgres_leaks_nothing_even_into_its_own_log() {
+    leaks_nothing("postgres", "aes-gcm");
+    leaks_nothing("postgres", "plaintext");
+}
+
+#[test]
+fn postgres_logs_no_plaintext_of_a_first_encryption() {
+    let log = std::env::var("RESEAL_TEST_POSTGRES_LOG").expect("run the tests with `cargo xtask test`");
+    let world = World::empty("postgres", "plaintext");
+    let name = world.url.rsplit_once('/').unwrap().1.to_owned();
+    world.sql(&[
+        &format!("ALTER DATABASE {name} SET log_statement = 'all'"),
+        &format!("ALTER DATABASE {name} SET log_parameter_max_length = -1"),
+        "CREATE TABLE people (id INTEGER NOT NULL PRIMARY KEY, a text, b text, note text)",
+    ]);
+    // The canary is made by the server, so that no statement of the test holds it.
+    world.sql(&[
+        "INSERT INTO people SELECT n, 'CAN' || 'ARY-' || n, NULL, 'x' FROM generate_series(1, 200) n",
+    ]);
+    let (code, run) = world.reseal(&["run", "PLAN"]);
+    assert_eq!(code, 0, "{run}");
+    assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people"]).0, 0);
+    let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
+    assert!(text.contains("UPDATE \"people\""), "the log shows no swap: it proves nothing");
+    assert!(!text.contains("CANARY-1"), "the server's log holds plaintext");
+}

@@ -1,0 +1,129 @@
+//! The promises of the design, each against what would break it.
+
+use std::time::{Duration, Instant};
+
+use crate::world::{STORES, World};
+
+/// Slow enough that others can write in between.
+const SLOW: &str = "throttle: { rows_per_second: 1000 }\nbatch: { rows: 100 }\n";
+
+/// Waits until the ledger shows that cells were rotated and some are left.
+fn wait_for_first_swap(world: &World) {
+    let begun = Instant::now();
+    loop {
+        let (_, status) = world.reseal(&["status", "PLAN"]);
+        if status["cells_rotated"].as_u64().unwrap_or(0) > 0 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "no swap within a minute: {status}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// P1 and P2; watches the compare-and-set: without it, a stale cell overwrites what the application wrote.
+#[test]
+fn live_writers_lose_nothing() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 3000);
+        world.plan(SLOW);
+        let writer = world
+            .producer_command(&["write", &world.url, "people", "aes-gcm", "v2.json", "1", "3000", "5"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        let writer = writer.wait_with_output().unwrap();
+        assert!(writer.status.success(), "{store}");
+        assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+        let (rows, _, right) = world.read("v2");
+        assert_eq!(rows, right, "{store}: a row does not hold what the application wrote last");
+        assert_eq!(world.reseal(&["verify", "PLAN"]).0, 0, "{store}");
+    }
+}
+
+/// P3; watches the sweep: without it the run would end complete with an old cell behind its cursor.
+#[test]
+fn an_old_cell_behind_the_cursor_is_found() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 3000);
+        let old = world.sql(&["SELECT a FROM people WHERE id = 3000"])[0][0].as_str().unwrap().to_owned();
+        world.plan(SLOW);
+        let mut run = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        world.sql(&[&format!("INSERT INTO people (id, a, note) VALUES (-5, '{old}', 'late')")]);
+        assert_eq!(run.wait().unwrap().code(), Some(0), "{store}");
+        let row = world.sql(&["SELECT a FROM people WHERE id = -5"]);
+        assert!(row[0][0].as_str().unwrap().starts_with("v2:"), "{store}: {row}");
+    }
+}
+
+/// P5; watches the three results of opening a cell: a broken one is never replaced.
+#[test]
+fn a_broken_cell_stays_as_it_is_and_is_listed() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 100);
+        world.sql(&[
+            "UPDATE people SET a = 'v1:AAAAAAAAAAAAAAAA:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==' WHERE id = 40",
+        ]);
+        world.sql(&["UPDATE people SET b = 'not sealed at all' WHERE id = 41"]);
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, run["cells_quarantined"].as_u64()), (1, Some(2)), "{store}: {run}");
+        let (_, listed) = world.reseal(&["quarantine", "PLAN"]);
+        let cells = listed["cells"].as_array().unwrap();
+        assert_eq!(cells[0]["row"], "40", "{store}: {listed}");
+        assert_eq!(cells[0]["reason"], "does-not-open-under-its-key");
+        assert_eq!(cells[1]["reason"], "not-recognised");
+        let left = world.sql(&["SELECT b FROM people WHERE id = 41"]);
+        assert_eq!(left[0][0], "not sealed at all", "{store}");
+        // Mended, the same run goes on to its end.
+        world.sql(&["UPDATE people SET a = NULL WHERE id = 40", "UPDATE people SET b = NULL WHERE id = 41"]);
+        let (code, run) = world.reseal(&["quarantine", "PLAN", "--retry"]);
+        assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+    }
+}
+
+/// P7; watches the digest of the undo: a row that the application rewrote is re-encrypted back, never overwritten.
+#[test]
+fn rollback_leaves_what_the_application_wrote() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 500);
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+        world.producer(&["write", &world.url, "people", "aes-gcm", "v2.json", "1", "500", "0.5"]);
+        let (code, back) = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
+        assert_eq!(code, 0, "{store}: {back}");
+        assert!(back["cells_resealed"].as_u64().unwrap() > 0, "{store}: {back}");
+        let (rows, _, right) = world.read("v1");
+        assert_eq!(rows, right, "{store}");
+    }
+}
+
+/// P8; watches the lease: a second engine is refused and told who works.
+#[test]
+fn a_second_run_names_the_holder() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 3000);
+        world.plan(SLOW);
+        let mut first = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert_eq!(code, 4, "{store}: {refused}");
+        assert!(message.contains(&format!("process {}", first.id())), "{store}: {message}");
+        world.reseal(&["pause", "PLAN"]);
+        assert_eq!(first.wait().unwrap().code(), Some(4), "{store}");
+        let (_, status) = world.reseal(&["status", "PLAN"]);
+        assert_eq!(status["state"], "paused", "{store}: {status}");
+        world.plan("");
+        let (code, run) = world.reseal(&["resume", "PLAN"]);
+        assert_eq!((code, run["cells_rotated"].as_u64()), (0, Some(5880)), "{store}: {run}");
+    }
+}
+
+/// Scopes end as `scope_done`, and what is left is told.
+#[test]
+fn a_scope_is_not_the_whole_plan() {
+    let world = World::new("sqlite", "aes-gcm", 100);
+    let (code, run) = world.reseal(&["run", "PLAN", "--table", "people"]);
+    assert_eq!((code, run["state"].as_str()), (0, Some("scope_done")), "{run}");
+    assert_eq!(world.reseal(&["run", "PLAN", "--table", "nobody"]).0, 2);
+}
