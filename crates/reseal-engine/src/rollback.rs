@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::{Key, Keyset, RunState, Value};
-use reseal_store::{Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch};
+use reseal_store::{
+    Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
+};
 
 use crate::cell::{Opening, Trust, open};
 use crate::error::EngineError;
@@ -61,7 +63,8 @@ pub async fn rollback(
     Ok(Report {
         run_id: run.id.clone(),
         state: RunState::RolledBack,
-        reason: (counts.cells_quarantined > 0).then(|| format!("{} cells stay as they are", counts.cells_quarantined)),
+        reason: (counts.cells_quarantined > 0)
+            .then(|| format!("{} cells stay as they are", counts.cells_quarantined)),
         plan: job.plan.clone(),
         plan_digest: job.digest.clone(),
         scope: scope.json(),
@@ -76,12 +79,20 @@ pub async fn rollback(
 
 /// The run that is to be rolled back: the newest that swapped anything, and no other.
 async fn newest(session: &mut Session, job: &Job, options: &RollbackOptions) -> Result<RunRow, EngineError> {
-    let none = || EngineError::refused("no-run", format!("plan {} has no run to roll back", job.plan), "see `reseal runs`");
+    let none = || {
+        EngineError::refused(
+            "no-run",
+            format!("plan {} has no run to roll back", job.plan),
+            "see `reseal runs`",
+        )
+    };
     if session.ledger_version().await?.is_none() {
         return Err(none());
     }
     let runs = session.runs(Some(&job.plan), 1000).await?;
-    let Some(newest) = runs.iter().find(|run| run.state != RunState::RolledBack && run.counts.cells_rotated > 0) else {
+    let Some(newest) =
+        runs.iter().find(|run| run.state != RunState::RolledBack && run.counts.cells_rotated > 0)
+    else {
         return Err(none());
     };
     if let Some(asked) = &options.run_id
@@ -93,7 +104,9 @@ async fn newest(session: &mut Session, job: &Job, options: &RollbackOptions) -> 
                 format!("run {} came after {asked}", newest.id),
                 "only the newest run can be rolled back; roll it back first",
             ),
-            false => EngineError::usage("no-such-run", format!("there is no run {asked}"), "see `reseal runs`"),
+            false => {
+                EngineError::usage("no-such-run", format!("there is no run {asked}"), "see `reseal runs`")
+            }
         });
     }
     if newest.plan_digest != job.digest {
@@ -103,7 +116,12 @@ async fn newest(session: &mut Session, job: &Job, options: &RollbackOptions) -> 
     Ok(newest.clone())
 }
 
-async fn hold_again(session: &mut Session, job: &Job, run: &RunRow, scope: &Scope) -> Result<(), EngineError> {
+async fn hold_again(
+    session: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    scope: &Scope,
+) -> Result<(), EngineError> {
     let again = NewRun {
         id: run.id.clone(),
         plan: run.plan.clone(),
@@ -129,12 +147,20 @@ async fn hold_again(session: &mut Session, job: &Job, run: &RunRow, scope: &Scop
 /// Moves the run to rolling-back and takes it up, so that its old engine, if it still lives, can commit nothing.
 async fn begin(session: &mut Session, run: &RunRow) -> Result<i64, EngineError> {
     if crate::lease::is_held(run) {
-        return Err(EngineError::stopped("run-held", format!("run {} is at work", run.id), "pause it first: `reseal pause`"));
+        return Err(EngineError::stopped(
+            "run-held",
+            format!("run {} is at work", run.id),
+            "pause it first: `reseal pause`",
+        ));
     }
     if run.state != RunState::RollingBack
         && !session.move_run((&run.id, run.epoch), run.state, RunState::RollingBack, None).await?
     {
-        return Err(EngineError::stopped("run-held", format!("run {} moved on meanwhile", run.id), "look at `reseal status`"));
+        return Err(EngineError::stopped(
+            "run-held",
+            format!("run {} moved on meanwhile", run.id),
+            "look at `reseal status`",
+        ));
     }
     let run = RunRow { state: RunState::RollingBack, lease_left_ms: 0, ..run.clone() };
     take_up(session, &run).await
@@ -168,17 +194,24 @@ async fn put_back(
 fn interrupted(stop: &Stopper) -> Result<(), EngineError> {
     match stop.asked() {
         None => Ok(()),
-        Some(stop) => Err(EngineError::stopped("interrupted", stop.reason(), "run `reseal rollback` again to go on")),
+        Some(stop) => {
+            Err(EngineError::stopped("interrupted", stop.reason(), "run `reseal rollback` again to go on"))
+        }
     }
 }
 
 /// Puts the old cells of one batch back where the new ones still stand.
-async fn exactly(session: &mut Session, target: &Arc<Target>, batch: &UndoBatch) -> Result<Counts, EngineError> {
+async fn exactly(
+    session: &mut Session,
+    target: &Arc<Target>,
+    batch: &UndoBatch,
+) -> Result<Counts, EngineError> {
     let keys = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
     let broken = || EngineError::failed("undo", "a batch of kept cells cannot be read");
     let packed = undo::disclose(&batch.payload, keys).ok_or_else(broken)?;
     let entries = undo::unpack(&packed).ok_or_else(broken)?;
-    let wanted: HashMap<RowKey, Entry> = entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
+    let wanted: HashMap<RowKey, Entry> =
+        entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
     let keys: Vec<RowKey> = wanted.keys().cloned().collect();
     let rows = session.rows_by_key(&target.shape, &keys).await?;
     let width = target.shape.cells.len();
@@ -216,8 +249,8 @@ fn reopened(target: &Target, row: &Row, place: usize) -> Option<Vec<u8>> {
     })?;
     let field = &target.table().fields[at];
     let cell = target.cell(at, &row.values);
-    let opening =
-        target.with_context(at, row, |context| open(&target.job, field, cell.as_ref(), context, Trust::Nothing));
+    let opening = target
+        .with_context(at, row, |context| open(&target.job, field, cell.as_ref(), context, Trust::Nothing));
     match opening {
         Opening::Opened(opened) => Some(opened.text.expose().to_vec()),
         _ => None,
@@ -239,7 +272,7 @@ async fn swap_back(session: &mut Session, target: &Target, swaps: &[Swap]) -> Re
             Ok::<_, reseal_store::StoreError>(written)
         };
         match outcome.await {
-            Ok(written) => return Ok(written.len() as u64 * target.fields.len() as u64),
+            Ok(written) => return Ok(written.into_iter().map(|at| cells_of(target, &swaps[at])).sum()),
             Err(error) if error.trouble == Trouble::Retry => {
                 session.rollback().await?;
                 tokio::time::sleep(pause).await;
@@ -251,7 +284,21 @@ async fn swap_back(session: &mut Session, target: &Target, swaps: &[Swap]) -> Re
             }
         }
     }
-    Err(EngineError::stopped("database-busy", "the database stays busy", "run `reseal rollback` again to go on"))
+    Err(EngineError::stopped(
+        "database-busy",
+        "the database stays busy",
+        "run `reseal rollback` again to go on",
+    ))
+}
+
+/// How many cells a swap changes.
+fn cells_of(target: &Target, swap: &Swap) -> u64 {
+    let moved = |parts: &&Vec<(reseal_core::Part, usize)>| {
+        parts
+            .iter()
+            .any(|(part, at)| *part == reseal_core::Part::Ciphertext && swap.old[*at] != swap.new[*at])
+    };
+    target.fields.iter().filter(moved).count() as u64
 }
 
 /// Cells that the application wrote under the new key since: re-encrypted to the old one, or listed where there is
@@ -284,14 +331,16 @@ fn without_way_back(target: &Target, back: &Target, rows: &[Row]) -> Vec<reseal_
     let mut listed = Vec::new();
     for (at, field) in back.table().fields.iter().enumerate() {
         let original = &target.table().fields[at];
-        let same_primary = field.to.keyset.primary().map(Key::id) == original.to.keyset.primary().map(Key::id);
+        let same_primary =
+            field.to.keyset.primary().map(Key::id) == original.to.keyset.primary().map(Key::id);
         if !same_primary {
             continue;
         }
         for row in rows {
             let cell = target.cell(at, &row.values);
-            let opening = target
-                .with_context(at, row, |context| open(&target.job, original, cell.as_ref(), context, Trust::Marks));
+            let opening = target.with_context(at, row, |context| {
+                open(&target.job, original, cell.as_ref(), context, Trust::Marks)
+            });
             let current = match opening {
                 Opening::Marked => true,
                 Opening::Opened(opened) => opened.current,
@@ -336,10 +385,11 @@ fn turned_back(job: &Job, options: &RollbackOptions) -> Result<Job, EngineError>
         plan: job.plan.clone(),
         digest: job.digest.clone(),
         application: job.application,
-        keysets: job.keysets.iter().map(|keyset| KeysetJob {
-            keyset: turned[keyset.keyset.name()].clone(),
-            ..keyset.clone()
-        }).collect(),
+        keysets: job
+            .keysets
+            .iter()
+            .map(|keyset| KeysetJob { keyset: turned[keyset.keyset.name()].clone(), ..keyset.clone() })
+            .collect(),
         tables: job.tables.iter().map(table).collect(),
         recognisers: job.recognisers.clone(),
         ignore: job.ignore.clone(),

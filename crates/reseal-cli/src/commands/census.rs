@@ -48,7 +48,12 @@ pub(crate) fn tell(census: &Census) -> String {
         }
         for line in &field.counts {
             let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-            rows.push(vec![std::mem::take(&mut name), or_dash(&line.seal), or_dash(&line.key), number(line.cells)]);
+            rows.push(vec![
+                std::mem::take(&mut name),
+                or_dash(&line.seal),
+                or_dash(&line.key),
+                number(line.cells),
+            ]);
         }
     }
     table(&["field", "seal", "key", "cells"], &[3], rows)

@@ -30,13 +30,18 @@ pub(crate) async fn demo(directory: &Path) -> Outcome {
     let plan = directory.join("plan.yaml");
     fill(&directory).await?;
     let opened = open::job(&plan, &Overrides::default()).await?;
-    eprintln!("made {} with {} patients, sealed under v1", directory.join("clinic.db").display(), number(ROWS as u64));
+    eprintln!(
+        "made {} with {} patients, sealed under v1",
+        directory.join("clinic.db").display(),
+        number(ROWS as u64)
+    );
     let before = count(&opened).await?;
     eprintln!("\nbefore, every cell opened:\n{}\n", tell(&before));
     let progress = Arc::new(Progress::default());
     let view = View::start(&progress);
     let options = RunOptions { operator: "demo".into(), ..RunOptions::default() };
-    let report = reseal_engine::run(&opened.job, &opened.database, &options, &progress, &Stopper::default()).await;
+    let report =
+        reseal_engine::run(&opened.job, &opened.database, &options, &progress, &Stopper::default()).await;
     drop(view);
     let report = report?;
     eprintln!("{}\n", run::tell(&report, &plan));
@@ -110,7 +115,9 @@ async fn fill(directory: &Path) -> Result<(), Failure> {
     let failed = |why: &str| Failure::failed("demo", why.to_owned());
     let url = format!("sqlite://{}/clinic.db?mode=rwc", directory.display());
     let mut session = Database::parse(&url)?.connect().await?;
-    let text = std::fs::read_to_string(directory.join("v1.key")).map(Zeroizing::new).map_err(|_| failed("no key"))?;
+    let text = std::fs::read_to_string(directory.join("v1.key"))
+        .map(Zeroizing::new)
+        .map_err(|_| failed("no key"))?;
     let bytes = STANDARD.decode(text.trim()).map_err(|_| failed("no key"))?;
     let key = Key::new("v1", SecretBytes::new(bytes));
     let plugin = FORMATS.iter().find(|plugin| plugin.name == "aes-gcm").ok_or_else(|| failed("no format"))?;
@@ -118,7 +125,8 @@ async fn fill(directory: &Path) -> Result<(), Failure> {
     let built = (plugin.build)(&Options(layout.into()), &[]).map_err(|error| failed(&error.message))?;
     let seal = |text: String| -> Result<String, Failure> {
         let text = Plaintext::new(text.into_bytes());
-        let cell: Cell = built.format.seal(&text, &key, b"", None).map_err(|error| failed(&error.to_string()))?;
+        let cell: Cell =
+            built.format.seal(&text, &key, b"", None).map_err(|error| failed(&error.to_string()))?;
         let bytes = cell.bytes(Part::Ciphertext).unwrap_or_default().into_owned();
         // Sealed cells are base64 and colons: nothing in them needs quoting.
         Ok(format!("'{}'", String::from_utf8_lossy(&bytes)))
@@ -138,14 +146,28 @@ async fn fill(directory: &Path) -> Result<(), Failure> {
 }
 
 fn name(at: usize) -> String {
-    const FIRST: [&str; 12] =
-        ["Aylin", "Björn", "Chiara", "Dmitri", "Élise", "Farid", "Greta", "Hiroshi", "Inés", "Jakub", "Kofi", "Lúcia"];
-    const LAST: [&str; 11] =
-        ["Ahlström", "Bauer", "Conti", "Duarte", "Eriksen", "Fofana", "García", "Horváth", "Ito", "Jansen", "Kowalski"];
+    const FIRST: [&str; 12] = [
+        "Aylin", "Björn", "Chiara", "Dmitri", "Élise", "Farid", "Greta", "Hiroshi", "Inés", "Jakub", "Kofi",
+        "Lúcia",
+    ];
+    const LAST: [&str; 11] = [
+        "Ahlström",
+        "Bauer",
+        "Conti",
+        "Duarte",
+        "Eriksen",
+        "Fofana",
+        "García",
+        "Horváth",
+        "Ito",
+        "Jansen",
+        "Kowalski",
+    ];
     format!("{} {}", FIRST[at % FIRST.len()], LAST[at / FIRST.len() % LAST.len()])
 }
 
 fn history(at: usize) -> String {
-    const WORDS: [&str; 7] = ["asthma", "hay fever", "a broken wrist", "migraine", "diabetes", "hypertension", "nothing of note"];
+    const WORDS: [&str; 7] =
+        ["asthma", "hay fever", "a broken wrist", "migraine", "diabetes", "hypertension", "nothing of note"];
     format!("seen {} times; {}", at % 9 + 1, WORDS[at % WORDS.len()])
 }

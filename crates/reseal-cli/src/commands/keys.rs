@@ -16,7 +16,8 @@ use crate::exit::{CLEAN, Done, Failure, Outcome};
 /// Makes a key: into a new file that only its owner can read, or onto stdout where that was asked for.
 pub(crate) fn generate(file: Option<&Path>, stdout: bool, bytes: usize, encoding: KeyEncoding) -> Outcome {
     let mut key = Zeroizing::new(vec![0; bytes]);
-    getrandom::fill(&mut key).map_err(|_| Failure::failed("random", "the operating system gave no random bytes"))?;
+    getrandom::fill(&mut key)
+        .map_err(|_| Failure::failed("random", "the operating system gave no random bytes"))?;
     let written: Zeroizing<Vec<u8>> = Zeroizing::new(match encoding {
         KeyEncoding::Raw => key.to_vec(),
         KeyEncoding::Hex => hex::encode(&key).into_bytes(),
@@ -26,8 +27,9 @@ pub(crate) fn generate(file: Option<&Path>, stdout: bool, bytes: usize, encoding
     match file {
         Some(path) => write(path, &written, bytes),
         None if stdout => {
-            let text = std::str::from_utf8(&written)
-                .map_err(|_| Failure::usage("raw-on-stdout", "bytes are no text", "choose an encoding, or a --file"))?;
+            let text = std::str::from_utf8(&written).map_err(|_| {
+                Failure::usage("raw-on-stdout", "bytes are no text", "choose an encoding, or a --file")
+            })?;
             Ok(Done::new(CLEAN, json!({ "key": text, "bytes": bytes }), text))
         }
         None => Err(Failure::usage("usage", "say where the key goes", "--file PATH, or --stdout")),
@@ -37,9 +39,11 @@ pub(crate) fn generate(file: Option<&Path>, stdout: bool, bytes: usize, encoding
 fn write(path: &Path, key: &[u8], bytes: usize) -> Outcome {
     let shown = path.display();
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::refused("file-exists", format!("{shown} is there already"), "a key is never overwritten: choose another name")
-        }
+        std::io::ErrorKind::AlreadyExists => Failure::refused(
+            "file-exists",
+            format!("{shown} is there already"),
+            "a key is never overwritten: choose another name",
+        ),
         kind => Failure::failed("file", format!("{shown}: {kind}")),
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;

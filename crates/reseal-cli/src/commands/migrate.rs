@@ -36,7 +36,11 @@ async fn database(target: &str) -> Result<Database, Failure> {
     let login = rest.split_once('@').map(|(login, _)| login);
     if login.is_some_and(|login| login.contains(':')) || rest.contains("password=") {
         let message = "the URL holds a password, and arguments are seen by every user of this machine";
-        return Err(Failure::usage("password-in-arguments", message, "put the URL into a variable and say env:NAME"));
+        return Err(Failure::usage(
+            "password-in-arguments",
+            message,
+            "put the URL into a variable and say env:NAME",
+        ));
     }
     Ok(Database::parse(target)?)
 }

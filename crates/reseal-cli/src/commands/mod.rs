@@ -30,7 +30,9 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
         Command::Status { plan, run, wait } => runs::status(plan, run.as_deref(), *wait).await,
         Command::Pause(args) => runs::pause(args).await,
         Command::Cancel(args) => runs::cancel(args).await,
-        Command::Quarantine { plan, run, retry } => quarantine::quarantine(plan, run.as_deref(), *retry).await,
+        Command::Quarantine { plan, run, retry } => {
+            quarantine::quarantine(plan, run.as_deref(), *retry).await
+        }
         Command::Rollback { plan, run, confirm, to_key } => {
             rollback::rollback(plan, run.as_deref(), confirm.as_deref(), to_key.as_deref()).await
         }

@@ -23,7 +23,8 @@ pub(crate) async fn quarantine(path: &Path, run: Option<&str>, retry: bool) -> O
     let text = match cells.is_empty() {
         true => format!("run {} has no cell in quarantine", row.id),
         false => {
-            let rows = cells.into_iter().map(|cell| vec![cell.table, cell.field, cell.row.to_string(), cell.reason]);
+            let rows =
+                cells.into_iter().map(|cell| vec![cell.table, cell.field, cell.row.to_string(), cell.reason]);
             table(&["table", "field", "row", "reason"], &[], rows.collect())
         }
     };

@@ -14,7 +14,12 @@ use crate::view::View;
 use crate::{open, signals};
 
 /// Puts the old cells of the newest run back.
-pub(crate) async fn rollback(path: &Path, run: Option<&str>, confirm: Option<&str>, to_key: Option<&str>) -> Outcome {
+pub(crate) async fn rollback(
+    path: &Path,
+    run: Option<&str>,
+    confirm: Option<&str>,
+    to_key: Option<&str>,
+) -> Outcome {
     let plan = open::plan(path)?;
     if confirm != Some(plan.name.as_str()) {
         let message = "a rollback puts old cells back: say so with the plan's name";
@@ -30,12 +35,21 @@ pub(crate) async fn rollback(path: &Path, run: Option<&str>, confirm: Option<&st
     drop(view);
     let report = report?;
     let counts = &report.counts;
-    let mut text = format!("{} is {}\n  {} cells are back as they were", report.plan, report.state, number(counts.cells_rotated));
+    let mut text = format!(
+        "{} is {}\n  {} cells are back as they were",
+        report.plan,
+        report.state,
+        number(counts.cells_rotated)
+    );
     if counts.cells_raced > 0 {
-        text += &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
+        text +=
+            &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
     }
     if counts.cells_quarantined > 0 {
-        text += &format!("\n  {} cells stay as they are: `reseal quarantine` lists them", number(counts.cells_quarantined));
+        text += &format!(
+            "\n  {} cells stay as they are: `reseal quarantine` lists them",
+            number(counts.cells_quarantined)
+        );
     }
     let code = if counts.cells_quarantined > 0 { REMAIN } else { CLEAN };
     let mut document = report.json();

@@ -41,7 +41,13 @@ pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
     }
     let overrides = Overrides { emergency: row.emergency, primary: None, ..Overrides::default() };
     let scope = Scope::from_json(&row.scope);
-    let options = RunOptions { scope, operator: operator(), accept_outage, emergency: row.emergency, ..RunOptions::default() };
+    let options = RunOptions {
+        scope,
+        operator: operator(),
+        accept_outage,
+        emergency: row.emergency,
+        ..RunOptions::default()
+    };
     carry_out(plan, &overrides, &options).await
 }
 
@@ -71,12 +77,20 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
     let mut lines = Vec::new();
     if report.dry_run {
         lines.push(format!("dry run of {}: nothing was written", report.plan));
-        lines.push(format!("  {} rows, {} cells to rotate", number(counts.rows_scanned), number(report.cells_old)));
+        lines.push(format!(
+            "  {} rows, {} cells to rotate",
+            number(counts.rows_scanned),
+            number(report.cells_old)
+        ));
     } else {
         let reason = report.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         lines.push(format!("{} is {}{reason}", report.plan, report.state));
         lines.push(format!("  run {}", report.run_id));
-        lines.push(format!("  {} rows, {} cells rotated", number(counts.rows_scanned), number(counts.cells_rotated)));
+        lines.push(format!(
+            "  {} rows, {} cells rotated",
+            number(counts.rows_scanned),
+            number(counts.cells_rotated)
+        ));
     }
     let more = [
         (counts.cells_current, "under the primary already"),
@@ -85,7 +99,9 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
         (counts.cells_quarantined, "could not be opened"),
         (if report.dry_run { 0 } else { report.cells_old }, "under an old key"),
     ];
-    lines.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} cells {what}", number(*n))));
+    lines.extend(
+        more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} cells {what}", number(*n))),
+    );
     lines.push(format!("  {}", duration(report.seconds)));
     if let Some(estimate) = report.estimate_seconds {
         lines.push(format!("  a run would take about {}", duration(estimate)));
@@ -103,7 +119,9 @@ fn next(report: &Report, plan: &str) -> Option<String> {
         return None;
     }
     Some(match report.counts.cells_quarantined {
-        _ if report.dry_run => "next: mend the cells that do not open, or expect them in quarantine".to_owned(),
+        _ if report.dry_run => {
+            "next: mend the cells that do not open, or expect them in quarantine".to_owned()
+        }
         0 => format!("next: let every writer seal with the new key, then `reseal run {plan}`"),
         _ => format!("next: `reseal quarantine {plan}` lists them; `reseal run {plan}` tries again"),
     })
@@ -112,7 +130,10 @@ fn next(report: &Report, plan: &str) -> Option<String> {
 /// Who runs it, for the ledger.
 fn operator() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".into())
+    variable("SUDO_USER")
+        .or_else(|| variable("USER"))
+        .or_else(|| variable("LOGNAME"))
+        .unwrap_or_else(|| "unknown".into())
 }
 
 /// The time of `--until`: a moment, or the next time that the clock on the wall shows it.
@@ -120,7 +141,9 @@ fn until(text: &str) -> Result<Timestamp, Failure> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }
-    let bad = || Failure::usage("until", format!("--until {text}: not a time"), "2026-01-31T06:00:00+01:00, or 06:00");
+    let bad = || {
+        Failure::usage("until", format!("--until {text}: not a time"), "2026-01-31T06:00:00+01:00, or 06:00")
+    };
     let time: Time = Time::strptime("%H:%M", text).map_err(|_| bad())?;
     let now = Zoned::now();
     let today = now.with().time(time).build().map_err(|_| bad())?;

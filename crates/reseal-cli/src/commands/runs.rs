@@ -22,7 +22,13 @@ pub(crate) async fn runs(path: &Path) -> Outcome {
         None => Vec::new(),
     };
     let rows = runs.iter().map(|run| {
-        vec![run.id.clone(), run.state.to_string(), time(run.created_at), number(run.counts.cells_rotated), run.operator.clone()]
+        vec![
+            run.id.clone(),
+            run.state.to_string(),
+            time(run.created_at),
+            number(run.counts.cells_rotated),
+            run.operator.clone(),
+        ]
     });
     let text = match runs.is_empty() {
         true => format!("plan {} has no run yet", plan.name),
@@ -34,7 +40,10 @@ pub(crate) async fn runs(path: &Path) -> Outcome {
 /// Shows where a run stands.
 pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcome {
     let (_, _, mut session, mut row) = open::latest(path, run).await?;
-    while wait && matches!(row.state, RunState::Prepared | RunState::Running | RunState::RollingBack) && row.lease_left_ms > 0 {
+    while wait
+        && matches!(row.state, RunState::Prepared | RunState::Running | RunState::RollingBack)
+        && row.lease_left_ms > 0
+    {
         tokio::time::sleep(Duration::from_secs(1)).await;
         row = session.run_by_id(&row.id).await?.unwrap_or(row);
     }
@@ -53,7 +62,12 @@ fn tell(row: &RunRow) -> String {
     let mut lines = vec![
         format!("{} is {}{reason}", row.plan, row.state),
         format!("  run {}, began {}", row.id, time(row.created_at)),
-        format!("  {} of {} rows, {} cells rotated", number(counts.rows_scanned), number(counts.rows_total), number(counts.cells_rotated)),
+        format!(
+            "  {} of {} rows, {} cells rotated",
+            number(counts.rows_scanned),
+            number(counts.rows_total),
+            number(counts.cells_rotated)
+        ),
     ];
     if matches!(row.state, RunState::Running | RunState::RollingBack) {
         let holder = row.holder.0.split(" · ").take(2).collect::<Vec<_>>().join(", ");
@@ -104,7 +118,9 @@ pub(crate) async fn pause(args: &SteerArgs) -> Outcome {
             session.ask(&row.id, Request::Pause).await?;
             Ok(Done::new(CLEAN, document(&row), format!("run {} stops after the batch in hand", row.id)))
         }
-        state => Ok(Done::new(CLEAN, document(&row), format!("run {} is {state}: nobody works on it", row.id))),
+        state => {
+            Ok(Done::new(CLEAN, document(&row), format!("run {} is {state}: nobody works on it", row.id)))
+        }
     }
 }
 
@@ -124,11 +140,17 @@ pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
         let text = format!("run {} is given up after the batch in hand", row.id);
         return Ok(Done::new(CLEAN, document(&row), text));
     }
-    let moved =
-        session.move_run((&row.id, row.epoch), row.state, RunState::Cancelled, Some("cancelled by an operator")).await?;
+    let moved = session
+        .move_run((&row.id, row.epoch), row.state, RunState::Cancelled, Some("cancelled by an operator"))
+        .await?;
     if !moved {
         let message = format!("run {} moved on meanwhile", row.id);
-        return Err(Failure { exit: STOPPED, code: "run-held".into(), message, help: Some("try again".into()) });
+        return Err(Failure {
+            exit: STOPPED,
+            code: "run-held".into(),
+            message,
+            help: Some("try again".into()),
+        });
     }
     let row = session.run_by_id(&row.id).await?.unwrap_or(row);
     let text = format!(

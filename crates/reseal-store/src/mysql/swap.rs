@@ -66,7 +66,7 @@ async fn create(connection: &mut MySqlConnection, shape: &Shape, widest: usize) 
     // A little room, so that a slightly longer cell does not make the table anew.
     let width = if in_memory { (widest + 32).next_multiple_of(64).min(WIDEST_IN_MEMORY) } else { usize::MAX };
     let value_type = if in_memory { format!("VARBINARY({width})") } else { "LONGBLOB".to_owned() };
-    let mut columns = "reseal_i INT NOT NULL".to_owned();
+    let mut columns = "reseal_i INT NOT NULL DEFAULT 0".to_owned();
     for at in 0..shape.cells.len() {
         let _ = write!(columns, ", reseal_n{at} {value_type}");
     }

@@ -106,12 +106,12 @@ async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, 
     // One row per index column; indcollation differs from the column's where the index has one of its own.
     let sql = "SELECT c.relname::text, (i.indisunique AND i.indisvalid AND i.indimmediate)::int::bigint, \
                       (i.indpred IS NOT NULL)::int::bigint, a.attname::text, \
-                      CASE WHEN o.collation <> 0 AND o.collation <> a.attcollation THEN l.collname::text END \
+                      CASE WHEN o.coll <> 0 AND o.coll <> a.attcollation THEN l.collname::text END \
                FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
                CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[]) \
-                    WITH ORDINALITY AS o(attnum, collation, n) \
+                    WITH ORDINALITY AS o(attnum, coll, n) \
                LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = o.attnum AND o.attnum > 0 \
-               LEFT JOIN pg_collation l ON l.oid = o.collation \
+               LEFT JOIN pg_collation l ON l.oid = o.coll \
                WHERE i.indrelid = to_regclass($1) AND o.n <= i.indnkeyatts ORDER BY c.relname, o.n";
     let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Text, Kind::Text];
     let mut found: Vec<IndexFacts> = Vec::new();

@@ -138,7 +138,7 @@ impl Driver for Postgres {
             Kind::Binary | Kind::Text => Expr::cust(format!("octet_length({})", quote(&column.name))),
             _ => Expr::cust(format!("octet_length({}::text)", quote(&column.name))),
         };
-        Expr::cust_with_exprs("coalesce($1, 0)", [size])
+        Expr::cust_with_exprs("coalesce($1, 0)::bigint", [size])
     }
 
     fn version(&self) -> Option<Expr> {
