@@ -1,6 +1,7 @@
 //! What a dialect has to bring.
 
 use async_trait::async_trait;
+use futures::{Stream, TryStreamExt};
 use reseal_core::Value;
 use sea_query::{Expr, Values};
 use tokio::sync::mpsc::Sender;
@@ -98,4 +99,29 @@ pub(crate) trait Driver: Send {
 
     /// What the server says of itself.
     async fn server(&mut self) -> Result<ServerFacts, StoreError>;
+}
+
+/// Hands rows on in chunks, as a scan does; ends early, without error, when the receiver is gone.
+pub(crate) async fn send_in_chunks(
+    mut rows: impl Stream<Item = Result<Vec<Value>, StoreError>> + Unpin,
+    key_width: usize,
+    chunk_bytes: usize,
+    chunks: &Sender<Vec<Row>>,
+) -> Result<(), StoreError> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while let Some(values) = rows.try_next().await? {
+        let row = Row::from_values(values, key_width);
+        bytes += row.size();
+        chunk.push(row);
+        if bytes >= chunk_bytes {
+            bytes = 0;
+            if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if !chunk.is_empty() {
+        let _ = chunks.send(chunk).await;
+    }
+    Ok(())
 }

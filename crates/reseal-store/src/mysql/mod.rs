@@ -6,7 +6,7 @@ mod swap;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
+use futures::StreamExt;
 use reseal_core::Value;
 use sea_query::Expr;
 use sea_query_sqlx::SqlxValues;
@@ -15,7 +15,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySq
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, ScanPlan, Statement};
+use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::session::iden;
 use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
 
@@ -67,23 +67,9 @@ impl Driver for Mysql {
 
     async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(plan.statement.sql), SqlxValues(plan.statement.args));
-        let mut stream = query.fetch(&mut self.connection);
-        let (mut chunk, mut bytes) = (Vec::new(), 0);
-        while let Some(row) = stream.try_next().await.map_err(|error| failed(&error))? {
-            let row = Row::from_values(decode(&row, plan.kinds)?, plan.key_width);
-            bytes += row.size();
-            chunk.push(row);
-            if bytes >= plan.chunk_bytes {
-                bytes = 0;
-                if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
-                    return Ok(());
-                }
-            }
-        }
-        if !chunk.is_empty() {
-            let _ = chunks.send(chunk).await;
-        }
-        Ok(())
+        let stream = query.fetch(&mut self.connection);
+        let rows = stream.map(|row| decode(&row.map_err(|error| failed(&error))?, plan.kinds));
+        send_in_chunks(rows, plan.key_width, plan.chunk_bytes, chunks).await
     }
 
     async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
