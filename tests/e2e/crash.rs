@@ -12,7 +12,7 @@ const CELLS: u64 = 2 * ROWS as u64 - 2 * (ROWS as u64 / 50);
 
 fn survives_kills(store: &str) {
     let world = World::new(store, "aes-gcm", ROWS);
-    world.plan("throttle: { rows_per_second: 900 }\nbatch: { rows: 20 }\n");
+    world.plan("throttle: { rows_per_second: 400 }\nbatch: { rows: 20 }\n");
     let mut between = 0;
     for kill in 0..KILLS * 3 {
         let mut run = world.start(&["run", "PLAN"]);

@@ -27,6 +27,7 @@ mod seal;
 mod shards;
 mod sweep;
 mod target;
+mod turn;
 mod undo;
 mod write;
 

@@ -5,20 +5,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use reseal_core::{Key, Keyset, RunState, Value};
+use reseal_core::{Key, RunState, Value};
 use reseal_store::{
     Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
 };
 
 use crate::cell::{Opening, Trust, open};
 use crate::error::EngineError;
-use crate::job::{FieldJob, Job, KeysetJob, Scope, TableJob};
+use crate::job::{Job, Scope};
 use crate::lease::{LEASE_MS, Renewal, Stopper, holder};
 use crate::pace::Pacer;
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
-use crate::rotate::{claims, reopen, take_up};
+use crate::resume::{claims, take_up};
+use crate::rotate::reopen;
 use crate::target::Target;
+use crate::turn::turned_back;
 use crate::undo::{self, Entry, OldValue};
 
 /// How a rollback is to be carried out.
@@ -45,7 +47,8 @@ pub async fn rollback(
     let mut session = database.connect().await?;
     let run = newest(&mut session, job, options).await?;
     let scope = Scope::from_json(&run.scope);
-    let back = Arc::new(turned_back(job, options)?);
+    may_send_plaintext(&mut session, job).await?;
+    let back = Arc::new(turned_back(job, options.to_key.as_deref())?);
     let targets = crate::preflight::layout(&mut session, job, &scope).await?;
     let targets_back = crate::preflight::layout(&mut session, &back, &scope).await?;
     hold_again(&mut session, job, &run, &scope).await?;
@@ -75,6 +78,22 @@ pub async fn rollback(
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,
     })
+}
+
+/// Rolling a first encryption back sends plaintext to the server, as a bound parameter: refused while it logs those.
+async fn may_send_plaintext(session: &mut Session, job: &Job) -> Result<(), EngineError> {
+    let mut seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
+    if !seals.any(|seal| seal.format.plaintext) {
+        return Ok(());
+    }
+    match session.server().await?.logs_parameters {
+        None => Ok(()),
+        Some(setting) => Err(EngineError::refused(
+            "parameters-logged",
+            format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
+            "turn it off while cells are put back to plaintext",
+        )),
+    }
 }
 
 /// The run that is to be rolled back: the newest that swapped anything, and no other.
@@ -352,68 +371,4 @@ fn without_way_back(target: &Target, back: &Target, rows: &[Row]) -> Vec<reseal_
         }
     }
     listed
-}
-
-/// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
-fn turned_back(job: &Job, options: &RollbackOptions) -> Result<Job, EngineError> {
-    let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
-    for keyset in &job.keysets {
-        turned.insert(keyset.keyset.name().to_owned(), Arc::new(turn(&keyset.keyset, options)?));
-    }
-    let with = |seal: &Arc<crate::Seal>| match turned.get(seal.keyset.name()) {
-        Some(keyset) => Arc::new(seal.with_keyset(keyset.clone())),
-        None => seal.clone(),
-    };
-    let field = |field: &FieldJob| FieldJob {
-        name: field.name.clone(),
-        to: with(&field.to),
-        // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
-        from: Vec::new(),
-        columns: field.columns.clone(),
-        encoding: field.encoding,
-    };
-    let table = |table: &TableJob| TableJob {
-        name: table.name.clone(),
-        row_key: table.row_key.clone(),
-        tenant: table.tenant.clone(),
-        domain: table.domain.clone(),
-        filter: table.filter.clone(),
-        key_column: table.key_column.clone(),
-        fields: table.fields.iter().map(field).collect(),
-    };
-    Ok(Job {
-        plan: job.plan.clone(),
-        digest: job.digest.clone(),
-        application: job.application,
-        keysets: job
-            .keysets
-            .iter()
-            .map(|keyset| KeysetJob { keyset: turned[keyset.keyset.name()].clone(), ..keyset.clone() })
-            .collect(),
-        tables: job.tables.iter().map(table).collect(),
-        recognisers: job.recognisers.clone(),
-        ignore: job.ignore.clone(),
-        side_effects: job.side_effects.clone(),
-        undo: false,
-        pace: job.pace.clone(),
-    })
-}
-
-/// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.
-fn turn(keyset: &Keyset, options: &RollbackOptions) -> Result<Keyset, EngineError> {
-    let Some(primary) = keyset.primary() else { return Ok(keyset.clone()) };
-    let others: Vec<&Key> = keyset.keys().iter().filter(|key| key.id() != primary.id()).collect();
-    let old = match (&options.to_key, others.as_slice()) {
-        (_, []) => return Ok(keyset.clone()),
-        (None, [one]) => one.id(),
-        (None, several) => {
-            let ids: Vec<&str> = several.iter().map(|key| key.id()).collect();
-            let message = format!("keyset {} has several old keys: {}", keyset.name(), ids.join(", "));
-            return Err(EngineError::usage("which-key", message, "say --to-key with one of them"));
-        }
-        (Some(asked), _) => asked.as_str(),
-    };
-    Keyset::new(keyset.name(), keyset.keys().to_vec(), Some(old)).map_err(|error| {
-        EngineError::usage("which-key", error.to_string(), "say --to-key with one of the keyset's other keys")
-    })
 }

@@ -28,7 +28,7 @@ use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
 use crate::{estimate, pins};
 
-pub(crate) use crate::resume::{claims, take_up};
+use crate::resume::take_up;
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
 const ROUNDS: i64 = 3;

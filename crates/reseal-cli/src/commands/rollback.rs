@@ -67,6 +67,10 @@ pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
     }
     let cells = session.undo_cells(&row.id).await?;
     session.drop_undo(&row.id).await?;
-    let text = format!("{} old cells of run {} are dropped: it cannot be rolled back", number(cells), row.id);
+    let text = format!(
+        "{} old cells of run {} are dropped: its cells can no longer be put back exactly, only sealed anew under the old key",
+        number(cells),
+        row.id
+    );
     Ok(Done::new(CLEAN, json!({ "run_id": row.id, "cells_dropped": cells }), text))
 }

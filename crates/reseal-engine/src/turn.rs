@@ -1,0 +1,73 @@
+//! A job that goes the other way: every keyset's primary turned back to the old key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use reseal_core::{Key, Keyset};
+
+use crate::error::EngineError;
+use crate::job::{FieldJob, Job, KeysetJob, TableJob};
+
+/// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
+pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, EngineError> {
+    let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
+    for keyset in &job.keysets {
+        turned.insert(keyset.keyset.name().to_owned(), Arc::new(turn(&keyset.keyset, to_key)?));
+    }
+    let with = |seal: &Arc<crate::Seal>| match turned.get(seal.keyset.name()) {
+        Some(keyset) => Arc::new(seal.with_keyset(keyset.clone())),
+        None => seal.clone(),
+    };
+    let field = |field: &FieldJob| FieldJob {
+        name: field.name.clone(),
+        to: with(&field.to),
+        // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
+        from: Vec::new(),
+        columns: field.columns.clone(),
+        encoding: field.encoding,
+    };
+    let table = |table: &TableJob| TableJob {
+        name: table.name.clone(),
+        row_key: table.row_key.clone(),
+        tenant: table.tenant.clone(),
+        domain: table.domain.clone(),
+        filter: table.filter.clone(),
+        key_column: table.key_column.clone(),
+        fields: table.fields.iter().map(field).collect(),
+    };
+    Ok(Job {
+        plan: job.plan.clone(),
+        digest: job.digest.clone(),
+        application: job.application,
+        keysets: job
+            .keysets
+            .iter()
+            .map(|keyset| KeysetJob { keyset: turned[keyset.keyset.name()].clone(), ..keyset.clone() })
+            .collect(),
+        tables: job.tables.iter().map(table).collect(),
+        recognisers: job.recognisers.clone(),
+        ignore: job.ignore.clone(),
+        side_effects: job.side_effects.clone(),
+        undo: false,
+        pace: job.pace.clone(),
+    })
+}
+
+/// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.
+fn turn(keyset: &Keyset, to_key: Option<&str>) -> Result<Keyset, EngineError> {
+    let Some(primary) = keyset.primary() else { return Ok(keyset.clone()) };
+    let others: Vec<&Key> = keyset.keys().iter().filter(|key| key.id() != primary.id()).collect();
+    let old = match (to_key, others.as_slice()) {
+        (_, []) => return Ok(keyset.clone()),
+        (None, [one]) => one.id(),
+        (None, several) => {
+            let ids: Vec<&str> = several.iter().map(|key| key.id()).collect();
+            let message = format!("keyset {} has several old keys: {}", keyset.name(), ids.join(", "));
+            return Err(EngineError::usage("which-key", message, "say --to-key with one of them"));
+        }
+        (Some(asked), _) => asked,
+    };
+    Keyset::new(keyset.name(), keyset.keys().to_vec(), Some(old)).map_err(|error| {
+        EngineError::usage("which-key", error.to_string(), "say --to-key with one of the keyset's other keys")
+    })
+}
