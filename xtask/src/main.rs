@@ -1,5 +1,6 @@
 //! The project's own chores, one file each.
 
+mod bench;
 mod check;
 mod new_plugin;
 mod process;
@@ -21,6 +22,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure Reseal against the bare UPDATE and one UPDATE a row
+    Bench(bench::Args),
     /// Check plans, with no database and no key
     Check(check::Args),
     /// Write the folder of a new plugin and register it
@@ -37,6 +40,7 @@ fn main() -> miette::Result<()> {
     let cli = Cli::parse();
     let workspace = Workspace::find()?;
     match cli.chore {
+        Chore::Bench(args) => bench::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),
         Chore::Schema(args) => schema::run(&workspace, &args),

@@ -7,11 +7,12 @@ mod python;
 mod server;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::process::{self, Interrupt};
 use crate::workspace::{self, Workspace};
-use server::Server;
+pub(crate) use server::Server;
 
 /// Features that tests need and users do not, as `crate/feature`.
 const FEATURES: [&str; 0] = [];
@@ -25,8 +26,6 @@ mod variable {
     pub(super) const POSTGRES_LOG: &str = "RESEAL_TEST_POSTGRES_LOG";
     /// A MariaDB whose user may create databases.
     pub(super) const MYSQL_URL: &str = "RESEAL_TEST_MYSQL_URL";
-    /// A file with every statement that MariaDB was asked to execute.
-    pub(super) const MYSQL_LOG: &str = "RESEAL_TEST_MYSQL_LOG";
     /// A Python that imports what tests/producers/requirements.txt names.
     pub(super) const PYTHON: &str = "RESEAL_TEST_PYTHON";
     /// PostgreSQL's client.
@@ -53,14 +52,12 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     // The servers stop where these are dropped: at the end of this function, whichever way it ends.
     let postgres = own_server(variable::POSTGRES_URL, || postgres::start(&interrupt))?;
     let mariadb = own_server(variable::MYSQL_URL, || mariadb::start(&interrupt))?;
-    for (server, url, log) in [
-        (&postgres, variable::POSTGRES_URL, variable::POSTGRES_LOG),
-        (&mariadb, variable::MYSQL_URL, variable::MYSQL_LOG),
-    ] {
-        if let Some(server) = server {
-            environment.push((url, server.url.clone().into()));
-            environment.push((log, server.log.clone().into()));
-        }
+    if let Some(server) = &postgres {
+        environment.push((variable::POSTGRES_URL, server.url.clone().into()));
+        environment.push((variable::POSTGRES_LOG, server.log.clone().into()));
+    }
+    if let Some(server) = &mariadb {
+        environment.push((variable::MYSQL_URL, server.url.clone().into()));
     }
 
     let nextest = nextest_is_installed();
@@ -102,6 +99,19 @@ fn everything() -> impl Iterator<Item = &'static str> {
 
 fn names_packages(runner: &[String]) -> bool {
     runner.iter().any(|word| word.starts_with("-p") || word.starts_with("--package"))
+}
+
+/// psql, and a Python with what the foreign producers need.
+pub(crate) fn tools(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<(PathBuf, PathBuf)> {
+    Ok((postgres::psql(interrupt)?, python::prepare(workspace, interrupt)?))
+}
+
+/// The PostgreSQL that the environment names, else one of our own, which stops when it is dropped; and its URL.
+pub(crate) fn postgres_for_bench(interrupt: &Interrupt) -> miette::Result<(Option<Server>, String)> {
+    let server = own_server(variable::POSTGRES_URL, || postgres::start(interrupt))?;
+    let named = || std::env::var(variable::POSTGRES_URL).unwrap_or_default();
+    let url = server.as_ref().map_or_else(named, |server| server.url.clone());
+    Ok((server, url))
 }
 
 /// A server of our own, unless the environment names one.

@@ -17,7 +17,7 @@ use crate::process::{Group, Interrupt};
 const START: Duration = Duration::from_secs(120);
 
 /// A running server. Dropping it stops the server and deletes its folder, in this order.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub(super) url: String,
     /// Every statement that the server was asked to execute.
     pub(super) log: PathBuf,
