@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::Value;
 
 /// The role that one column plays in a cell.
@@ -43,20 +45,21 @@ impl Part {
 /// One stored encrypted value: what one column holds, or the parts in several columns of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
-    parts: Vec<(Part, Value)>,
+    /// Nearly every cell lies in one column.
+    parts: SmallVec<[(Part, Value); 1]>,
 }
 
 impl Cell {
     /// A cell that lies in one column.
     #[must_use]
     pub fn whole(value: Value) -> Self {
-        Cell { parts: vec![(Part::Ciphertext, value)] }
+        Cell { parts: smallvec![(Part::Ciphertext, value)] }
     }
 
     /// A cell of the given parts; each part at most once.
     #[must_use]
-    pub fn of(parts: Vec<(Part, Value)>) -> Self {
-        Cell { parts }
+    pub fn of(parts: impl IntoIterator<Item = (Part, Value)>) -> Self {
+        Cell { parts: parts.into_iter().collect() }
     }
 
     /// The value of a part; `None` where the cell has no such part.
@@ -85,6 +88,12 @@ impl Cell {
     #[must_use]
     pub fn parts(&self) -> &[(Part, Value)] {
         &self.parts
+    }
+
+    /// Takes a part out; `None` where the cell has no such part.
+    pub fn take(&mut self, part: Part) -> Option<Value> {
+        let at = self.parts.iter().position(|(p, _)| *p == part)?;
+        Some(self.parts.swap_remove(at).1)
     }
 
     /// Size of all parts in bytes.

@@ -218,7 +218,7 @@ impl Suite {
         let mut cells = vec![Cell::of(vec![])];
         for value in odd {
             cells.extend(self.parts.iter().map(|part| Cell::of(vec![(*part, value.clone())])));
-            cells.push(Cell::of(self.parts.iter().map(|part| (*part, value.clone())).collect()));
+            cells.push(Cell::of(self.parts.iter().map(|part| (*part, value.clone()))));
             let sealed = self.sealed(&Plaintext::new(self.samples[1].clone()), 0, None);
             cells.extend(self.parts.iter().map(|part| sealed.clone().with(*part, value.clone())));
         }
@@ -229,7 +229,7 @@ impl Suite {
         let values = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), parts);
         let random = values.prop_map(|values| {
             let values = values.iter().map(|bytes| value_of(bytes));
-            Cell::of(self.parts.iter().copied().zip(values).collect())
+            Cell::of(self.parts.iter().copied().zip(values))
         });
         property(&random, |cell| self.stays_calm(&cell));
     }
@@ -284,5 +284,5 @@ fn as_bytes(cell: &Cell) -> Cell {
 }
 
 fn map(cell: &Cell, of: impl Fn(&Value) -> Value) -> Cell {
-    Cell::of(cell.parts().iter().map(|(part, value)| (*part, of(value))).collect())
+    Cell::of(cell.parts().iter().map(|(part, value)| (*part, of(value))))
 }

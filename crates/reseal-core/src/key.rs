@@ -1,7 +1,8 @@
 //! Keys, and keysets with one primary.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -31,18 +32,19 @@ impl fmt::Debug for SecretBytes {
 }
 
 /// One key: its id in the plan, its tag in the data, and its bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Key {
     id: Arc<str>,
     tag: Arc<str>,
     material: SecretBytes,
+    prepared: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }
 
 impl Key {
     /// A key whose tag in the data is its id.
     #[must_use]
     pub fn new(id: &str, material: SecretBytes) -> Self {
-        Key { id: id.into(), tag: id.into(), material }
+        Key { id: id.into(), tag: id.into(), material, prepared: Arc::default() }
     }
 
     /// The same key under another tag.
@@ -55,7 +57,7 @@ impl Key {
     /// The key that was derived from this one: same id and tag, other bytes.
     #[must_use]
     pub fn derived(&self, material: SecretBytes) -> Self {
-        Key { id: self.id.clone(), tag: self.tag.clone(), material }
+        Key { id: self.id.clone(), tag: self.tag.clone(), material, prepared: Arc::default() }
     }
 
     /// The key's name in the plan.
@@ -74,6 +76,27 @@ impl Key {
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.material.expose()
+    }
+
+    /// Hands `with` what a format makes of the key's bytes before it uses them, such as a key schedule. It is made
+    /// once and kept as long as the key, so `T` must wipe itself when dropped. For a key that something else was
+    /// prepared from first, it is made for each call.
+    pub fn with_prepared<T: Any + Send + Sync, R>(
+        &self,
+        make: impl Fn(&[u8]) -> T,
+        with: impl FnOnce(&T) -> R,
+    ) -> R {
+        let kept = self.prepared.get_or_init(|| Box::new(make(self.expose())));
+        match kept.downcast_ref::<T>() {
+            Some(prepared) => with(prepared),
+            None => with(&make(self.expose())),
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("id", &self.id).field("tag", &self.tag).finish_non_exhaustive()
     }
 }
 

@@ -190,7 +190,7 @@ impl Layout {
                     }
                     let encoded = !matches!(slot.encoding, Encoding::Text | Encoding::Raw);
                     mine |= encoded && piece.len() >= TELLING_BYTES;
-                    pieces = pieces.with(slot.hole, piece);
+                    pieces.0[slot.hole as usize] = Some(piece);
                     rest = after;
                 }
             }
@@ -199,6 +199,24 @@ impl Layout {
             [] => Ok(pieces),
             _ if mine => Err(Mismatch::Broken(Broken("wrong-length"))),
             _ => Err(Mismatch::NotMine),
+        }
+    }
+
+    /// The tag that a cell of this layout would name, nothing else of it looked at; `None` where the layout does not
+    /// begin with the key and a separator, or with a literal and these.
+    #[must_use]
+    pub fn glance<'c>(&self, cell: &'c [u8]) -> Option<&'c str> {
+        let (rest, items) = match self.items.as_slice() {
+            [Item::Literal(literal), items @ ..] => (cell.strip_prefix(literal.as_slice())?, items),
+            items => (cell, items),
+        };
+        match items {
+            [
+                Item::Slot(Slot { hole: Hole::Key, encoding: Encoding::Text, width: None }),
+                Item::Literal(end),
+                ..,
+            ] => std::str::from_utf8(&rest[..find(rest, end)?]).ok(),
+            _ => None,
         }
     }
 
@@ -348,7 +366,7 @@ impl fmt::Debug for Pieces<'_> {
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     match needle {
-        [byte] => haystack.iter().position(|other| other == byte),
+        [byte] => memchr::memchr(*byte, haystack),
         _ => haystack.windows(needle.len()).position(|window| window == needle),
     }
 }

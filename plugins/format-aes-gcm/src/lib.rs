@@ -3,6 +3,7 @@
 //! AES-128 or AES-256 by the length of the key, tags of 16 bytes, nonces of 12 bytes unless the layout says 16.
 
 mod cipher;
+mod nonce;
 mod shape;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use reseal_core::{
     OptionError, OptionKind, OptionSpec, Options, Part, Pieces, Plaintext, SealError,
 };
 
-use cipher::TAG_BYTES;
+use cipher::{MOST_NONCE_BYTES, TAG_BYTES};
 use shape::Shape;
 
 /// The plugin.
@@ -64,6 +65,10 @@ impl Format for AesGcm {
         }
     }
 
+    fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+        self.shape.glance(cell)
+    }
+
     fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError> {
         let mut pieces = self.shape.split(cell).map_err(|mismatch| match mismatch {
             Mismatch::NotMine => OpenError::Broken(Broken("not-in-layout")),
@@ -72,12 +77,15 @@ impl Format for AesGcm {
         let mut text = pieces.take(Hole::Ciphertext).unwrap_or_default().into_owned();
         let short = OpenError::Broken(Broken("wrong-length"));
         let tag = match pieces.take(Hole::Tag) {
-            Some(tag) => tag.into_owned(),
-            None => text.split_off(text.len().checked_sub(TAG_BYTES).ok_or(short)?),
+            Some(tag) => <[u8; TAG_BYTES]>::try_from(tag.as_ref()).map_err(|_| short)?,
+            None => {
+                let tag = *text.last_chunk().ok_or(short)?;
+                text.truncate(text.len() - TAG_BYTES);
+                tag
+            }
         };
-        let tag = tag.try_into().map_err(|_| short)?;
         let nonce = pieces.get(Hole::Nonce).unwrap_or_default();
-        match cipher::open(key.expose(), nonce, aad, &mut text, &tag) {
+        match cipher::open(key, nonce, aad, &mut text, &tag) {
             Some(()) => Ok(Plaintext::new(text)),
             None => Err(OpenError::NotThisKey),
         }
@@ -87,15 +95,16 @@ impl Format for AesGcm {
         if !matches!(key.expose().len(), 16 | 32) {
             return Err(SealError::Key { id: key.id().to_owned(), why: "AES-GCM takes 16 or 32 bytes" });
         }
-        let mut nonce = vec![0; self.shape.nonce_bytes()];
-        getrandom::fill(&mut nonce).map_err(|_| SealError::Random)?;
+        let mut nonce = [0; MOST_NONCE_BYTES];
+        let nonce = &mut nonce[..self.shape.nonce_bytes()];
+        nonce::fill(nonce).map_err(|_| SealError::Random)?;
         let mut sealed = Vec::with_capacity(text.expose().len() + TAG_BYTES);
         sealed.extend_from_slice(text.expose());
-        let tag = cipher::seal(key.expose(), &nonce, aad, &mut sealed)
+        let tag = cipher::seal(key, nonce, aad, &mut sealed)
             .ok_or(SealError::Unfit("it is longer than AES-GCM can seal at once"))?;
-        let mut pieces = Pieces::default().with(Hole::Key, key.tag().as_bytes()).with(Hole::Nonce, nonce);
+        let mut pieces = Pieces::default().with(Hole::Key, key.tag().as_bytes()).with(Hole::Nonce, &*nonce);
         if self.shape.has_tag() {
-            pieces = pieces.with(Hole::Tag, tag.to_vec());
+            pieces = pieces.with(Hole::Tag, tag.as_slice());
         } else {
             sealed.extend_from_slice(&tag);
         }

@@ -99,6 +99,11 @@ impl Shape {
         self.own.iter().any(|(own, _)| *own == part)
     }
 
+    /// The tag that a cell seems to name.
+    pub(crate) fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+        self.main.glance(cell.get(Part::Ciphertext)?.as_slice()?)
+    }
+
     /// Takes a cell apart. Where all parts that have a column of their own are NULL, the value was not sealed so.
     pub(crate) fn split<'c>(&self, cell: &'c Cell) -> Result<Pieces<'c>, Mismatch> {
         let stored = |part| cell.get(part).and_then(Value::as_slice);

@@ -103,7 +103,7 @@ fn null_beside_a_value_is_not_mine_and_half_a_cell_is_broken() {
     let built = build(&[], &THREE_COLUMNS).unwrap();
     let cell = |nonce, tag| {
         let parts = [Value::Bytes(vec![0; 4]), nonce, tag];
-        built.format.identify(&Cell::of(THREE_COLUMNS.into_iter().zip(parts).collect())).to_owned_name()
+        built.format.identify(&Cell::of(THREE_COLUMNS.into_iter().zip(parts))).to_owned_name()
     };
     assert_eq!(cell(Value::Null, Value::Null), "NotMine");
     assert_eq!(cell(Value::Bytes(vec![0; 12]), Value::Null), "Broken");

@@ -32,7 +32,7 @@ fn cell(json: &Json) -> Cell {
         None => Value::Bytes(unhex(&json["hex"])),
     };
     let parts = json.as_object().unwrap();
-    Cell::of(parts.iter().map(|(name, written)| (part(name), value(written))).collect())
+    Cell::of(parts.iter().map(|(name, written)| (part(name), value(written))))
 }
 
 fn written(cell: &Cell) -> Json {
