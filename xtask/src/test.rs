@@ -108,7 +108,7 @@ pub(crate) fn tools(workspace: &Workspace, interrupt: &Interrupt) -> miette::Res
 
 /// The PostgreSQL that the environment names, else one of our own, which stops when it is dropped; and its URL.
 pub(crate) fn postgres_for_bench(interrupt: &Interrupt) -> miette::Result<(Option<Server>, String)> {
-    let server = own_server(variable::POSTGRES_URL, || postgres::start(interrupt))?;
+    let server = own_server(variable::POSTGRES_URL, || postgres::start_measured(interrupt))?;
     let named = || std::env::var(variable::POSTGRES_URL).unwrap_or_default();
     let url = server.as_ref().map_or_else(named, |server| server.url.clone());
     Ok((server, url))

@@ -7,13 +7,73 @@ use sha2::{Digest, Sha256};
 use crate::cell::{Opened, Opening, Trust, open};
 use crate::target::Target;
 
+/// Swaps, and what is to be counted and kept for each.
+#[derive(Default)]
+pub(crate) struct Swaps {
+    /// The swaps, as the store takes them.
+    pub(crate) all: Vec<Swap>,
+    /// What each of them moves, in the same order.
+    pub(crate) moved: Vec<Moved>,
+}
+
+/// What one swap moves.
+#[derive(Clone, Copy)]
+pub(crate) struct Moved {
+    /// How many cells.
+    pub(crate) cells: u64,
+    /// Whether an old cell is plaintext: old values must then not be kept or sent as they are.
+    pub(crate) plain: bool,
+    /// Where the row lies in its page of storage, where the database tells.
+    pub(crate) slot: u16,
+}
+
+impl Swaps {
+    pub(crate) fn push(&mut self, swap: Swap, moved: Moved) {
+        self.all.push(swap);
+        self.moved.push(moved);
+    }
+
+    fn append(&mut self, other: &mut Swaps) {
+        self.all.append(&mut other.all);
+        self.moved.append(&mut other.moved);
+    }
+
+    /// Takes out all from `at` on.
+    pub(crate) fn split_off(&mut self, at: usize) -> Swaps {
+        Swaps { all: self.all.split_off(at), moved: self.moved.split_off(at) }
+    }
+
+    /// Cuts them into this many parts, by where their rows lie in their pages.
+    pub(crate) fn striped(self, stripes: usize) -> Vec<Swaps> {
+        let room = self.len() / stripes + self.len() / stripes / 4;
+        let part = || Swaps { all: Vec::with_capacity(room), moved: Vec::with_capacity(room) };
+        let mut parts: Vec<Swaps> = (0..stripes).map(|_| part()).collect();
+        for (swap, moved) in self.all.into_iter().zip(self.moved) {
+            parts[usize::from(moved.slot) % stripes].push(swap, moved);
+        }
+        parts
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Cells of all swaps.
+    pub(crate) fn cells(&self) -> u64 {
+        self.moved.iter().map(|moved| moved.cells).sum()
+    }
+
+    /// Whether an old cell of any of them is plaintext.
+    pub(crate) fn any_plain(&self) -> bool {
+        self.moved.iter().any(|moved| moved.plain)
+    }
+}
+
 /// What a page of rows comes to before anything is written.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// The swaps, each with the number of cells that it carries.
-    pub(crate) swaps: Vec<(Swap, u64)>,
-    /// Swaps whose old cells are plaintext, by position: their old values must not be kept or sent as they are.
-    pub(crate) plain: Vec<bool>,
+    /// The swaps.
+    pub(crate) swaps: Swaps,
     /// Cells that could not be opened.
     pub(crate) broken: Vec<Quarantined>,
     /// What was counted on the way. Swapped cells are counted when they are committed.
@@ -23,9 +83,8 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    fn append(&mut self, mut other: Work) {
+    pub(crate) fn append(&mut self, mut other: Work) {
         self.swaps.append(&mut other.swaps);
-        self.plain.append(&mut other.plain);
         self.broken.append(&mut other.broken);
         self.counts.add(&other.counts);
         if self.opened.is_empty() {
@@ -65,6 +124,8 @@ pub(crate) async fn work_through(target: std::sync::Arc<Target>, rows: Vec<Row>,
 
 fn work(target: &Target, rows: Vec<Row>, trust: Trust) -> Work {
     let mut work = Work { opened: vec![(0, 0); target.fields.len()], ..Work::default() };
+    work.swaps.all.reserve(rows.len());
+    work.swaps.moved.reserve(rows.len());
     for row in rows {
         work.counts.rows_scanned += 1;
         one_row(target, row, trust, &mut work);
@@ -74,8 +135,8 @@ fn work(target: &Target, rows: Vec<Row>, trust: Trust) -> Work {
 
 fn one_row(target: &Target, row: Row, trust: Trust, work: &mut Work) {
     let job = &target.job;
-    let mut new = row.values[..target.shape.cells.len()].to_vec();
-    let (mut moved, mut plain, mut faults) = (0, false, Vec::new());
+    let mut new: Vec<Option<Value>> = vec![None; target.shape.cells.len()];
+    let (mut moved, mut faults) = (Moved { cells: 0, plain: false, slot: row.slot }, Vec::new());
     for (at, field) in target.table().fields.iter().enumerate() {
         let cell = target.cell(at, &row.values);
         target.with_context(at, &row, |context| match open(job, field, cell.as_ref(), context, trust) {
@@ -87,9 +148,12 @@ fn one_row(target: &Target, row: Row, trust: Trust, work: &mut Work) {
             }
             Opening::Opened(opened) => {
                 work.opened[at].0 += 1;
-                plain |= opened.key.is_none();
-                match reseal(target, at, &row, &opened, cell.as_ref(), context, &mut new) {
-                    Ok(()) => moved += 1,
+                match reseal(target, at, &row, &opened, cell.as_ref(), context) {
+                    Ok(sealed) => {
+                        sealed.into_iter().for_each(|(place, value)| new[place] = Some(value));
+                        moved.plain |= opened.key.is_none();
+                        moved.cells += 1;
+                    }
                     Err(reason) => faults.push((at, reason)),
                 }
             }
@@ -99,52 +163,49 @@ fn one_row(target: &Target, row: Row, trust: Trust, work: &mut Work) {
             }
         });
     }
-    let whole = target.moves_whole();
-    if moved > 0 && (!whole || faults.is_empty()) {
-        let swap = Swap { key: row.key.clone(), old: row.values, new, version: row.version };
-        work.swaps.push((swap, moved));
-        work.plain.push(plain);
-    }
     work.counts.cells_quarantined += faults.len() as u64;
-    for (at, reason) in faults {
-        work.broken.push(quarantined(target, at, &row.key, reason));
+    for (at, reason) in &faults {
+        work.broken.push(quarantined(target, *at, &row.key, reason));
+    }
+    if moved.cells > 0 && (!target.moves_whole() || faults.is_empty()) {
+        let kept = new.into_iter().zip(&row.values);
+        let new = kept.map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect();
+        work.swaps.push(Swap { key: row.key, old: row.values, new, version: row.version }, moved);
     }
 }
 
 /// Seals an opened cell anew and opens the result again, as it will be read from its columns, before it is written.
+/// Gives the new values by their places in the row.
 fn reseal(
     target: &Target,
     at: usize,
     row: &Row,
-    opened: &Opened,
+    opened: &Opened<'_>,
     old: Option<&Cell>,
     context: &Context<'_>,
-    new: &mut [Value],
-) -> Result<(), &'static str> {
+) -> Result<Vec<(usize, Value)>, &'static str> {
     let field = &target.table().fields[at];
     let primary = field.to.keyset.primary().ok_or("no-primary")?;
     // What belongs to the value survives within a format; between formats there is nothing to keep.
     let like = old.filter(|_| opened.seal == 0 || same_format(target, at, opened.seal));
-    let sealed = field.to.seal(&opened.text, primary, context, like).map_err(|error| match error {
+    let mut sealed = field.to.seal(&opened.text, primary, context, like).map_err(|error| match error {
         SealError::Unfit(_) => "does-not-fit-the-format",
         SealError::Key { .. } => "key-does-not-fit",
         SealError::Random => "no-random-bytes",
     })?;
-    let mut row_after = row.values.clone();
+    let mut new = Vec::with_capacity(target.fields[at].len());
     for (part, place) in &target.fields[at] {
-        let column = &target.shape.cells[*place];
         let value = match part {
-            Part::Key => Some(Value::Text(primary.tag().to_owned())),
-            part => sealed.get(*part).map(|value| field.encoding.encode(value)),
+            Part::Key => Value::Text(primary.tag().to_owned()),
+            part => field.encoding.encode(sealed.take(*part).ok_or("part-missing")?),
         };
-        let value =
-            coerce(value.ok_or("part-missing")?, &row.values[*place], column.kind).ok_or("column-type")?;
-        new[*place] = value.clone();
-        row_after[*place] = value;
+        let kind = target.shape.cells[*place].kind;
+        new.push((*place, coerce(value, &row.values[*place], kind).ok_or("column-type")?));
     }
-    let cell = target.cell(at, &row_after).ok_or("bad-encoding")?;
+    let written = |place| new.iter().find(|(at, _)| *at == place).map_or(&row.values[place], |(_, new)| new);
+    let cell = target.cell_of(at, written).ok_or("bad-encoding")?;
     match field.to.open(&cell, primary, context) {
-        Ok(text) if text.same_as(&opened.text) => Ok(()),
+        Ok(text) if text.same_as(&opened.text) => Ok(new),
         _ => Err("does-not-reopen"),
     }
 }
@@ -159,6 +220,8 @@ fn same_format(target: &Target, at: usize, seal: usize) -> bool {
 pub(crate) fn coerce(value: Value, old: &Value, kind: reseal_store::Kind) -> Option<Value> {
     use reseal_store::Kind;
     match (old, kind) {
+        (Value::Text(_), _) if matches!(value, Value::Text(_)) => Some(value),
+        (Value::Bytes(_), _) if matches!(value, Value::Bytes(_)) => Some(value),
         (Value::Text(_), _) | (Value::Null, Kind::Text | Kind::Json | Kind::Other) => {
             value.text().map(|text| Value::Text(text.into_owned()))
         }
@@ -177,7 +240,7 @@ pub(crate) fn quarantined(
     row: &reseal_store::RowKey,
     reason: &str,
 ) -> Quarantined {
-    let (table, field) = (target.label(), target.table().fields[field].name.clone());
+    let (table, field) = (target.label().to_owned(), target.table().fields[field].name.clone());
     let mut hash = Sha256::new();
     for part in [table.as_str(), &field, &row.encode()] {
         hash.update((part.len() as u64).to_be_bytes());

@@ -1,30 +1,32 @@
 //! What a cell turns out to be: opened, null, or broken. Never a guess.
 
-use reseal_core::{Cell, Context, Identified, Part, Plaintext};
+use std::borrow::Cow;
+
+use reseal_core::{Cell, Context, Identified, Key, Part, Plaintext};
 
 use crate::job::{FieldJob, Job};
 use crate::seal::{Closed, Seal};
 
 /// What became of a cell.
-pub(crate) enum Opening {
+pub(crate) enum Opening<'j> {
     /// SQL NULL.
     Null,
     /// Marked with the primary of the seal that it must end with; not opened.
     Marked,
     /// Opened.
-    Opened(Opened),
+    Opened(Opened<'j>),
     /// No key of the plan opens it, for this reason.
     Broken(Fault),
 }
 
 /// A cell that opened.
-pub(crate) struct Opened {
+pub(crate) struct Opened<'j> {
     /// What it opened to.
     pub(crate) text: Plaintext,
     /// Which seal opened it: 0 is the one that it must end with, the others follow in the order of `from`.
     pub(crate) seal: usize,
-    /// The id of the key; `None` for cells that were never sealed.
-    pub(crate) key: Option<String>,
+    /// The key; `None` for cells that were never sealed.
+    pub(crate) key: Option<&'j Key>,
     /// Whether it is under the primary of the seal that it must end with.
     pub(crate) current: bool,
 }
@@ -52,22 +54,25 @@ pub(crate) fn seals(field: &FieldJob) -> impl Iterator<Item = &Seal> {
 }
 
 /// Opens a cell of a field. `cell` is `None` where one of its parts does not decode.
-pub(crate) fn open(
-    job: &Job,
-    field: &FieldJob,
+pub(crate) fn open<'j>(
+    job: &'j Job,
+    field: &'j FieldJob,
     cell: Option<&Cell>,
     context: &Context<'_>,
     trust: Trust,
-) -> Opening {
+) -> Opening<'j> {
     let Some(cell) = cell else { return Opening::Broken(Fault { reason: "bad-encoding", seal: None }) };
     if cell.get(Part::Ciphertext).is_none_or(reseal_core::Value::is_null) {
         return Opening::Null;
     }
     let mut fault: Option<Fault> = None;
-    let mut found: Option<Opened> = None;
+    let mut found = Found::Nothing;
     for (at, seal) in seals(field).enumerate() {
         if seal.format.plaintext {
             continue;
+        }
+        if let Some(opened) = glanced(seal, at, cell, context, trust) {
+            return Opening::Opened(opened);
         }
         let mark = match claim(seal, cell) {
             Claim::No => continue,
@@ -92,80 +97,99 @@ pub(crate) fn open(
         }
     }
     match (found, fault) {
-        (Some(opened), _) if opened.key.as_deref() == Some(AMBIGUOUS) => {
-            Opening::Broken(Fault { reason: "opens-under-two-keys", seal: Some(opened.seal) })
+        (Found::One(opened), _) => Opening::Opened(opened),
+        (Found::Several { seal }, _) => {
+            Opening::Broken(Fault { reason: "opens-under-two-keys", seal: Some(seal) })
         }
-        (Some(opened), _) => Opening::Opened(opened),
-        (None, Some(fault)) => Opening::Broken(fault),
-        (None, None) => never_sealed(job, field, cell),
+        (Found::Nothing, Some(fault)) => Opening::Broken(fault),
+        (Found::Nothing, None) => never_sealed(job, field, cell),
     }
 }
 
-/// Stands in for a key's id when two keys opened an unauthenticated cell. No plan can name a key so.
-const AMBIGUOUS: &str = "\0";
+/// Opens a cell under the key that it seems to name, where that proves all there is to prove.
+fn glanced<'j>(
+    seal: &'j Seal,
+    at: usize,
+    cell: &Cell,
+    context: &Context<'_>,
+    trust: Trust,
+) -> Option<Opened<'j>> {
+    let key = seal.keyset.by_tag(seal.format.format.glance(cell)?)?;
+    let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
+    if current && trust == Trust::Marks {
+        return None;
+    }
+    let text = seal.open(cell, key, context).ok().filter(Plaintext::is_authenticated)?;
+    Some(Opened { text, seal: at, key: Some(key), current })
+}
 
-enum Claim {
+/// What the keys that were tried so far came to.
+enum Found<'j> {
+    Nothing,
+    One(Opened<'j>),
+    /// Two keys opened a cell that carries no authentication; the seal is that of the first.
+    Several {
+        seal: usize,
+    },
+}
+
+enum Claim<'c> {
     No,
     Broken(&'static str),
-    Mark(Option<String>),
+    Mark(Option<Cow<'c, str>>),
 }
 
 /// Whether a seal recognises a cell, and what the cell then says of its key: in the format itself, or in a column.
-fn claim(seal: &Seal, cell: &Cell) -> Claim {
+fn claim<'c>(seal: &Seal, cell: &'c Cell) -> Claim<'c> {
     match seal.format.format.identify(cell) {
         Identified::NotMine => Claim::No,
         Identified::Broken(broken) => Claim::Broken(broken.0),
-        Identified::Marked(mark) => Claim::Mark(Some(mark.into_owned())),
+        Identified::Marked(mark) => Claim::Mark(Some(mark)),
         // Envelopes are no format's business but the engine's, and no seal of this version has one.
         Identified::Wrapped(_) => Claim::No,
-        Identified::Unmarked => {
-            Claim::Mark(cell.get(Part::Key).and_then(|value| value.text()).map(|text| text.into_owned()))
-        }
+        Identified::Unmarked => Claim::Mark(cell.get(Part::Key).and_then(reseal_core::Value::text)),
     }
 }
 
 /// Opens a cell under a seal. `Ok(true)`: it is settled. `Ok(false)`: it opened without proof, others must be tried.
-fn open_under(
-    seal: &Seal,
+fn open_under<'j>(
+    seal: &'j Seal,
     at: usize,
     cell: &Cell,
     mark: Option<&str>,
     context: &Context<'_>,
-    found: &mut Option<Opened>,
+    found: &mut Found<'j>,
 ) -> Result<bool, &'static str> {
-    let keys: Vec<_> = match mark {
-        Some(mark) => vec![seal.keyset.by_tag(mark).ok_or("unknown-key")?],
-        None => {
-            let primary = seal.keyset.primary().into_iter();
-            let rest = seal
-                .keyset
-                .keys()
-                .iter()
-                .filter(|key| seal.keyset.primary().is_none_or(|p| p.id() != key.id()));
-            primary.chain(rest).collect()
-        }
+    let named = match mark {
+        Some(mark) => Some(seal.keyset.by_tag(mark).ok_or("unknown-key")?),
+        None => None,
     };
-    let mut proven = false;
-    for key in keys {
+    let primary = seal.keyset.primary();
+    let is_primary = |key: &Key| primary.is_some_and(|primary| primary.id() == key.id());
+    let others = seal.keyset.keys().iter().filter(|key| !is_primary(key));
+    let all = primary.into_iter().chain(others).filter(|_| named.is_none());
+    let mut opened = false;
+    for key in named.into_iter().chain(all) {
         match seal.open(cell, key, context) {
             Ok(text) => {
                 let settled = text.is_authenticated() || mark.is_some();
-                let current =
-                    at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
-                match found {
-                    Some(before) => before.key = Some(AMBIGUOUS.to_owned()),
-                    None => *found = Some(Opened { text, seal: at, key: Some(key.id().to_owned()), current }),
-                }
+                let current = at == 0 && is_primary(key);
+                *found = match found {
+                    Found::Nothing => Found::One(Opened { text, seal: at, key: Some(key), current }),
+                    Found::One(Opened { seal, .. }) | Found::Several { seal } => {
+                        Found::Several { seal: *seal }
+                    }
+                };
                 if settled {
                     return Ok(true);
                 }
-                proven = true;
+                opened = true;
             }
             Err(Closed::NotThisKey) => {}
             Err(Closed::Broken(reason)) => return Err(reason),
         }
     }
-    match (proven, mark) {
+    match (opened, mark) {
         (true, _) => Ok(false),
         (false, Some(_)) => Err("does-not-open-under-its-key"),
         (false, None) => Err("opens-under-no-key"),
@@ -174,7 +198,7 @@ fn open_under(
 
 /// A cell that no seal recognises counts as plaintext only where the plan expects plaintext, and only if no format
 /// at all recognises it: else a wrong plan would seal a ciphertext once more.
-fn never_sealed(job: &Job, field: &FieldJob, cell: &Cell) -> Opening {
+fn never_sealed<'j>(job: &Job, field: &FieldJob, cell: &Cell) -> Opening<'j> {
     let foreign =
         || job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
     let plain = seals(field).enumerate().find(|(_, seal)| seal.format.plaintext);

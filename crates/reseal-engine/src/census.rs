@@ -127,7 +127,8 @@ pub async fn inspect(
                 Opening::Null => (None, None, "null".to_owned()),
                 Opening::Marked => (name(0), None, "current".to_owned()),
                 Opening::Opened(cell) => {
-                    (name(cell.seal), cell.key, if cell.current { "current" } else { "old" }.to_owned())
+                    let key = cell.key.map(|key| key.id().to_owned());
+                    (name(cell.seal), key, if cell.current { "current" } else { "old" }.to_owned())
                 }
                 Opening::Broken(fault) => (fault.seal.and_then(name), None, fault.reason.to_owned()),
             };

@@ -58,7 +58,7 @@ pub(crate) async fn dry_run(
                 let read = rows.len() as u64;
                 let work = work_through(target.clone(), rows, Trust::Nothing).await;
                 counts.add(&work.counts);
-                cells_old += work.swaps.iter().map(|(_, cells)| cells).sum::<u64>();
+                cells_old += work.swaps.cells();
                 rows_to_write += work.swaps.len();
                 progress.add(read, 0);
             }

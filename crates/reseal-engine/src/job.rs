@@ -118,9 +118,9 @@ impl CellEncoding {
 
     /// What the column is to hold for a part.
     #[must_use]
-    pub fn encode(self, value: &Value) -> Value {
+    pub fn encode(self, value: Value) -> Value {
         match (self, value.bytes()) {
-            (CellEncoding::Raw, _) | (_, None) => value.clone(),
+            (CellEncoding::Raw, _) | (_, None) => value,
             (CellEncoding::Base64, Some(bytes)) => Value::Text(STANDARD.encode(&bytes)),
             (CellEncoding::Hex, Some(bytes)) => Value::Text(hex::encode(&bytes)),
         }

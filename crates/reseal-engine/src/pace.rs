@@ -9,11 +9,16 @@ use jiff::Timestamp;
 use crate::job::Pace;
 use crate::lease::Stopper;
 use crate::progress::Progress;
+use crate::stripes::{Cut, WINDOWS};
 
 /// Where an automatic batch begins, and its bounds. More rows gain little and hold locks for longer.
 const FIRST_ROWS: usize = 500;
 const FEWEST_ROWS: usize = 10;
 const MOST_ROWS: usize = 1000;
+/// Rows of a batch below which windows are not cut into stripes: a transaction has a cost of its own.
+const FEWEST_ROWS_IN_STRIPE: usize = 50;
+/// Rows of a window at the most: several windows are held at once, as read and as sealed.
+const MOST_ROWS_IN_WINDOW: usize = 4000;
 /// Bytes of one page at the most, whatever the plan allows: it is held as read, opened, sealed and sent.
 const MOST_BYTES: usize = 2 << 20;
 /// How long a wait lasts before it looks again.
@@ -35,6 +40,25 @@ impl Pacer {
     /// Rows of the next page.
     pub(crate) fn rows(&self) -> usize {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Rows of the next window, where a database likes `stripes` batches to a window.
+    pub(crate) fn window(&self, stripes: usize) -> usize {
+        let rows = self.rows();
+        let most = self
+            .pace
+            .rows_per_second
+            .map_or(MOST_ROWS_IN_WINDOW, |rate| MOST_ROWS_IN_WINDOW.min(rate as usize));
+        if rows < FEWEST_ROWS_IN_STRIPE { rows } else { (rows * stripes).min(most.max(rows)) }
+    }
+
+    /// How the next windows are cut. All that is between two checkpoints is done again after a crash, so where rows a
+    /// second are bounded, it is no more than a second's.
+    pub(crate) fn cut(&self, stripes: usize) -> Cut {
+        let rows = self.rows();
+        let striped = stripes > 1 && rows >= FEWEST_ROWS_IN_STRIPE;
+        let windows = if striped && self.pace.rows_per_second.is_none() { WINDOWS } else { 1 };
+        Cut { windows, stripes: if striped { stripes } else { 1 }, rows }
     }
 
     /// Bytes of the next page. Several pages are in flight at once, so one page never takes all that a plan allows.
@@ -99,6 +123,29 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_is_no_more_than_a_second_and_a_small_batch_is_a_window() {
+        let pacer = |rows, rate| {
+            Pacer::new(&Pace {
+                rows: Some(rows),
+                target: Duration::from_millis(100),
+                bytes: 1,
+                workers: 1,
+                rows_per_second: rate,
+                pause_file: None,
+                is_open: None,
+            })
+        };
+        assert_eq!(pacer(500, None).window(8), 4000);
+        assert_eq!(pacer(500, None).window(1), 500);
+        assert_eq!(pacer(20, None).window(8), 20);
+        assert_eq!(pacer(100, Some(300)).window(8), 300);
+        assert_eq!(pacer(100, Some(50)).window(8), 100);
+        assert_eq!(pacer(9000, None).window(8), 9000);
+        let cut = pacer(100, Some(300)).cut(8);
+        assert_eq!((cut.windows, cut.stripes, cut.rows), (1, 8, 100));
+    }
 
     #[test]
     fn a_slow_batch_shrinks_at_once_and_growth_is_bounded() {

@@ -79,6 +79,7 @@ impl Progress {
     }
 
     pub(crate) fn begin(&self, phase: Phase, rows_done: u64, rows_total: u64) {
+        tracing::debug!(phase = phase.name(), rows = rows_total, "begins");
         self.rows_done.store(rows_done, Ordering::Relaxed);
         self.rows_total.store(rows_total, Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);

@@ -2,26 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reseal_core::Key;
-use reseal_store::{Database, Row, RowKey, Session, ShardRow, StoreError, Trouble};
+use reseal_store::{Database, Row, Session, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
+use tracing::debug;
 
-use crate::batch::{Work, work_through};
+use crate::batch::work_through;
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::lease::Stopper;
 use crate::pace::Pacer;
 use crate::progress::Progress;
+use crate::reconnect::{current, reload};
+use crate::stripes::Group;
 use crate::target::Target;
 use crate::write::{Closing, Halt, Writer, halt};
 
 /// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
 pub(crate) const BREAKER: u64 = 1000;
-/// How often a lost connection is made anew before the run stops; it can be resumed.
-const RECONNECTS: u32 = 6;
 
 /// What the workers of a run share.
 pub(crate) struct Shared {
@@ -35,6 +36,16 @@ pub(crate) struct Shared {
     pub(crate) stop: Stopper,
 }
 
+impl Shared {
+    /// A connection for a writer. A batch is committed with its checkpoint, so it need not be on disk at once; what
+    /// ends a run is committed on another connection, and brings all before it to disk.
+    pub(crate) async fn connect(&self) -> Result<Session, StoreError> {
+        let mut session = self.database.connect().await?;
+        session.relax().await?;
+        Ok(session)
+    }
+}
+
 /// How work on a shard ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -42,11 +53,6 @@ pub(crate) enum Ended {
     Done,
     /// A stop was asked for; the checkpoint stands behind the batch in hand.
     Stopped,
-}
-
-struct Page {
-    work: Work,
-    last: Option<RowKey>,
 }
 
 /// Works a shard through. A lost connection, or a batch that was too slow, starts again from the ledger.
@@ -68,39 +74,17 @@ pub(crate) async fn pump(
                 if !shared.pacer.halve() {
                     return Err(error.into());
                 }
+                shard = current(session, shared, shard.number).await?;
             }
             Err(Halt::Reload(error)) => {
                 // A connection that breaks after work was done is a new trouble, not the same one again.
                 reconnects = if shard.batches > before { 1 } else { reconnects + 1 };
-                *session = reconnect(shared, reconnects, error).await?;
+                shard = reload(shared, session, shard.number, reconnects, error).await?;
             }
         }
-        shard = current(session, shared, shard.number).await?;
         if shard.done {
             return Ok(Ended::Done);
         }
-    }
-}
-
-async fn reconnect(shared: &Shared, attempt: u32, error: StoreError) -> Result<Session, EngineError> {
-    for attempt in attempt..=RECONNECTS {
-        tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-        if let Ok(session) = shared.database.connect().await {
-            return Ok(session);
-        }
-        if shared.stop.asked().is_some() {
-            break;
-        }
-    }
-    Err(error.into())
-}
-
-async fn current(session: &mut Session, shared: &Shared, number: i64) -> Result<ShardRow, EngineError> {
-    let shards = session.shards(&shared.run_id).await?;
-    let shard = shards.into_iter().find(|shard| shard.number == number);
-    match shard {
-        Some(shard) if shard.epoch == shared.epoch => Ok(shard),
-        _ => Err(EngineError::superseded()),
     }
 }
 
@@ -112,22 +96,23 @@ async fn pump_once(
     fails: &[AtomicU64],
 ) -> Result<Ended, Halt> {
     let (rows_in, rows_out) = channel(1);
-    let (work_in, mut work_out) = channel(1);
-    let reader = spawn_reader(shared.clone(), target.clone(), shard.clone(), rows_in);
-    let cruncher = spawn_cruncher(target.clone(), rows_out, work_in);
-    let ended = write_pages(shared, session, target, shard, fails, &mut work_out).await;
+    let (groups_in, mut groups) = channel(1);
+    let stripes = session.stripes();
+    let reader = spawn_reader(shared.clone(), target.clone(), shard.clone(), stripes, rows_in);
+    let cruncher = spawn_cruncher(shared.pacer.clone(), target.clone(), stripes, rows_out, groups_in);
+    let ended = write_groups(shared, session, target, shard, fails, &mut groups).await;
     reader.abort();
     cruncher.abort();
     ended
 }
 
-async fn write_pages(
+async fn write_groups(
     shared: &Shared,
     session: &mut Session,
     target: &Arc<Target>,
     shard: &mut ShardRow,
     fails: &[AtomicU64],
-    pages: &mut Receiver<Result<Page, StoreError>>,
+    groups: &mut Receiver<Result<Group, StoreError>>,
 ) -> Result<Ended, Halt> {
     let mut writer = Writer {
         session,
@@ -143,47 +128,64 @@ async fn write_pages(
         if shared.stop.asked().is_some() {
             return Ok(Ended::Stopped);
         }
-        let page = match pages.recv().await {
-            Some(page) => page.map_err(halt)?,
+        let begun = Instant::now();
+        let group = match groups.recv().await {
+            Some(group) => group.map_err(halt)?,
             None => return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped"))),
         };
-        breaker(target, fails, &page.work).map_err(Halt::End)?;
-        let rows = page.work.counts.rows_scanned;
-        shared.pacer.admit(rows as usize, &shared.progress, &shared.stop).await;
-        let begun = Instant::now();
-        let closing = Closing { checkpoint: page.last.as_ref(), done: page.last.is_none() };
-        let cells = writer.commit(page.work, &closing).await;
+        breaker(target, fails, &group.opened).map_err(Halt::End)?;
+        let (done, batches) = (group.last.is_none(), group.batches.len());
+        let waited = begun.elapsed();
+        let outcome = write_group(shared, &mut writer, group).await;
         shard.batches = writer.batches;
-        let cells = cells?;
-        if rows > 0 {
-            shared.pacer.observe(begun.elapsed());
-        }
-        shared.progress.add(rows, cells);
-        if closing.done {
+        debug!(shard = shard.number, batches, ?waited, took = ?begun.elapsed(), "group written");
+        outcome?;
+        if done {
             return Ok(Ended::Done);
         }
     }
 }
 
-/// Reads pages ahead of the writer, on a connection of its own.
+/// Commits the batches of a group; the last of them moves the checkpoint.
+async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> Result<(), Halt> {
+    let (last, mut left) = (group.last, group.batches.len());
+    for batch in group.batches {
+        left -= 1;
+        shared.pacer.admit(batch.rows as usize, &shared.progress, &shared.stop).await;
+        let begun = Instant::now();
+        let closing = match left {
+            0 => Closing { checkpoint: last.as_ref(), done: last.is_none() },
+            _ => Closing { checkpoint: None, done: false },
+        };
+        let cells = writer.commit(batch.work, &closing).await?;
+        if batch.rows > 0 {
+            shared.pacer.observe(begun.elapsed());
+        }
+        shared.progress.add(batch.rows, cells);
+    }
+    Ok(())
+}
+
+/// Reads windows ahead of the writer, on a connection of its own.
 fn spawn_reader(
     shared: Arc<Shared>,
     target: Arc<Target>,
     shard: ShardRow,
-    pages: Sender<Result<Vec<Row>, StoreError>>,
+    stripes: usize,
+    windows: Sender<Result<Vec<Row>, StoreError>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut session = match shared.database.connect().await {
             Ok(session) => session,
             Err(error) => {
                 let error = StoreError { trouble: Trouble::ConnectionLost, ..error };
-                let _ = pages.send(Err(error)).await;
+                let _ = windows.send(Err(error)).await;
                 return;
             }
         };
         let mut cursor = shard.checkpoint.or(shard.after);
         loop {
-            let (rows, bytes) = (shared.pacer.rows(), shared.pacer.bytes());
+            let (rows, bytes) = (shared.pacer.window(stripes), shared.pacer.bytes());
             let page = session.page(&target.shape, cursor.as_ref(), shard.upto.as_ref(), rows, bytes).await;
             let end = match &page {
                 Ok(rows) => match rows.last() {
@@ -195,29 +197,46 @@ fn spawn_reader(
                 },
                 Err(_) => true,
             };
-            if pages.send(page).await.is_err() || end {
+            if windows.send(page).await.is_err() || end {
                 return;
             }
         }
     })
 }
 
-/// Opens and seals between reader and writer. A page without rows is the end of the range.
+/// Opens and seals between reader and writer. A window without rows is the end of the range.
 fn spawn_cruncher(
+    pacer: Arc<Pacer>,
     target: Arc<Target>,
+    stripes: usize,
     mut pages: Receiver<Result<Vec<Row>, StoreError>>,
-    work: Sender<Result<Page, StoreError>>,
+    groups: Sender<Result<Group, StoreError>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        while let Some(page) = pages.recv().await {
-            let page = match page {
-                Ok(rows) => {
-                    let last = rows.last().map(|row| row.key.clone());
-                    Ok(Page { work: work_through(target.clone(), rows, Trust::Marks).await, last })
+        // A place is taken before the work begins: one group is written, one is worked on, no more are held.
+        while let Ok(place) = groups.reserve().await {
+            let cut = pacer.cut(stripes);
+            let mut group = Vec::new();
+            let mut last = None;
+            while group.len() < cut.windows {
+                match pages.recv().await {
+                    Some(Ok(rows)) => match rows.last() {
+                        Some(row) => {
+                            last = Some(row.key.clone());
+                            group.push(work_through(target.clone(), rows, Trust::Marks).await);
+                        }
+                        None => {
+                            last = None;
+                            break;
+                        }
+                    },
+                    Some(Err(error)) => return place.send(Err(error)),
+                    None => return,
                 }
-                Err(error) => Err(error),
-            };
-            if work.send(page).await.is_err() {
+            }
+            let end = last.is_none();
+            place.send(Ok(Group::of(group, cut, last)));
+            if end {
                 return;
             }
         }
@@ -225,8 +244,8 @@ fn spawn_cruncher(
 }
 
 /// Stops a run whose cells of one field fail one after the other: the key is wrong, not the cells.
-fn breaker(target: &Target, fails: &[AtomicU64], work: &Work) -> Result<(), EngineError> {
-    for (at, (opened, failed)) in work.opened.iter().enumerate() {
+fn breaker(target: &Target, fails: &[AtomicU64], counts: &[(u64, u64)]) -> Result<(), EngineError> {
+    for (at, (opened, failed)) in counts.iter().enumerate() {
         let Some(count) = fails.get(at) else { continue };
         if *opened > 0 {
             count.store(0, Ordering::Relaxed);

@@ -340,8 +340,7 @@ async fn rewritten(
         counts.cells_quarantined += listed.len() as u64;
         session.quarantine(&run.id, &listed).await?;
         let work = crate::batch::work_through(back.clone(), rows, Trust::Marks).await;
-        let swaps: Vec<Swap> = work.swaps.into_iter().map(|(swap, _)| swap).collect();
-        counts.cells_raced += swap_back(session, back, &swaps).await?;
+        counts.cells_raced += swap_back(session, back, &work.swaps.all).await?;
     }
 }
 

@@ -21,14 +21,13 @@ use crate::pace::Pacer;
 use crate::preflight::{self, Passed, Severity};
 use crate::progress::{Phase, Progress};
 use crate::pump::{Ended, Shared, pump};
+use crate::reconnect::{RECONNECTS, living};
 use crate::report::Report;
-use crate::resume::find_or_write;
+use crate::resume::{find_or_write, take_up};
 use crate::shards::cut;
 use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
 use crate::{estimate, pins};
-
-use crate::resume::take_up;
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
 const ROUNDS: i64 = 3;
@@ -212,7 +211,7 @@ async fn rotate(
             .iter()
             .map(|target| {
                 let fails = target.fields.iter().map(|_| AtomicU64::new(0)).collect();
-                (target.label(), (target.clone(), Arc::new(fails)))
+                (target.label().to_owned(), (target.clone(), Arc::new(fails)))
             })
             .collect(),
     );
@@ -245,8 +244,11 @@ async fn work_queue(
     targets: Arc<Targets>,
 ) -> Result<(), EngineError> {
     let outcome = async {
-        let mut session = shared.database.connect().await?;
-        while let Some(shard) = queue.lock().await.pop_front() {
+        let mut session = shared.connect().await?;
+        loop {
+            // Taken in a statement of its own: in the head of a loop, the lock would be held for the whole body.
+            let next = queue.lock().await.pop_front();
+            let Some(shard) = next else { break };
             let Some((target, fails)) = targets.get(&shard.table) else {
                 return Err(EngineError::failed(
                     "ledger",
@@ -266,16 +268,24 @@ async fn work_queue(
     outcome
 }
 
+/// The sweep of all tables. It writes nothing but the quarantine, so where its connection is lost it begins anew.
 async fn sweep_all(
     shared: &Shared,
     session: &mut Session,
     targets: &[Arc<Target>],
 ) -> Result<Swept, EngineError> {
     let (_, total) = shared.progress.rows();
-    shared.progress.begin(Phase::Sweep, 0, total);
-    session.clear_quarantine(&shared.run_id).await?;
-    let listing = Listing { session, run_id: &shared.run_id };
-    sweep(&shared.database, targets, &shared.progress, Some(listing)).await
+    let mut attempt = 0;
+    loop {
+        living(shared, session).await?;
+        shared.progress.begin(Phase::Sweep, 0, total);
+        session.clear_quarantine(&shared.run_id).await?;
+        let listing = Listing { session, run_id: &shared.run_id };
+        match sweep(&shared.database, targets, &shared.progress, Some(listing)).await {
+            Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The connection may have been lost on the way; what is left to be written needs a living one.

@@ -38,7 +38,7 @@ pub(crate) async fn cut(
             shards.push(ShardRow {
                 number: first_number + shards.len() as i64,
                 round,
-                table: target.label(),
+                table: target.label().to_owned(),
                 after: after.clone(),
                 upto: upto.clone(),
                 checkpoint: None,

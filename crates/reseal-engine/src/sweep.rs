@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reseal_core::Identified;
+use reseal_core::{Identified, Key};
 use reseal_store::{Database, Quarantined, Row, Session, StoreError};
 use tokio::sync::mpsc::channel;
 
 use crate::batch::quarantined;
-use crate::cell::{Opening, Trust, open, seals};
+use crate::cell::{Fault, Opening, Trust, open, seals};
 use crate::census::{Census, CensusField, CensusLine};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
@@ -45,6 +45,7 @@ pub(crate) struct Listing<'l> {
     pub(crate) run_id: &'l str,
 }
 
+/// Cells by seal and key id.
 type Tally = BTreeMap<(Option<usize>, Option<String>), u64>;
 
 /// Opens every cell of the targets in one snapshot.
@@ -136,7 +137,7 @@ fn lines(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
     let fields = target.table().fields.iter().zip(tallies);
     fields
         .map(|(field, tally)| CensusField {
-            table: target.label(),
+            table: target.label().to_owned(),
             field: field.name.clone(),
             counts: tally
                 .into_iter()
@@ -202,31 +203,48 @@ async fn tally_table(
 }
 
 fn tally_rows(target: &Target, rows: &[Row], by: By) -> (Vec<Tally>, Vec<Quarantined>) {
-    let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
+    let mut counts: Vec<Counted<'_>> = target.fields.iter().map(|_| Counted::default()).collect();
     let mut broken = Vec::new();
     for row in rows {
-        for (at, tally) in tallies.iter_mut().enumerate() {
+        for (at, counted) in counts.iter_mut().enumerate() {
             let line = match by {
                 By::Mark => marked(target, at, row),
-                By::Opened => match opened(target, at, row) {
-                    Ok(line) => line,
-                    Err((seal, reason)) => {
-                        broken.push(quarantined(target, at, &row.key, reason));
-                        Some((seal, None))
-                    }
-                },
+                By::Opened => opened(target, at, row).unwrap_or_else(|fault| {
+                    broken.push(quarantined(target, at, &row.key, fault.reason));
+                    Some((fault.seal, None))
+                }),
             };
             if let Some(line) = line {
-                *tally.entry(line).or_default() += 1;
+                counted.add(line);
             }
         }
     }
-    (tallies, broken)
+    (counts.into_iter().map(Counted::tally).collect(), broken)
 }
 
-type Line = (Option<usize>, Option<String>);
+/// A cell's seal and key.
+type Line<'j> = (Option<usize>, Option<&'j Key>);
 
-fn opened(target: &Target, at: usize, row: &Row) -> Result<Option<Line>, (Option<usize>, &'static str)> {
+/// Cells by seal and key: a handful of lines, met in runs.
+#[derive(Default)]
+struct Counted<'j>(Vec<(Line<'j>, u64)>);
+
+impl<'j> Counted<'j> {
+    fn add(&mut self, line: Line<'j>) {
+        let same = |other: &Line<'_>| other.0 == line.0 && other.1.map(Key::id) == line.1.map(Key::id);
+        match self.0.iter_mut().find(|(other, _)| same(other)) {
+            Some((_, cells)) => *cells += 1,
+            None => self.0.push((line, 1)),
+        }
+    }
+
+    fn tally(self) -> Tally {
+        let lines = self.0.into_iter();
+        lines.map(|((seal, key), cells)| ((seal, key.map(|key| key.id().to_owned())), cells)).collect()
+    }
+}
+
+fn opened<'j>(target: &'j Target, at: usize, row: &Row) -> Result<Option<Line<'j>>, Fault> {
     let field = &target.table().fields[at];
     let cell = target.cell(at, &row.values);
     let opening = target
@@ -234,14 +252,14 @@ fn opened(target: &Target, at: usize, row: &Row) -> Result<Option<Line>, (Option
     match opening {
         Opening::Null => Ok(None),
         Opening::Opened(opened) => Ok(Some((Some(opened.seal), opened.key))),
-        Opening::Broken(fault) => Err((fault.seal, fault.reason)),
+        Opening::Broken(fault) => Err(fault),
         // With trust in nothing no cell is left unopened.
-        Opening::Marked => Err((None, "not-opened")),
+        Opening::Marked => Err(Fault { reason: "not-opened", seal: None }),
     }
 }
 
 /// What a cell says of itself, no key asked. A cell that says nothing of its key is counted under no key.
-fn marked(target: &Target, at: usize, row: &Row) -> Option<Line> {
+fn marked<'j>(target: &'j Target, at: usize, row: &Row) -> Option<Line<'j>> {
     use reseal_core::Part;
     let field = &target.table().fields[at];
     let Some(cell) = target.cell(at, &row.values) else { return Some((None, None)) };
@@ -252,12 +270,11 @@ fn marked(target: &Target, at: usize, row: &Row) -> Option<Line> {
         let tag = match seal.format.format.identify(&cell) {
             Identified::NotMine => continue,
             Identified::Broken(_) => None,
-            Identified::Marked(tag) => Some(tag.into_owned()),
+            Identified::Marked(tag) => Some(tag),
             Identified::Wrapped(_) => None,
-            Identified::Unmarked => cell.get(Part::Key).and_then(|v| v.text()).map(|text| text.into_owned()),
+            Identified::Unmarked => cell.get(Part::Key).and_then(reseal_core::Value::text),
         };
-        let key = tag.and_then(|tag| seal.keyset.by_tag(&tag).map(|key| key.id().to_owned()));
-        return Some((Some(at), key));
+        return Some((Some(at), tag.and_then(|tag| seal.keyset.by_tag(&tag))));
     }
     let plain = seals(field).position(|seal| seal.format.plaintext);
     let foreign =

@@ -20,6 +20,7 @@ pub(crate) struct Target {
     pub(crate) fields: Vec<Vec<(Part, usize)>>,
     /// Where the row's tenant is in the row's values.
     tenant: Option<usize>,
+    label: String,
 }
 
 impl Target {
@@ -28,8 +29,8 @@ impl Target {
     }
 
     /// The table's name as the plan writes it.
-    pub(crate) fn label(&self) -> String {
-        self.table().name.to_string()
+    pub(crate) fn label(&self) -> &str {
+        &self.label
     }
 
     /// Whether one column holds the key of all fields of a row, so that the row moves whole or not at all.
@@ -91,30 +92,35 @@ impl Target {
             facts.columns.iter().filter(|column| column.touched).map(|column| column.name.clone()).collect();
         let filter = table.filter.clone();
         let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
-        Ok(Target { job: job.clone(), at, shape, fields, tenant })
+        let label = table.name.to_string();
+        Ok(Target { job: job.clone(), at, shape, fields, tenant, label })
     }
 
     /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.
     pub(crate) fn cell(&self, field: usize, values: &[Value]) -> Option<Cell> {
+        self.cell_of(field, |at| &values[at])
+    }
+
+    /// The same, wherever the values are kept.
+    pub(crate) fn cell_of<'v>(&self, field: usize, value: impl Fn(usize) -> &'v Value) -> Option<Cell> {
         let encoding = self.table().fields[field].encoding;
-        let mut parts = Vec::with_capacity(self.fields[field].len());
-        for (part, at) in &self.fields[field] {
-            let value = match part {
-                Part::Key => values[*at].clone(),
-                _ => encoding.decode(&values[*at])?,
-            };
-            parts.push((*part, value));
+        let part = |(part, at): &(Part, usize)| match part {
+            Part::Key => Some((*part, value(*at).clone())),
+            _ => Some((*part, encoding.decode(value(*at))?)),
+        };
+        if let [only] = self.fields[field].as_slice() {
+            return part(only).map(|part| Cell::of([part]));
         }
-        Some(Cell::of(parts))
+        let parts: Option<Vec<_>> = self.fields[field].iter().map(part).collect();
+        parts.map(Cell::of)
     }
 
     /// Runs `with` with what templates are filled with for a field of a row.
     pub(crate) fn with_context<T>(&self, field: usize, row: &Row, with: impl FnOnce(&Context<'_>) -> T) -> T {
-        let table = self.label();
         let lookup = |name: &str| self.value(row, name).cloned();
         with(&Context {
             tenant: self.tenant.map(|at| &row.values[at]),
-            table: &table,
+            table: &self.label,
             field: &self.table().fields[field].name,
             key: "",
             row: &lookup,

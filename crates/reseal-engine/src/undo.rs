@@ -42,15 +42,22 @@ pub(crate) enum OldValue {
 
 /// SHA-256 over the values of a row's cell columns, each with its kind and length.
 pub(crate) fn digest(values: &[Value]) -> [u8; 32] {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(room(values));
     values.iter().for_each(|value| put_value(&mut bytes, value));
     Sha256::digest(&bytes).into()
 }
 
-/// Packs the swaps of a batch. `plain` tells, by position, which rows had plaintext cells: of those, a column whose
+/// Bytes that [`put_value`] takes for these values, at the most.
+fn room(values: &[Value]) -> usize {
+    values.iter().map(|value| value.size() + 5).sum()
+}
+
+/// Packs the swaps of a batch, behind a byte that says that they are clear. `plain` tells, by position, which rows had plaintext cells: of those, a column whose
 /// value changed is kept as [`OldValue::Reopen`].
-pub(crate) fn pack<'s>(swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)>) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(Vec::new());
+pub(crate) fn pack<'s>(swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)> + Clone) -> Zeroizing<Vec<u8>> {
+    let rows = swaps.clone().map(|(swap, _)| room(&swap.key.0) + room(&swap.old) + 40);
+    let mut out = Zeroizing::new(Vec::with_capacity(rows.sum::<usize>() + 8));
+    out.push(CLEAR);
     out.extend_from_slice(&(swaps.len() as u32).to_be_bytes());
     for (swap, plain) in swaps {
         out.push(swap.key.0.len() as u8);
@@ -87,8 +94,14 @@ pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Vec<Entry>> {
 fn put_value(out: &mut Vec<u8>, value: &Value) {
     let (tag, bytes) = match value {
         Value::Null => (b'N', None),
-        Value::Int(n) => return out.extend_from_slice(&[&b"I"[..], &n.to_be_bytes()].concat()),
-        Value::Uuid(bytes) => return out.extend_from_slice(&[&b"U"[..], bytes].concat()),
+        Value::Int(n) => {
+            out.push(b'I');
+            return out.extend_from_slice(&n.to_be_bytes());
+        }
+        Value::Uuid(bytes) => {
+            out.push(b'U');
+            return out.extend_from_slice(bytes);
+        }
         Value::Text(text) => (b'T', Some(text.as_bytes())),
         Value::Bytes(bytes) => (b'B', Some(bytes.as_slice())),
     };
@@ -132,13 +145,13 @@ fn take_value(bytes: &mut &[u8]) -> Option<Value> {
 
 /// The payload as the ledger keeps it: clear, or sealed under `key` (an emergency run's old cells are under a key that
 /// others hold).
-pub(crate) fn close(packed: &[u8], key: Option<&Key>) -> Result<Vec<u8>, EngineError> {
-    let Some(key) = key else { return Ok([&[CLEAR], packed].concat()) };
+pub(crate) fn close(mut packed: Zeroizing<Vec<u8>>, key: Option<&Key>) -> Result<Vec<u8>, EngineError> {
+    let Some(key) = key else { return Ok(std::mem::take(&mut *packed)) };
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce)
         .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
     let sealed = cipher(key)
-        .encrypt(&nonce.into(), Payload { msg: packed, aad: b"reseal undo" })
+        .encrypt(&nonce.into(), Payload { msg: &packed[1..], aad: b"reseal undo" })
         .map_err(|_| EngineError::failed("undo", "a batch of old cells is too large to keep"))?;
     Ok([&[SEALED], &nonce[..], &sealed].concat())
 }
@@ -190,7 +203,8 @@ mod tests {
     fn what_is_packed_unpacks() {
         let swap = swap();
         let packed = pack([(&swap, false)].into_iter());
-        let entries = unpack(&packed).unwrap();
+        let packed = &packed[1..];
+        let entries = unpack(packed).unwrap();
         assert_eq!(entries[0].key, swap.key);
         assert_eq!(entries[0].old[0], OldValue::Kept(Value::Text("old".into())));
         assert_eq!(entries[0].new, digest(&swap.new));
@@ -204,14 +218,15 @@ mod tests {
         let swap = swap();
         let packed = pack([(&swap, true)].into_iter());
         assert!(!packed.windows(3).any(|window| window == b"old"));
-        assert_eq!(unpack(&packed).unwrap()[0].old[0], OldValue::Reopen { text: true });
+        assert_eq!(unpack(&packed[1..]).unwrap()[0].old[0], OldValue::Reopen { text: true });
     }
 
     #[test]
     fn a_sealed_payload_opens_under_its_key_alone() {
         let (one, two) =
             (Key::new("1", SecretBytes::new(vec![1; 32])), Key::new("2", SecretBytes::new(vec![2; 32])));
-        let sealed = close(b"payload", Some(&one)).unwrap();
+        let packed = Zeroizing::new([&[CLEAR], &b"payload"[..]].concat());
+        let sealed = close(packed, Some(&one)).unwrap();
         assert!(!sealed.windows(7).any(|window| window == b"payload"));
         assert_eq!(disclose(&sealed, [&two, &one].into_iter()).unwrap().as_slice(), b"payload");
         assert!(disclose(&sealed, [&two].into_iter()).is_none());

@@ -1,6 +1,6 @@
 //! swap + checkpoint: what a batch writes, in short transactions in the target database.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use reseal_store::{
     Counts, Quarantined, RowKey, Session, ShardAdvance, StoreError, Swap, Trouble, UndoBatch,
 };
 
-use crate::batch::{Work, quarantined, work_through};
+use crate::batch::{Moved, Swaps, Work, quarantined, work_through};
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::target::Target;
@@ -28,14 +28,6 @@ pub(crate) enum Halt {
     Smaller(StoreError),
     /// The run ends here.
     End(EngineError),
-}
-
-/// A swap with what is to be counted and kept for it.
-#[derive(Clone)]
-struct Item {
-    swap: Swap,
-    cells: u64,
-    plain: bool,
 }
 
 /// What the last transaction of a batch commits beside its swaps.
@@ -59,7 +51,7 @@ pub(crate) struct Writer<'w> {
     pub(crate) undo_key: Option<Key>,
 }
 
-impl Writer<'_> {
+impl<'w> Writer<'w> {
     /// Commits a batch: every swap that holds, and at the very last the checkpoint. Rows that another writer changed
     /// meanwhile are read, opened and swapped again until none is left. Gives the number of cells swapped.
     ///
@@ -68,13 +60,10 @@ impl Writer<'_> {
     pub(crate) async fn commit(&mut self, work: Work, closing: &Closing<'_>) -> Result<u64, Halt> {
         let mut counts = work.counts;
         let mut broken = work.broken;
-        let items = work.swaps.into_iter().zip(work.plain);
-        let mut queue = VecDeque::from([items
-            .map(|((swap, cells), plain)| Item { swap, cells, plain })
-            .collect::<Vec<_>>()]);
+        let mut queue = VecDeque::from([work.swaps]);
         let (mut rotated, mut races) = (0, 0);
         let mut lost: Vec<RowKey> = Vec::new();
-        while let Some(chunk) = queue.pop_front() {
+        while let Some(mut chunk) = queue.pop_front() {
             let last = queue.is_empty() && lost.is_empty();
             let end = last.then_some((closing, &counts, broken.as_slice()));
             match self.transaction(&chunk, races == 0, end).await {
@@ -87,15 +76,13 @@ impl Writer<'_> {
                 }
                 Err(Refusal::Row) if chunk.len() <= 1 => {
                     // Only this row's new cells are refused; the batch goes on without it.
-                    for item in &chunk {
-                        broken.extend(self.refused(item));
-                        counts.cells_quarantined += item.cells;
-                    }
+                    chunk.all.iter().for_each(|swap| broken.extend(self.refused(swap)));
+                    counts.cells_quarantined += chunk.cells();
                 }
                 Err(Refusal::Row) => {
-                    let (left, right) = chunk.split_at(chunk.len() / 2);
-                    queue.push_front(right.to_vec());
-                    queue.push_front(left.to_vec());
+                    let right = chunk.split_off(chunk.len() / 2);
+                    queue.push_front(right);
+                    queue.push_front(chunk);
                 }
                 Err(Refusal::Halt(halt)) => return Err(halt),
             }
@@ -117,8 +104,7 @@ impl Writer<'_> {
                 counts.cells_null += again.counts.cells_null;
                 counts.cells_quarantined += again.counts.cells_quarantined;
                 broken.extend(again.broken);
-                let items = again.swaps.into_iter().zip(again.plain);
-                queue.push_back(items.map(|((swap, cells), plain)| Item { swap, cells, plain }).collect());
+                queue.push_back(again.swaps);
             }
         }
         Ok(rotated)
@@ -134,17 +120,17 @@ impl Writer<'_> {
     }
 
     /// The fields of a row that the database refuses to hold.
-    fn refused(&self, item: &Item) -> Vec<Quarantined> {
+    fn refused(&self, swap: &Swap) -> Vec<Quarantined> {
         let moved = |parts: &[(reseal_core::Part, usize)]| {
-            parts.iter().any(|(_, at)| item.swap.old.get(*at) != item.swap.new.get(*at))
+            parts.iter().any(|(_, at)| swap.old.get(*at) != swap.new.get(*at))
         };
         let fields = self.target.fields.iter().enumerate().filter(|(_, parts)| moved(parts));
-        fields.map(|(at, _)| quarantined(&self.target, at, &item.swap.key, "constraint")).collect()
+        fields.map(|(at, _)| quarantined(&self.target, at, &swap.key, "constraint")).collect()
     }
 
     async fn transaction(
         &mut self,
-        chunk: &[Item],
+        chunk: &Swaps,
         first: bool,
         end: Option<(&Closing<'_>, &Counts, &[Quarantined])>,
     ) -> Result<Done, Refusal> {
@@ -166,7 +152,7 @@ impl Writer<'_> {
                 self.session.rollback().await.map_err(|error| Refusal::Halt(halt(error)))?;
             }
             match error.trouble {
-                Trouble::Constraint if !chunk.is_empty() => return Err(Refusal::Row),
+                Trouble::Constraint if chunk.len() > 0 => return Err(Refusal::Row),
                 Trouble::Retry if attempt < RETRIES => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
@@ -180,64 +166,104 @@ impl Writer<'_> {
     /// One transaction: swaps, kept old cells, counts, and the checkpoint if nothing was lost.
     async fn attempt(
         &mut self,
-        chunk: &[Item],
+        chunk: &Swaps,
         first: bool,
         end: Option<(&Closing<'_>, &Counts, &[Quarantined])>,
     ) -> Result<Done, Failure> {
-        let swaps: Vec<Swap> = chunk.iter().map(|item| item.swap.clone()).collect();
         // The first time rows are compared by version, which needs no old value at the server; a row that lost is
         // compared by value, since only other columns may have changed. Plaintext never travels back.
-        let by_version = first || chunk.iter().any(|item| item.plain);
-        if !swaps.is_empty() {
-            self.session.stage(&self.target.shape, &swaps).await?;
+        let by_version = first || chunk.any_plain();
+        let nothing_broken = end.is_none_or(|(_, _, broken)| broken.is_empty());
+        let whole = first && chunk.len() > 0 && nothing_broken && self.session.swaps_whole();
+        if whole && self.whole(chunk, end.map(|(closing, counts, _)| (closing, counts))).await? {
+            self.batches += 1;
+            return Ok(Done { cells: chunk.cells(), lost: Vec::new(), closed: end.is_some() });
+        }
+        // Else a row was changed meanwhile, or the shard is another engine's: which of them is found out row by row.
+        if chunk.len() > 0 {
+            self.session.stage(&self.target.shape, &chunk.all).await?;
         }
         self.session.begin().await?;
-        let held: HashSet<usize> =
-            self.session.swap(&self.target.shape, &swaps, by_version).await?.into_iter().collect();
+        let mut held = vec![false; chunk.len()];
+        for at in self.session.swap(&self.target.shape, &chunk.all, by_version).await? {
+            held[at] = true;
+        }
         self.keep(chunk, &held).await?;
-        let cells: u64 = held.iter().map(|at| chunk[*at].cells).sum();
-        let lost: Vec<&Item> =
-            chunk.iter().enumerate().filter(|(at, _)| !held.contains(at)).map(|(_, i)| i).collect();
-        let raced = lost.iter().map(|item| item.cells).sum();
+        let cells_where = |wanted: bool| -> u64 {
+            let of = chunk.moved.iter().zip(&held).filter(|(_, held)| **held == wanted);
+            of.map(|(moved, _)| moved.cells).sum()
+        };
+        let (cells, raced) = (cells_where(true), cells_where(false));
+        let lost: Vec<RowKey> = chunk
+            .all
+            .iter()
+            .zip(&held)
+            .filter(|(_, held)| !**held)
+            .map(|(swap, _)| swap.key.clone())
+            .collect();
         let mut add = Counts { cells_rotated: cells, cells_raced: raced, ..Counts::default() };
         let end = end.filter(|_| lost.is_empty());
         if let Some((_, counts, broken)) = end {
             add.add(counts);
             self.session.quarantine(self.run_id, broken).await?;
         }
-        let advance = ShardAdvance {
-            run_id: self.run_id,
-            number: self.shard,
-            epoch: self.epoch,
-            checkpoint: end.and_then(|(closing, ..)| closing.checkpoint),
-            done: end.is_some_and(|(closing, ..)| closing.done),
-            add,
-        };
+        let advance = self.advance(end.map(|(closing, ..)| closing), add);
         if !self.session.advance_shard(&advance).await? {
             return Err(Failure::Superseded);
         }
         self.session.commit().await?;
         self.batches += 1;
-        let lost = lost.into_iter().map(|item| item.swap.key.clone()).collect();
         Ok(Done { cells, lost, closed: end.is_some() })
     }
 
-    async fn keep(&mut self, chunk: &[Item], held: &HashSet<usize>) -> Result<(), Failure> {
-        if !self.undo || held.is_empty() {
+    /// The whole batch in one round trip, if every row still stands.
+    async fn whole(&mut self, chunk: &Swaps, end: Option<(&Closing<'_>, &Counts)>) -> Result<bool, Failure> {
+        let mut add = Counts { cells_rotated: chunk.cells(), ..Counts::default() };
+        if let Some((_, counts)) = end {
+            add.add(counts);
+        }
+        let undo = match self.undo {
+            true => Some(self.kept(chunk.all.iter().zip(&chunk.moved).collect())?),
+            false => None,
+        };
+        let advance = self.advance(end.map(|(closing, _)| closing), add);
+        Ok(self.session.swap_whole(&self.target.shape, &chunk.all, undo, &advance).await?)
+    }
+
+    fn advance<'a>(&self, closing: Option<&'a Closing<'_>>, add: Counts) -> ShardAdvance<'a>
+    where
+        'w: 'a,
+    {
+        ShardAdvance {
+            run_id: self.run_id,
+            number: self.shard,
+            epoch: self.epoch,
+            checkpoint: closing.and_then(|closing| closing.checkpoint),
+            done: closing.is_some_and(|closing| closing.done),
+            add,
+        }
+    }
+
+    async fn keep(&mut self, chunk: &Swaps, held: &[bool]) -> Result<(), Failure> {
+        if !self.undo || !held.contains(&true) {
             return Ok(());
         }
-        let kept: Vec<&Item> =
-            chunk.iter().enumerate().filter(|(at, _)| held.contains(at)).map(|(_, i)| i).collect();
-        let packed = undo::pack(kept.iter().map(|item| (&item.swap, item.plain)));
-        let batch = UndoBatch {
+        let of = chunk.all.iter().zip(&chunk.moved).zip(held);
+        let batch = self.kept(of.filter(|(_, held)| **held).map(|(swap, _)| swap).collect())?;
+        self.session.keep_undo(self.run_id, batch).await?;
+        Ok(())
+    }
+
+    /// The old cells of these swaps, as the ledger keeps them.
+    fn kept(&self, swaps: Vec<(&Swap, &Moved)>) -> Result<UndoBatch, Failure> {
+        let packed = undo::pack(swaps.iter().map(|(swap, moved)| (*swap, moved.plain)));
+        Ok(UndoBatch {
             shard: self.shard,
             batch: self.batches,
-            table: self.target.label(),
-            cells: kept.iter().map(|item| item.cells).sum(),
-            payload: undo::close(&packed, self.undo_key.as_ref()).map_err(Failure::Engine)?,
-        };
-        self.session.keep_undo(self.run_id, &batch).await?;
-        Ok(())
+            table: self.target.label().to_owned(),
+            cells: swaps.iter().map(|(_, moved)| moved.cells).sum(),
+            payload: undo::close(packed, self.undo_key.as_ref()).map_err(Failure::Engine)?,
+        })
     }
 }
 

@@ -68,15 +68,56 @@ pub(crate) trait Driver: Send {
         by_version: bool,
     ) -> Result<Vec<usize>, StoreError>;
 
+    /// Whether [`Driver::swap_whole`] can be asked.
+    fn swaps_whole(&self) -> bool {
+        false
+    }
+
+    /// Writes the new cells of rows whose versions still stand and runs `riders`, all in one transaction of its own and
+    /// one round trip. All or nothing: false, and nothing was written, unless every row was and every rider changed
+    /// exactly one row.
+    async fn swap_whole(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        riders: Vec<Statement>,
+    ) -> Result<bool, StoreError> {
+        let _ = (shape, swaps, riders);
+        Ok(false)
+    }
+
     /// How a column is read so that it decodes as its kind.
     fn read(&self, column: &Column) -> Expr;
 
     /// A column's size in bytes, as an SQL expression that gives 0 for NULL.
     fn size(&self, column: &Column) -> Expr;
 
-    /// The SQL expression of the row's version, where the database has one, read as an integer.
-    fn version(&self) -> Option<Expr> {
-        None
+    /// Columns that the database itself keeps for every row, which [`Driver::rows`] reads behind all others.
+    fn system_columns(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Runs a query for rows: columns of these kinds, the row key first, then the system columns.
+    async fn rows(
+        &mut self,
+        statement: Statement,
+        kinds: &[Kind],
+        key_width: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = self.fetch(statement, kinds).await?;
+        Ok(rows.into_iter().map(|values| Row::from_values(values, key_width)).collect())
+    }
+
+    /// Into how many stripes a window of rows is to be cut so that the database can write them in place: rows of one
+    /// page of storage then come in several batches, and the room that one leaves is there for the next.
+    fn stripes(&self) -> usize {
+        1
+    }
+
+    /// Lets commits on this connection return before they are on disk. What commits together is still lost together,
+    /// and a later commit on another connection brings all before it to disk.
+    async fn relax(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// A row-key column as it is compared and ordered: in the collation of its index.

@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod ledger;
 mod mysql;
+mod nodelay;
 mod page;
 mod postgres;
 mod row;

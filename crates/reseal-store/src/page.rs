@@ -185,20 +185,15 @@ impl Session {
 
     fn select_rows(&self, shape: &Shape) -> SelectStatement {
         let mut select = self.select_columns(shape);
-        if let Some(version) = self.driver.version() {
-            select.expr(version);
+        for name in self.driver.system_columns() {
+            select.expr(Expr::col(iden(name)));
         }
         select
     }
 
     async fn fetch_rows(&mut self, shape: &Shape, select: &SelectStatement) -> Result<Vec<Row>, StoreError> {
-        let mut kinds = kinds(shape);
-        let versioned = self.driver.version().is_some();
-        if versioned {
-            kinds.push(Kind::Int);
-        }
-        let rows = self.query(select, &kinds).await?;
-        Ok(rows.into_iter().map(|values| cut(values, shape.key.len(), versioned)).collect())
+        let statement = self.build(select);
+        self.driver.rows(statement, &kinds(shape), shape.key.len()).await
     }
 
     /// Which rows belong to the shape at all.
@@ -278,17 +273,9 @@ fn tuple(mut parts: Vec<Expr>) -> Expr {
     }
 }
 
-fn cut(mut values: Vec<Value>, key_width: usize, versioned: bool) -> Row {
-    let version = match versioned.then(|| values.pop()).flatten() {
-        Some(Value::Int(version)) => u32::try_from(version).ok(),
-        _ => None,
-    };
-    let rest = values.split_off(key_width);
-    Row { key: RowKey(values), values: rest, version }
-}
-
 impl Row {
-    pub(crate) fn from_values(values: Vec<Value>, key_width: usize) -> Row {
-        cut(values, key_width, false)
+    pub(crate) fn from_values(mut values: Vec<Value>, key_width: usize) -> Row {
+        let rest = values.split_off(key_width);
+        Row { key: RowKey(values), values: rest, version: None, slot: 0 }
     }
 }

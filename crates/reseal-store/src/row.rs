@@ -18,6 +18,8 @@ pub struct Row {
     pub values: Vec<Value>,
     /// The row's version where the database has one (PostgreSQL's `xmin`): equal versions prove equal rows.
     pub version: Option<u32>,
+    /// Where the row lies in its page of storage, where the database tells (PostgreSQL's line pointer); else 0.
+    pub slot: u16,
 }
 
 impl Row {

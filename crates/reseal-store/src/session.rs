@@ -66,6 +66,21 @@ impl Session {
         self.driver.rollback().await
     }
 
+    /// Into how many stripes a window of rows is best cut, by [`Row::slot`](crate::Row::slot).
+    #[must_use]
+    pub fn stripes(&self) -> usize {
+        self.driver.stripes()
+    }
+
+    /// Lets commits on this connection return before they are on disk, where the database can: for work that the
+    /// ledger's checkpoint, committed with it, tells how to do again.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn relax(&mut self) -> Result<(), StoreError> {
+        self.driver.relax().await
+    }
+
     /// Hands swaps to the server where the dialect compares them there. Outside any transaction.
     ///
     /// # Errors

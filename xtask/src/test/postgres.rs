@@ -56,8 +56,21 @@ fn pgcrypto_is_installed(initdb: &std::path::Path) -> bool {
     folder.is_ok_and(|folder| PathBuf::from(folder).join("extension/pgcrypto.control").exists())
 }
 
-/// Makes an empty cluster and starts it.
+/// Settings of a server that is measured: as safe as a new installation, with the data in its cache.
+const MEASURED: [&str; 4] =
+    ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=512MB", "max_wal_size=4GB"];
+
+/// Makes an empty cluster and starts it for tests.
 pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
+    start_with(&SETTINGS, interrupt)
+}
+
+/// Makes an empty cluster and starts it for measuring.
+pub(super) fn start_measured(interrupt: &Interrupt) -> miette::Result<Server> {
+    start_with(&MEASURED, interrupt)
+}
+
+fn start_with(settings: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
     let programs = find_or_install(Programs::find, interrupt)?;
     let place = Place::new()?;
     let (data, port) = (place.path("data"), place.port.to_string());
@@ -68,7 +81,7 @@ pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
 
     let mut server = place.command(&programs.postgres);
     server.arg("-D").arg(&data).args(["-p", &port]);
-    server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+    server.args(settings.iter().flat_map(|setting| ["-c", setting]));
     let ready = || {
         let mut ready = Command::new(&programs.ready);
         ready.args(["--host=127.0.0.1", "--port", &port, "--username=postgres", "--dbname=postgres"]);

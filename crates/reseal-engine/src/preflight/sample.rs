@@ -37,7 +37,7 @@ pub(super) async fn check(
         let Some(max) = facts.column(&column.name).and_then(|facts| facts.max_length) else { continue };
         let rows = session.longest(&target.shape, column, LONGEST).await?;
         let work = work_through(target.clone(), rows, Trust::Nothing).await;
-        let needed = work.swaps.iter().map(|(swap, _)| length(&swap.new[place])).max().unwrap_or(0);
+        let needed = work.swaps.all.iter().map(|swap| length(&swap.new[place])).max().unwrap_or(0);
         if needed > max {
             findings.push(Finding::refusal(
                 "too-narrow",

@@ -1,9 +1,9 @@
 //! Shards: the ranges of a run, each with its checkpoint.
 
-use sea_query::{Expr, ExprTrait, Order, Query};
+use sea_query::{Expr, ExprTrait, Order, Query, UpdateStatement};
 
 use super::{Taker, signed};
-use crate::{Kind, RowKey, Session, StoreError};
+use crate::{Kind, RowKey, Session, Shape, StoreError, Swap, UndoBatch};
 
 /// What a run, a shard or a batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,6 +180,37 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn advance_shard(&mut self, advance: &ShardAdvance<'_>) -> Result<bool, StoreError> {
+        let update = self.shard_update(advance);
+        Ok(self.run(&update).await? == 1)
+    }
+
+    /// Whether [`Session::swap_whole`] can be asked.
+    #[must_use]
+    pub fn swaps_whole(&self) -> bool {
+        self.driver.swaps_whole()
+    }
+
+    /// A whole batch in one round trip: swaps by version, keeps the old cells and moves the shard on. All or nothing:
+    /// false, and nothing was written, where a row was changed meanwhile or another engine owns the shard.
+    ///
+    /// # Errors
+    /// When the server refuses. After [`Trouble::ConnectionLost`](crate::Trouble::ConnectionLost) the outcome is
+    /// unknown: read the ledger.
+    pub async fn swap_whole(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        undo: Option<UndoBatch>,
+        advance: &ShardAdvance<'_>,
+    ) -> Result<bool, StoreError> {
+        let mut riders = vec![self.build(&self.shard_update(advance))];
+        if let Some(batch) = undo {
+            riders.push(self.build(&self.undo_insert(advance.run_id, batch)));
+        }
+        self.driver.swap_whole(shape, swaps, riders).await
+    }
+
+    fn shard_update(&self, advance: &ShardAdvance<'_>) -> UpdateStatement {
         let mut update = Query::update();
         update.table(self.ledger("shard"));
         update.value("batches", Expr::col("batches").add(1i64));
@@ -196,7 +227,7 @@ impl Session {
             .and_where(Expr::col("run_id").eq(advance.run_id))
             .and_where(Expr::col("number").eq(advance.number))
             .and_where(Expr::col("epoch").eq(advance.epoch));
-        Ok(self.run(&update).await? == 1)
+        update
     }
 
     /// Sums over a run's shards: rows of the first round, cells of all.

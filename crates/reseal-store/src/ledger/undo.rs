@@ -1,6 +1,6 @@
 //! Old cells, kept batch by batch for an exact rollback.
 
-use sea_query::{Expr, ExprTrait, Order, Query};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query};
 
 use super::{Taker, signed};
 use crate::{Kind, Session, StoreError};
@@ -25,20 +25,24 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn keep_undo(&mut self, run_id: &str, batch: &UndoBatch) -> Result<(), StoreError> {
-        let insert = Query::insert()
+    pub async fn keep_undo(&mut self, run_id: &str, batch: UndoBatch) -> Result<(), StoreError> {
+        let insert = self.undo_insert(run_id, batch);
+        self.run(&insert).await.map(drop)
+    }
+
+    pub(crate) fn undo_insert(&self, run_id: &str, batch: UndoBatch) -> InsertStatement {
+        Query::insert()
             .into_table(self.ledger("undo"))
             .columns(["run_id", "shard", "batch", "table_name", "cells", "payload"])
             .values_panic([
                 run_id.into(),
                 batch.shard.into(),
                 batch.batch.into(),
-                batch.table.as_str().into(),
+                batch.table.into(),
                 signed(batch.cells).into(),
-                batch.payload.clone().into(),
+                batch.payload.into(),
             ])
-            .to_owned();
-        self.run(&insert).await.map(drop)
+            .to_owned()
     }
 
     /// The next kept batch behind `after` (shard, batch).

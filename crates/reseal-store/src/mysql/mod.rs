@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
+use crate::nodelay;
 use crate::session::iden;
 use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
 
@@ -39,6 +40,7 @@ impl Mysql {
             MySqlConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
         let connection =
             MySqlConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
+        nodelay::set();
         let mut session = Mysql { connection, in_transaction: false, staged: None };
         for setting in SETTINGS {
             session.connection.execute(setting).await.map_err(|error| failed(&error))?;

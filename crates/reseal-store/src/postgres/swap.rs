@@ -1,24 +1,93 @@
-//! The swap: one `UPDATE … FROM unnest(…)` for a whole batch.
+//! The swap: one `UPDATE … FROM unnest(…)` for a whole batch, alone or with all that is committed beside it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use reseal_core::Value;
+use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::{Arguments, AssertSqlSafe, Row as _};
+use sqlx::{Arguments, AssertSqlSafe, IntoArguments, Postgres, Row as _};
 
 use super::{failed, quote};
+use crate::driver::Statement;
 use crate::{Column, Kind, Shape, StoreError, Swap};
 
-/// Builds `UPDATE t SET … FROM unnest($1, $2, …) WITH ORDINALITY …` and runs it; gives the positions that were
-/// written. Rows are joined by row key: a join by `ctid` would never prune a page.
+/// Swaps what still stands; gives the positions that were written.
 pub(super) async fn swap(
     connection: &mut PgConnection,
     shape: &Shape,
     swaps: &[Swap],
     by_version: bool,
 ) -> Result<Vec<usize>, StoreError> {
-    let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let mut arrays = Arrays::default();
+    let update = update(&mut arrays, shape, swaps, by_version);
+    let count = arrays.count(swaps.len());
+    // The positions come back only where some row was not written: a row each costs as much as the write.
+    let sql = format!(
+        "WITH swapped AS ({update} RETURNING u.reseal_i) \
+         SELECT CASE WHEN count(*) < {count} THEN coalesce(array_agg(reseal_i), ARRAY[]::bigint[]) END FROM swapped"
+    );
+    let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
+    let row = query.fetch_one(connection).await.map_err(|error| failed(&error))?;
+    let some: Option<Vec<i64>> = row.try_get(0).map_err(|error| failed(&error))?;
+    Ok(match some {
+        None => (0..swaps.len()).collect(),
+        Some(positions) => positions.into_iter().map(|n| n as usize - 1).collect(),
+    })
+}
+
+/// One statement, which is one transaction: the swaps, and beside them statements that change one row each. Where one
+/// of them does not hold, the statement divides by zero and nothing of it is done.
+pub(super) async fn swap_whole(
+    connection: &mut PgConnection,
+    shape: &Shape,
+    swaps: &[Swap],
+    riders: Vec<Statement>,
+) -> Result<bool, StoreError> {
+    let mut values = Vec::new();
+    let (mut with, mut holds) = (String::new(), String::new());
+    for (n, rider) in riders.into_iter().enumerate() {
+        let sql = renumbered(&rider.sql, values.len());
+        let _ = write!(with, "rider_{n} AS ({sql} RETURNING 1), ");
+        let _ = write!(holds, " AND (SELECT count(*) FROM rider_{n}) = 1");
+        values.extend(rider.args);
+    }
+    let count = values.len();
+    let arguments = IntoArguments::<Postgres>::into_arguments(SqlxValues(sea_query::Values(values)));
+    let mut arrays = Arrays { arguments, parameter: count, ..Arrays::default() };
+    let update = update(&mut arrays, shape, swaps, true);
+    let count = arrays.count(swaps.len());
+    let sql = format!(
+        "WITH {with}swapped AS ({update} RETURNING 1) \
+         SELECT 1 / CASE WHEN (SELECT count(*) FROM swapped) = {count}{holds} THEN 1 ELSE 0 END"
+    );
+    let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
+    match query.execute(connection).await {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DIVISION_BY_ZERO) => Ok(false),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// SQLSTATE 22012.
+const DIVISION_BY_ZERO: &str = "22012";
+
+/// A ledger statement with its placeholders behind `offset` others. Its text holds no other `$`.
+fn renumbered(sql: &str, offset: usize) -> String {
+    let mut pieces = sql.split('$');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let digits = piece.len() - piece.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: usize = piece[..digits].parse().unwrap_or_default();
+        let _ = write!(out, "${}{}", number + offset, &piece[digits..]);
+    }
+    out
+}
+
+/// `UPDATE t SET … FROM unnest($1, $2, …) WITH ORDINALITY … WHERE …`. Rows are joined by row key: a join by `ctid`
+/// would never prune a page.
+fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) -> String {
+    let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let mut sets = Vec::new();
     let mut wheres = Vec::new();
     for (at, column) in shape.key.iter().enumerate() {
@@ -48,17 +117,13 @@ pub(super) async fn swap(
         Some(schema) => format!("{}.{}", quote(schema), quote(&shape.table.name)),
         None => quote(&shape.table.name),
     };
-    let sql = format!(
-        "UPDATE {table} AS t SET {} FROM unnest({}) WITH ORDINALITY AS u({}, reseal_i) WHERE {} RETURNING u.reseal_i",
+    format!(
+        "UPDATE {table} AS t SET {} FROM unnest({}) WITH ORDINALITY AS u({}, reseal_i) WHERE {}",
         sets.join(", "),
         arrays.parameters,
         arrays.names,
         wheres.join(" AND "),
-    );
-    let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
-    let rows = query.fetch_all(connection).await.map_err(|error| failed(&error))?;
-    let positions = rows.iter().map(|row| row.try_get::<i64, _>(0).map(|n| n as usize - 1));
-    positions.collect::<Result<_, _>>().map_err(|error| failed(&error))
+    )
 }
 
 /// Bytes are compared, not characters: citext and nondeterministic collations call different texts equal.
@@ -85,7 +150,8 @@ struct Arrays {
     arguments: PgArguments,
     parameters: String,
     names: String,
-    count: usize,
+    /// Number of the last parameter.
+    parameter: usize,
 }
 
 impl Arrays {
@@ -99,8 +165,7 @@ impl Arrays {
                 self.name("bigint[]")
             }
             Kind::Binary => {
-                let array: Vec<Option<Vec<u8>>> =
-                    values.map(|value| value.bytes().map(|b| b.into_owned())).collect();
+                let array: Vec<Option<&[u8]>> = values.map(Value::as_slice).collect();
                 let _ = self.arguments.add(array);
                 self.name("bytea[]")
             }
@@ -118,8 +183,7 @@ impl Arrays {
                 self.name("uuid[]")
             }
             Kind::Text | Kind::Json | Kind::Other => {
-                let array: Vec<Option<String>> =
-                    values.map(|value| value.text().map(|text| text.into_owned())).collect();
+                let array: Vec<Option<Cow<'_, str>>> = values.map(Value::text).collect();
                 let _ = self.arguments.add(array);
                 self.name("text[]")
             }
@@ -133,12 +197,30 @@ impl Arrays {
         self.name("int[]")
     }
 
+    /// The number of rows: a parameter, so that batches of all sizes share one statement.
+    fn count(&mut self, rows: usize) -> String {
+        let _ = self.arguments.add(rows as i64);
+        self.parameter += 1;
+        format!("${}", self.parameter)
+    }
+
     fn name(&mut self, sql_type: &str) -> String {
-        self.count += 1;
-        let comma = if self.count == 1 { "" } else { ", " };
-        let _ = write!(self.parameters, "{comma}${}::{sql_type}", self.count);
-        let name = format!("reseal_{}", self.count);
+        self.parameter += 1;
+        let comma = if self.names.is_empty() { "" } else { ", " };
+        let _ = write!(self.parameters, "{comma}${}::{sql_type}", self.parameter);
+        let name = format!("reseal_{}", self.parameter);
         let _ = write!(self.names, "{comma}{name}");
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_move_behind_those_before_them() {
+        let sql = r#"UPDATE "a" SET "n" = "n" + $1 WHERE "id" = $12 AND "x" = $2"#;
+        assert_eq!(renumbered(sql, 3), r#"UPDATE "a" SET "n" = "n" + $4 WHERE "id" = $15 AND "x" = $5"#);
     }
 }
