@@ -7,7 +7,9 @@
 
 mod bad_input;
 mod crash;
+mod faults;
 mod formats;
 mod leaks;
 mod promises;
+mod shapes;
 mod world;

@@ -1,24 +1,9 @@
 //! The promises of the design, each against what would break it.
 
-use std::time::{Duration, Instant};
-
-use crate::world::{STORES, World};
+use crate::world::{STORES, World, wait_for_first_swap};
 
 /// Slow enough that others can write in between.
 const SLOW: &str = "throttle: { rows_per_second: 1000 }\nbatch: { rows: 100 }\n";
-
-/// Waits until the ledger shows that cells were rotated and some are left.
-fn wait_for_first_swap(world: &World) {
-    let begun = Instant::now();
-    loop {
-        let (_, status) = world.reseal(&["status", "PLAN"]);
-        if status["cells_rotated"].as_u64().unwrap_or(0) > 0 {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "no swap within a minute: {status}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// P1 and P2; watches the compare-and-set: without it, a stale cell overwrites what the application wrote.
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -148,8 +149,19 @@ impl World {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// The foreign producer of tables of every shape.
+    pub(crate) fn shapes(&self, args: &[&str]) -> Value {
+        let output = self.script("shapes.py", args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
     pub(crate) fn producer_command(&self, args: &[&str]) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("producers/producer.py");
+        self.script("producer.py", args)
+    }
+
+    fn script(&self, name: &str, args: &[&str]) -> Command {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("producers").join(name);
         let mut command = Command::new(variable("RESEAL_TEST_PYTHON"));
         command.arg(script).args(args).current_dir(self.folder.path());
         command
@@ -183,4 +195,17 @@ fn database(url: &str, name: &str) -> String {
     let scheme = url.find("://").unwrap() + 3;
     let server = url[scheme..].find('/').map_or(url, |slash| &url[..scheme + slash]);
     format!("{server}/{name}")
+}
+
+/// Waits until the ledger shows that cells were rotated and some are left.
+pub(crate) fn wait_for_first_swap(world: &World) {
+    let begun = Instant::now();
+    loop {
+        let (_, status) = world.reseal(&["status", "PLAN"]);
+        if status["cells_rotated"].as_u64().unwrap_or(0) > 0 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "no swap within a minute: {status}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

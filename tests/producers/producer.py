@@ -197,4 +197,5 @@ def main(command, *args):
     {"seed": seed, "read": read, "digest": digest, "write": write, "sql": sql}[command](*args)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

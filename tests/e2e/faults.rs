@@ -1,0 +1,158 @@
+//! What goes wrong at night: engines that hang and come back, cut connections, interrupts, schemas that change, servers
+//! that turn read-only.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::world::{STORES, World, wait_for_first_swap};
+
+const ROWS: u32 = 2000;
+const CELLS: u64 = 2 * ROWS as u64 - 2 * (ROWS as u64 / 50);
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn all_under_v2(world: &World, store: &str) {
+    assert_eq!(world.read("v2"), (ROWS.into(), CELLS, ROWS.into()), "{store}");
+}
+
+/// P8; watches the epoch: an engine that hung past its lease must write nothing when it comes back.
+fn a_zombie_writes_nothing(store: &str) {
+    let world = World::new(store, "aes-gcm", ROWS);
+    world.plan("throttle: { rows_per_second: 400 }\nbatch: { rows: 20 }\n");
+    let mut zombie = world.start(&["run", "PLAN"]);
+    wait_for_first_swap(&world);
+    signal(&zombie, "-STOP");
+    world.plan("");
+    let begun = Instant::now();
+    let run = loop {
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        if code == 0 {
+            break run;
+        }
+        assert_eq!(code, 4, "{store}: {run}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{store}: the lease does not end: {run}");
+        std::thread::sleep(Duration::from_millis(500));
+    };
+    assert_eq!(run["state"], "complete", "{store}: {run}");
+    assert_eq!(run["cells_rotated"], CELLS, "{store}: {run}");
+    let before = world.digest();
+    signal(&zombie, "-CONT");
+    let code = zombie.wait().unwrap().code();
+    assert_eq!(code, Some(4), "{store}: the engine that lost its run must say so");
+    assert_eq!(world.digest(), before, "{store}: the engine that lost its run wrote");
+    all_under_v2(&world, store);
+}
+
+#[test]
+fn a_zombie_writes_nothing_on_sqlite() {
+    a_zombie_writes_nothing("sqlite");
+}
+
+#[test]
+fn a_zombie_writes_nothing_on_postgres() {
+    a_zombie_writes_nothing("postgres");
+}
+
+#[test]
+fn a_zombie_writes_nothing_on_mariadb() {
+    a_zombie_writes_nothing("mysql");
+}
+
+/// Watches the reload after a connection is lost, before or after a COMMIT whose outcome is then unknown: the ledger
+/// tells.
+#[test]
+fn cut_connections_are_made_anew() {
+    for store in ["postgres", "mysql"] {
+        let world = World::new(store, "aes-gcm", ROWS);
+        world.plan("throttle: { rows_per_second: 1500 }\nbatch: { rows: 20 }\n");
+        let mut run = world.command(&["run", "PLAN", "--json"]);
+        let run =
+            run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        wait_for_first_swap(&world);
+        for _ in 0..6 {
+            cut(&world, store);
+            std::thread::sleep(Duration::from_millis(150));
+        }
+        let output = run.wait_with_output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (output.status.code(), &report["state"]),
+            (Some(0), &"complete".into()),
+            "{store}: {report}"
+        );
+        assert_eq!(report["cells_rotated"], CELLS, "{store}: {report}");
+        all_under_v2(&world, store);
+    }
+}
+
+/// Ends every connection of Reseal to this world's database.
+fn cut(world: &World, store: &str) {
+    let name = world.url.rsplit_once('/').unwrap().1;
+    if store == "postgres" {
+        world.sql(&[&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reseal' AND datname = '{name}'"
+        )]);
+        return;
+    }
+    let found = world.sql(&[&format!(
+        "SELECT id FROM information_schema.processlist WHERE db = '{name}' AND id <> connection_id()"
+    )]);
+    for row in found.as_array().unwrap() {
+        // One that has gone by itself meanwhile is cut, too.
+        let _ = world.producer_command(&["sql", &world.url, &format!("KILL {}", row[0])]).output();
+    }
+}
+
+/// Watches the stop: what is in hand is committed, the rest is left, and the exit code says so.
+#[test]
+fn an_interrupt_stops_behind_the_batch_in_hand() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", ROWS);
+        world.plan("throttle: { rows_per_second: 400 }\nbatch: { rows: 20 }\n");
+        let mut run = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        signal(&run, "-INT");
+        assert_eq!(run.wait().unwrap().code(), Some(4), "{store}");
+        let (_, status) = world.reseal(&["status", "PLAN"]);
+        let rotated = status["cells_rotated"].as_u64().unwrap();
+        assert!(rotated > 0 && rotated < CELLS, "{store}: {status}");
+        world.plan("");
+        let (code, run) = world.reseal(&["resume", "PLAN"]);
+        assert_eq!((code, run["cells_rotated"].as_u64()), (0, Some(CELLS)), "{store}: {run}");
+        let all = run["cells_rotated"].as_u64().unwrap() + run["cells_current"].as_u64().unwrap();
+        assert_eq!(all, CELLS, "{store}: cells that this run rotated are counted again as current: {run}");
+        all_under_v2(&world, store);
+    }
+}
+
+/// Watches prepared statements and column lists: a migration of the application may add a column at any time.
+#[test]
+fn a_column_may_be_added_meanwhile() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", ROWS);
+        world.plan("throttle: { rows_per_second: 1000 }\nbatch: { rows: 50 }\n");
+        let mut run = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        let added =
+            world.producer_command(&["sql", &world.url, "ALTER TABLE people ADD COLUMN extra text"]).output();
+        assert!(added.unwrap().status.success(), "{store}");
+        assert_eq!(run.wait().unwrap().code(), Some(0), "{store}");
+        all_under_v2(&world, store);
+    }
+}
+
+/// A server that takes no writes is named before anything else is done.
+#[test]
+fn a_server_that_takes_no_writes_is_refused() {
+    let world = World::new("postgres", "aes-gcm", 50);
+    let name = world.url.rsplit_once('/').unwrap().1.to_owned();
+    let before = world.digest();
+    world.sql(&[&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")]);
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    assert_eq!(code, 3, "{refused}");
+    assert!(refused["error"]["help"].as_str().is_some_and(|help| !help.is_empty()), "{refused}");
+    assert_eq!(world.digest(), before);
+}
