@@ -11,6 +11,7 @@ mod output;
 mod signals;
 mod view;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,7 +43,10 @@ fn logging(cli: &Cli) {
     let ours = ["engine", "store", "registry", "plan", "cli", "core"]
         .map(|name| format!("reseal_{name}={}", level(&asked)));
     let filter = EnvFilter::new(format!("warn,reseal={},{}", level(&asked), ours.join(",")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let done = match cli.log_json {
         true => builder.json().try_init(),
         false => builder.without_time().with_target(false).try_init(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Counts, Database, Dialect, Row};
+use reseal_store::{Counts, Database, Dialect, Row, Slice};
 use tokio::sync::mpsc::channel;
 
 use crate::batch::work_through;
@@ -49,7 +49,7 @@ pub(crate) async fn dry_run(
     for target in targets {
         let (chunks_in, mut chunks) = channel::<Vec<Row>>(1);
         let read = async {
-            let outcome = session.scan(&target.shape, CHUNK_BYTES, &chunks_in).await;
+            let outcome = session.scan(&target.shape, &Slice::WHOLE, CHUNK_BYTES, &chunks_in).await;
             drop(chunks_in);
             outcome
         };

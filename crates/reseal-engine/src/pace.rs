@@ -11,14 +11,14 @@ use crate::lease::Stopper;
 use crate::progress::Progress;
 use crate::stripes::{Cut, WINDOWS};
 
-/// Where an automatic batch begins, and its bounds. More rows gain little and hold locks for longer.
-const FIRST_ROWS: usize = 500;
+/// Where an automatic batch begins, and its bounds: fewer rows cost more, more rows gain little and hold locks for longer.
+const FIRST_ROWS: usize = 1000;
 const FEWEST_ROWS: usize = 10;
 const MOST_ROWS: usize = 1000;
 /// Rows of a batch below which windows are not cut into stripes: a transaction has a cost of its own.
 const FEWEST_ROWS_IN_STRIPE: usize = 50;
 /// Rows of a window at the most: several windows are held at once, as read and as sealed.
-const MOST_ROWS_IN_WINDOW: usize = 4000;
+const MOST_ROWS_IN_WINDOW: usize = 8000;
 /// Bytes of one page at the most, whatever the plan allows: it is held as read, opened, sealed and sent.
 const MOST_BYTES: usize = 2 << 20;
 /// How long a wait lasts before it looks again.
@@ -160,9 +160,9 @@ mod tests {
         };
         let pacer = Pacer::new(&pace);
         pacer.observe(Duration::from_millis(101));
-        assert_eq!(pacer.rows(), 250);
+        assert_eq!(pacer.rows(), FIRST_ROWS / 2);
         pacer.observe(Duration::from_millis(1));
-        assert_eq!(pacer.rows(), 375);
+        assert_eq!(pacer.rows(), FIRST_ROWS * 3 / 4);
         for _ in 0..20 {
             pacer.observe(Duration::from_millis(1));
         }

@@ -11,7 +11,7 @@ use reseal_store::RowKey;
 use crate::batch::{Swaps, Work};
 
 /// Windows whose stripes are interleaved.
-pub(crate) const WINDOWS: usize = 4;
+pub(crate) const WINDOWS: usize = 2;
 /// How a group is cut.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use reseal_core::{Identified, Key};
 use reseal_store::{Database, Quarantined, Row, Session, StoreError};
 use tokio::sync::mpsc::channel;
@@ -55,11 +56,11 @@ pub(crate) async fn sweep(
     progress: &Progress,
     mut listing: Option<Listing<'_>>,
 ) -> Result<Swept, EngineError> {
-    let mut session = database.connect().await?;
-    session.begin_snapshot().await?;
+    let workers = targets.first().map_or(1, |target| target.job.pace.workers);
+    let mut readers = snapshot(database, workers).await?;
     let mut swept = Swept { census: Census::default(), old: 0, broken: 0, tables_with_old: Vec::new() };
     for target in targets {
-        let tallies = tally_table(&mut session, target, By::Opened, progress, listing.as_mut()).await?;
+        let tallies = tally_table(&mut readers, target, By::Opened, progress, listing.as_mut()).await?;
         let mut old_here = 0;
         for (at, tally) in tallies.iter().enumerate() {
             let field = &target.table().fields[at];
@@ -79,10 +80,29 @@ pub(crate) async fn sweep(
         swept.old += old_here;
         swept.census.fields.extend(lines(target, tallies));
     }
-    session.rollback().await?;
+    for reader in &mut readers {
+        reader.rollback().await?;
+    }
     swept.census.clean = swept.old == 0 && swept.broken == 0;
     swept.census.by = "opened";
     Ok(swept)
+}
+
+/// Connections that read one snapshot: as many as there are workers, where the database can share it.
+async fn snapshot(database: &Database, workers: usize) -> Result<Vec<Session>, EngineError> {
+    let mut first = database.connect().await?;
+    first.begin_snapshot().await?;
+    let mut readers = vec![first];
+    if workers > 1
+        && let Some(name) = readers[0].share_snapshot().await?
+    {
+        for _ in 1..workers {
+            let mut reader = database.connect().await?;
+            reader.begin_shared(&name).await?;
+            readers.push(reader);
+        }
+    }
+    Ok(readers)
 }
 
 fn is_plaintext(field: &crate::job::FieldJob, seal: usize) -> bool {
@@ -109,7 +129,8 @@ pub async fn census(
     session.begin_snapshot().await?;
     let mut census = Census { plan: job.plan.clone(), clean: true, by: "mark", fields: Vec::new() };
     for target in &targets {
-        let tallies = tally_table(&mut session, target, By::Mark, progress, None).await?;
+        let tallies =
+            tally_table(std::slice::from_mut(&mut session), target, By::Mark, progress, None).await?;
         for (at, tally) in tallies.iter().enumerate() {
             let primary = target.table().fields[at].to.keyset.primary().map(reseal_core::Key::id);
             census.clean &= tally.keys().all(|(seal, key)| *seal == Some(0) && key.as_deref() == primary);
@@ -152,7 +173,7 @@ fn lines(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
 }
 
 async fn tally_table(
-    session: &mut Session,
+    readers: &mut [Session],
     target: &Arc<Target>,
     by: By,
     progress: &Progress,
@@ -161,10 +182,12 @@ async fn tally_table(
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (chunks_in, mut chunks) = channel(1);
     let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
+    let slices = readers[0].slices(&target.shape, readers.len()).await?;
     let read = async {
-        let outcome = session.scan(&target.shape, CHUNK_BYTES, &chunks_in).await;
-        drop(chunks_in);
-        outcome
+        let chunks_in = chunks_in;
+        let scans = readers.iter_mut().zip(&slices);
+        let scans = scans.map(|(reader, slice)| reader.scan(&target.shape, slice, CHUNK_BYTES, &chunks_in));
+        try_join_all(scans).await
     };
     let count = async {
         let mut running = std::collections::VecDeque::new();

@@ -46,6 +46,23 @@ pub(crate) trait Driver: Send {
     /// Begins a transaction that reads one snapshot and writes nothing.
     async fn begin_snapshot(&mut self) -> Result<(), StoreError>;
 
+    /// Names the snapshot of the open transaction, so that others can read the same; `None` where that cannot be.
+    async fn share_snapshot(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    /// Begins a transaction that reads the snapshot that another one shared.
+    async fn begin_shared(&mut self, snapshot: &str) -> Result<(), StoreError> {
+        let _ = snapshot;
+        self.begin_snapshot().await
+    }
+
+    /// Cuts a table into up to `parts` slices of its storage, as SQL conditions of which every row meets exactly one.
+    async fn slices(&mut self, table: &TableName, parts: usize) -> Result<Vec<String>, StoreError> {
+        let _ = (table, parts);
+        Ok(Vec::new())
+    }
+
     /// Commits.
     async fn commit(&mut self) -> Result<(), StoreError>;
 

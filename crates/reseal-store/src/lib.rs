@@ -26,6 +26,7 @@ pub use facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
 pub use ledger::{
     Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, UndoBatch,
 };
+pub use page::Slice;
 pub use row::{Row, RowKey};
 pub use session::Session;
 pub use shape::{Column, Kind, Shape, Swap, TableName};

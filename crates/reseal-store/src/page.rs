@@ -11,6 +11,15 @@ use crate::{Column, Kind, Row, RowKey, Session, Shape, StoreError, TableName};
 /// How many row keys one statement names at the most.
 const KEYS_PER_QUERY: usize = 200;
 
+/// A part of a table's storage, for [`Session::scan`].
+#[derive(Clone, Debug)]
+pub struct Slice(Option<String>);
+
+impl Slice {
+    /// The whole table.
+    pub const WHOLE: Slice = Slice(None);
+}
+
 impl Session {
     /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and no more than fit `bytes`
     /// (but always one). No lock is held.
@@ -85,7 +94,20 @@ impl Session {
         Ok(rows)
     }
 
-    /// Sends every row of the shape in chunks of about `chunk_bytes`, in no particular order. Inside
+    /// Cuts a table into at most `parts` slices: every row is in exactly one of them.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn slices(&mut self, shape: &Shape, parts: usize) -> Result<Vec<Slice>, StoreError> {
+        let cut = self.driver.slices(&shape.table, parts).await?;
+        Ok(if cut.is_empty() {
+            vec![Slice::WHOLE]
+        } else {
+            cut.into_iter().map(|sql| Slice(Some(sql))).collect()
+        })
+    }
+
+    /// Sends every row of a slice of the shape in chunks of about `chunk_bytes`, in no particular order. Inside
     /// [`Session::begin_snapshot`] it is a scan of one snapshot. Ends early when the receiver is gone.
     ///
     /// # Errors
@@ -93,11 +115,13 @@ impl Session {
     pub async fn scan(
         &mut self,
         shape: &Shape,
+        slice: &Slice,
         chunk_bytes: usize,
         chunks: &Sender<Vec<Row>>,
     ) -> Result<(), StoreError> {
         let mut select = self.select_columns(shape);
-        select.cond_where(self.scope(shape));
+        let slice = slice.0.as_ref().map(|condition| Expr::cust(condition.clone()));
+        select.cond_where(self.scope(shape).add_option(slice));
         let plan = ScanPlan {
             statement: self.build(&select),
             kinds: &kinds(shape),

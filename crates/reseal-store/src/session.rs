@@ -50,6 +50,23 @@ impl Session {
         self.driver.begin_snapshot().await
     }
 
+    /// Names the snapshot that [`Session::begin_snapshot`] began, for [`Session::begin_shared`] on other connections;
+    /// `None` where the database cannot share one.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn share_snapshot(&mut self) -> Result<Option<String>, StoreError> {
+        self.driver.share_snapshot().await
+    }
+
+    /// Begins a transaction that reads a snapshot which another connection shares, and writes nothing.
+    ///
+    /// # Errors
+    /// When the server refuses, or the other transaction is over.
+    pub async fn begin_shared(&mut self, snapshot: &str) -> Result<(), StoreError> {
+        self.driver.begin_shared(snapshot).await
+    }
+
     /// Commits. After [`Trouble::ConnectionLost`] the outcome is unknown: read the ledger.
     ///
     /// # Errors

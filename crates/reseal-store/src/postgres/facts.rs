@@ -54,6 +54,30 @@ pub(super) async fn describe(
     }))
 }
 
+/// Pages below which a table is not worth cutting.
+const FEWEST_PAGES: i64 = 256;
+
+/// Ranges of pages. The last has no end, so that it holds what the table grew by since it was measured.
+pub(super) async fn slices(
+    session: &mut Postgres,
+    table: &TableName,
+    parts: usize,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT coalesce(pg_relation_size(to_regclass($1)) / current_setting('block_size')::bigint, 0)";
+    let found = ask(session, sql, &[&regclass(table)], &[Kind::Int]).await?.pop();
+    let pages = found.map_or(0, |mut row| row.int());
+    if parts < 2 || pages < FEWEST_PAGES {
+        return Ok(Vec::new());
+    }
+    let at = |part: usize| pages * part as i64 / parts as i64;
+    let slice = |part: usize| match (part, part + 1 == parts) {
+        (0, _) => format!("ctid < '({},0)'::tid", at(1)),
+        (_, true) => format!("ctid >= '({},0)'::tid", at(part)),
+        _ => format!("ctid >= '({},0)'::tid AND ctid < '({},0)'::tid", at(part), at(part + 1)),
+    };
+    Ok((0..parts).map(slice).collect())
+}
+
 async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>, StoreError> {
     let sql = "SELECT a.attname::text, \
                       coalesce(nullif(b.typname, ''), t.typname)::text, format_type(a.atttypid, a.atttypmod), \

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use reseal_core::Value;
-use sea_query::{Expr, ExprTrait};
+use sea_query::{Expr, ExprTrait, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgValueFormat};
@@ -90,6 +90,22 @@ impl Driver for Postgres {
         self.connection.execute(begin).await.map_err(|error| failed(&error))?;
         self.in_transaction = true;
         Ok(())
+    }
+
+    async fn share_snapshot(&mut self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT pg_export_snapshot()".to_owned();
+        let rows = self.fetch(Statement { sql, args: Values(vec![]) }, &[Kind::Text]).await?;
+        Ok(rows.into_iter().flatten().next().and_then(|name| name.text().map(|name| name.into_owned())))
+    }
+
+    async fn begin_shared(&mut self, snapshot: &str) -> Result<(), StoreError> {
+        self.begin_snapshot().await?;
+        let set = format!("SET TRANSACTION SNAPSHOT '{}'", snapshot.replace('\'', "''"));
+        self.connection.execute(AssertSqlSafe(set)).await.map(drop).map_err(|error| failed(&error))
+    }
+
+    async fn slices(&mut self, table: &TableName, parts: usize) -> Result<Vec<String>, StoreError> {
+        facts::slices(self, table, parts).await
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {

@@ -20,19 +20,20 @@ pub(super) async fn swap(
     by_version: bool,
 ) -> Result<Vec<usize>, StoreError> {
     let mut arrays = Arrays::default();
+    let position = arrays.add_positions(swaps.len());
     let update = update(&mut arrays, shape, swaps, by_version);
     let count = arrays.count(swaps.len());
     // The positions come back only where some row was not written: a row each costs as much as the write.
     let sql = format!(
-        "WITH swapped AS ({update} RETURNING u.reseal_i) \
-         SELECT CASE WHEN count(*) < {count} THEN coalesce(array_agg(reseal_i), ARRAY[]::bigint[]) END FROM swapped"
+        "WITH swapped AS ({update} RETURNING u.{position}) \
+         SELECT CASE WHEN count(*) < {count} THEN coalesce(array_agg({position}), ARRAY[]::bigint[]) END FROM swapped"
     );
     let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
     let row = query.fetch_one(connection).await.map_err(|error| failed(&error))?;
     let some: Option<Vec<i64>> = row.try_get(0).map_err(|error| failed(&error))?;
     Ok(match some {
         None => (0..swaps.len()).collect(),
-        Some(positions) => positions.into_iter().map(|n| n as usize - 1).collect(),
+        Some(positions) => positions.into_iter().map(|n| n as usize).collect(),
     })
 }
 
@@ -84,8 +85,9 @@ fn renumbered(sql: &str, offset: usize) -> String {
     out
 }
 
-/// `UPDATE t SET … FROM unnest($1, $2, …) WITH ORDINALITY … WHERE …`. Rows are joined by row key: a join by `ctid`
-/// would never prune a page.
+/// `UPDATE t SET … FROM (SELECT unnest($1), unnest($2), …) … WHERE …`. In a select list the arrays are walked in step;
+/// as a table each would first be put aside row by row. Rows are joined by row key: a join by `ctid` would never prune
+/// a page.
 fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) -> String {
     let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let mut sets = Vec::new();
@@ -118,10 +120,9 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
         None => quote(&shape.table.name),
     };
     format!(
-        "UPDATE {table} AS t SET {} FROM unnest({}) WITH ORDINALITY AS u({}, reseal_i) WHERE {}",
+        "UPDATE {table} AS t SET {} FROM (SELECT {}) AS u WHERE {}",
         sets.join(", "),
-        arrays.parameters,
-        arrays.names,
+        arrays.columns,
         wheres.join(" AND "),
     )
 }
@@ -148,8 +149,7 @@ fn collated(column: &Column) -> String {
 #[derive(Default)]
 struct Arrays {
     arguments: PgArguments,
-    parameters: String,
-    names: String,
+    columns: String,
     /// Number of the last parameter.
     parameter: usize,
 }
@@ -197,6 +197,11 @@ impl Arrays {
         self.name("int[]")
     }
 
+    fn add_positions(&mut self, rows: usize) -> String {
+        let _ = self.arguments.add((0..rows as i64).collect::<Vec<_>>());
+        self.name("bigint[]")
+    }
+
     /// The number of rows: a parameter, so that batches of all sizes share one statement.
     fn count(&mut self, rows: usize) -> String {
         let _ = self.arguments.add(rows as i64);
@@ -206,10 +211,9 @@ impl Arrays {
 
     fn name(&mut self, sql_type: &str) -> String {
         self.parameter += 1;
-        let comma = if self.names.is_empty() { "" } else { ", " };
-        let _ = write!(self.parameters, "{comma}${}::{sql_type}", self.parameter);
+        let comma = if self.columns.is_empty() { "" } else { ", " };
         let name = format!("reseal_{}", self.parameter);
-        let _ = write!(self.names, "{comma}{name}");
+        let _ = write!(self.columns, "{comma}unnest(${}::{sql_type}) AS {name}", self.parameter);
         name
     }
 }
