@@ -201,8 +201,16 @@ fn open_under<'j>(
 fn never_sealed<'j>(job: &Job, field: &FieldJob, cell: &Cell) -> Opening<'j> {
     let foreign =
         || job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
+    // A cell cut so short that no format knows it may still begin with the tag of a key.
+    let names_a_key = || {
+        let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.glance(cell)?).map(drop);
+        seals(field).any(|seal| named(seal).is_some())
+    };
     let plain = seals(field).enumerate().find(|(_, seal)| seal.format.plaintext);
     match (plain, cell.bytes(Part::Ciphertext)) {
+        (Some((at, _)), Some(_)) if names_a_key() => {
+            Opening::Broken(Fault { reason: "names-a-key-and-is-no-cell", seal: Some(at) })
+        }
         (Some((at, _)), Some(bytes)) if !foreign() => {
             let text = Plaintext::new(bytes.into_owned());
             Opening::Opened(Opened { text, seal: at, key: None, current: false })
