@@ -156,7 +156,10 @@ fn a_wrong_plan_is_answered_with_exit_two_and_json() {
 fn a_damaged_cell_is_no_plaintext() {
     for store in STORES {
         let world = World::new(store, "plaintext", 20);
-        world.sql(&["UPDATE people SET a = 'v1:Zm9v' WHERE id = 3", "UPDATE people SET a = 'v9: a note' WHERE id = 4"]);
+        world.sql(&[
+            "UPDATE people SET a = 'v1:Zm9v' WHERE id = 3",
+            "UPDATE people SET a = 'v9: a note' WHERE id = 4",
+        ]);
         let (code, run) = world.reseal(&["run", "PLAN"]);
         assert_eq!((code, run["cells_quarantined"].as_u64()), (1, Some(1)), "{store}: {run}");
         let left = world.sql(&["SELECT a FROM people WHERE id = 3"]);
