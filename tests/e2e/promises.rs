@@ -112,3 +112,47 @@ fn a_scope_is_not_the_whole_plan() {
     assert_eq!((code, run["state"].as_str()), (0, Some("scope_done")), "{run}");
     assert_eq!(world.reseal(&["run", "PLAN", "--table", "nobody"]).0, 2);
 }
+
+/// P3; watches the guard: after the run the database itself refuses cells under the old key, until they are put back.
+#[test]
+fn a_guard_refuses_old_keys_until_rolled_back() {
+    for store in STORES {
+        for kind in ["constraint", "trigger"] {
+            let world = World::new(store, "aes-gcm", 60);
+            let old = world.sql(&["SELECT a FROM people WHERE id = 3"])[0][0].as_str().unwrap().to_owned();
+            world.plan(&format!("guard: {kind}\n"));
+            let (code, run) = world.reseal(&["run", "PLAN"]);
+            assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store} {kind}: {run}");
+            let insert = |id: i32, cell: &str| {
+                let sql = format!("INSERT INTO people (id, a, note) VALUES ({id}, '{cell}', 'late')");
+                world.producer_command(&["sql", &world.url, &sql]).output().unwrap()
+            };
+            let refused = insert(1001, &old);
+            assert!(!refused.status.success(), "{store} {kind}: an old cell was let in");
+            let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(message.contains("reseal"), "{store} {kind}: {message}");
+            let update = format!("UPDATE people SET b = '{old}' WHERE id = 4");
+            let refused = world.producer_command(&["sql", &world.url, &update]).output().unwrap();
+            assert!(!refused.status.success(), "{store} {kind}: an old cell was let in");
+            let new = world.sql(&["SELECT a FROM people WHERE id = 3"])[0][0].as_str().unwrap().to_owned();
+            assert!(insert(1002, &new).status.success(), "{store} {kind}");
+            world.sql(&["DELETE FROM people WHERE id = 1002"]);
+            // Run again: the guard is no stranger's trigger, and stands afterwards.
+            let (code, run) = world.reseal(&["run", "PLAN"]);
+            assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store} {kind}: {run}");
+            assert!(!insert(1003, &old).status.success(), "{store} {kind}");
+            let (code, back) = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
+            assert_eq!(code, 0, "{store} {kind}: {back}");
+            assert!(insert(1004, &old).status.success(), "{store} {kind}: the guard outlived the rollback");
+        }
+    }
+}
+
+/// A guard that could not tell old cells from new ones is refused before the first write.
+#[test]
+fn a_guard_needs_cells_that_name_their_key() {
+    let world = World::new("sqlite", "fernet-bare", 10);
+    world.plan("guard: trigger\n");
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("guard-cannot-tell")), "{refused}");
+}

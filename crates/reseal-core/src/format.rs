@@ -71,6 +71,13 @@ pub trait Format: Send + Sync {
         None
     }
 
+    /// What every cell under the key of this tag begins with, and no cell under another; `None` where cells do not
+    /// begin with their key's tag.
+    fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
+        let _ = tag;
+        None
+    }
+
     /// Opens a cell.
     ///
     /// # Errors

@@ -206,16 +206,30 @@ impl Layout {
     /// begin with the key and a separator, or with a literal and these.
     #[must_use]
     pub fn glance<'c>(&self, cell: &'c [u8]) -> Option<&'c str> {
-        let (rest, items) = match self.items.as_slice() {
-            [Item::Literal(literal), items @ ..] => (cell.strip_prefix(literal.as_slice())?, items),
-            items => (cell, items),
+        let (start, end) = self.around_key()?;
+        let rest = cell.strip_prefix(start)?;
+        std::str::from_utf8(&rest[..find(rest, end)?]).ok()
+    }
+
+    /// What every cell under a key begins with, in such a layout.
+    #[must_use]
+    pub fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
+        let (start, end) = self.around_key()?;
+        Some([start, tag.as_bytes(), end].concat())
+    }
+
+    /// The literals before and behind the key, where cells begin with these.
+    fn around_key(&self) -> Option<(&[u8], &[u8])> {
+        let (start, items) = match self.items.as_slice() {
+            [Item::Literal(literal), items @ ..] => (literal.as_slice(), items),
+            items => (&[][..], items),
         };
         match items {
             [
                 Item::Slot(Slot { hole: Hole::Key, encoding: Encoding::Text, width: None }),
                 Item::Literal(end),
                 ..,
-            ] => std::str::from_utf8(&rest[..find(rest, end)?]).ok(),
+            ] => Some((start, end)),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reseal_core::{Format, Keyset, Part, Value};
-use reseal_store::TableName;
+use reseal_store::{GuardKind, TableName};
 
 use crate::Seal;
 
@@ -33,6 +33,8 @@ pub struct Job {
     pub side_effects: Vec<String>,
     /// Whether old cells are kept for a rollback.
     pub undo: bool,
+    /// How the database is to refuse old keys once the run is complete.
+    pub guard: Option<GuardKind>,
     /// How fast.
     pub pace: Pace,
 }

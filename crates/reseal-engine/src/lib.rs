@@ -12,6 +12,7 @@ mod census;
 mod conclude;
 mod error;
 mod estimate;
+mod guard;
 mod job;
 mod lease;
 mod pace;

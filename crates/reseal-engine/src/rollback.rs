@@ -53,6 +53,7 @@ pub async fn rollback(
     let targets_back = crate::preflight::layout(&mut session, &back, &scope).await?;
     hold_again(&mut session, job, &run, &scope).await?;
     let epoch = begin(&mut session, &run).await?;
+    crate::guard::take_away(&mut session, &targets).await?;
     let pacer = Arc::new(Pacer::new(&job.pace));
     let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, None, stop.clone());
     let outcome = put_back(&mut session, &run, &targets, &targets_back, progress, stop).await;

@@ -27,7 +27,7 @@ use crate::resume::{find_or_write, take_up};
 use crate::shards::cut;
 use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
-use crate::{estimate, pins};
+use crate::{estimate, guard, pins};
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
 const ROUNDS: i64 = 3;
@@ -82,6 +82,9 @@ pub async fn run(
     }
     let epoch = take_up(&mut session, &run).await?;
     info!(run = run.id, epoch, "run taken up");
+    if run.whole {
+        guard::take_away(&mut session, &passed.targets).await?;
+    }
     let shared = Arc::new(Shared {
         database: database.clone(),
         run_id: run.id.clone(),
@@ -125,6 +128,7 @@ async fn rounds(
     let mut round = run.round;
     let mut tables: Vec<&Arc<Target>> = targets.iter().collect();
     let last = round + ROUNDS - 1;
+    let mut guarded = false;
     loop {
         let shards = shards_of(shared, session, job, &tables, round).await?;
         if let Some(stop) = rotate(shared, targets, shards).await? {
@@ -136,7 +140,12 @@ async fn rounds(
             return Err(EngineError::superseded());
         }
         if swept.old == 0 && swept.broken == 0 {
-            return Ok(Outcome::Clean);
+            if !run.whole || guarded || guard::put_up(session, job, targets).await? {
+                return Ok(Outcome::Clean);
+            }
+            // What came in between the sweep and the guard is found by another sweep, and nothing comes after it.
+            guarded = true;
+            continue;
         }
         if swept.old == 0 || round >= last {
             return Ok(Outcome::Left(swept));

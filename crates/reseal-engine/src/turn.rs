@@ -49,6 +49,7 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
         ignore: job.ignore.clone(),
         side_effects: job.side_effects.clone(),
         undo: false,
+        guard: None,
         pace: job.pace.clone(),
     })
 }

@@ -186,9 +186,6 @@ impl Meaning<'_> {
                 self.not_yet(&[section], &format!("`{section}:`"));
             }
         }
-        if self.root.get("guard").is_some_and(|node| node.to_json() != "none") {
-            self.not_yet(&["guard"], "`guard:`");
-        }
         for path in [&["throttle", "max_lag"][..], &["emergency", "throttle", "max_lag"]] {
             let found = path.iter().try_fold(self.root, |node, name| node.get(name));
             if found.is_some() {

@@ -77,10 +77,9 @@ fn seals_and_tables_become_types() {
     assert_eq!(plan.ignore[1].schema.as_deref(), Some("archive"));
     assert_eq!(plan.keyset_of(&plan.seals[2]).map(|keyset| keyset.name.as_str()), Some("legacy"));
     assert_eq!((clients.line, clients.fields[1].line), (36, 43));
-    // A guard and a lag limit are typed and, since this version does not keep them, refused by name.
+    // A lag limit is typed and, since this version does not keep it, refused by name.
     let refused: Vec<&str> = plan.unsupported().iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(refused.len(), 2, "{refused:?}");
-    assert!(refused.iter().any(|message| message.contains("`guard:`")));
+    assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused.iter().any(|message| message.contains("`max_lag:`")));
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use reseal_core::{BuiltFormat, Format, FormatPlugin, KeyLength, Keyset, Options, Part};
 use reseal_engine::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Seal, TableJob, Validator};
-use reseal_plan::{Encoding, FieldSpec, Plan, SealSpec, TableSpec, Undo};
-use reseal_store::TableName;
+use reseal_plan::{Encoding, FieldSpec, Guard, Plan, SealSpec, TableSpec, Undo};
+use reseal_store::{GuardKind, TableName};
 
 use crate::plugins::FORMATS;
 use crate::{BuildError, Keys};
@@ -66,6 +66,11 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
         ignore: ignore.collect(),
         side_effects: plan.side_effects.clone(),
         undo: plan.undo == Undo::Keep,
+        guard: match plan.guard {
+            Guard::Constraint => Some(GuardKind::Constraint),
+            Guard::Trigger => Some(GuardKind::Trigger),
+            Guard::None => None,
+        },
         pace: pace(plan, overrides),
     })
 }

@@ -6,7 +6,9 @@ use reseal_core::Value;
 use sea_query::{Expr, Values};
 use tokio::sync::mpsc::Sender;
 
-use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName};
+use crate::{
+    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+};
 
 /// A statement with its arguments, in the dialect's own placeholders.
 #[derive(Debug)]
@@ -102,6 +104,23 @@ pub(crate) trait Driver: Send {
         let _ = (shape, swaps, riders);
         Ok(false)
     }
+
+    /// Statements that make the database refuse rows with forbidden values.
+    fn guard(
+        &self,
+        table: &TableName,
+        filter: Option<&str>,
+        forbidden: &[Forbidden],
+        kind: GuardKind,
+    ) -> Vec<String>;
+
+    /// Whether a guard can be a constraint, and so is checked against all rows that are there.
+    fn guards_by_constraint(&self) -> bool {
+        false
+    }
+
+    /// Statements that take a guard away.
+    fn unguard(&self, table: &TableName) -> Vec<String>;
 
     /// How a column is read so that it decodes as its kind.
     fn read(&self, column: &Column) -> Expr;

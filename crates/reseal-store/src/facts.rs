@@ -64,10 +64,20 @@ pub struct TableFacts {
     pub indexes: Vec<IndexFacts>,
     /// Names of the triggers that an UPDATE fires.
     pub update_triggers: Vec<String>,
+    /// Whether a guard of ours stands on it.
+    pub guarded: bool,
     /// Whether its storage engine has transactions.
     pub transactional: bool,
     /// Columns that decide where a row is stored (the partition key), which no swap may write.
     pub partition_columns: Vec<String>,
+}
+
+/// The triggers without our own guards, and whether there were any.
+pub(crate) fn without_guards(mut triggers: Vec<String>) -> (Vec<String>, bool) {
+    let before = triggers.len();
+    triggers.retain(|name| !name.starts_with(crate::guard::PREFIX));
+    let guarded = triggers.len() < before;
+    (triggers, guarded)
 }
 
 impl TableFacts {

@@ -10,6 +10,7 @@ mod database;
 mod driver;
 mod error;
 mod facts;
+mod guard;
 mod ledger;
 mod mysql;
 mod nodelay;
@@ -23,6 +24,7 @@ mod sqlite;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
     Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, UndoBatch,
 };

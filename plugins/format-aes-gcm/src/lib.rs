@@ -69,6 +69,10 @@ impl Format for AesGcm {
         self.shape.glance(cell)
     }
 
+    fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
+        self.shape.prefix(tag)
+    }
+
     fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError> {
         let mut pieces = self.shape.split(cell).map_err(|mismatch| match mismatch {
             Mismatch::NotMine => OpenError::Broken(Broken("not-in-layout")),

@@ -104,6 +104,11 @@ impl Shape {
         self.main.glance(cell.get(Part::Ciphertext)?.as_slice()?)
     }
 
+    /// What every cell under a key begins with.
+    pub(crate) fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
+        self.main.prefix(tag)
+    }
+
     /// Takes a cell apart. Where all parts that have a column of their own are NULL, the value was not sealed so.
     pub(crate) fn split<'c>(&self, cell: &'c Cell) -> Result<Pieces<'c>, Mismatch> {
         let stored = |part| cell.get(part).and_then(Value::as_slice);

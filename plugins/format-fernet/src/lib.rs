@@ -105,6 +105,14 @@ impl Format for Fernet {
         }
     }
 
+    fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+        self.layout.as_ref()?.glance(cell.get(Part::Ciphertext)?.as_slice()?)
+    }
+
+    fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
+        self.layout.as_ref()?.prefix(tag)
+    }
+
     fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError> {
         let (pieces, time) = self.read(cell).map_err(|mismatch| match mismatch {
             Mismatch::NotMine => OpenError::Broken(Broken("no-token")),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use reseal_store::{Database, Session};
 
 use crate::error::{Class, EngineError};
+use crate::guard;
 use crate::job::{Application, Job, Scope};
 use crate::target::Target;
 
@@ -120,7 +121,9 @@ pub(crate) async fn look(
         findings.extend(sample::check(session, target, facts).await?);
     }
     findings.extend(discovery::look(session, job).await?);
-    Ok(Passed { targets: targets.into_iter().map(|(target, _)| target).collect(), findings })
+    let targets: Vec<_> = targets.into_iter().map(|(target, _)| target).collect();
+    findings.extend(guard::check(job, &targets, session.dialect()));
+    Ok(Passed { targets, findings })
 }
 
 async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, EngineError> {

@@ -4,7 +4,7 @@ use sea_query::Values;
 
 use super::Mysql;
 use crate::driver::{Driver, Statement};
-use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, without_guards};
 use crate::ledger::Taker;
 use crate::{Kind, StoreError, TableName};
 
@@ -32,11 +32,13 @@ pub(super) async fn describe(
         return Ok(None);
     };
     let (table_type, engine) = (row.text(), row.text());
+    let (update_triggers, guarded) = without_guards(triggers(session, table).await?);
     Ok(Some(TableFacts {
         relation: if table_type == "BASE TABLE" { Relation::Table } else { Relation::View },
         columns: columns(session, table).await?,
         indexes: indexes(session, table).await?,
-        update_triggers: triggers(session, table).await?,
+        update_triggers,
+        guarded,
         transactional: engine.eq_ignore_ascii_case("InnoDB"),
         partition_columns: vec![],
     }))

@@ -1,6 +1,7 @@
 //! MariaDB and MySQL: what only they do.
 
 mod facts;
+mod guard;
 mod swap;
 
 use std::str::FromStr;
@@ -18,7 +19,10 @@ use tokio::sync::mpsc::Sender;
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::nodelay;
 use crate::session::iden;
-use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+use crate::{
+    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+    Trouble,
+};
 
 /// A connection to MariaDB or MySQL.
 pub(crate) struct Mysql {
@@ -118,6 +122,21 @@ impl Driver for Mysql {
         _by_version: bool,
     ) -> Result<Vec<usize>, StoreError> {
         swap::swap(&mut self.connection, shape, swaps.len()).await
+    }
+
+    fn guard(
+        &self,
+        table: &TableName,
+        filter: Option<&str>,
+        forbidden: &[Forbidden],
+        kind: GuardKind,
+    ) -> Vec<String> {
+        let _ = (filter, kind);
+        guard::put_up(table, forbidden)
+    }
+
+    fn unguard(&self, table: &TableName) -> Vec<String> {
+        guard::take_away(table)
     }
 
     fn read(&self, column: &Column) -> Expr {

@@ -4,7 +4,7 @@ use sea_query::Values;
 
 use super::{Postgres, quote};
 use crate::driver::{Driver, Statement};
-use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, without_guards};
 use crate::ledger::Taker;
 use crate::{Kind, StoreError, TableName};
 
@@ -44,11 +44,15 @@ pub(super) async fn describe(
         "f" => Relation::Foreign,
         _ => Relation::View,
     };
+    let (update_triggers, by_trigger) = without_guards(triggers(session, &name).await?);
+    let sql = "SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2";
+    let constraints = ask(session, sql, &[&name, crate::guard::PREFIX], &[Kind::Int]).await?.pop();
     Ok(Some(TableFacts {
         relation,
         columns: columns(session, &name).await?,
         indexes: indexes(session, &name).await?,
-        update_triggers: triggers(session, &name).await?,
+        update_triggers,
+        guarded: by_trigger || constraints.is_some_and(|mut row| row.int() > 0),
         transactional: true,
         partition_columns: partition_columns(session, &name).await?,
     }))

@@ -1,6 +1,7 @@
 //! PostgreSQL: what only it does.
 
 mod facts;
+mod guard;
 mod swap;
 
 use std::str::FromStr;
@@ -18,7 +19,10 @@ use tokio::sync::mpsc::Sender;
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::nodelay;
 use crate::session::iden;
-use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+use crate::{
+    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+    Trouble,
+};
 
 /// A connection to PostgreSQL.
 pub(crate) struct Postgres {
@@ -140,6 +144,24 @@ impl Driver for Postgres {
         riders: Vec<Statement>,
     ) -> Result<bool, StoreError> {
         swap::swap_whole(&mut self.connection, shape, swaps, riders).await
+    }
+
+    fn guard(
+        &self,
+        table: &TableName,
+        filter: Option<&str>,
+        forbidden: &[Forbidden],
+        kind: GuardKind,
+    ) -> Vec<String> {
+        guard::put_up(table, filter, forbidden, kind)
+    }
+
+    fn guards_by_constraint(&self) -> bool {
+        true
+    }
+
+    fn unguard(&self, table: &TableName) -> Vec<String> {
+        guard::take_away(table)
     }
 
     fn read(&self, column: &Column) -> Expr {

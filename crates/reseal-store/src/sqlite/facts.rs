@@ -4,7 +4,7 @@ use sea_query::Values;
 
 use super::Sqlite;
 use crate::driver::{Driver, Statement};
-use crate::facts::{ColumnFacts, IndexFacts, Relation, TableFacts};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, TableFacts, without_guards};
 use crate::ledger::Taker;
 use crate::{Kind, StoreError, TableName};
 
@@ -48,11 +48,13 @@ pub(super) async fn describe(
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? \
                AND upper(sql) LIKE '%UPDATE%ON%' ORDER BY 1";
     let triggers = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
+    let (update_triggers, guarded) = without_guards(triggers.into_iter().map(|mut row| row.text()).collect());
     Ok(Some(TableFacts {
         relation,
         columns,
         indexes,
-        update_triggers: triggers.into_iter().map(|mut row| row.text()).collect(),
+        update_triggers,
+        guarded,
         transactional: true,
         partition_columns: vec![],
     }))

@@ -1,6 +1,7 @@
 //! SQLite: what only it does.
 
 mod facts;
+mod guard;
 mod swap;
 
 use std::str::FromStr;
@@ -18,7 +19,10 @@ use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::session::iden;
-use crate::{Column, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+use crate::{
+    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+    Trouble,
+};
 
 /// A connection to an SQLite file.
 pub(crate) struct Sqlite {
@@ -107,6 +111,21 @@ impl Driver for Sqlite {
         _by_version: bool,
     ) -> Result<Vec<usize>, StoreError> {
         swap::swap(&mut self.connection, shape, swaps).await
+    }
+
+    fn guard(
+        &self,
+        table: &TableName,
+        filter: Option<&str>,
+        forbidden: &[Forbidden],
+        kind: GuardKind,
+    ) -> Vec<String> {
+        let _ = (filter, kind);
+        guard::put_up(table, forbidden)
+    }
+
+    fn unguard(&self, table: &TableName) -> Vec<String> {
+        guard::take_away(table)
     }
 
     fn read(&self, column: &Column) -> Expr {

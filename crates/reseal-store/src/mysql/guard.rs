@@ -1,0 +1,50 @@
+//! Guards in MariaDB and MySQL: triggers. A CHECK constraint would be checked by copying the table.
+
+use super::quote;
+use crate::guard::{Forbidden, REFUSAL, any, name};
+use crate::{Kind, TableName};
+
+pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> {
+    let violated = any(None, forbidden, condition);
+    let trigger = |when: &str| {
+        format!(
+            "CREATE TRIGGER {} BEFORE {when} ON {} FOR EACH ROW \
+             IF {violated} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{REFUSAL}'; END IF",
+            trigger(table, when),
+            full(table),
+        )
+    };
+    ["INSERT", "UPDATE"].map(trigger).into()
+}
+
+pub(super) fn take_away(table: &TableName) -> Vec<String> {
+    ["INSERT", "UPDATE"].map(|when| format!("DROP TRIGGER IF EXISTS {}", trigger(table, when))).into()
+}
+
+fn condition(forbidden: &Forbidden) -> String {
+    let column = format!("NEW.{}", quote(&forbidden.column.name));
+    let bytes = format!("X'{}'", hex::encode(&forbidden.text));
+    let beginning = match (forbidden.whole, forbidden.column.kind) {
+        (true, Kind::Int) => format!("CAST({column} AS CHAR)"),
+        (true, _) => column,
+        (false, Kind::Binary) => format!("LEFT({column}, {})", forbidden.text.len()),
+        // Characters of a text; compared as bytes, since most collations call `V1` and `v1` equal.
+        (false, _) => {
+            format!("LEFT({column}, {})", String::from_utf8_lossy(&forbidden.text).chars().count())
+        }
+    };
+    format!("CAST({beginning} AS BINARY) = {bytes}")
+}
+
+fn full(table: &TableName) -> String {
+    match &table.schema {
+        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+        None => quote(&table.name),
+    }
+}
+
+/// A trigger lives in the schema of its table.
+fn trigger(table: &TableName, when: &str) -> String {
+    let name = quote(&format!("{}_{}", name(table), when.to_lowercase()));
+    table.schema.as_ref().map_or_else(|| name.clone(), |schema| format!("{}.{name}", quote(schema)))
+}

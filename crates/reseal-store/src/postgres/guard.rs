@@ -1,0 +1,71 @@
+//! Guards in PostgreSQL: a CHECK constraint, added unchecked and then validated, which reads the table under a lock that
+//! lets writers through; or a trigger.
+
+use super::quote;
+use crate::guard::{Forbidden, GuardKind, PREFIX, REFUSAL, any, name};
+use crate::{Kind, TableName};
+
+pub(super) fn put_up(
+    table: &TableName,
+    filter: Option<&str>,
+    forbidden: &[Forbidden],
+    kind: GuardKind,
+) -> Vec<String> {
+    let full = full(table);
+    if kind == GuardKind::Constraint {
+        let violated = any(filter, forbidden, |forbidden| condition("", forbidden));
+        return vec![
+            format!("ALTER TABLE {full} ADD CONSTRAINT {PREFIX} CHECK ({violated} IS NOT TRUE) NOT VALID"),
+            format!("ALTER TABLE {full} VALIDATE CONSTRAINT {PREFIX}"),
+        ];
+    }
+    let (violated, function) =
+        (any(None, forbidden, |forbidden| condition("NEW.", forbidden)), function(table));
+    vec![
+        format!(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $reseal$ BEGIN \
+             IF {violated} THEN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'check_violation'; END IF; \
+             RETURN NEW; END $reseal$"
+        ),
+        format!(
+            "CREATE TRIGGER {PREFIX} BEFORE INSERT OR UPDATE ON {full} FOR EACH ROW EXECUTE FUNCTION {function}()"
+        ),
+    ]
+}
+
+pub(super) fn take_away(table: &TableName) -> Vec<String> {
+    let full = full(table);
+    vec![
+        format!("ALTER TABLE {full} DROP CONSTRAINT IF EXISTS {PREFIX}"),
+        format!("DROP TRIGGER IF EXISTS {PREFIX} ON {full}"),
+        format!("DROP FUNCTION IF EXISTS {}()", function(table)),
+    ]
+}
+
+fn condition(row: &str, forbidden: &Forbidden) -> String {
+    let column = format!("{row}{}", quote(&forbidden.column.name));
+    if forbidden.column.kind == Kind::Binary {
+        let bytes = format!("'\\x{}'::bytea", hex::encode(&forbidden.text));
+        return match forbidden.whole {
+            true => format!("{column} = {bytes}"),
+            false => format!("substr({column}, 1, {}) = {bytes}", forbidden.text.len()),
+        };
+    }
+    let text = String::from_utf8_lossy(&forbidden.text);
+    let literal = format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    match forbidden.whole {
+        true => format!("{column}::text = {literal}"),
+        false => format!("left({column}::text, {}) = {literal}", text.chars().count()),
+    }
+}
+
+fn full(table: &TableName) -> String {
+    match &table.schema {
+        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+        None => quote(&table.name),
+    }
+}
+
+fn function(table: &TableName) -> String {
+    format!("reseal.{}", name(table))
+}

@@ -1,0 +1,35 @@
+//! Guards in SQLite: triggers. A constraint cannot be added to a table that exists.
+
+use super::quote;
+use crate::TableName;
+use crate::guard::{Forbidden, REFUSAL, any, name};
+
+pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> {
+    let violated = any(None, forbidden, condition);
+    let trigger = |when: &str| {
+        format!(
+            "CREATE TRIGGER {} BEFORE {when} ON {} WHEN {violated} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
+            trigger(table, when),
+            quote(&table.name),
+        )
+    };
+    ["INSERT", "UPDATE"].map(trigger).into()
+}
+
+pub(super) fn take_away(table: &TableName) -> Vec<String> {
+    ["INSERT", "UPDATE"].map(|when| format!("DROP TRIGGER IF EXISTS {}", trigger(table, when))).into()
+}
+
+/// Compared as bytes: a column holds texts and blobs side by side.
+fn condition(forbidden: &Forbidden) -> String {
+    let column = format!("CAST(NEW.{} AS BLOB)", quote(&forbidden.column.name));
+    let bytes = format!("X'{}'", hex::encode(&forbidden.text));
+    match forbidden.whole {
+        true => format!("{column} = {bytes}"),
+        false => format!("substr({column}, 1, {}) = {bytes}", forbidden.text.len()),
+    }
+}
+
+fn trigger(table: &TableName, when: &str) -> String {
+    quote(&format!("{}_{}", name(table), when.to_lowercase()))
+}
