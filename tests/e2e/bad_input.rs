@@ -166,3 +166,16 @@ fn a_damaged_cell_is_no_plaintext() {
         assert_eq!(left[0][0], "v1:Zm9v", "{store}");
     }
 }
+
+/// Watches that a lag nobody can measure counts as too much: no server of these has a replica.
+#[test]
+fn a_lag_limit_without_a_replica_is_refused() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 20);
+        let before = world.digest();
+        world.plan("throttle: { max_lag: 5s }\n");
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("lag-unknown")), "{store}: {refused}");
+        assert_eq!(world.digest(), before, "{store}");
+    }
+}

@@ -142,6 +142,8 @@ pub struct Pace {
     pub workers: usize,
     /// The most rows a second, over all workers.
     pub rows_per_second: Option<u32>,
+    /// How far a replica may lag behind.
+    pub max_lag: Option<Duration>,
     /// While this file exists, the run waits.
     pub pause_file: Option<PathBuf>,
     /// When it may run; `None`: always.

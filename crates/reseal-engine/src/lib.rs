@@ -14,6 +14,7 @@ mod error;
 mod estimate;
 mod guard;
 mod job;
+mod lag;
 mod lease;
 mod pace;
 mod pins;

@@ -29,12 +29,14 @@ pub(crate) struct Pacer {
     pace: Pace,
     rows: AtomicUsize,
     next: Mutex<Instant>,
+    /// How far the slowest replica lags behind; `None` while nobody knows.
+    lag: Mutex<Option<Duration>>,
 }
 
 impl Pacer {
     pub(crate) fn new(pace: &Pace) -> Self {
         let rows = AtomicUsize::new(pace.rows.unwrap_or(FIRST_ROWS));
-        Pacer { pace: pace.clone(), rows, next: Mutex::new(Instant::now()) }
+        Pacer { pace: pace.clone(), rows, next: Mutex::new(Instant::now()), lag: Mutex::new(None) }
     }
 
     /// Rows of the next page.
@@ -89,10 +91,35 @@ impl Pacer {
         rows > 1
     }
 
-    /// Waits until `rows` more rows may be written: by the rate, and while the pause file exists.
+    /// Whether the plan bounds how far replicas may lag behind.
+    pub(crate) fn bounds_lag(&self) -> bool {
+        self.pace.max_lag.is_some()
+    }
+
+    /// Learns how far the slowest replica lags behind; `None` where that could not be measured.
+    pub(crate) fn lag(&self, lag: Option<Duration>) {
+        if let Ok(mut known) = self.lag.lock() {
+            *known = lag;
+        }
+    }
+
+    /// Why no row may be written now, if there is a reason.
+    fn reason_to_wait(&self) -> Option<String> {
+        if let Some(file) = self.pace.pause_file.as_ref().filter(|file| file.exists()) {
+            return Some(format!("{} exists", file.display()));
+        }
+        let max = self.pace.max_lag?;
+        match self.lag.lock().ok().and_then(|lag| *lag) {
+            None => Some("replica lag cannot be measured".to_owned()),
+            Some(lag) if lag > max => Some(format!("a replica lags {} s behind", lag.as_secs())),
+            Some(_) => None,
+        }
+    }
+
+    /// Waits until `rows` more rows may be written: by the rate, the lag of replicas, and while the pause file exists.
     pub(crate) async fn admit(&self, rows: usize, progress: &Progress, stop: &Stopper) {
-        while let Some(file) = self.pace.pause_file.as_ref().filter(|file| file.exists()) {
-            progress.wait(Some(&format!("{} exists", file.display())));
+        while let Some(reason) = self.reason_to_wait() {
+            progress.wait(Some(&reason));
             if stop.asked().is_some() {
                 break;
             }
@@ -133,6 +160,7 @@ mod tests {
                 bytes: 1,
                 workers: 1,
                 rows_per_second: rate,
+                max_lag: None,
                 pause_file: None,
                 is_open: None,
             })
@@ -148,6 +176,28 @@ mod tests {
     }
 
     #[test]
+    fn lag_that_nobody_measured_is_too_much() {
+        let pace = Pace {
+            rows: None,
+            target: Duration::from_millis(100),
+            bytes: 1,
+            workers: 1,
+            rows_per_second: None,
+            max_lag: Some(Duration::from_secs(5)),
+            pause_file: None,
+            is_open: None,
+        };
+        let pacer = Pacer::new(&pace);
+        let waits = |lag| {
+            pacer.lag(lag);
+            pacer.reason_to_wait()
+        };
+        assert_eq!(waits(None).as_deref(), Some("replica lag cannot be measured"));
+        assert_eq!(waits(Some(Duration::from_secs(9))).as_deref(), Some("a replica lags 9 s behind"));
+        assert_eq!(waits(Some(Duration::from_secs(5))), None);
+    }
+
+    #[test]
     fn a_slow_batch_shrinks_at_once_and_growth_is_bounded() {
         let pace = Pace {
             rows: None,
@@ -155,6 +205,7 @@ mod tests {
             bytes: 1,
             workers: 1,
             rows_per_second: None,
+            max_lag: None,
             pause_file: None,
             is_open: None,
         };

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::conclude::{Outcome, conclude};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
+use crate::lag::LagWatch;
 use crate::lease::{Renewal, Stop, Stopper};
 use crate::pace::Pacer;
 use crate::preflight::{self, Passed, Severity};
@@ -95,10 +96,11 @@ pub async fn run(
         progress: progress.clone(),
         stop: stop.clone(),
     });
+    let lag = LagWatch::start(database.clone(), pacer.clone());
     let renewal =
         Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, options.until, stop.clone());
     let outcome = rounds(&shared, &mut session, job, &run, &passed.targets).await;
-    drop(renewal);
+    drop((renewal, lag));
     let session = reopen(session, database).await?;
     conclude(session, job, options, &run, epoch, outcome, begun).await
 }

@@ -186,12 +186,6 @@ impl Meaning<'_> {
                 self.not_yet(&[section], &format!("`{section}:`"));
             }
         }
-        for path in [&["throttle", "max_lag"][..], &["emergency", "throttle", "max_lag"]] {
-            let found = path.iter().try_fold(self.root, |node, name| node.get(name));
-            if found.is_some() {
-                self.not_yet(path, "`max_lag:`");
-            }
-        }
     }
 
     /// Reports what this version does not do.

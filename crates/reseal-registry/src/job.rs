@@ -164,6 +164,7 @@ fn pace(plan: &Plan, overrides: &Overrides) -> Pace {
         bytes: usize::try_from(pace.batch.bytes).unwrap_or(usize::MAX),
         workers: overrides.workers.or(pace.workers.map(count)).unwrap_or(WORKERS),
         rows_per_second: pace.throttle.rows_per_second,
+        max_lag: pace.throttle.max_lag,
         pause_file: pace.throttle.pause_file.as_ref().map(PathBuf::from),
         is_open: (!windows.is_empty()).then(|| -> Arc<dyn Fn(jiff::Timestamp) -> bool + Send + Sync> {
             Arc::new(move |now| windows.iter().any(|window| window.is_open(now)))

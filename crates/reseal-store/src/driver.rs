@@ -7,7 +7,8 @@ use sea_query::{Expr, Values};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+    Column, Forbidden, GuardKind, Kind, Replication, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    TableName,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -173,6 +174,11 @@ pub(crate) trait Driver: Send {
 
     /// All tables of the schemas that the application can see, without the ledger's and the system's.
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError>;
+
+    /// How far replicas are; `None` where the server does not tell, or has none.
+    async fn replication(&mut self) -> Result<Option<Replication>, StoreError> {
+        Ok(None)
+    }
 
     /// What the server says of itself.
     async fn server(&mut self) -> Result<ServerFacts, StoreError>;

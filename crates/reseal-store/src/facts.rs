@@ -72,6 +72,15 @@ pub struct TableFacts {
     pub partition_columns: Vec<String>,
 }
 
+/// Positions in the server's log, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replication {
+    /// How far the server has written.
+    pub written: u64,
+    /// How far the slowest replica has replayed.
+    pub replayed: u64,
+}
+
 /// The triggers without our own guards, and whether there were any.
 pub(crate) fn without_guards(mut triggers: Vec<String>) -> (Vec<String>, bool) {
     let before = triggers.len();

@@ -23,7 +23,7 @@ mod sqlite;
 
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
-pub use facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts};
+pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
 pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
     Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, UndoBatch,

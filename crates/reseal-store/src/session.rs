@@ -7,7 +7,9 @@ use sea_query::{
 };
 
 use crate::driver::{Driver, Statement};
-use crate::{Column, Dialect, Kind, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble};
+use crate::{
+    Column, Dialect, Kind, Replication, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble,
+};
 
 /// One connection to a database. A worker owns its own; nothing is pooled.
 pub struct Session {
@@ -139,6 +141,14 @@ impl Session {
     /// When the server refuses.
     pub async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
         self.driver.tables().await
+    }
+
+    /// How far replicas are; `None` where the server does not tell, or has none.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn replication(&mut self) -> Result<Option<Replication>, StoreError> {
+        self.driver.replication().await
     }
 
     /// What the server says of itself.

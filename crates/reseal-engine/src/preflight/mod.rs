@@ -123,6 +123,13 @@ pub(crate) async fn look(
     findings.extend(discovery::look(session, job).await?);
     let targets: Vec<_> = targets.into_iter().map(|(target, _)| target).collect();
     findings.extend(guard::check(job, &targets, session.dialect()));
+    if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
+        findings.push(Finding::refusal(
+            "lag-unknown",
+            "the plan bounds how far replicas may lag behind, and the server does not tell",
+            "`max_lag` needs PostgreSQL, a replica that is connected, and the role pg_monitor",
+        ));
+    }
     Ok(Passed { targets, findings })
 }
 

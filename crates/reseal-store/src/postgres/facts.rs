@@ -4,7 +4,7 @@ use sea_query::Values;
 
 use super::{Postgres, quote};
 use crate::driver::{Driver, Statement};
-use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, without_guards};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, without_guards};
 use crate::ledger::Taker;
 use crate::{Kind, StoreError, TableName};
 
@@ -177,6 +177,16 @@ pub(super) async fn tables(session: &mut Postgres) -> Result<Vec<TableName>, Sto
                AND n.nspname NOT IN ('reseal', 'pg_catalog', 'information_schema') AND n.nspname !~ '^pg_' ORDER BY 1, 2";
     let rows = ask(session, sql, &[], &[Kind::Text, Kind::Text]).await?;
     Ok(rows.into_iter().map(|mut row| TableName { schema: row.optional_text(), name: row.text() }).collect())
+}
+
+/// Positions by `pg_stat_replication`. Who lacks the role `pg_monitor` sees replicas and not where they are.
+pub(super) async fn replication(session: &mut Postgres) -> Result<Option<Replication>, StoreError> {
+    let sql = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, count(*), count(replay_lsn), \
+                      coalesce(min(pg_wal_lsn_diff(replay_lsn, '0/0')), 0)::bigint \
+               FROM pg_stat_replication WHERE application_name <> 'pg_basebackup'";
+    let Some(mut row) = ask(session, sql, &[], &[Kind::Int; 4]).await?.pop() else { return Ok(None) };
+    let (written, replicas, visible, replayed) = (row.count(), row.count(), row.count(), row.count());
+    Ok((replicas > 0 && visible == replicas).then_some(Replication { written, replayed }))
 }
 
 pub(super) async fn server(session: &mut Postgres) -> Result<ServerFacts, StoreError> {

@@ -20,8 +20,8 @@ use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::nodelay;
 use crate::session::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
-    Trouble,
+    Column, Forbidden, GuardKind, Kind, Replication, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -245,6 +245,10 @@ impl Driver for Postgres {
 
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
         facts::tables(self).await
+    }
+
+    async fn replication(&mut self) -> Result<Option<Replication>, StoreError> {
+        facts::replication(self).await
     }
 
     async fn server(&mut self) -> Result<ServerFacts, StoreError> {
