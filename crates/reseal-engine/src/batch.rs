@@ -249,3 +249,6 @@ pub(crate) fn quarantined(
     let cell = hex::encode(hash.finalize());
     Quarantined { table, field, row: row.clone(), reason: reason.to_owned(), cell }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! A row's cells are verified one by one: what does not reopen is never among the values that are written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reseal_core::{
+    BuiltFormat, Cell, Format, Identified, Key, KeyLength, Keyset, OpenError, Plaintext, SealError,
+    SecretBytes, Value,
+};
+use reseal_store::{ColumnFacts, Kind, Relation, Row, RowKey, TableFacts, TableName};
+
+use super::*;
+use crate::job::{Application, CellEncoding, FieldJob, Job, Pace, Scope, TableJob};
+use crate::seal::Seal;
+
+/// `tag:plaintext`. It lies about plaintexts that say so: what it seals of them reads as something else.
+struct Lying;
+
+impl Format for Lying {
+    fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c> {
+        let text = cell.get(Part::Ciphertext).and_then(Value::text).unwrap_or_default().into_owned();
+        text.split_once(':').map_or(Identified::NotMine, |(tag, _)| Identified::Marked(tag.to_owned().into()))
+    }
+
+    fn open(&self, cell: &Cell, key: &Key, _: &[u8]) -> Result<Plaintext, OpenError> {
+        let text = cell.get(Part::Ciphertext).and_then(Value::text).unwrap_or_default().into_owned();
+        match text.split_once(':') {
+            Some((tag, rest)) if tag == key.tag() => Ok(Plaintext::new(rest.as_bytes().to_vec())),
+            _ => Err(OpenError::NotThisKey),
+        }
+    }
+
+    fn seal(&self, text: &Plaintext, key: &Key, _: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+        let text = String::from_utf8_lossy(text.expose()).replace("lie", "LIE");
+        Ok(Cell::whole(Value::Text(format!("{}:{text}", key.tag()))))
+    }
+}
+
+fn job() -> Arc<Job> {
+    let key = |id: &str, byte: u8| Key::new(id, SecretBytes::new(vec![byte; 4]));
+    let keyset = Keyset::new("main", vec![key("v1", 1), key("v2", 2)], Some("v2")).unwrap();
+    let format = BuiltFormat {
+        format: Arc::new(Lying),
+        authenticated: true,
+        marked: true,
+        key_length: KeyLength::Passphrase,
+        binary: false,
+        plaintext: false,
+        max_seals: None,
+    };
+    let seal = Arc::new(Seal::new("main", ("lying", format), Arc::new(keyset), None, None, None));
+    let field = |name: &str| FieldJob {
+        name: name.into(),
+        to: seal.clone(),
+        from: vec![],
+        columns: vec![(Part::Ciphertext, name.into())],
+        encoding: CellEncoding::Raw,
+    };
+    let table = TableJob {
+        name: TableName { schema: None, name: "t".into() },
+        row_key: vec!["id".into()],
+        tenant: None,
+        domain: None,
+        filter: None,
+        key_column: None,
+        fields: vec![field("a"), field("b")],
+    };
+    let pace = Pace {
+        rows: None,
+        target: Duration::from_secs(1),
+        bytes: 1,
+        workers: 1,
+        rows_per_second: None,
+        max_lag: None,
+        pause_file: None,
+        is_open: None,
+    };
+    Arc::new(Job {
+        plan: "t".into(),
+        digest: String::new(),
+        application: Application::BothKeys,
+        keysets: vec![],
+        tables: vec![table],
+        recognisers: vec![],
+        ignore: vec![],
+        side_effects: vec![],
+        undo: true,
+        guard: None,
+        pace,
+    })
+}
+
+fn target() -> Target {
+    let column = |name: &str, kind: Kind| ColumnFacts {
+        name: name.into(),
+        kind,
+        sql_type: String::new(),
+        not_null: false,
+        max_length: None,
+        generated: false,
+        touched: false,
+        referenced: false,
+        writable: true,
+    };
+    let facts = TableFacts {
+        relation: Relation::Table,
+        columns: vec![column("id", Kind::Int), column("a", Kind::Text), column("b", Kind::Text)],
+        indexes: vec![],
+        update_triggers: vec![],
+        guarded: false,
+        transactional: true,
+        partition_columns: vec![],
+    };
+    Target::new(&job(), 0, &facts, &Scope::default()).unwrap()
+}
+
+fn worked(a: &str, b: &str) -> Work {
+    let text = |text: &str| Value::Text(text.into());
+    let key = RowKey(vec![Value::Int(1)]);
+    work(&target(), vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }], Trust::Marks)
+}
+
+#[test]
+fn a_cell_that_does_not_reopen_is_not_written_with_its_row() {
+    let work = worked("v1:a lie", "v1:honest");
+    assert_eq!(work.swaps.all[0].new, [Value::Text("v1:a lie".into()), Value::Text("v2:honest".into())]);
+    assert_eq!(work.swaps.moved[0].cells, 1);
+    assert_eq!((work.broken[0].field.as_str(), work.broken[0].reason.as_str()), ("a", "does-not-reopen"));
+    assert_eq!(work.counts.cells_quarantined, 1);
+}
+
+#[test]
+fn a_row_of_cells_that_do_not_reopen_is_not_written_at_all() {
+    let work = worked("v1:a lie", "v9:nobody's");
+    assert_eq!(work.swaps.len(), 0);
+    assert_eq!(work.counts.cells_quarantined, 2);
+}
+
+#[test]
+fn what_is_under_the_primary_is_left_alone() {
+    let work = worked("v2:done", "v1:not yet");
+    assert_eq!(work.swaps.all[0].new, [Value::Text("v2:done".into()), Value::Text("v2:not yet".into())]);
+    assert_eq!((work.counts.cells_current, work.swaps.cells()), (1, 1));
+}
