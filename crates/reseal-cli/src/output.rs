@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use serde_json::Value;
 
 /// Prints a result: one JSON document, or text.
@@ -41,6 +41,10 @@ pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) 
     for row in rows {
         table.add_row(row);
     }
+    // A first column is what people copy: a run, a table, a field. It is never broken over lines.
+    if let Some(column) = table.column_mut(0) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
     for at in numbers {
         if let Some(column) = table.column_mut(*at) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -60,6 +64,11 @@ pub(crate) fn number(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A number of cells.
+pub(crate) fn cells(n: u64) -> String {
+    if n == 1 { "1 cell".to_owned() } else { format!("{} cells", number(n)) }
 }
 
 /// A duration in the units that people read.

@@ -216,6 +216,9 @@ fn never_sealed<'j>(job: &Job, field: &FieldJob, cell: &Cell) -> Opening<'j> {
             Opening::Opened(Opened { text, seal: at, key: None, current: false })
         }
         (Some((at, _)), _) => Opening::Broken(Fault { reason: "sealed-by-a-stranger", seal: Some(at) }),
+        (None, _) if names_a_key() => {
+            Opening::Broken(Fault { reason: "names-a-key-and-is-no-cell", seal: Some(0) })
+        }
         (None, _) => Opening::Broken(Fault { reason: "not-recognised", seal: None }),
     }
 }

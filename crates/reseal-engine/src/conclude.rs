@@ -76,8 +76,10 @@ pub(crate) async fn conclude(
 /// Why a run that went through is not complete.
 fn left(swept: &Swept) -> String {
     match (swept.old, swept.broken) {
+        (0, 1) => "1 cell is in quarantine".to_owned(),
         (0, broken) => format!("{broken} cells are in quarantine"),
+        (1, 0) => "1 cell is under an old key: an application still seals with it".to_owned(),
         (old, 0) => format!("{old} cells are under an old key: an application still seals with it"),
-        (old, broken) => format!("{old} cells are under an old key, {broken} cells are in quarantine"),
+        (old, broken) => format!("cells under an old key: {old}; in quarantine: {broken}"),
     }
 }

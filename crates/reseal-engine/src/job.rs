@@ -150,6 +150,23 @@ pub struct Pace {
     pub is_open: Option<Arc<dyn Fn(Timestamp) -> bool + Send + Sync>>,
 }
 
+#[cfg(test)]
+impl Default for Pace {
+    /// Nothing bounded, one worker.
+    fn default() -> Self {
+        Pace {
+            rows: None,
+            target: Duration::from_millis(100),
+            bytes: usize::MAX,
+            workers: 1,
+            rows_per_second: None,
+            max_lag: None,
+            pause_file: None,
+            is_open: None,
+        }
+    }
+}
+
 /// What a run is narrowed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {

@@ -153,18 +153,8 @@ mod tests {
 
     #[test]
     fn a_window_is_no_more_than_a_second_and_a_small_batch_is_a_window() {
-        let pacer = |rows, rate| {
-            Pacer::new(&Pace {
-                rows: Some(rows),
-                target: Duration::from_millis(100),
-                bytes: 1,
-                workers: 1,
-                rows_per_second: rate,
-                max_lag: None,
-                pause_file: None,
-                is_open: None,
-            })
-        };
+        let pacer =
+            |rows, rate| Pacer::new(&Pace { rows: Some(rows), rows_per_second: rate, ..Pace::default() });
         assert_eq!(pacer(500, None).window(8), 4000);
         assert_eq!(pacer(500, None).window(1), 500);
         assert_eq!(pacer(20, None).window(8), 20);
@@ -177,17 +167,7 @@ mod tests {
 
     #[test]
     fn lag_that_nobody_measured_is_too_much() {
-        let pace = Pace {
-            rows: None,
-            target: Duration::from_millis(100),
-            bytes: 1,
-            workers: 1,
-            rows_per_second: None,
-            max_lag: Some(Duration::from_secs(5)),
-            pause_file: None,
-            is_open: None,
-        };
-        let pacer = Pacer::new(&pace);
+        let pacer = Pacer::new(&Pace { max_lag: Some(Duration::from_secs(5)), ..Pace::default() });
         let waits = |lag| {
             pacer.lag(lag);
             pacer.reason_to_wait()
@@ -199,17 +179,7 @@ mod tests {
 
     #[test]
     fn a_slow_batch_shrinks_at_once_and_growth_is_bounded() {
-        let pace = Pace {
-            rows: None,
-            target: Duration::from_millis(100),
-            bytes: 1,
-            workers: 1,
-            rows_per_second: None,
-            max_lag: None,
-            pause_file: None,
-            is_open: None,
-        };
-        let pacer = Pacer::new(&pace);
+        let pacer = Pacer::new(&Pace::default());
         pacer.observe(Duration::from_millis(101));
         assert_eq!(pacer.rows(), FIRST_ROWS / 2);
         pacer.observe(Duration::from_millis(1));

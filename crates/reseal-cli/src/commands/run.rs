@@ -9,7 +9,7 @@ use reseal_registry::Overrides;
 
 use crate::args::RunArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
-use crate::output::{duration, number};
+use crate::output::{cells, duration, number};
 use crate::view::View;
 use crate::{open, signals};
 
@@ -77,19 +77,15 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
     let mut lines = Vec::new();
     if report.dry_run {
         lines.push(format!("dry run of {}: nothing was written", report.plan));
-        lines.push(format!(
-            "  {} rows, {} cells to rotate",
-            number(counts.rows_scanned),
-            number(report.cells_old)
-        ));
+        lines.push(format!("  {} rows, {} to rotate", number(counts.rows_scanned), cells(report.cells_old)));
     } else {
         let reason = report.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         lines.push(format!("{} is {}{reason}", report.plan, report.state));
         lines.push(format!("  run {}", report.run_id));
         lines.push(format!(
-            "  {} rows, {} cells rotated",
+            "  {} rows, {} rotated",
             number(counts.rows_scanned),
-            number(counts.cells_rotated)
+            cells(counts.cells_rotated)
         ));
     }
     let more = [
@@ -99,9 +95,7 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
         (counts.cells_quarantined, "could not be opened"),
         (if report.dry_run { 0 } else { report.cells_old }, "under an old key"),
     ];
-    lines.extend(
-        more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} cells {what}", number(*n))),
-    );
+    lines.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} {what}", cells(*n))));
     lines.push(format!("  {}", duration(report.seconds)));
     if let Some(estimate) = report.estimate_seconds {
         lines.push(format!("  a run would take about {}", duration(estimate)));
@@ -133,7 +127,7 @@ fn operator() -> String {
     variable("SUDO_USER")
         .or_else(|| variable("USER"))
         .or_else(|| variable("LOGNAME"))
-        .unwrap_or_else(|| "unknown".into())
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The time of `--until`: a moment, or the next time that the clock on the wall shows it.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
 use crate::open;
-use crate::output::{number, table};
+use crate::output::{cells, number, table};
 
 /// Lists runs.
 pub(crate) async fn runs(path: &Path) -> Outcome {
@@ -63,10 +63,10 @@ fn tell(row: &RunRow) -> String {
         format!("{} is {}{reason}", row.plan, row.state),
         format!("  run {}, began {}", row.id, time(row.created_at)),
         format!(
-            "  {} of {} rows, {} cells rotated",
+            "  {} of {} rows, {} rotated",
             number(counts.rows_scanned),
             number(counts.rows_total),
-            number(counts.cells_rotated)
+            cells(counts.cells_rotated)
         ),
     ];
     if matches!(row.state, RunState::Running | RunState::RollingBack) {

@@ -1,7 +1,6 @@
 //! A row's cells are verified one by one: what does not reopen is never among the values that are written.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reseal_core::{
     BuiltFormat, Cell, Format, Identified, Key, KeyLength, Keyset, OpenError, Plaintext, SealError,
@@ -65,16 +64,6 @@ fn job() -> Arc<Job> {
         key_column: None,
         fields: vec![field("a"), field("b")],
     };
-    let pace = Pace {
-        rows: None,
-        target: Duration::from_secs(1),
-        bytes: 1,
-        workers: 1,
-        rows_per_second: None,
-        max_lag: None,
-        pause_file: None,
-        is_open: None,
-    };
     Arc::new(Job {
         plan: "t".into(),
         digest: String::new(),
@@ -86,7 +75,7 @@ fn job() -> Arc<Job> {
         side_effects: vec![],
         undo: true,
         guard: None,
-        pace,
+        pace: Pace::default(),
     })
 }
 

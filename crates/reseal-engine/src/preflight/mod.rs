@@ -164,7 +164,16 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, Engine
 pub(crate) fn refusal(findings: &[Finding]) -> Option<EngineError> {
     let refusals: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Refusal).collect();
     let first = refusals.first()?;
-    let join = |part: fn(&Finding) -> &str| refusals.iter().map(|f| part(f)).collect::<Vec<_>>().join("\n");
+    // What is said of several columns in the same words is said once.
+    let join = |part: fn(&Finding) -> &str| {
+        let mut lines: Vec<&str> = Vec::new();
+        for line in refusals.iter().map(|finding| part(finding)) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines.join("\n")
+    };
     Some(EngineError {
         class: Class::Refused,
         code: first.code,
