@@ -83,8 +83,9 @@ impl<'t> Document<'t> {
             file: self.file.to_owned(),
             line,
             column,
-            message: finding.message.clone(),
-            help: finding.help.clone(),
+            // A message may quote a word of the plan that holds a control character, such as a tab within a layout.
+            message: finding.message.chars().map(visible).collect(),
+            help: finding.help.as_ref().map(|help| help.chars().map(visible).collect()),
             marked_line: finding.span.and_then(|span| self.marked(span)),
         }
     }
