@@ -53,9 +53,10 @@ fn condition(row: &str, forbidden: &Forbidden) -> String {
     }
     let text = String::from_utf8_lossy(&forbidden.text);
     let literal = format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    // Byte by byte: some collations call `V1` and `v1` equal.
     match forbidden.whole {
-        true => format!("{column}::text = {literal}"),
-        false => format!("left({column}::text, {}) = {literal}", text.chars().count()),
+        true => format!("{column}::text COLLATE \"C\" = {literal}"),
+        false => format!("left({column}::text, {}) COLLATE \"C\" = {literal}", text.chars().count()),
     }
 }
 
