@@ -1,6 +1,6 @@
 //! Guards in MariaDB and MySQL: triggers. A CHECK constraint would be checked by copying the table.
 
-use super::quote;
+use super::{full, quote};
 use crate::guard::{Forbidden, REFUSAL, any, name};
 use crate::{Kind, TableName};
 
@@ -34,13 +34,6 @@ fn condition(forbidden: &Forbidden) -> String {
         }
     };
     format!("CAST({beginning} AS BINARY) = {bytes}")
-}
-
-fn full(table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
-        None => quote(&table.name),
-    }
 }
 
 /// A trigger lives in the schema of its table.

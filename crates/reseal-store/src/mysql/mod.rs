@@ -191,6 +191,14 @@ fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// A table's quoted name, with its schema where it has one.
+fn full(table: &TableName) -> String {
+    match &table.schema {
+        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+        None => quote(&table.name),
+    }
+}
+
 fn decode(row: &MySqlRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
     kinds
         .iter()

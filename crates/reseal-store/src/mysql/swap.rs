@@ -9,7 +9,7 @@ use reseal_core::Value;
 use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::{Arguments, AssertSqlSafe, Executor, Row as _};
 
-use super::{failed, quote};
+use super::{failed, full, quote};
 use crate::{Column, Kind, Shape, StoreError, Swap, TableName};
 
 /// Widest value that still goes into a table of the MEMORY engine, whose rows are of fixed length.
@@ -84,7 +84,7 @@ async fn create(connection: &mut MySqlConnection, shape: &Shape, widest: usize) 
     let sql = format!(
         "CREATE TEMPORARY TABLE reseal_swap ({columns}) ENGINE={engine} AS SELECT {} FROM {} WHERE FALSE",
         keys.join(", "),
-        target(shape),
+        full(&shape.table),
     );
     run(connection, sql).await?;
     Ok(Stage { table: shape.table.clone(), width })
@@ -179,7 +179,7 @@ fn join(shape: &Shape) -> String {
         .enumerate()
         .map(|(at, column)| format!("t.{} = u.reseal_k{at}", quote(&column.name)))
         .collect();
-    format!("reseal_swap u STRAIGHT_JOIN {} t ON {}", target(shape), keys.join(" AND "))
+    format!("reseal_swap u STRAIGHT_JOIN {} t ON {}", full(&shape.table), keys.join(" AND "))
 }
 
 fn set(column: &Column, value: &str) -> String {
@@ -198,13 +198,6 @@ fn bytes_of(column: &Column) -> String {
         Kind::Binary => format!("t.{name}"),
         Kind::Text => format!("CAST(CONVERT(t.{name} USING utf8mb4) AS BINARY)"),
         _ => format!("CAST(CAST(t.{name} AS CHAR) AS BINARY)"),
-    }
-}
-
-fn target(shape: &Shape) -> String {
-    match &shape.table.schema {
-        Some(schema) => format!("{}.{}", quote(schema), quote(&shape.table.name)),
-        None => quote(&shape.table.name),
     }
 }
 

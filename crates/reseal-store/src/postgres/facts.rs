@@ -2,7 +2,7 @@
 
 use sea_query::Values;
 
-use super::{Postgres, quote};
+use super::{Postgres, full};
 use crate::driver::{Driver, Statement};
 use crate::facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, without_guards};
 use crate::ledger::Taker;
@@ -19,19 +19,12 @@ async fn ask(
     Ok(rows.into_iter().map(Taker::new).collect())
 }
 
-/// The name as the catalogue can resolve it by the connection's own search path.
-fn regclass(table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
-        None => quote(&table.name),
-    }
-}
-
 pub(super) async fn describe(
     session: &mut Postgres,
     table: &TableName,
 ) -> Result<Option<TableFacts>, StoreError> {
-    let name = regclass(table);
+    // As the catalogue resolves it, by the connection's own search path.
+    let name = full(table);
     let sql = "SELECT c.relkind::text, (EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))::int::bigint \
                FROM pg_class c WHERE c.oid = to_regclass($1)";
     let Some(mut row) = ask(session, sql, &[&name], &[Kind::Text, Kind::Int]).await?.pop() else {
@@ -68,7 +61,7 @@ pub(super) async fn slices(
     parts: usize,
 ) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT coalesce(pg_relation_size(to_regclass($1)) / current_setting('block_size')::bigint, 0)";
-    let found = ask(session, sql, &[&regclass(table)], &[Kind::Int]).await?.pop();
+    let found = ask(session, sql, &[&full(table)], &[Kind::Int]).await?.pop();
     let pages = found.map_or(0, |mut row| row.int());
     if parts < 2 || pages < FEWEST_PAGES {
         return Ok(Vec::new());

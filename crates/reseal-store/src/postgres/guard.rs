@@ -1,7 +1,7 @@
 //! Guards in PostgreSQL: a CHECK constraint, added unchecked and then validated, which reads the table under a lock that
 //! lets writers through; or a trigger.
 
-use super::quote;
+use super::{full, quote};
 use crate::guard::{Forbidden, GuardKind, PREFIX, REFUSAL, any, name};
 use crate::{Kind, TableName};
 
@@ -57,13 +57,6 @@ fn condition(row: &str, forbidden: &Forbidden) -> String {
     match forbidden.whole {
         true => format!("{column}::text COLLATE \"C\" = {literal}"),
         false => format!("left({column}::text, {}) COLLATE \"C\" = {literal}", text.chars().count()),
-    }
-}
-
-fn full(table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
-        None => quote(&table.name),
     }
 }
 

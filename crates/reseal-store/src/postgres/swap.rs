@@ -8,7 +8,7 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, IntoArguments, Postgres, Row as _};
 
-use super::{failed, quote};
+use super::{failed, full, quote};
 use crate::driver::Statement;
 use crate::{Column, Kind, Shape, StoreError, Swap};
 
@@ -115,10 +115,7 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
     if let Some(filter) = &shape.filter {
         wheres.push(format!("({filter})"));
     }
-    let table = match &shape.table.schema {
-        Some(schema) => format!("{}.{}", quote(schema), quote(&shape.table.name)),
-        None => quote(&shape.table.name),
-    };
+    let table = full(&shape.table);
     format!(
         "UPDATE {table} AS t SET {} FROM (SELECT {}) AS u WHERE {}",
         sets.join(", "),
