@@ -35,11 +35,10 @@ pub(crate) struct Dependency {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Asks cargo, for the checkout that it was called in: two of them may share a target folder, and with it this binary.
     pub(crate) fn find() -> miette::Result<Self> {
         let output = Command::new(cargo())
             .args(["metadata", "--no-deps", "--format-version=1"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .into_diagnostic()
             .wrap_err("cargo metadata")?;
