@@ -151,6 +151,29 @@ fn an_interrupt_stops_behind_the_batch_in_hand() {
     }
 }
 
+/// Watches the stop while a run waits: what the pause file holds back is not written because somebody gives up.
+#[test]
+fn an_interrupt_while_paused_writes_nothing_more() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", ROWS);
+        let file = world.path("pause");
+        let pause = format!("pause_file: \"{}\"", file.display());
+        world.plan(&format!("throttle: {{ rows_per_second: 1000, {pause} }}\nbatch: {{ rows: 100 }}\n"));
+        let mut run = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        std::fs::write(&file, "").unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let held = world.digest();
+        signal(&run, "-INT");
+        assert_eq!(run.wait().unwrap().code(), Some(4), "{store}");
+        assert_eq!(world.digest(), held, "{store}: the run wrote while it was paused");
+        std::fs::remove_file(&file).unwrap();
+        let (code, run) = world.reseal(&["resume", "PLAN"]);
+        assert_eq!((code, run["cells_rotated"].as_u64()), (0, Some(CELLS)), "{store}: {run}");
+        all_under_v2(&world, store);
+    }
+}
+
 /// Watches prepared statements and column lists: a migration of the application may add a column at any time.
 #[test]
 fn a_column_may_be_added_meanwhile() {

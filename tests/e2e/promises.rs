@@ -20,6 +20,8 @@ fn live_writers_lose_nothing() {
         let writer = writer.wait_with_output().unwrap();
         assert!(writer.status.success(), "{store}");
         assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+        // A swap that lost must know it: else it is counted as done, and only the sweep would find the cell.
+        assert!(run["cells_raced"].as_u64().unwrap() > 0, "{store}: no swap met the writer: {run}");
         let (rows, _, right) = world.read("v2");
         assert_eq!(rows, right, "{store}: a row does not hold what the application wrote last");
         assert_eq!(world.reseal(&["verify", "PLAN"]).0, 0, "{store}");

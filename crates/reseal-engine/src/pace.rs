@@ -117,16 +117,17 @@ impl Pacer {
     }
 
     /// Waits until `rows` more rows may be written: by the rate, the lag of replicas, and while the pause file exists.
-    pub(crate) async fn admit(&self, rows: usize, progress: &Progress, stop: &Stopper) {
+    /// False where a stop was asked for before they might.
+    pub(crate) async fn admit(&self, rows: usize, progress: &Progress, stop: &Stopper) -> bool {
         while let Some(reason) = self.reason_to_wait() {
             progress.wait(Some(&reason));
             if stop.asked().is_some() {
-                break;
+                return false;
             }
             tokio::time::sleep(TICK).await;
         }
         progress.wait(None);
-        let Some(rate) = self.pace.rows_per_second else { return };
+        let Some(rate) = self.pace.rows_per_second else { return true };
         let cost = Duration::from_secs_f64(rows as f64 / f64::from(rate.max(1)));
         let until = match self.next.lock() {
             Ok(mut next) => {
@@ -139,6 +140,7 @@ impl Pacer {
         while Instant::now() < until && stop.asked().is_none() {
             tokio::time::sleep(TICK.min(until.saturating_duration_since(Instant::now()))).await;
         }
+        true
     }
 
     /// Whether the plan lets it run at this moment.

@@ -51,7 +51,7 @@ impl Shared {
 pub(crate) enum Ended {
     /// The range is through.
     Done,
-    /// A stop was asked for; the checkpoint stands behind the batch in hand.
+    /// A stop was asked for; the checkpoint stands behind the last group that was finished.
     Stopped,
 }
 
@@ -139,19 +139,24 @@ async fn write_groups(
         let outcome = write_group(shared, &mut writer, group).await;
         shard.batches = writer.batches;
         debug!(shard = shard.number, batches, ?waited, took = ?begun.elapsed(), "group written");
-        outcome?;
+        if outcome? == Ended::Stopped {
+            return Ok(Ended::Stopped);
+        }
         if done {
             return Ok(Ended::Done);
         }
     }
 }
 
-/// Commits the batches of a group; the last of them moves the checkpoint.
-async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> Result<(), Halt> {
+/// Commits the batches of a group; the last of them moves the checkpoint. A stop is heard only while the group waits for
+/// leave to write: elsewhere its few batches are finished, so that no row is counted again when the run goes on.
+async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> Result<Ended, Halt> {
     let (last, mut left) = (group.last, group.batches.len());
     for batch in group.batches {
         left -= 1;
-        shared.pacer.admit(batch.rows as usize, &shared.progress, &shared.stop).await;
+        if !shared.pacer.admit(batch.rows as usize, &shared.progress, &shared.stop).await {
+            return Ok(Ended::Stopped);
+        }
         let begun = Instant::now();
         let closing = match left {
             0 => Closing { checkpoint: last.as_ref(), done: last.is_none() },
@@ -163,7 +168,7 @@ async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> 
         }
         shared.progress.add(batch.rows, cells);
     }
-    Ok(())
+    Ok(Ended::Done)
 }
 
 /// Reads windows ahead of the writer, on a connection of its own.
