@@ -129,7 +129,11 @@ pub(crate) enum Command {
     /// Apply the ledger's SQL to a database, or print it
     Migrate {
         /// A plan, or a database URL without password (env:NAME reads it from a variable)
-        database: String,
+        #[arg(required_unless_present = "control")]
+        database: Option<String>,
+        /// The control database's SQL instead; without DATABASE, to the one that RESEAL_DATABASE_URL names
+        #[arg(long)]
+        control: bool,
         /// Print the SQL instead
         #[arg(long)]
         print: bool,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use reseal_core::{Key, RunState, Value};
 use reseal_store::{
-    Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
+    Book, Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
 };
 
 use crate::cell::{Opening, Trust, open};
@@ -106,7 +106,7 @@ async fn newest(session: &mut Session, job: &Job, options: &RollbackOptions) -> 
             "see `reseal runs`",
         )
     };
-    if session.ledger_version().await?.is_none() {
+    if session.version(Book::Ledger).await?.is_none() {
         return Err(none());
     }
     let runs = session.runs(Some(&job.plan), 1000).await?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use reseal_core::Key;
-use reseal_store::{Database, RunRow, Session, ShardRow};
+use reseal_store::{Book, Database, RunRow, Session, ShardRow};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
@@ -75,7 +75,7 @@ pub async fn run(
         let help = "wait for the window, or change `windows:` in the plan";
         return Err(EngineError::stopped("window", "the plan's windows are closed now", help));
     }
-    session.migrate().await?;
+    session.migrate(Book::Ledger).await?;
     let fresh = pins::check(&mut session, job).await?;
     let run = find_or_write(&mut session, job, options).await?;
     for pin in &fresh {

@@ -6,6 +6,7 @@
 //! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
 //! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
 
+mod books;
 mod database;
 mod driver;
 mod error;
@@ -21,6 +22,7 @@ mod session;
 mod shape;
 mod sqlite;
 
+pub use books::Book;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};

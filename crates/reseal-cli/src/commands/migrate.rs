@@ -1,25 +1,32 @@
-//! `reseal migrate`: the ledger's SQL, applied or printed.
+//! `reseal migrate`: the SQL of the ledger, or of the control database, applied or printed.
 
 use std::path::Path;
 
-use reseal_store::Database;
+use reseal_store::{Book, Database};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::open;
+use crate::{control, open};
 
-/// Applies the ledger's SQL to a database, or prints it.
-pub(crate) async fn migrate(target: &str, print: bool) -> Outcome {
-    let database = database(target).await?;
+/// Applies the SQL of a book to a database, or prints it.
+pub(crate) async fn migrate(target: Option<&str>, control: bool, print: bool) -> Outcome {
+    let database = match target {
+        Some(target) => database(target).await?,
+        None => control::database()?,
+    };
+    let (book, name) = match control {
+        true => (Book::Control, "the control database"),
+        false => (Book::Ledger, "the ledger"),
+    };
     if print {
-        let sql = database.dialect().ledger_sql();
+        let sql = book.sql(database.dialect());
         return Ok(Done::new(CLEAN, json!({ "sql": sql }), sql));
     }
     let mut session = database.connect().await?;
-    session.migrate().await?;
-    let version = session.ledger_version().await?;
-    Ok(Done::new(CLEAN, json!({ "version": version }), "the ledger is there"))
+    session.migrate(book).await?;
+    let version = session.version(book).await?;
+    Ok(Done::new(CLEAN, json!({ "version": version }), format!("{name} is there")))
 }
 
 /// A plan's database, one named by a variable, or a URL that holds no password: an argument list is seen by all.

@@ -39,7 +39,9 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
         Command::Undo { command: UndoCommand::Drop { plan, run } } => {
             rollback::drop_undo(plan, run.as_deref()).await
         }
-        Command::Migrate { database, print } => migrate::migrate(database, *print).await,
+        Command::Migrate { database, control, print } => {
+            migrate::migrate(database.as_deref(), *control, *print).await
+        }
         Command::Keys { command: KeysCommand::Generate { file, stdout, bytes, encoding } } => {
             keys::generate(file.as_deref(), *stdout, usize::from(*bytes), *encoding)
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reseal_core::RunState;
-use reseal_store::{Request, RunRow};
+use reseal_store::{Book, Request, RunRow};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
@@ -17,7 +17,7 @@ use crate::output::{cells, number, table};
 pub(crate) async fn runs(path: &Path) -> Outcome {
     let plan = open::plan(path)?;
     let mut session = open::database(&plan).await?.connect().await?;
-    let runs = match session.ledger_version().await? {
+    let runs = match session.version(Book::Ledger).await? {
         Some(_) => session.runs(Some(&plan.name), 100).await?,
         None => Vec::new(),
     };

@@ -6,7 +6,7 @@ mod schema;
 
 use std::sync::Arc;
 
-use reseal_store::{Database, Session};
+use reseal_store::{Book, Database, Session};
 
 use crate::error::{Class, EngineError};
 use crate::guard;
@@ -205,7 +205,7 @@ pub async fn preflight(
 ) -> Result<Vec<Finding>, EngineError> {
     let mut session = database.connect().await?;
     let mut findings = look(&mut session, job, scope).await?.findings;
-    if session.ledger_version().await?.is_some()
+    if session.version(Book::Ledger).await?.is_some()
         && let Err(error) = crate::pins::check(&mut session, job).await
     {
         findings.push(Finding::refusal(error.code, error.message, error.help.unwrap_or_default()));

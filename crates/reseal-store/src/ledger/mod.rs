@@ -1,7 +1,6 @@
 //! Reseal's tables beside the data.
 
 mod claim;
-mod migrate;
 mod pins;
 mod quarantine;
 mod run;

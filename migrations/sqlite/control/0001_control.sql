@@ -1,0 +1,3 @@
+-- The control database: what belongs to no single run. It may share a database with a ledger.
+CREATE TABLE reseal_control_migration (version integer PRIMARY KEY);
+INSERT INTO reseal_control_migration (version) VALUES (1);
