@@ -13,6 +13,7 @@ mod format;
 mod kdf;
 mod key;
 mod layout;
+mod notice;
 mod plaintext;
 mod plugin;
 mod run_state;
@@ -24,6 +25,7 @@ pub use format::{Broken, Format, Identified, OpenError, SealError};
 pub use kdf::{Digest, Kdf};
 pub use key::{Key, Keyset, KeysetError, SecretBytes};
 pub use layout::{Hole, Layout, LayoutError, Mismatch, Pieces, UnfitPiece};
+pub use notice::{Notice, NoticeKind, Severity};
 pub use plaintext::Plaintext;
 pub use plugin::{
     BuiltFormat, FormatPlugin, KeyLength, KeySource, KeySourceError, KeySourcePlugin, Material, OptionError,
