@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 fn logging(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
-    let ours = ["engine", "store", "registry", "plan", "cli", "core"]
+    let ours = ["engine", "store", "registry", "custody", "plan", "cli", "core"]
         .map(|name| format!("reseal_{name}={}", level(&asked)));
     let filter = EnvFilter::new(format!("warn,reseal={},{}", level(&asked), ours.join(",")));
     let builder = tracing_subscriber::fmt()

@@ -24,9 +24,9 @@ mod window;
 mod yaml;
 
 pub use plan::{
-    Application, Batch, ColumnName, Database, Emergency, Encoding, FieldSpec, Guard, JsonPick, KeyIdSpec,
-    KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, Pace, Plan, PrimarySpec, SealSpec, SourceSpec, TableSpec,
-    Throttle, Undo,
+    Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
+    FieldSpec, Guard, JsonPick, Keep, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, Pace, Plan,
+    Policy, PrimarySpec, Proof, SealSpec, SourceSpec, TableSpec, Throttle, Undo,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};

@@ -4,6 +4,7 @@
 
 mod keys;
 mod pace;
+mod policy;
 mod seals;
 mod tables;
 mod together;
@@ -133,6 +134,7 @@ impl Meaning<'_> {
         let ignore = self.ignored(&raw.ignore);
         let pace = self.pace(&raw.batch, &raw.throttle, &raw.windows, raw.workers, &[]);
         let emergency = raw.emergency.map(|over| self.emergency(over, &pace));
+        let policy = self.policy(raw.policy);
         self.sections_of_later();
         Some(Plan {
             name: raw.name,
@@ -160,6 +162,7 @@ impl Meaning<'_> {
                 raw::Guard::Trigger => Guard::Trigger,
                 raw::Guard::None => Guard::None,
             },
+            policy,
             digest: digest::without_pace(self.root),
             full_digest: digest::whole(self.root),
             unsupported: Vec::new(),
@@ -181,7 +184,7 @@ impl Meaning<'_> {
     }
 
     fn sections_of_later(&mut self) {
-        for section in ["hooks", "vars", "schedule", "notify", "policy"] {
+        for section in ["hooks", "vars", "schedule", "notify"] {
             if self.root.get(section).is_some_and(|node| !node.entries().is_empty()) {
                 self.not_yet(&[section], &format!("`{section}:`"));
             }

@@ -1,8 +1,12 @@
 //! The typed plan: what the rest of Reseal works from. Nothing here is raw, nothing needs a second check.
 
+mod policy;
+
 use std::time::Duration;
 
 use reseal_core::{Kdf, Options, Part, SourceArgs, Template};
+
+pub use policy::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
 
 use crate::{Problem, Validator, Window};
 
@@ -37,6 +41,8 @@ pub struct Plan {
     pub side_effects: Vec<String>,
     /// What makes the database itself refuse cells under an old key after the run.
     pub guard: Guard,
+    /// Rules that hold for every rotation of this plan.
+    pub policy: Policy,
     /// SHA-256 (hex) of what the plan says, without pace, windows, emergency and schedule: a run is resumed only under
     /// the same digest. Comments, layout and the order of names do not count.
     pub digest: String,

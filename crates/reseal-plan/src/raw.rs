@@ -5,6 +5,7 @@
 
 mod keys;
 mod later;
+mod policy;
 mod tables;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 pub(crate) use keys::*;
 pub(crate) use later::*;
+pub(crate) use policy::*;
 pub(crate) use tables::*;
 
 /// A plan: where sealed cells live and how they shall be sealed.
@@ -83,7 +85,8 @@ pub(crate) struct Plan {
     /// Who hears of what.
     pub(crate) notify: Option<Notify>,
     /// Ages, approvals and other rules.
-    pub(crate) policy: Option<Policy>,
+    #[serde(default)]
+    pub(crate) policy: Policy,
 }
 
 /// What the application does during a run.

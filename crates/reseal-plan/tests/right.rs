@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::VOCABULARY;
 use reseal_core::{Digest, Kdf, OptionValue, Part, Template};
 use reseal_plan::{
-    Application, Batch, Database, Encoding, Guard, JsonPick, KeyIdSpec, KeysPlace, Plan, PrimarySpec,
-    Throttle, Undo, Validator, parse, schema,
+    Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, Guard, JsonPick, Keep,
+    KeyIdSpec, KeysPlace, Plan, Policy, PrimarySpec, Proof, Throttle, Undo, Validator, parse, schema,
 };
 
 const FIRST: &str = include_str!("right/first.yaml");
@@ -105,16 +105,40 @@ fn what_waits_for_its_issue_is_named() {
     let later = |what: &str| format!("{what} is not supported yet by this version of reseal");
     assert_eq!(codes(FIRST), Vec::<String>::new());
     let connections = codes(include_str!("right/connections.yaml"));
-    for what in [
-        "`vars:`",
-        "a query that lists keys",
-        "the key source `sql`",
-        "`envelope:`",
-        "`mirrors:`",
-        "`policy:`",
-    ] {
+    for what in ["`vars:`", "a query that lists keys", "the key source `sql`", "`envelope:`", "`mirrors:`"] {
         assert!(connections.contains(&later(what)), "{what}: {connections:?}");
     }
+}
+
+#[test]
+fn a_policy_becomes_types() {
+    let days = |n: u64| Duration::from_secs(n * 86_400);
+    let with = |policy: &str| plan(&format!("{FIRST}\npolicy: {policy}\n")).policy;
+    assert_eq!(plan(FIRST).policy, Policy::default());
+    let whole = with(
+        "{ max_key_age: 90d, min_key_age: 76d, warn: [3d, 14d], keep_retired: 365d, keep_undo: 30d, \
+         max_active_keys: 5, approvals: { run: 2, destroy: 1 }, approvers: { file: /etc/approvers }, \
+         backup: { command: [newest, --all], max_age: 1h }, disk: { command: free, min_free: 20 } }",
+    );
+    let expected = Policy {
+        max_key_age: Some(days(90)),
+        min_key_age: Some(days(76)),
+        warn: vec![days(14), days(3)],
+        keep_retired: Some(Keep::For(days(365))),
+        keep_undo: Some(days(30)),
+        max_active_keys: Some(5),
+        approvals: Approvals { run: 2, rollback: 0, destroy: 1, emergency: 2 },
+        approvers: Some("/etc/approvers".into()),
+        backup: Some(BackupProof {
+            proof: Proof::Command(vec!["newest".into(), "--all".into()]),
+            max_age: Duration::from_secs(3600),
+        }),
+        disk: Some(DiskProof { command: vec!["free".into()], min_free: 20 }),
+    };
+    assert_eq!(whole, expected);
+    let all = with("{ keep_retired: forever, approvals: 2, approvers: { file: a } }");
+    assert_eq!(all.keep_retired, Some(Keep::Forever));
+    assert_eq!(all.approvals, Approvals { run: 2, rollback: 2, destroy: 2, emergency: 2 });
 }
 
 #[test]

@@ -53,6 +53,18 @@ pub async fn database(plan: &Plan) -> Result<Zeroizing<String>, ReadKeyError> {
     }
 }
 
+/// What a program prints as text, run as a source of keys runs it: no shell, an environment of its own, a time limit.
+///
+/// # Errors
+/// Why it printed nothing that can be read; never what it printed.
+pub async fn printed(words: &[String]) -> Result<String, String> {
+    let args = SourceArgs { words: words.to_vec(), pass_env: Vec::new() };
+    let program = (keys_command::PLUGIN.build)(&args).map_err(|error| error.message)?;
+    let material = program.read().await.map_err(|error| error.message)?;
+    String::from_utf8(material.bytes.expose().to_vec())
+        .map_err(|_| format!("the command {} printed no text", words[0]))
+}
+
 /// Reads all keys of a plan; `asked` (`--primary`) is the primary of every keyset that has such a key.
 ///
 /// # Errors

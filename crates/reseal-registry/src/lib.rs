@@ -8,7 +8,7 @@ mod keys;
 mod plugins;
 
 pub use job::{Overrides, job};
-pub use keys::{Keys, ReadKeyError, database, keys};
+pub use keys::{Keys, ReadKeyError, database, keys, printed};
 pub use plugins::{FORMATS, KEY_SOURCES};
 
 use reseal_plan::{Plan, Vocabulary};

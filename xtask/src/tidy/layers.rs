@@ -5,7 +5,7 @@ use crate::workspace::{Dependency, Member};
 
 /// Our crates, from the ground up, each with the crates of ours that it may name. Tests may look further: see
 /// [`allowed`].
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("reseal-core", &[]),
     ("reseal-plan", &["reseal-core"]),
     ("reseal-store", &["reseal-core"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
         "reseal-registry",
         &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-schedule", PLUGINS],
     ),
+    ("reseal-custody", &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-registry"]),
     (
         "reseal-serve",
         &[
@@ -24,6 +25,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
             "reseal-engine",
             "reseal-schedule",
             "reseal-registry",
+            "reseal-custody",
         ],
     ),
     (
@@ -35,6 +37,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
             "reseal-engine",
             "reseal-schedule",
             "reseal-registry",
+            "reseal-custody",
             "reseal-serve",
         ],
     ),

@@ -53,6 +53,7 @@ pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
 
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> Outcome {
     let opened = open::job(plan, overrides).await?;
+    reseal_custody::before_run(&opened.plan, &opened.database, options).await?;
     let progress = Arc::new(Progress::default());
     let stop = Stopper::default();
     signals::watch(&stop);

@@ -105,7 +105,7 @@ impl Meaning<'_> {
             .collect()
     }
 
-    fn duration(&mut self, text: &str, path: &[&str]) -> Option<Duration> {
+    pub(super) fn duration(&mut self, text: &str, path: &[&str]) -> Option<Duration> {
         let duration = quantity::duration(text);
         if duration.is_none() {
             let help = "a whole number with ms, s, m, h or d: 500ms, 30m, 90d";

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Named, OneOrMany, Source};
+use super::{Named, Source};
 
 /// How cells carry their own key.
 #[derive(Deserialize, JsonSchema)]
@@ -289,87 +289,4 @@ pub(crate) struct Timed {
     after: Option<String>,
     /// The groups.
     to: Vec<String>,
-}
-
-/// Ages, approvals and other rules.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Policy {
-    /// The most a primary may age: `365d`.
-    max_key_age: Option<String>,
-    /// The least a primary must have aged before a rotation.
-    min_key_age: Option<String>,
-    /// How long before `max_key_age` a warning goes out.
-    #[serde(default)]
-    warn: Vec<String>,
-    /// How long retired keys are kept, or `forever`.
-    keep_retired: Option<String>,
-    /// How long old cells are kept.
-    keep_undo: Option<String>,
-    /// The most keys that may be active at once.
-    #[schemars(range(min = 1))]
-    max_active_keys: Option<u32>,
-    /// How many people must agree.
-    approvals: Option<Approvals>,
-    /// Who may agree.
-    approvers: Option<Approvers>,
-    /// Proof that a backup is fresh.
-    backup: Option<Backup>,
-    /// Proof that the disk has room.
-    disk: Option<Disk>,
-}
-
-/// How many people must agree.
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum Approvals {
-    /// To anything.
-    All(u32),
-    /// To each of these.
-    Each(EachApproval),
-}
-
-/// How many people must agree to what.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EachApproval {
-    /// A run.
-    run: Option<u32>,
-    /// A rollback.
-    rollback: Option<u32>,
-    /// The destruction of a key.
-    destroy: Option<u32>,
-    /// An emergency run.
-    emergency: Option<u32>,
-}
-
-/// Who may agree.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Approvers {
-    /// A file outside the plan, or the operator could add himself.
-    file: String,
-}
-
-/// Proof that a backup is fresh.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Backup {
-    /// A program that prints the time of the newest backup (RFC 3339).
-    command: Option<OneOrMany>,
-    /// The newest backup itself.
-    file: Option<String>,
-    /// The most it may have aged: `24h`.
-    max_age: String,
-}
-
-/// Proof that the disk has room.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Disk {
-    /// A program that prints the free share in percent.
-    command: OneOrMany,
-    /// The least free share in percent.
-    #[schemars(range(min = 0, max = 100))]
-    min_free: u32,
 }

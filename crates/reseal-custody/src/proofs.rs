@@ -1,0 +1,176 @@
+//! What a policy wants proved before a run's first write: that a backup is fresh, and that the disk has room.
+
+use std::time::SystemTime;
+
+use jiff::{SignedDuration, Timestamp};
+use reseal_engine::EngineError;
+use reseal_plan::{BackupProof, DiskProof, Policy, Proof};
+
+/// A clock may be this far ahead of the one that a backup's time comes from.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Asks for the proofs that a policy wants.
+///
+/// # Errors
+/// When a proof cannot be had, or proves the opposite.
+pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), EngineError> {
+    if let Some(backup) = &policy.backup {
+        backup_is_fresh(backup, now).await?;
+    }
+    if let Some(disk) = &policy.disk {
+        disk_has_room(disk).await?;
+    }
+    Ok(())
+}
+
+async fn backup_is_fresh(backup: &BackupProof, now: Timestamp) -> Result<(), EngineError> {
+    let (made, source) = match &backup.proof {
+        Proof::File(path) => (written(path)?, format!("the file {path}")),
+        Proof::Command(words) => (printed_time(words).await?, format!("the command {}", words[0])),
+    };
+    let age = now.duration_since(made);
+    let most = SignedDuration::try_from(backup.max_age).unwrap_or(SignedDuration::MAX);
+    if age < -CLOCKS_DIFFER {
+        let message = format!("the newest backup is of {made:.0}, which is yet to come, says {source}");
+        return Err(EngineError::refused("backup-in-the-future", message, "compare the clocks"));
+    }
+    if age > most {
+        let message =
+            format!("the newest backup is of {made:.0}, says {source}: older than the policy allows");
+        return Err(EngineError::refused("backup-old", message, "make a backup, then run again"));
+    }
+    Ok(())
+}
+
+fn written(path: &str) -> Result<Timestamp, EngineError> {
+    let unknown = |why: String| {
+        let message = format!("the backup {path}: {why}");
+        EngineError::refused("backup-missing", message, "make a backup, or correct `policy.backup.file`")
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| unknown(error.kind().to_string()))?;
+    if !metadata.is_file() {
+        return Err(unknown("not a file".into()));
+    }
+    // An empty file is what a backup that failed leaves behind.
+    if metadata.len() == 0 {
+        return Err(unknown("the file is empty".into()));
+    }
+    let modified: SystemTime = metadata.modified().map_err(|error| unknown(error.kind().to_string()))?;
+    Timestamp::try_from(modified).map_err(|_| unknown("its time is out of range".into()))
+}
+
+async fn printed_time(words: &[String]) -> Result<Timestamp, EngineError> {
+    let text = printed(words, "policy.backup.command").await?;
+    text.trim().parse().map_err(|_| {
+        let message = format!("the command {} printed no time", words[0]);
+        EngineError::refused(
+            "backup-unknown",
+            message,
+            "let it print the backup's time: 2026-01-31T06:00:00Z",
+        )
+    })
+}
+
+async fn disk_has_room(disk: &DiskProof) -> Result<(), EngineError> {
+    let text = printed(&disk.command, "policy.disk.command").await?;
+    let free = text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
+    let Some(free) = free.filter(|free| (0.0..=100.0).contains(free)) else {
+        let message = format!("the command {} printed no share in percent", disk.command[0]);
+        return Err(EngineError::refused("disk-unknown", message, "let it print the free share: 0 to 100"));
+    };
+    if free < f64::from(disk.min_free) {
+        let message = format!("{free} % of the disk is free, and the policy asks for {} %", disk.min_free);
+        return Err(EngineError::refused("disk-full", message, "free space, then run again"));
+    }
+    Ok(())
+}
+
+/// What a program of the plan prints: run as a source of keys would run it.
+async fn printed(words: &[String], place: &str) -> Result<String, EngineError> {
+    reseal_registry::printed(words).await.map_err(|message| {
+        EngineError::refused("proof", format!("{place}: {message}"), "run it by hand and see what it says")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-06-01T12:00:00Z".parse().unwrap_or_default()
+    }
+
+    async fn check(policy: &Policy, expect: &str) {
+        let found = proofs(policy, now()).await.map_or_else(|error| error.code, |()| "proved");
+        assert_eq!(found, expect, "{policy:?}");
+    }
+
+    fn command(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Watches the age, the clock's side and what a program may print.
+    #[tokio::test]
+    async fn a_backup_is_proved_by_the_time_that_a_program_prints() {
+        for (words, expect) in [
+            (command(&["echo", "2026-06-01T11:30:00Z"]), "proved"),
+            (command(&["echo", "2026-06-01T13:31:00+02:00"]), "proved"),
+            (command(&["echo", "2026-06-01T10:59:00Z"]), "backup-old"),
+            (command(&["echo", "2026-06-01T12:04:00Z"]), "proved"),
+            (command(&["echo", "2026-06-01T12:06:00Z"]), "backup-in-the-future"),
+            (command(&["echo", "yesterday"]), "backup-unknown"),
+            (command(&["true"]), "proof"),
+            (command(&["false"]), "proof"),
+            (command(&["no-such-program"]), "proof"),
+        ] {
+            let max_age = Duration::from_secs(3600);
+            let backup = Some(BackupProof { proof: Proof::Command(words), max_age });
+            check(&Policy { backup, ..Policy::default() }, expect).await;
+        }
+    }
+
+    /// Watches that an empty file, a folder and a missing file prove nothing.
+    #[tokio::test]
+    async fn a_backup_is_proved_by_a_file() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let write = |name: &str, content: &str, seconds_old: u64| -> std::io::Result<()> {
+            let at = SystemTime::from(now()) - Duration::from_secs(seconds_old);
+            std::fs::write(file(name), content)?;
+            std::fs::File::options().write(true).open(file(name))?.set_modified(at)
+        };
+        write("fresh", "dump", 3000)?;
+        write("old", "dump", 3700)?;
+        write("empty", "", 0)?;
+        let folder_itself = folder.path().display().to_string();
+        for (path, expect) in [
+            (file("fresh"), "proved"),
+            (file("old"), "backup-old"),
+            (file("empty"), "backup-missing"),
+            (file("none"), "backup-missing"),
+            (folder_itself, "backup-missing"),
+        ] {
+            let max_age = Duration::from_secs(3600);
+            let backup = Some(BackupProof { proof: Proof::File(path), max_age });
+            check(&Policy { backup, ..Policy::default() }, expect).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_disk_is_proved_by_the_share_that_a_program_prints() {
+        for (printed, expect) in [
+            ("20", "proved"),
+            ("42.5 %", "proved"),
+            ("19.9", "disk-full"),
+            ("120", "disk-unknown"),
+            ("NaN", "disk-unknown"),
+            ("much", "disk-unknown"),
+        ] {
+            let disk = Some(DiskProof { command: command(&["echo", printed]), min_free: 20 });
+            check(&Policy { disk, ..Policy::default() }, expect).await;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Rules that hold for every rotation: lengths of time that fit together, people who can be asked.
+
+use std::time::Duration;
+
+use super::Meaning;
+use crate::plan::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
+use crate::raw;
+
+impl Meaning<'_> {
+    pub(super) fn policy(&mut self, raw: raw::Policy) -> Policy {
+        let policy = Policy {
+            max_key_age: self.policy_duration(raw.max_key_age.as_deref(), "max_key_age"),
+            min_key_age: self.policy_duration(raw.min_key_age.as_deref(), "min_key_age"),
+            warn: self.warnings(&raw.warn),
+            keep_retired: match raw.keep_retired.as_deref() {
+                Some("forever") => Some(Keep::Forever),
+                text => self.policy_duration(text, "keep_retired").map(Keep::For),
+            },
+            keep_undo: self.policy_duration(raw.keep_undo.as_deref(), "keep_undo"),
+            max_active_keys: raw.max_active_keys,
+            approvals: raw.approvals.as_ref().map_or_else(Approvals::default, approvals),
+            approvers: raw.approvers.map(|approvers| approvers.file),
+            backup: raw.backup.and_then(|backup| self.backup(backup)),
+            disk: raw.disk.and_then(|disk| self.disk(disk)),
+        };
+        self.ages_fit(&policy);
+        if policy.approvals.any() && policy.approvers.is_none() {
+            let help = "approvers: { file: PATH }, one `name ed25519 PUBLIC-KEY` a line".to_owned();
+            self.find_help(
+                "no-approvers",
+                &["policy", "approvals"],
+                "people must agree, and nothing says who may",
+                Some(help),
+            );
+        }
+        policy
+    }
+
+    fn policy_duration(&mut self, text: Option<&str>, name: &str) -> Option<Duration> {
+        text.and_then(|text| self.duration(text, &["policy", name]))
+    }
+
+    fn warnings(&mut self, raw: &[String]) -> Vec<Duration> {
+        let mut warn: Vec<Duration> = raw
+            .iter()
+            .enumerate()
+            .filter_map(|(at, text)| self.duration(text, &["policy", "warn", &at.to_string()]))
+            .collect();
+        warn.sort_by(|a, b| b.cmp(a));
+        warn
+    }
+
+    /// A key must be able to become old enough to be rotated, and to be warned of, before it is too old.
+    fn ages_fit(&mut self, policy: &Policy) {
+        let Some(max) = policy.max_key_age else { return };
+        if policy.min_key_age.is_some_and(|min| min >= max) {
+            let message = "a key would be too old before it is old enough to be rotated";
+            let help = Some("min_key_age is less than max_key_age".to_owned());
+            self.find_help("key-ages", &["policy", "min_key_age"], message, help);
+        }
+        if policy.warn.first().is_some_and(|longest| *longest >= max) {
+            let message = "a key would be warned of before it is made";
+            let help = Some("each length in `warn` is less than max_key_age".to_owned());
+            self.find_help("key-ages", &["policy", "warn"], message, help);
+        }
+    }
+
+    fn backup(&mut self, raw: raw::Backup) -> Option<BackupProof> {
+        let max_age = self.duration(&raw.max_age, &["policy", "backup", "max_age"]);
+        let proof = match (raw.command, raw.file) {
+            (Some(command), None) => {
+                self.policy_command(command, &["policy", "backup", "command"]).map(Proof::Command)
+            }
+            (None, Some(file)) => Some(Proof::File(file)),
+            _ => {
+                let message = "a backup is proved by a command or by a file";
+                let help = "command: [PROGRAM], which prints a time, or file: PATH".to_owned();
+                self.find_help("backup-proof", &["policy", "backup"], message, Some(help));
+                None
+            }
+        };
+        Some(BackupProof { proof: proof?, max_age: max_age? })
+    }
+
+    fn disk(&mut self, raw: raw::Disk) -> Option<DiskProof> {
+        let command = self.policy_command(raw.command, &["policy", "disk", "command"])?;
+        Some(DiskProof { command, min_free: raw.min_free })
+    }
+
+    fn policy_command(&mut self, raw: raw::OneOrMany, path: &[&str]) -> Option<Vec<String>> {
+        let words = raw.into_vec();
+        let program = words.first().filter(|program| !program.is_empty());
+        if program.is_none() || words.iter().any(|word| word.contains('\0')) {
+            self.find("bad-command", path, "a command is a program and its arguments");
+            return None;
+        }
+        Some(words)
+    }
+}
+
+/// An emergency run asks for as many as a run does, where nothing else is said.
+fn approvals(raw: &raw::Approvals) -> Approvals {
+    match raw {
+        raw::Approvals::All(n) => Approvals { run: *n, rollback: *n, destroy: *n, emergency: *n },
+        raw::Approvals::Each(each) => Approvals {
+            run: each.run.unwrap_or(0),
+            rollback: each.rollback.unwrap_or(0),
+            destroy: each.destroy.unwrap_or(0),
+            emergency: each.emergency.or(each.run).unwrap_or(0),
+        },
+    }
+}
