@@ -4,6 +4,8 @@ mod discovery;
 mod sample;
 mod schema;
 
+pub use discovery::outside;
+
 use std::sync::Arc;
 
 use reseal_store::{Book, Database, Session};
@@ -120,7 +122,7 @@ pub(crate) async fn look(
     for (target, facts) in &targets {
         findings.extend(sample::check(session, target, facts).await?);
     }
-    findings.extend(discovery::look(session, job).await?);
+    findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
     let targets: Vec<_> = targets.into_iter().map(|(target, _)| target).collect();
     findings.extend(guard::check(job, &targets, session.dialect()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
