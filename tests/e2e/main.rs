@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod crash;
+mod custody;
 mod faults;
 mod formats;
 mod leaks;

@@ -18,6 +18,8 @@ pub(crate) const STORES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) url: String,
+    /// The URL of the control database: a file of this world's own, unless a test says otherwise.
+    pub(crate) control: String,
     pub(crate) format: String,
 }
 
@@ -51,7 +53,9 @@ impl World {
             "postgres" => database(&variable("RESEAL_TEST_POSTGRES_URL"), &name),
             _ => database(&variable("RESEAL_TEST_MYSQL_URL"), &name),
         };
-        let world = World { folder, url, format: format.to_owned() };
+        std::fs::write(folder.path().join("control.db"), "").unwrap();
+        let control = format!("sqlite://{}/control.db", folder.path().display());
+        let world = World { folder, url, control, format: format.to_owned() };
         if store != "sqlite" {
             let server = world.url.rsplit_once('/').unwrap().0.to_owned() + "/";
             world.producer(&["sql", &server, &format!("CREATE DATABASE {name}")]);
@@ -124,6 +128,7 @@ impl World {
         let plan = self.path("plan.yaml").display().to_string();
         let mut command = Command::new(binary());
         command.args(args.iter().map(|arg| if *arg == "PLAN" { plan.as_str() } else { arg }));
+        command.env("RESEAL_DATABASE_URL", &self.control);
         command.env("TEST_DATABASE_URL", &self.url).stdin(Stdio::null());
         command
     }

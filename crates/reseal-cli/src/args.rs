@@ -143,6 +143,20 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Agree to what a policy does not leave to one person
+    #[command(args_conflicts_with_subcommands = true)]
+    Approve {
+        #[command(subcommand)]
+        command: Option<ApproveCommand>,
+        /// The request, as the command that needs approvals names it
+        request: Option<String>,
+        /// The file with your secret key
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// The plan, to be sure that it is the one that was asked about
+        #[arg(long)]
+        plan: Option<PathBuf>,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -165,7 +179,74 @@ pub(crate) enum UndoCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum ApproveCommand {
+    /// Make a key pair, and print the line for the file of approvers
+    Keygen {
+        /// The name that you log in with
+        name: String,
+        /// The file for the secret key (mode 600); must not exist
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// List what waits for approval
+    List {
+        /// The plan
+        plan: PathBuf,
+    },
+}
+
+/// One key of a plan.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// The key's id
+    pub(crate) key: String,
+    /// The keyset, where several have such a key
+    #[arg(long)]
+    pub(crate) keyset: Option<String>,
+    /// Why, for the record
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+impl KeyArgs {
+    pub(crate) fn named(&self) -> reseal_custody::Named {
+        reseal_custody::Named { keyset: self.keyset.clone(), key_id: self.key.clone() }
+    }
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
+    /// List a plan's keys: state, fingerprint, age, expiry, cells held
+    List {
+        /// The plan
+        plan: PathBuf,
+        /// Only retired keys that were kept for as long as the policy says
+        #[arg(long)]
+        due: bool,
+    },
+    /// Say that a key seals, or since when one has
+    Activate {
+        #[command(flatten)]
+        key: KeyArgs,
+        /// Since when, if not from now on: a date, or RFC 3339
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+    },
+    /// Retire a key that holds no cell any more
+    Retire {
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Destroy a retired key for ever
+    Destroy {
+        #[command(flatten)]
+        key: KeyArgs,
+        /// The key's id, typed out
+        #[arg(long, value_name = "KEY")]
+        confirm: Option<String>,
+    },
     /// Make a new key
     Generate {
         /// The file to write (mode 600); must not exist

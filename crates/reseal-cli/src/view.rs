@@ -69,10 +69,30 @@ impl Pace {
             text += &format!("  {} / {} rows", number(done.min(total)), number(total));
         }
         let rate = (done - self.first.min(done)) as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
+        let mut left = 0.0;
         if rate >= 1.0 && done < total {
-            text += &format!("  {}/s  {} left", number(rate as u64), duration((total - done) as f64 / rate));
+            left = (total - done) as f64 / rate;
+            text += &format!("  {}/s  {} left", number(rate as u64), duration(left));
+        }
+        if let Some(deadline) = progress.deadline() {
+            text += &format!("  {}", to_deadline(deadline - jiff::Timestamp::now().as_millisecond(), left));
         }
         text
+    }
+}
+
+/// A deadline that is this near is warned of.
+const NEAR: f64 = 3600.0;
+
+/// How far off the deadline of an emergency run is, with a warning where it is near or will be missed.
+fn to_deadline(left_ms: i64, work_left: f64) -> String {
+    match left_ms as f64 / 1000.0 {
+        ..=0.0 => "WARNING: the deadline has passed".to_owned(),
+        left if left < work_left => {
+            format!("WARNING: deadline in {}, missed at this rate", duration(left))
+        }
+        left if left < NEAR => format!("WARNING: deadline in {}", duration(left)),
+        left => format!("deadline in {}", duration(left)),
     }
 }
 

@@ -1,22 +1,50 @@
 //! What has to hold before a run may begin.
 
 use jiff::Timestamp;
-use reseal_engine::{EngineError, RunOptions};
-use reseal_plan::Plan;
+use reseal_core::{KeyState, RunState};
+use reseal_engine::{Custody, EngineError, Entry, Job, RunOptions, catalogue};
+use reseal_plan::{Plan, Policy};
 use reseal_store::{Book, Database};
+use tracing::warn;
 
+use crate::ages::{days, length};
+use crate::approvals::{self, Facts, Kind};
 use crate::proofs;
 
-/// Holds a run that is about to begin against the plan's policy. A dry run writes nothing, and a run that is gone on
-/// with was held against it when it began: both pass.
+/// Holds a run that is about to begin against the plan's policy, and ties it to the control database. A dry run writes
+/// nothing and passes; a run that is gone on with was held against the policy when it began.
 ///
 /// # Errors
-/// When the policy refuses the run, or the database cannot be asked whether it is a new one.
-pub async fn before_run(plan: &Plan, database: &Database, options: &RunOptions) -> Result<(), EngineError> {
-    if options.dry_run || goes_on(plan, database).await? {
-        return Ok(());
+/// When the policy refuses the run, people have yet to agree, or a database cannot be asked.
+pub async fn before_run(
+    plan: &Plan,
+    job: &Job,
+    database: &Database,
+    control: &Database,
+    options: &RunOptions,
+) -> Result<Option<Custody>, EngineError> {
+    if options.dry_run {
+        return Ok(None);
     }
-    proofs(&plan.policy, Timestamp::now()).await
+    let begins = !goes_on(plan, database).await?;
+    let mut session = control.connect().await?;
+    let entries = catalogue::enter(&mut session, job).await?;
+    let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
+    let mut custody = Custody {
+        control: control.clone(),
+        approval: None,
+        deadline: deadline.filter(|_| options.emergency),
+        skipped: Vec::new(),
+    };
+    if begins {
+        proofs(&plan.policy, Timestamp::now()).await?;
+        catalogue::may_seal(&entries)?;
+        let now = session.now_ms().await?;
+        custody.skipped = criteria(&plan.policy, &plan.name, &entries, options.emergency, now)?;
+        let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
+        custody.approval = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+    }
+    Ok(Some(custody))
 }
 
 /// Whether `run` would go on with a run that is not over.
@@ -27,4 +55,112 @@ async fn goes_on(plan: &Plan, database: &Database) -> Result<bool, EngineError> 
     }
     let latest = session.runs(Some(&plan.name), 1).await?.pop();
     Ok(latest.is_some_and(|run| !run.state.is_over()))
+}
+
+/// The criteria to proceed to another key: the one that seals now is old enough, and none is stuck between two runs.
+/// An emergency sets them aside; gives what it set aside.
+fn criteria(
+    policy: &Policy,
+    plan: &str,
+    entries: &[Entry],
+    emergency: bool,
+    now: i64,
+) -> Result<Vec<String>, EngineError> {
+    too_many_active(policy, entries);
+    let Some(min) = policy.min_key_age else { return Ok(Vec::new()) };
+    let mut skipped = Vec::new();
+    for new in entries.iter().filter(|entry| entry.primary && state(entry) != Some(KeyState::Active)) {
+        let beside = || entries.iter().filter(|other| !other.primary && other.keyset == new.keyset);
+        let stuck = beside().filter(|entry| state(entry) == Some(KeyState::Rotating));
+        let stuck = stuck.map(|entry| stuck_key(plan, entry));
+        let active: Vec<&Entry> = beside().filter(|entry| state(entry) == Some(KeyState::Active)).collect();
+        let found = |entry: &&Entry| {
+            entry.row.as_ref().is_some_and(|row| row.state == KeyState::Created && !row.generated)
+        };
+        // Where no key is known to seal, each that was found in the plan may be the one that does.
+        let sealing = if active.is_empty() { beside().filter(found).collect() } else { active };
+        let young = sealing.into_iter().filter_map(|entry| too_young(plan, entry, min.as_millis(), now));
+        for refusal in stuck.chain(young) {
+            if !emergency {
+                return Err(refusal);
+            }
+            warn!("set aside by the emergency: {}", refusal.message);
+            skipped.push(refusal.message);
+        }
+    }
+    Ok(skipped)
+}
+
+fn state(entry: &Entry) -> Option<KeyState> {
+    entry.row.as_ref().map(|row| row.state)
+}
+
+fn stuck_key(plan: &str, entry: &Entry) -> EngineError {
+    let message = format!("keyset {}: {} is still rotating, from a run before", entry.keyset, entry.key_id);
+    let help = format!("finish that first: `reseal keys retire {plan} {}`, or say --emergency", entry.key_id);
+    EngineError::refused("key-rotating", message, help)
+}
+
+fn too_young(plan: &str, entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
+    let place = format!("keyset {}: {}", entry.keyset, entry.key_id);
+    let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
+        let message = format!("{place} may be too young to be rotated: nobody noted since when it seals");
+        let help = format!("`reseal keys activate {plan} {} --since TIME`, or --emergency", entry.key_id);
+        return Some(EngineError::refused("key-age-unknown", message, help));
+    };
+    let age = u128::try_from(now - since).unwrap_or(0);
+    (age < min_ms).then(|| {
+        let least = length(std::time::Duration::from_millis(u64::try_from(min_ms).unwrap_or(u64::MAX)));
+        let message = format!("{place} seals for {} and is to be {least} old", days(now - since));
+        EngineError::refused("key-young", message, "wait, or say --emergency where it cannot wait")
+    })
+}
+
+fn too_many_active(policy: &Policy, entries: &[Entry]) {
+    let Some(most) = policy.max_active_keys else { return };
+    let mut keysets: Vec<&str> = entries.iter().map(|entry| entry.keyset.as_str()).collect();
+    keysets.dedup();
+    for keyset in keysets {
+        let in_use = |entry: &&Entry| {
+            entry.keyset == keyset
+                && (entry.primary || matches!(state(entry), Some(KeyState::Active | KeyState::Rotating)))
+        };
+        let count = entries.iter().filter(in_use).count();
+        if count > most as usize {
+            warn!("keyset {keyset}: {count} keys are active or rotating, and the policy allows {most}");
+        }
+    }
+}
+
+/// Holds a rollback against the plan's policy. One that is gone on with was agreed to when it began.
+///
+/// # Errors
+/// When people have yet to agree, or a database cannot be asked.
+pub async fn before_rollback(
+    plan: &Plan,
+    job: &Job,
+    database: &Database,
+    control: &Database,
+    (run, operator): (Option<&str>, &str),
+) -> Result<Custody, EngineError> {
+    let mut custody =
+        Custody { control: control.clone(), approval: None, deadline: None, skipped: Vec::new() };
+    let mut session = control.connect().await?;
+    let entries = catalogue::enter(&mut session, job).await?;
+    let mut target = database.connect().await?;
+    if target.version(Book::Ledger).await?.is_none() {
+        return Ok(custody);
+    }
+    // The run that would be rolled back: the newest that moved anything.
+    let runs = target.runs(Some(&plan.name), 1000).await?;
+    let moved =
+        |row: &&reseal_store::RunRow| row.state != RunState::RolledBack && row.counts.cells_rotated > 0;
+    let Some(newest) = runs.iter().find(moved).filter(|row| run.is_none_or(|run| run == row.id)) else {
+        return Ok(custody);
+    };
+    if newest.state != RunState::RollingBack {
+        let facts = Facts::new(plan, Kind::Rollback, newest.id.clone(), &entries);
+        custody.approval = approvals::agreed(&mut session, plan, &facts, operator).await?;
+    }
+    Ok(custody)
 }

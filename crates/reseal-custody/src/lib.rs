@@ -1,9 +1,15 @@
-//! The rules around keys, which hold whichever way a rotation is started: what a policy asks for before a run.
+//! The rules around keys, which hold whichever way a rotation is started: what a policy asks for before a run, what
+//! people must agree to, and when a key may be given up.
 //!
 //! **Invariant:** nothing here prints, and no key leaves it but into the engine.
 
+mod ages;
+pub mod approvals;
 mod before;
 mod proofs;
+mod retire;
 
-pub use before::before_run;
+pub use ages::{KeyAge, age, days, length};
+pub use before::{before_rollback, before_run};
 pub use proofs::proofs;
+pub use retire::{Custodian, GivenUp, Held, Named};

@@ -7,6 +7,7 @@
 //! [`Progress`], [`Report`] and the ledger.
 
 mod batch;
+pub mod catalogue;
 mod cell;
 mod census;
 mod conclude;
@@ -35,11 +36,12 @@ mod turn;
 mod undo;
 mod write;
 
+pub use catalogue::{Custody, Entry};
 pub use census::{Census, CensusField, CensusLine, Inspected, inspect};
 pub use error::{Class, EngineError};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Scope, TableJob};
 pub use lease::{Stop, Stopper};
-pub use preflight::{Finding, Severity, preflight};
+pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use report::Report;
 pub use rollback::{RollbackOptions, rollback};

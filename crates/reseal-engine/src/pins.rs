@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
-use crate::job::{Job, KeysetJob};
+use crate::job::Job;
 
 const SHA256: &str = "sha256";
 const ARGON2ID: &str = "argon2id";
 
 /// A fingerprint that gives no key back: salted SHA-256 for keys, Argon2id (RFC 9106) for passphrases, which can be
 /// guessed.
-fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
+pub(crate) fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
     if method == SHA256 {
         return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.expose()).finalize()));
     }
@@ -25,8 +25,8 @@ fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineErr
     Ok(hex::encode(out))
 }
 
-fn method(keyset: &KeysetJob) -> &'static str {
-    if keyset.passphrases { ARGON2ID } else { SHA256 }
+fn method(passphrases: bool) -> &'static str {
+    if passphrases { ARGON2ID } else { SHA256 }
 }
 
 /// Holds the job's keys against the plan's pins and gives the pins that are new. Writes nothing.
@@ -38,7 +38,7 @@ pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Vec<Pin>, 
         let known: Vec<&Pin> = pins.iter().filter(|pin| pin.keyset == name).collect();
         for key in keyset.keyset.keys() {
             if !is_known(key, name, &known)? {
-                fresh.push(new_pin(keyset, key)?);
+                fresh.push(new_pin(name, keyset.passphrases, key)?);
             }
         }
     }
@@ -73,13 +73,14 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
     Ok(found)
 }
 
-fn new_pin(keyset: &KeysetJob, key: &Key) -> Result<Pin, EngineError> {
+/// The pin of a key that nobody has seen before.
+pub(crate) fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, EngineError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)
         .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
-    let method = method(keyset);
+    let method = method(passphrases);
     Ok(Pin {
-        keyset: keyset.keyset.name().to_owned(),
+        keyset: keyset.to_owned(),
         key_id: key.id().to_owned(),
         method: method.to_owned(),
         salt: hex::encode(salt),
@@ -93,7 +94,10 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, EngineError>
     for keyset in &job.keysets {
         let mut keys = serde_json::Map::new();
         for key in keyset.keyset.keys() {
-            keys.insert(key.id().to_owned(), fingerprint(method(keyset), run_id.as_bytes(), key)?.into());
+            keys.insert(
+                key.id().to_owned(),
+                fingerprint(method(keyset.passphrases), run_id.as_bytes(), key)?.into(),
+            );
         }
         let primary = keyset.keyset.primary().map(Key::id);
         out.insert(keyset.keyset.name().to_owned(), json!({ "primary": primary, "keys": keys }));

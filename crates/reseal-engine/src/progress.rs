@@ -1,7 +1,7 @@
 //! What a run is doing, for whoever watches.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub struct Progress {
     rows_done: AtomicU64,
     cells: AtomicU64,
     waiting: Mutex<Option<String>>,
+    deadline: AtomicI64,
 }
 
 impl Progress {
@@ -76,6 +77,16 @@ impl Progress {
     #[must_use]
     pub fn waiting(&self) -> Option<String> {
         self.waiting.lock().ok().and_then(|reason| reason.clone())
+    }
+
+    /// When an emergency run must be over, in milliseconds since 1970.
+    #[must_use]
+    pub fn deadline(&self) -> Option<i64> {
+        Some(self.deadline.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    pub(crate) fn due(&self, deadline: Option<i64>) {
+        self.deadline.store(deadline.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn begin(&self, phase: Phase, rows_done: u64, rows_total: u64) {

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::debug;
 
 use crate::batch::work_through;
+use crate::catalogue::Custody;
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::lease::Stopper;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) stop: Stopper,
+    /// What ties the run to the control database.
+    pub(crate) custody: Option<Custody>,
 }
 
 impl Shared {

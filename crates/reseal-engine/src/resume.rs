@@ -7,7 +7,7 @@ use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::lease::{LEASE_MS, holder, holder_for_people, is_held};
 use crate::rotate::RunOptions;
-use crate::{pins, preflight};
+use crate::{catalogue, pins, preflight};
 
 /// The run of this plan that is not over, if it may go on as it stands, else a new one.
 pub(crate) async fn find_or_write(
@@ -36,6 +36,7 @@ pub(crate) async fn find_or_write(
         lease_ms: 0,
         columns: claims(job, &options.scope)?,
     };
+    catalogue::use_approval(options, &id).await?;
     match session.create_run(&new).await? {
         Claimed::Yes => {}
         Claimed::HeldBy { column, run_id } => return Err(held_by(session, &column, &run_id).await?),

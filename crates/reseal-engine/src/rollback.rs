@@ -10,6 +10,7 @@ use reseal_store::{
     Book, Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
 };
 
+use crate::catalogue::{self, Custody};
 use crate::cell::{Opening, Trust, open};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
@@ -30,6 +31,10 @@ pub struct RollbackOptions {
     pub run_id: Option<String>,
     /// The key that cells written since are re-encrypted to, where there are several to choose from.
     pub to_key: Option<String>,
+    /// Who rolls back, for the trail.
+    pub operator: String,
+    /// The control database, and what was agreed to.
+    pub custody: Option<Custody>,
 }
 
 /// Rolls the newest run of a plan back. Safe to be interrupted and begun again.
@@ -51,6 +56,7 @@ pub async fn rollback(
     let back = Arc::new(turned_back(job, options.to_key.as_deref())?);
     let targets = crate::preflight::layout(&mut session, job, &scope).await?;
     let targets_back = crate::preflight::layout(&mut session, &back, &scope).await?;
+    let mut control = catalogue::before_rollback(job, &run, options).await?;
     hold_again(&mut session, job, &run, &scope).await?;
     let epoch = begin(&mut session, &run).await?;
     crate::guard::take_away(&mut session, &targets).await?;
@@ -64,6 +70,14 @@ pub async fn rollback(
         return Err(EngineError::superseded());
     }
     session.drop_undo(&run.id).await?;
+    let runs = session.runs(Some(&job.plan), 1000).await?;
+    catalogue::after_rollback(
+        control.as_mut(),
+        (job.as_ref(), back.as_ref()),
+        (&run, &runs),
+        &options.operator,
+    )
+    .await;
     Ok(Report {
         run_id: run.id.clone(),
         state: RunState::RolledBack,

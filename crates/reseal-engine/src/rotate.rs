@@ -13,6 +13,7 @@ use reseal_store::{Book, Database, RunRow, Session, ShardRow};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
+use crate::catalogue::{self, Custody};
 use crate::conclude::{Outcome, conclude};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
@@ -48,6 +49,8 @@ pub struct RunOptions {
     pub emergency: bool,
     /// When to stop.
     pub until: Option<Timestamp>,
+    /// The control database, and what was agreed to; none for a run that no catalogue follows.
+    pub custody: Option<Custody>,
 }
 
 /// Carries a plan out, or goes on with a run of it that is not over.
@@ -78,6 +81,7 @@ pub async fn run(
     session.migrate(Book::Ledger).await?;
     let fresh = pins::check(&mut session, job).await?;
     let run = find_or_write(&mut session, job, options).await?;
+    catalogue::begin(job, &run, options, progress).await?;
     for pin in &fresh {
         session.pin(&job.plan, pin).await?;
     }
@@ -95,6 +99,7 @@ pub async fn run(
         pacer: pacer.clone(),
         progress: progress.clone(),
         stop: stop.clone(),
+        custody: options.custody.clone(),
     });
     let lag = LagWatch::start(database.clone(), pacer.clone());
     let renewal =
@@ -137,6 +142,7 @@ async fn rounds(
             return Ok(Outcome::Stopped(stop));
         }
         let swept = sweep_all(shared, session, targets).await?;
+        catalogue::keep_census(shared.custody.as_ref(), job, run, &swept.census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);
         if !session.note_sweep((&run.id, shared.epoch), next, swept.old).await? {
             return Err(EngineError::superseded());

@@ -35,9 +35,15 @@ impl Book {
             (Book::Ledger, Dialect::Postgres) => scripts!("postgres": 1 "0001_ledger"),
             (Book::Ledger, Dialect::Mysql) => scripts!("mysql": 1 "0001_ledger"),
             (Book::Ledger, Dialect::Sqlite) => scripts!("sqlite": 1 "0001_ledger"),
-            (Book::Control, Dialect::Postgres) => scripts!("postgres/control": 1 "0001_control"),
-            (Book::Control, Dialect::Mysql) => scripts!("mysql/control": 1 "0001_control"),
-            (Book::Control, Dialect::Sqlite) => scripts!("sqlite/control": 1 "0001_control"),
+            (Book::Control, Dialect::Postgres) => {
+                scripts!("postgres/control": 1 "0001_control", 3 "0003_catalogue")
+            }
+            (Book::Control, Dialect::Mysql) => {
+                scripts!("mysql/control": 1 "0001_control", 3 "0003_catalogue")
+            }
+            (Book::Control, Dialect::Sqlite) => {
+                scripts!("sqlite/control": 1 "0001_control", 3 "0003_catalogue")
+            }
         }
     }
 

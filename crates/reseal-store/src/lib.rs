@@ -7,6 +7,7 @@
 //! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
 
 mod books;
+mod control;
 mod database;
 mod driver;
 mod error;
@@ -23,6 +24,9 @@ mod shape;
 mod sqlite;
 
 pub use books::Book;
+pub use control::{
+    Approval, ApprovalRequest, CensusRow, EmergencyRow, KeyCopy, KeyMove, KeyRow, NewKey, Since,
+};
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};

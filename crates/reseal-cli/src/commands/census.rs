@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use reseal_engine::{Census, Progress, Scope};
 use reseal_registry::Overrides;
+use reseal_store::Book;
 use serde_json::{Value, json};
 
-use crate::exit::{CLEAN, Done, Outcome, REMAIN};
-use crate::open;
+use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
 use crate::output::{number, table};
 use crate::view::View;
+use crate::{control, open};
 
 /// Counts cells; only reports.
 pub(crate) async fn census(plan: &Path, opened: bool, scope: &Scope) -> Outcome {
@@ -29,13 +30,30 @@ pub(crate) async fn verify(plan: &Path, scope: &Scope) -> Outcome {
     Ok(Done::new(code, census.json(), format!("{}\n{verdict}", tell(&census))))
 }
 
-async fn count(plan: &Path, opened: bool, scope: &Scope) -> Result<Census, crate::exit::Failure> {
+async fn count(plan: &Path, opened: bool, scope: &Scope) -> Result<Census, Failure> {
     let at = open::job(plan, &Overrides::default()).await?;
     let progress = Arc::new(Progress::default());
     let view = View::start(&progress);
     let census = reseal_engine::census(&at.job, &at.database, scope, opened, &progress).await;
     drop(view);
-    Ok(census?)
+    let census = census?;
+    keep(&census, scope).await;
+    Ok(census)
+}
+
+/// Keeps what was counted for `reseal keys list`. The count does not depend on it.
+async fn keep(census: &Census, scope: &Scope) {
+    let kept = async {
+        let mut control = control::database()?.connect().await?;
+        control.migrate(Book::Control).await?;
+        let document = census.json().to_string();
+        Ok::<_, Failure>(
+            control.keep_census(&census.plan, &scope.json().to_string(), scope.is_whole(), &document).await?,
+        )
+    };
+    if let Err(error) = kept.await {
+        tracing::warn!("the count is not in the control database: {}", error.message);
+    }
 }
 
 /// A census as people read it.

@@ -1,5 +1,7 @@
 //! One file a command, or a family of them.
 
+mod approve;
+mod catalogue;
 mod census;
 mod check;
 mod demo;
@@ -13,7 +15,7 @@ mod runs;
 use clap::CommandFactory;
 use serde_json::json;
 
-use crate::args::{Cli, Command, KeysCommand, UndoCommand};
+use crate::args::{ApproveCommand, Cli, Command, KeysCommand, UndoCommand};
 use crate::exit::{CLEAN, Done, Failure, Outcome};
 
 /// Carries out what was asked for.
@@ -42,9 +44,19 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
         Command::Migrate { database, control, print } => {
             migrate::migrate(database.as_deref(), *control, *print).await
         }
-        Command::Keys { command: KeysCommand::Generate { file, stdout, bytes, encoding } } => {
-            keys::generate(file.as_deref(), *stdout, usize::from(*bytes), *encoding)
+        Command::Keys { command } => key(command).await,
+        Command::Approve { command: Some(ApproveCommand::Keygen { name, file }), .. } => {
+            approve::keygen(name, file)
         }
+        Command::Approve { command: Some(ApproveCommand::List { plan }), .. } => approve::list(plan).await,
+        Command::Approve { command: None, request: Some(request), key: Some(key), plan } => {
+            approve::approve(request, key, plan.as_deref()).await
+        }
+        Command::Approve { .. } => Err(Failure::usage(
+            "usage",
+            "say which request, and with which key",
+            "reseal approve REQUEST --key FILE",
+        )),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "reseal", &mut out);
@@ -55,6 +67,25 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
             let page = clap_mangen::Man::new(Cli::command()).render(&mut out);
             page.map_err(|error| Failure::failed("man", error.to_string()))?;
             text(&out)
+        }
+    }
+}
+
+/// The commands of `reseal keys`.
+async fn key(command: &KeysCommand) -> Outcome {
+    match command {
+        KeysCommand::Generate { file, stdout, bytes, encoding } => {
+            keys::generate(file.as_deref(), *stdout, usize::from(*bytes), *encoding)
+        }
+        KeysCommand::List { plan, due } => catalogue::list(plan, *due).await,
+        KeysCommand::Activate { key, since } => {
+            catalogue::activate(&key.plan, &key.named(), since.as_deref(), key.reason.as_deref()).await
+        }
+        KeysCommand::Retire { key } => {
+            catalogue::retire(&key.plan, &key.named(), key.reason.as_deref()).await
+        }
+        KeysCommand::Destroy { key, confirm } => {
+            catalogue::destroy(&key.plan, &key.named(), confirm.as_deref(), key.reason.as_deref()).await
         }
     }
 }

@@ -8,10 +8,11 @@ use reseal_engine::{Progress, RollbackOptions, Stopper};
 use reseal_registry::Overrides;
 use serde_json::json;
 
+use super::run::operator;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
 use crate::output::number;
 use crate::view::View;
-use crate::{open, signals};
+use crate::{control, open, signals};
 
 /// Puts the old cells of the newest run back.
 pub(crate) async fn rollback(
@@ -26,7 +27,20 @@ pub(crate) async fn rollback(
         return Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)));
     }
     let opened = open::job(path, &Overrides::default()).await?;
-    let options = RollbackOptions { run_id: run.map(str::to_owned), to_key: to_key.map(str::to_owned) };
+    let (operator, control) = (operator(), control::database()?);
+    let custody = reseal_custody::before_rollback(
+        &opened.plan,
+        &opened.job,
+        &opened.database,
+        &control,
+        (run, operator.as_str()),
+    );
+    let options = RollbackOptions {
+        run_id: run.map(str::to_owned),
+        to_key: to_key.map(str::to_owned),
+        custody: Some(custody.await?),
+        operator,
+    };
     let progress = Arc::new(Progress::default());
     let stop = Stopper::default();
     signals::watch(&stop);

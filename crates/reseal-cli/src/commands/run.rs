@@ -11,7 +11,7 @@ use crate::args::RunArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
 use crate::output::{cells, duration, number};
 use crate::view::View;
-use crate::{open, signals};
+use crate::{control, open, signals};
 
 /// Rotates, or goes on with a run that is not over.
 pub(crate) async fn run(args: &RunArgs) -> Outcome {
@@ -28,6 +28,7 @@ pub(crate) async fn run(args: &RunArgs) -> Outcome {
         accept_outage: args.accept_outage,
         emergency: args.emergency,
         until: args.until.as_deref().map(until).transpose()?,
+        custody: None,
     };
     carry_out(&args.plan, &overrides, &options).await
 }
@@ -53,7 +54,14 @@ pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
 
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> Outcome {
     let opened = open::job(plan, overrides).await?;
-    reseal_custody::before_run(&opened.plan, &opened.database, options).await?;
+    let custody = match options.dry_run {
+        true => None,
+        false => {
+            let control = control::database()?;
+            reseal_custody::before_run(&opened.plan, &opened.job, &opened.database, &control, options).await?
+        }
+    };
+    let options = &RunOptions { custody, ..options.clone() };
     let progress = Arc::new(Progress::default());
     let stop = Stopper::default();
     signals::watch(&stop);
@@ -123,7 +131,7 @@ fn next(report: &Report, plan: &str) -> Option<String> {
 }
 
 /// Who runs it, for the ledger.
-fn operator() -> String {
+pub(crate) fn operator() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     variable("SUDO_USER")
         .or_else(|| variable("USER"))

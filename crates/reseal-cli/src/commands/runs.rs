@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reseal_core::RunState;
+use reseal_custody::days;
 use reseal_store::{Book, Request, RunRow};
 use serde_json::{Value, json};
 
@@ -53,7 +54,32 @@ pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcom
         RunState::Paused if row.cells_old > 0 => REMAIN,
         _ => STOPPED,
     };
-    Ok(Done::new(code, document(&row), tell(&row)))
+    let (mut shown, mut text) = (document(&row), tell(&row));
+    if row.emergency {
+        let deadline = deadline(&row).await;
+        shown["deadline"] = deadline.map(time).into();
+        text += &deadline.map(|at| due(&row, at)).unwrap_or_default();
+    }
+    Ok(Done::new(code, shown, text))
+}
+
+/// When an emergency run must be over: the control database knows, if it can be asked.
+async fn deadline(row: &RunRow) -> Option<i64> {
+    let mut control = crate::control::database().ok()?.connect().await.ok()?;
+    control.emergency(&row.id).await.ok()??.deadline
+}
+
+fn due(row: &RunRow, deadline: i64) -> String {
+    let left = deadline - Timestamp::now().as_millisecond();
+    match row.completed_at {
+        Some(ended) if ended > deadline => format!("\n  it was over after its deadline, {}", time(deadline)),
+        Some(_) => format!("\n  it was over before its deadline, {}", time(deadline)),
+        None if left < 0 => format!("\n  its deadline has passed: {}", time(deadline)),
+        None if left < 3_600_000 => {
+            format!("\n  WARNING: its deadline is {}, in {}", time(deadline), days(left))
+        }
+        None => format!("\n  its deadline is {}, in {}", time(deadline), days(left)),
+    }
 }
 
 fn tell(row: &RunRow) -> String {

@@ -1,0 +1,96 @@
+//! `reseal approve`: agreeing to what a policy does not leave to one person.
+
+use std::path::Path;
+
+use reseal_custody::approvals::{self, lapses};
+use reseal_store::{ApprovalRequest, Book};
+use serde_json::{Value, json};
+
+use crate::exit::{CLEAN, Done, Failure, Outcome};
+use crate::output::table;
+use crate::{control, open};
+
+/// Signs a request.
+pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcome {
+    let mut session = control::database()?.connect().await?;
+    session.migrate(Book::Control).await?;
+    if let Some(path) = plan {
+        let plan = open::plan(path)?;
+        let asked = session.approval_request(id).await?;
+        if let Some(asked) = asked.filter(|asked| (&asked.plan, &asked.digest) != (&plan.name, &plan.digest))
+        {
+            let message =
+                format!("request {id} is of plan {} as it was when asked, not of this file", asked.plan);
+            return Err(Failure::refused(
+                "plan-changed",
+                message,
+                "compare the plan with what was asked for",
+            ));
+        }
+    }
+    let (request, name) = approvals::approve(&mut session, id, key).await?;
+    let text = format!(
+        "{name} agrees to request {id}:\n  {} of plan {} ({}), asked for by {}\n  keys {}\n  until {}",
+        request.kind,
+        request.plan,
+        if request.scope == "{}" { "the whole of it" } else { &request.scope },
+        request.operator,
+        request.fingerprints,
+        lapses(&request)
+    );
+    let mut document = document(&request);
+    document["approver"] = name.into();
+    Ok(Done::new(CLEAN, document, text))
+}
+
+/// Makes the key pair of an approver.
+pub(crate) fn keygen(name: &str, file: &Path) -> Outcome {
+    let line = approvals::generate(name, file)?;
+    let text =
+        format!("{} holds the secret key; the line for the file of approvers:\n{line}", file.display());
+    Ok(Done::new(CLEAN, json!({ "file": file.display().to_string(), "line": line }), text))
+}
+
+/// Lists what waits for approval.
+pub(crate) async fn list(path: &Path) -> Outcome {
+    let plan = open::plan(path)?;
+    let mut session = control::database()?.connect().await?;
+    session.migrate(Book::Control).await?;
+    let now = session.now_ms().await?;
+    let mut requests = session.approval_requests(&plan.name).await?;
+    requests.retain(|request| request.expires_at > now);
+    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    for request in &requests {
+        let approvals = session.approvals(&request.id).await?;
+        let names: Vec<String> = approvals.into_iter().map(|approval| approval.approver).collect();
+        rows.push(vec![
+            request.id.clone(),
+            request.kind.clone(),
+            request.operator.clone(),
+            format!("{} of {}", names.len(), request.needed),
+            lapses(request),
+        ]);
+        let mut document = document(request);
+        document["approvers"] = names.into();
+        documents.push(document);
+    }
+    let text = match rows.is_empty() {
+        true => format!("nothing of plan {} waits for approval", plan.name),
+        false => table(&["request", "kind", "by", "signed", "until"], &[], rows),
+    };
+    Ok(Done::new(CLEAN, json!({ "requests": documents }), text))
+}
+
+fn document(request: &ApprovalRequest) -> Value {
+    json!({
+        "request": request.id,
+        "plan": request.plan,
+        "kind": request.kind,
+        "plan_digest": request.digest,
+        "scope": request.scope,
+        "keys": serde_json::from_str::<Value>(&request.fingerprints).unwrap_or_default(),
+        "operator": request.operator,
+        "needed": request.needed,
+        "expires": lapses(request),
+    })
+}

@@ -1,0 +1,258 @@
+//! Approvals: what people agree to is bound by their signatures to one plan, one set of keys, one scope and one time.
+//!
+//! Nothing that the control database says of an agreement is believed: what was signed is built anew from what is about
+//! to be done, and each signature is held against the public keys in the file of approvers.
+
+mod keys;
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use reseal_engine::{EngineError, Entry, Scope};
+use reseal_plan::{Approvals, Plan};
+use reseal_store::{ApprovalRequest, Session};
+use serde_json::{Map, Value, json};
+
+pub use keys::{Approver, approvers, generate, sign};
+
+/// How long people have to agree, and what they agreed to may wait, in milliseconds.
+const VALID_MS: i64 = 7 * 86_400_000;
+
+/// What people agree to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A run.
+    Run,
+    /// An emergency run.
+    Emergency,
+    /// A rollback.
+    Rollback,
+    /// The destruction of a key.
+    Destroy,
+}
+
+impl Kind {
+    /// The kind's name in a request.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Run => "run",
+            Kind::Emergency => "emergency",
+            Kind::Rollback => "rollback",
+            Kind::Destroy => "destroy",
+        }
+    }
+
+    /// How many the policy asks for.
+    #[must_use]
+    pub fn needed(self, approvals: &Approvals) -> u32 {
+        match self {
+            Kind::Run => approvals.run,
+            Kind::Emergency => approvals.emergency,
+            Kind::Rollback => approvals.rollback,
+            Kind::Destroy => approvals.destroy,
+        }
+    }
+}
+
+/// What is about to be done, as people agree to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// What it is.
+    pub kind: Kind,
+    /// The plan's digest.
+    pub digest: String,
+    /// What it is narrowed to.
+    pub scope: String,
+    /// The keys by keyset and id: role and fingerprint.
+    pub fingerprints: String,
+}
+
+impl Facts {
+    /// The facts of a run.
+    #[must_use]
+    pub fn of_run(plan: &Plan, entries: &[Entry], scope: &Scope, emergency: bool) -> Facts {
+        let kind = if emergency { Kind::Emergency } else { Kind::Run };
+        Facts::new(plan, kind, scope.json().to_string(), entries)
+    }
+
+    /// The facts of something else.
+    #[must_use]
+    pub fn new(plan: &Plan, kind: Kind, scope: String, entries: &[Entry]) -> Facts {
+        let mut keysets: Map<String, Value> = Map::new();
+        for entry in entries {
+            let role = if entry.primary { "primary" } else { "old" };
+            let fingerprint = entry.row.as_ref().map(|row| row.fingerprint.clone());
+            let keyset = keysets.entry(entry.keyset.clone()).or_insert_with(|| json!({}));
+            keyset[&entry.key_id] = json!({ "role": role, "fingerprint": fingerprint });
+        }
+        let mut keysets = Value::Object(keysets);
+        keysets.sort_all_objects();
+        Facts { kind, digest: plan.digest.clone(), scope, fingerprints: keysets.to_string() }
+    }
+
+    fn are_of(&self, request: &ApprovalRequest) -> bool {
+        (self.kind.name(), &self.digest, &self.scope, &self.fingerprints)
+            == (request.kind.as_str(), &request.digest, &request.scope, &request.fingerprints)
+    }
+}
+
+/// What is signed: every part of a request, each on a line of its own and written as JSON, so that no part can run
+/// over into the next.
+#[must_use]
+pub fn statement(request: &ApprovalRequest) -> Vec<u8> {
+    let parts = [
+        ("request", json!(request.id)),
+        ("plan", json!(request.plan)),
+        ("kind", json!(request.kind)),
+        ("digest", json!(request.digest)),
+        ("scope", json!(request.scope)),
+        ("keys", json!(request.fingerprints)),
+        ("operator", json!(request.operator)),
+        ("asked", json!(request.created_at)),
+        ("expires", json!(request.expires_at)),
+    ];
+    let lines: Vec<String> = parts.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
+    format!("reseal approval 1\n{}", lines.concat()).into_bytes()
+}
+
+/// The request that enough people agreed to; `None` where nobody has to.
+///
+/// # Errors
+/// When too few agreed yet: the error names the request, which is written first where there is none. Also when the file
+/// of approvers cannot be trusted.
+pub async fn agreed(
+    control: &mut Session,
+    plan: &Plan,
+    facts: &Facts,
+    operator: &str,
+) -> Result<Option<String>, EngineError> {
+    let needed = facts.kind.needed(&plan.policy.approvals);
+    if needed == 0 {
+        return Ok(None);
+    }
+    let path = plan.policy.approvers.as_deref().unwrap_or_default();
+    let known = approvers(path)?;
+    let now = control.now_ms().await?;
+    let requests = control.approval_requests(&plan.name).await?;
+    let open: Vec<ApprovalRequest> =
+        requests.into_iter().filter(|request| facts.are_of(request) && request.expires_at > now).collect();
+    let mut latest = None;
+    for request in open {
+        let (valid, not_counted) = count(control, &request, &known, needed, operator).await?;
+        if valid.len() >= needed as usize {
+            return Ok(Some(request.id));
+        }
+        latest.get_or_insert((request.id, valid, not_counted));
+    }
+    let (id, valid, not_counted) = match latest {
+        Some(pending) => pending,
+        None => (ask(control, plan, facts, operator, needed, now).await?, Vec::new(), Vec::new()),
+    };
+    let mut message = format!(
+        "request {id}: {} of {needed} needed approvals to this {} are there",
+        valid.len(),
+        facts.kind.name()
+    );
+    if !valid.is_empty() {
+        message += &format!(", of {}", valid.join(", "));
+    }
+    for why in not_counted {
+        message += &format!("\nnot counted: {why}");
+    }
+    let help = format!("`reseal approve {id} --key FILE` by somebody in {path}, then the same command again");
+    Err(EngineError::stopped("approval-needed", message, help))
+}
+
+async fn ask(
+    control: &mut Session,
+    plan: &Plan,
+    facts: &Facts,
+    operator: &str,
+    needed: u32,
+    now: i64,
+) -> Result<String, EngineError> {
+    let request = ApprovalRequest {
+        id: uuid::Uuid::now_v7().to_string(),
+        plan: plan.name.clone(),
+        kind: facts.kind.name().to_owned(),
+        digest: facts.digest.clone(),
+        scope: facts.scope.clone(),
+        fingerprints: facts.fingerprints.clone(),
+        operator: operator.to_owned(),
+        needed,
+        created_at: now,
+        expires_at: now + VALID_MS,
+        used_at: None,
+    };
+    control.request_approval(&request).await?;
+    Ok(request.id)
+}
+
+/// Those whose agreement counts, and why that of others does not. One key counts once, whatever names it goes by, and
+/// where two are needed nobody agrees to what he asked for himself.
+async fn count(
+    control: &mut Session,
+    request: &ApprovalRequest,
+    known: &[Approver],
+    needed: u32,
+    operator: &str,
+) -> Result<(Vec<String>, Vec<String>), EngineError> {
+    let statement = statement(request);
+    let (mut valid, mut keys, mut not_counted): (Vec<String>, Vec<&[u8]>, Vec<String>) = Default::default();
+    for approval in control.approvals(&request.id).await? {
+        let name = &approval.approver;
+        let Some(approver) = known.iter().find(|approver| approver.name == *name) else {
+            not_counted.push(format!("{name} is not among the approvers"));
+            continue;
+        };
+        let signature = STANDARD.decode(&approval.signature).unwrap_or_default();
+        let key = UnparsedPublicKey::new(&ED25519, &approver.public_key);
+        if key.verify(&statement, &signature).is_err() {
+            not_counted
+                .push(format!("the signature of {name} is not of this request, or not by {name}'s key"));
+        } else if keys.contains(&approver.public_key.as_slice()) {
+            not_counted.push(format!("{name} has the key of another approver"));
+        } else if needed >= 2 && (*name == request.operator || name == operator) {
+            not_counted.push(format!("{name} asked for it"));
+        } else {
+            keys.push(&approver.public_key);
+            valid.push(name.clone());
+        }
+    }
+    Ok((valid, not_counted))
+}
+
+/// Agrees to a request, with the key in a file. Gives the request and the approver's name.
+///
+/// # Errors
+/// When there is no such request, it lapsed or was made use of, the key cannot be read, or its owner agreed already.
+pub async fn approve(
+    control: &mut Session,
+    id: &str,
+    key: &std::path::Path,
+) -> Result<(ApprovalRequest, String), EngineError> {
+    let request = control.approval_request(id).await?.ok_or_else(|| {
+        let help = "the command that needs approvals names the request";
+        EngineError::usage("no-such-request", format!("there is no request {id}"), help)
+    })?;
+    let now = control.now_ms().await?;
+    if request.used_at.is_some() || request.expires_at <= now {
+        let what = if request.used_at.is_some() { "was made use of" } else { "has lapsed" };
+        let help = "the command that needs approvals writes a new one";
+        return Err(EngineError::refused("request-over", format!("request {id} {what}"), help));
+    }
+    let (name, signature) = sign(key, &statement(&request))?;
+    if !control.approve(id, &name, &STANDARD.encode(signature)).await? {
+        let message = format!("{name} agreed to request {id} already");
+        return Err(EngineError::refused("approved-already", message, "another approver is needed"));
+    }
+    Ok((request, name))
+}
+
+/// When a request lapses, as people read it.
+#[must_use]
+pub fn lapses(request: &ApprovalRequest) -> String {
+    Timestamp::from_millisecond(request.expires_at).map(|at| format!("{at:.0}")).unwrap_or_default()
+}

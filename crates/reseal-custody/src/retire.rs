@@ -1,0 +1,315 @@
+//! Giving a key up: retired once nothing that can be looked at still holds one of its cells, destroyed once it has been
+//! kept for as long as the policy says.
+
+mod holds;
+
+use std::sync::Arc;
+
+use reseal_core::KeyState;
+use reseal_engine::{EngineError, Entry, Job, Progress, catalogue};
+use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
+use reseal_store::{Database, KeyRow, Session, Since};
+
+use crate::ages::{age, days, length};
+use crate::approvals::{self, Facts, Kind};
+
+pub use holds::Held;
+
+/// Everything that giving a key up has to look at.
+pub struct Custodian<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The plan with its keys.
+    pub job: &'a Arc<Job>,
+    /// The database that is rotated.
+    pub database: &'a Database,
+    /// The control database.
+    pub control: &'a Database,
+    /// Who does it.
+    pub operator: &'a str,
+}
+
+/// A key as a command names it.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The keyset, where several have such a key.
+    pub keyset: Option<String>,
+    /// The key's id.
+    pub key_id: String,
+}
+
+/// A key that was given up, and what is still to be known of it.
+#[derive(Clone, Debug)]
+pub struct GivenUp {
+    /// The keyset.
+    pub keyset: String,
+    /// The key's id.
+    pub key_id: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// What nobody looked at, what is not disabled, what is left to do.
+    pub notes: Vec<String>,
+}
+
+impl Custodian<'_> {
+    /// Retires a key.
+    ///
+    /// # Errors
+    /// When it seals, a run may still need it, or anything that can be looked at still holds one of its cells: all of
+    /// it is named.
+    pub async fn retire(
+        &self,
+        named: &Named,
+        reason: Option<&str>,
+        progress: &Progress,
+    ) -> Result<GivenUp, EngineError> {
+        let mut control = self.control.connect().await?;
+        let row = self.row(&mut control, named).await?;
+        if !row.state.may_become(KeyState::Retired) {
+            return Err(self.wrong_state(&row, KeyState::Retired));
+        }
+        self.holds_nothing(&mut control, &row, progress).await?;
+        let why = reason.unwrap_or("nothing holds its cells");
+        self.move_to(&mut control, &row, KeyState::Retired, why).await?;
+        let mut notes = self.unseen();
+        notes.push(self.outside(&row));
+        Ok(given_up(&row, notes))
+    }
+
+    /// Destroys a retired key: for a key in a file of its own, that file; whatever else holds it is told.
+    ///
+    /// # Errors
+    /// When it is not retired, was not kept long enough, people have yet to agree, or anything holds its cells again.
+    pub async fn destroy(
+        &self,
+        named: &Named,
+        confirm: Option<&str>,
+        reason: Option<&str>,
+        progress: &Progress,
+    ) -> Result<GivenUp, EngineError> {
+        let mut control = self.control.connect().await?;
+        let row = self.row(&mut control, named).await?;
+        if !row.state.may_become(KeyState::Destroyed) {
+            return Err(self.wrong_state(&row, KeyState::Destroyed));
+        }
+        if confirm != Some(row.key_id.as_str()) {
+            let message = format!("{} would be gone for ever: say so with its id", row.key_id);
+            return Err(EngineError::usage("confirm", message, format!("--confirm {}", row.key_id)));
+        }
+        let now = control.now_ms().await?;
+        self.kept_long_enough(&row, now)?;
+        self.holds_nothing(&mut control, &row, progress).await?;
+        let entries = catalogue::find(&mut control, self.job).await?;
+        let scope = format!("{}/{} {}", row.keyset, row.key_id, row.fingerprint);
+        let facts = Facts::new(self.plan, Kind::Destroy, scope, &entries);
+        let request = approvals::agreed(&mut control, self.plan, &facts, self.operator).await?;
+        if let Some(request) = &request
+            && !control.use_approval(request, &row.id).await?
+        {
+            return Err(catalogue::used_already(request));
+        }
+        // The state first, since of two that try only one gets past it: a file that then stays is told of.
+        self.move_to(&mut control, &row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
+        let mut notes = vec![self.delete(&row)];
+        for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
+            notes.push(format!("the {} {} still holds it", copy.kind, copy.file));
+        }
+        notes.push(format!("take {} out of the plan where the plan names it", row.key_id));
+        Ok(given_up(&row, notes))
+    }
+
+    /// Makes a key active by hand, or notes since when one seals that is.
+    ///
+    /// # Errors
+    /// When a run is not over that may still move its cells, or the table of transitions refuses.
+    pub async fn activate(
+        &self,
+        named: &Named,
+        since: Option<i64>,
+        reason: Option<&str>,
+    ) -> Result<KeyRow, EngineError> {
+        let mut control = self.control.connect().await?;
+        let row = self.row(&mut control, named).await?;
+        self.no_run_goes_on().await?;
+        if row.state == KeyState::Active {
+            if since.is_some() {
+                control.date_key(&row.id, None, since).await?;
+            }
+            return Ok(KeyRow { activated_at: since.or(row.activated_at), ..row });
+        }
+        if !row.state.may_become(KeyState::Active) {
+            return Err(self.wrong_state(&row, KeyState::Active));
+        }
+        let at = since.map_or(Since::Now, Since::At);
+        let who_and_why = (self.operator, reason.unwrap_or("by hand"));
+        if !control.move_key(&row.id, (row.state, KeyState::Active), who_and_why, at).await? {
+            return Err(moved_meanwhile(&row));
+        }
+        if since.is_some() {
+            control.date_key(&row.id, None, since).await?;
+        }
+        let rows = control.catalogued(&self.plan.name).await?;
+        Ok(rows.into_iter().find(|other| other.id == row.id).unwrap_or(row))
+    }
+
+    /// The catalogue's entry for a key: by its bytes where the plan has them, else by its id.
+    ///
+    /// # Errors
+    /// When there is no such key, or several that cannot be told apart.
+    pub async fn row(&self, control: &mut Session, named: &Named) -> Result<KeyRow, EngineError> {
+        let fits = |keyset: &str, key_id: &str| {
+            key_id == named.key_id && named.keyset.as_deref().is_none_or(|wanted| wanted == keyset)
+        };
+        let entries = catalogue::enter(control, self.job).await?;
+        let in_plan = |entry: &&Entry| fits(&entry.keyset, &entry.key_id);
+        let mut rows: Vec<KeyRow> =
+            entries.iter().filter(in_plan).filter_map(|entry| entry.row.clone()).collect();
+        if rows.is_empty() {
+            let known = control.catalogued(&self.plan.name).await?;
+            rows = known.into_iter().filter(|row| fits(&row.keyset, &row.key_id)).collect();
+        }
+        match rows.len() {
+            1 => Ok(rows.remove(0)),
+            0 => {
+                let message = format!("plan {} has no key {}", self.plan.name, named.key_id);
+                Err(EngineError::usage("no-such-key", message, "`reseal keys list PLAN` lists them"))
+            }
+            _ => {
+                let message =
+                    format!("{} keys of plan {} are called {}", rows.len(), self.plan.name, named.key_id);
+                Err(EngineError::usage("which-key", message, "say --keyset"))
+            }
+        }
+    }
+
+    async fn move_to(
+        &self,
+        control: &mut Session,
+        row: &KeyRow,
+        to: KeyState,
+        why: &str,
+    ) -> Result<(), EngineError> {
+        match control.move_key(&row.id, (row.state, to), (self.operator, why), Since::Now).await? {
+            true => Ok(()),
+            false => Err(moved_meanwhile(row)),
+        }
+    }
+
+    fn wrong_state(&self, row: &KeyRow, to: KeyState) -> EngineError {
+        let message =
+            format!("keyset {}: {} is {}, and cannot become {to}", row.keyset, row.key_id, row.state);
+        let help = match (row.state, to) {
+            (KeyState::Active, KeyState::Retired) => "rotate to another key first: `reseal run`",
+            (KeyState::Created | KeyState::Rotating, KeyState::Destroyed) => {
+                "retire it first: `reseal keys retire`"
+            }
+            (KeyState::Active, KeyState::Destroyed) => "rotate to another key, then retire this one",
+            _ => "generate a new key with `reseal keys generate`",
+        };
+        EngineError::refused("key-state", message, help)
+    }
+
+    fn kept_long_enough(&self, row: &KeyRow, now: i64) -> Result<(), EngineError> {
+        let refused = |message: String, help: &str| Err(EngineError::refused("key-kept", message, help));
+        match age(&self.plan.policy, row, now).destroyable_at {
+            None => refused(
+                format!("the policy keeps retired keys for ever, and {} is one", row.key_id),
+                "`keep_retired` in the plan",
+            ),
+            Some(at) if at > now => {
+                refused(format!("{} is to be kept for another {}", row.key_id, days(at - now)), "wait")
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// What no scan of tables can cover.
+    fn unseen(&self) -> Vec<String> {
+        let kept = match self.plan.policy.keep_retired {
+            Some(Keep::Forever) => "the policy keeps it for ever".to_owned(),
+            Some(Keep::For(kept)) => {
+                format!("the policy keeps it for {}: no backup may be older than that", length(kept))
+            }
+            None => "the policy says nothing of how long it is kept (`keep_retired`)".to_owned(),
+        };
+        vec![
+            "not looked at: replicas that lag, caches, files and queues of the application".to_owned(),
+            "not looked at: row images in WAL and binlog, dead tuples and free pages of the tables"
+                .to_owned(),
+            format!("backups still hold its cells; {kept}"),
+        ]
+    }
+
+    /// Where the key is kept, and that nothing is disabled there.
+    fn outside(&self, row: &KeyRow) -> String {
+        let what = match self.kept_at(row) {
+            Some((kind, word)) if kind == "env" => format!("the variable {word} still holds it"),
+            Some((kind, word)) if kind == "file" => format!("the file {word} still holds it"),
+            Some((kind, _)) => format!("its source ({kind}) still gives it"),
+            None => "its source, if it has one, still gives it".to_owned(),
+        };
+        format!("nothing is disabled outside: {what}, and whoever reads it can still seal with it")
+    }
+
+    /// The source of a key that the plan names, or that lies in a directory of keys: its kind, and its first word.
+    fn kept_at(&self, row: &KeyRow) -> Option<(String, String)> {
+        let keyset = self.plan.keysets.iter().find(|keyset| keyset.name == row.keyset)?;
+        let named = keyset.keys.iter().find(|key| match &key.id {
+            KeyIdSpec::Literal(id) => *id == row.key_id,
+            KeyIdSpec::Primary => false,
+        });
+        if let Some(key) = named {
+            let words = key.source.args_for(&row.key_id).words;
+            let whole = key.source.json.is_none();
+            let kind =
+                if whole { key.source.kind.clone() } else { format!("an entry of {}", key.source.kind) };
+            return Some((kind, words.into_iter().next().unwrap_or_default()));
+        }
+        keyset.keys_from.iter().find_map(|from| match &from.place {
+            KeysPlace::Directory { path, .. } => {
+                let file = format!("{path}/{}", row.key_id);
+                std::path::Path::new(&file).is_file().then(|| ("file".to_owned(), file))
+            }
+            _ => None,
+        })
+    }
+
+    /// Deletes the file of a key that lies in one of its own; else says what nobody can do from here.
+    fn delete(&self, row: &KeyRow) -> String {
+        match self.kept_at(row) {
+            Some((kind, path)) if kind == "file" => match wipe(&path) {
+                Ok(()) => format!("the file {path} is deleted"),
+                Err(error) => format!("the file {path} could not be deleted ({}): delete it", error.kind()),
+            },
+            Some((kind, word)) if kind == "env" => {
+                format!("the variable {word} still holds it: delete it where it is set")
+            }
+            Some((kind, _)) => format!("its source ({kind}) still gives it: delete it there"),
+            None => "no source of the plan gives it any more".to_owned(),
+        }
+    }
+}
+
+/// Overwrites and deletes a file. Disks and file systems keep copies that this does not reach.
+fn wipe(path: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let length = std::fs::metadata(path)?.len();
+    let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(&vec![0; usize::try_from(length.min(64 * 1024)).unwrap_or(0)])?;
+    file.sync_all()?;
+    std::fs::remove_file(path)
+}
+
+fn given_up(row: &KeyRow, notes: Vec<String>) -> GivenUp {
+    GivenUp {
+        keyset: row.keyset.clone(),
+        key_id: row.key_id.clone(),
+        fingerprint: row.fingerprint.clone(),
+        notes,
+    }
+}
+
+fn moved_meanwhile(row: &KeyRow) -> EngineError {
+    let message = format!("{} was moved by another process meanwhile", row.key_id);
+    EngineError::stopped("catalogue-busy", message, "look at `reseal keys list`, and try again")
+}

@@ -1,0 +1,341 @@
+//! The key catalogue, as runs move it: the new primary is active and the old keys are rotating from before the first
+//! write; a rollback turns that back. Nothing else here retires a key or destroys one.
+
+use std::time::Duration;
+
+use reseal_core::{Key, KeyState, RunState};
+use reseal_store::{Book, Database, KeyRow, NewKey, RunRow, Session, Since};
+
+use tracing::warn;
+
+use crate::census::Census;
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::pins;
+use crate::progress::Progress;
+use crate::rollback::RollbackOptions;
+use crate::rotate::RunOptions;
+
+/// What ties a run to the control database.
+#[derive(Clone, Debug)]
+pub struct Custody {
+    /// The control database.
+    pub control: Database,
+    /// The request for approval that people agreed to, where the policy asks for that.
+    pub approval: Option<String>,
+    /// How long an emergency run may take.
+    pub deadline: Option<Duration>,
+    /// Rules of the policy that an emergency set aside.
+    pub skipped: Vec<String>,
+}
+
+/// A key of a job, and the catalogue's entry for it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The keyset.
+    pub keyset: String,
+    /// The key's id in the plan.
+    pub key_id: String,
+    /// Whether it is the one that seals.
+    pub primary: bool,
+    /// The catalogue's entry; `None` where it does not know the key.
+    pub row: Option<KeyRow>,
+}
+
+/// Attempts to move a key that other processes move too.
+const ATTEMPTS: usize = 5;
+
+/// Finds the keys of a job in the catalogue, by their fingerprints. Writes nothing.
+///
+/// # Errors
+/// When the control database refuses.
+pub async fn find(control: &mut Session, job: &Job) -> Result<Vec<Entry>, EngineError> {
+    let rows = control.catalogued(&job.plan).await?;
+    let mut entries = Vec::new();
+    for keyset in &job.keysets {
+        let primary = keyset.keyset.primary().map(Key::id);
+        for key in keyset.keyset.keys() {
+            entries.push(Entry {
+                keyset: keyset.keyset.name().to_owned(),
+                key_id: key.id().to_owned(),
+                primary: primary == Some(key.id()),
+                row: row_of(&rows, keyset.keyset.name(), key)?.cloned(),
+            });
+        }
+    }
+    Ok(entries)
+}
+
+/// The entry whose fingerprint a key has. Entries of its own id are tried first, since fingerprints of passphrases are
+/// slow to make.
+fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r KeyRow>, EngineError> {
+    let (own, other): (Vec<&KeyRow>, Vec<&KeyRow>) =
+        rows.iter().filter(|row| row.keyset == keyset).partition(|row| row.key_id == key.id());
+    for row in own.into_iter().chain(other) {
+        let salt = hex::decode(&row.salt).unwrap_or_default();
+        if pins::fingerprint(&row.method, &salt, key)? == row.fingerprint {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+/// Finds the keys of a job in the catalogue, and enters those that it does not know.
+///
+/// # Errors
+/// When the control database refuses.
+pub async fn enter(control: &mut Session, job: &Job) -> Result<Vec<Entry>, EngineError> {
+    control.migrate(Book::Control).await?;
+    for _ in 0..ATTEMPTS {
+        let entries = find(control, job).await?;
+        if entries.iter().all(|entry| entry.row.is_some()) {
+            return Ok(entries);
+        }
+        let rows = control.catalogued(&job.plan).await?;
+        for entry in entries.iter().filter(|entry| entry.row.is_none()) {
+            let keyset = job.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
+            let key = keyset.and_then(|keyset| Some((keyset, keyset.keyset.by_id(&entry.key_id)?)));
+            let Some((keyset, key)) = key else { continue };
+            let name = keyset.keyset.name();
+            let new = entry_for(&job.plan, name, key, keyset.passphrases, &rows, false)?;
+            // Where another process enters the key at this moment, it is found in the next round.
+            let _ = control.catalogue(&new).await?;
+        }
+    }
+    Err(raced())
+}
+
+/// Enters a key that was made just now.
+///
+/// # Errors
+/// When the control database refuses, or the catalogue has the key.
+pub async fn enter_generated(
+    control: &mut Session,
+    plan: &str,
+    keyset: &str,
+    key: &Key,
+    passphrases: bool,
+) -> Result<(), EngineError> {
+    control.migrate(Book::Control).await?;
+    for _ in 0..ATTEMPTS {
+        let rows = control.catalogued(plan).await?;
+        let new = entry_for(plan, keyset, key, passphrases, &rows, true)?;
+        if control.catalogue(&new).await? {
+            return Ok(());
+        }
+    }
+    Err(raced())
+}
+
+fn entry_for(
+    plan: &str,
+    keyset: &str,
+    key: &Key,
+    passphrases: bool,
+    rows: &[KeyRow],
+    generated: bool,
+) -> Result<NewKey, EngineError> {
+    let pin = pins::new_pin(keyset, passphrases, key)?;
+    let known = rows.iter().filter(|row| row.keyset == keyset && row.key_id == key.id()).count();
+    Ok(NewKey {
+        id: uuid::Uuid::now_v7().to_string(),
+        plan: plan.to_owned(),
+        keyset: keyset.to_owned(),
+        key_id: key.id().to_owned(),
+        generation: i64::try_from(known).unwrap_or(i64::MAX),
+        method: pin.method,
+        salt: pin.salt,
+        fingerprint: pin.fingerprint,
+        generated,
+    })
+}
+
+fn raced() -> EngineError {
+    EngineError::stopped("catalogue-busy", "other processes keep changing the key catalogue", "try again")
+}
+
+/// Why a key may not seal: it was given up.
+///
+/// # Errors
+/// When a primary is retired or destroyed.
+pub fn may_seal(entries: &[Entry]) -> Result<(), EngineError> {
+    for entry in entries.iter().filter(|entry| entry.primary) {
+        let state = entry.row.as_ref().map(|row| row.state);
+        if let Some(state @ (KeyState::Retired | KeyState::Destroyed)) = state {
+            let message = format!("keyset {}: {} is {state}, and would seal", entry.keyset, entry.key_id);
+            let help = "generate a new key with `reseal keys generate`, and make it the primary";
+            return Err(EngineError::refused("key-given-up", message, help));
+        }
+    }
+    Ok(())
+}
+
+/// A run begins, or is gone on with: its primaries are active, the keys that it moves cells away from are rotating.
+pub(crate) async fn run_starts(
+    control: &mut Session,
+    job: &Job,
+    run_id: &str,
+    operator: &str,
+) -> Result<(), EngineError> {
+    let why = format!("run {run_id}");
+    for _ in 0..ATTEMPTS {
+        let entries = enter(control, job).await?;
+        may_seal(&entries)?;
+        let mut moved = true;
+        for entry in &entries {
+            let Some(row) = &entry.row else { continue };
+            let sealing = entries.iter().any(|other| other.primary && other.keyset == entry.keyset);
+            for (to, since) in starting(entry, row, sealing) {
+                moved &= control.move_key(&row.id, to, (operator, &why), since).await?;
+            }
+        }
+        if moved {
+            return Ok(());
+        }
+    }
+    Err(raced())
+}
+
+/// The moves of a key when a run begins. `sealing`: whether its keyset has a primary.
+fn starting(entry: &Entry, row: &KeyRow, sealing: bool) -> Vec<((KeyState, KeyState), Since)> {
+    use KeyState::{Active, Created, Rotating};
+    match (entry.primary, row.state) {
+        (true, state @ (Created | Rotating)) => vec![((state, Active), Since::Now)],
+        (false, Active) if sealing => vec![((Active, Rotating), Since::Now)],
+        // Found in the plan beside a primary, it has been in use before the catalogue knew of it; since when, nobody
+        // knows. One that Reseal made and nobody used yet waits for its turn.
+        (false, Created) if sealing && !row.generated => {
+            vec![((Created, Active), Since::Unknown), ((Active, Rotating), Since::Now)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether no other run of the plan moved cells to the keys of a run that was rolled back.
+pub(crate) fn moved_alone(run: &RunRow, runs: &[RunRow]) -> bool {
+    let primaries = |run: &RunRow| {
+        let keysets: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&run.primaries).unwrap_or_default();
+        keysets.into_iter().map(|(name, keyset)| (name, keyset["primary"].clone())).collect::<Vec<_>>()
+    };
+    let stands = |other: &&RunRow| {
+        other.id != run.id && other.state != RunState::RolledBack && other.counts.cells_rotated > 0
+    };
+    !runs.iter().filter(stands).any(|other| primaries(other) == primaries(run))
+}
+
+/// A run was rolled back: the old keys seal again, and what the new ones sealed is gone. `old` is the job turned back.
+pub(crate) async fn rolled_back(
+    control: &mut Session,
+    (job, old): (&Job, &Job),
+    run_id: &str,
+    operator: &str,
+) -> Result<(), EngineError> {
+    let why = format!("run {run_id} was rolled back");
+    let entries = enter(control, job).await?;
+    for entry in &entries {
+        let Some(row) = &entry.row else { continue };
+        let back = old.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
+        let Some(sealing) = back.and_then(|keyset| keyset.keyset.primary()) else { continue };
+        let seals = sealing.id() == entry.key_id;
+        let to = match (entry.primary, seals, row.state) {
+            // A keyset of one key has no other to turn back to.
+            (true, false, KeyState::Active) => KeyState::Created,
+            (false, true, KeyState::Rotating) => KeyState::Active,
+            _ => continue,
+        };
+        let who_and_why = (operator, why.as_str());
+        let _ = control.move_key(&row.id, (row.state, to), who_and_why, Since::Now).await?;
+    }
+    Ok(())
+}
+
+/// Makes use of what people agreed to, for a run that is about to be written.
+pub(crate) async fn use_approval(options: &RunOptions, run_id: &str) -> Result<(), EngineError> {
+    let Some(custody) = &options.custody else { return Ok(()) };
+    spend(custody, run_id).await
+}
+
+async fn spend(custody: &Custody, used_for: &str) -> Result<(), EngineError> {
+    let Some(request) = &custody.approval else { return Ok(()) };
+    let mut control = custody.control.connect().await?;
+    match control.use_approval(request, used_for).await? {
+        true => Ok(()),
+        false => Err(used_already(request)),
+    }
+}
+
+/// What two approvals were needed for once is not done twice.
+#[must_use]
+pub fn used_already(request: &str) -> EngineError {
+    let message = format!("request {request} was made use of meanwhile");
+    EngineError::stopped("approval-used", message, "the same command again asks for new approvals")
+}
+
+/// Before the first write of a run, or of what is left of it: states are moved, and an emergency is noted.
+pub(crate) async fn begin(
+    job: &Job,
+    run: &RunRow,
+    options: &RunOptions,
+    progress: &Progress,
+) -> Result<(), EngineError> {
+    let Some(custody) = &options.custody else { return Ok(()) };
+    let mut control = custody.control.connect().await?;
+    run_starts(&mut control, job, &run.id, &options.operator).await?;
+    if !run.emergency {
+        return Ok(());
+    }
+    let deadline =
+        custody.deadline.map(|deadline| i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX / 4));
+    let skipped = serde_json::Value::from(custody.skipped.clone()).to_string();
+    control.note_emergency((&run.id, &run.plan), &options.operator, deadline, &skipped).await?;
+    progress.due(control.emergency(&run.id).await?.and_then(|noted| noted.deadline));
+    Ok(())
+}
+
+/// Keeps what a sweep counted. The run does not depend on it: where it cannot be kept, that is told and no more.
+pub(crate) async fn keep_census(custody: Option<&Custody>, job: &Job, run: &RunRow, census: &Census) {
+    let Some(custody) = custody else { return };
+    let census = Census { plan: job.plan.clone(), ..census.clone() };
+    let kept = async {
+        let mut control = custody.control.connect().await?;
+        control.keep_census(&run.plan, &run.scope, run.whole, &census.json().to_string()).await
+    };
+    if let Err(error) = kept.await {
+        warn!("what the sweep counted is not in the control database: {error}");
+    }
+}
+
+/// Before a rollback: the control database is there, and what people agreed to is made use of.
+pub(crate) async fn before_rollback(
+    job: &Job,
+    run: &RunRow,
+    options: &RollbackOptions,
+) -> Result<Option<Session>, EngineError> {
+    let Some(custody) = &options.custody else { return Ok(None) };
+    let mut control = custody.control.connect().await?;
+    enter(&mut control, job).await?;
+    // An approval was made use of when a rollback began that is gone on with here.
+    if run.state != RunState::RollingBack {
+        spend(custody, &run.id).await?;
+    }
+    Ok(Some(control))
+}
+
+/// After a rollback. Cells are back by now, so trouble with the catalogue is told and no more.
+pub(crate) async fn after_rollback(
+    control: Option<&mut Session>,
+    jobs: (&Job, &Job),
+    (run, runs): (&RunRow, &[RunRow]),
+    operator: &str,
+) {
+    let Some(control) = control else { return };
+    if !moved_alone(run, runs) {
+        return;
+    }
+    if let Err(error) = rolled_back(control, jobs, &run.id, operator).await {
+        warn!(
+            "the key catalogue was not told of the rollback ({error}): `reseal keys activate` does it by hand"
+        );
+    }
+}

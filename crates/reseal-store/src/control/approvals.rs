@@ -1,0 +1,191 @@
+//! What people are asked to agree to, and their signatures.
+
+use sea_query::{Expr, ExprTrait, Order, Query};
+
+use crate::ledger::Taker;
+use crate::{Kind, Session, StoreError, Trouble};
+
+/// What people are asked to agree to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalRequest {
+    /// The request's id, unique for ever.
+    pub id: String,
+    /// The plan.
+    pub plan: String,
+    /// `run`, `emergency`, `rollback` or `destroy`.
+    pub kind: String,
+    /// The plan's digest.
+    pub digest: String,
+    /// What is meant: the scope of a run, the run of a rollback, the key that is to be destroyed.
+    pub scope: String,
+    /// The fingerprints of the keys, as JSON.
+    pub fingerprints: String,
+    /// Who asked.
+    pub operator: String,
+    /// How many must agree.
+    pub needed: u32,
+    /// When it was asked for, in milliseconds since 1970.
+    pub created_at: i64,
+    /// When an agreement to it lapses, in milliseconds since 1970.
+    pub expires_at: i64,
+    /// When it was made use of.
+    pub used_at: Option<i64>,
+}
+
+/// One agreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Who agreed, by the name in the file of approvers.
+    pub approver: String,
+    /// The signature, base64.
+    pub signature: String,
+    /// When, in milliseconds since 1970 by the server's clock.
+    pub at: i64,
+}
+
+const COLUMNS: [(&str, Kind); 11] = [
+    ("id", Kind::Text),
+    ("plan", Kind::Text),
+    ("kind", Kind::Text),
+    ("digest", Kind::Text),
+    ("scope", Kind::Text),
+    ("fingerprints", Kind::Text),
+    ("operator", Kind::Text),
+    ("needed", Kind::Int),
+    ("created_at", Kind::Int),
+    ("expires_at", Kind::Int),
+    ("used_at", Kind::Int),
+];
+
+impl Session {
+    /// Writes a request.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn request_approval(&mut self, request: &ApprovalRequest) -> Result<(), StoreError> {
+        let insert = Query::insert()
+            .into_table(self.ledger("approval_request"))
+            .columns(COLUMNS.map(|(name, _)| name))
+            .values_panic([
+                request.id.as_str().into(),
+                request.plan.as_str().into(),
+                request.kind.as_str().into(),
+                request.digest.as_str().into(),
+                request.scope.as_str().into(),
+                request.fingerprints.as_str().into(),
+                request.operator.as_str().into(),
+                i64::from(request.needed).into(),
+                request.created_at.into(),
+                request.expires_at.into(),
+                request.used_at.into(),
+            ])
+            .to_owned();
+        self.run(&insert).await.map(drop)
+    }
+
+    /// The request with this id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn approval_request(&mut self, id: &str) -> Result<Option<ApprovalRequest>, StoreError> {
+        let select = Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .from(self.ledger("approval_request"))
+            .and_where(Expr::col("id").eq(id))
+            .to_owned();
+        Ok(self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?.pop().map(read))
+    }
+
+    /// The requests of a plan that were not made use of, newest first.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn approval_requests(&mut self, plan: &str) -> Result<Vec<ApprovalRequest>, StoreError> {
+        let select = Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .from(self.ledger("approval_request"))
+            .and_where(Expr::col("plan").eq(plan))
+            .and_where(Expr::col("used_at").is_null())
+            .order_by("created_at", Order::Desc)
+            .order_by("id", Order::Desc)
+            .to_owned();
+        let rows = self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?;
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Notes that somebody agreed. False: this approver had agreed already.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn approve(
+        &mut self,
+        request: &str,
+        approver: &str,
+        signature: &str,
+    ) -> Result<bool, StoreError> {
+        let insert = Query::insert()
+            .into_table(self.ledger("approval"))
+            .columns(["request", "approver", "signature", "at"])
+            .values_panic([request.into(), approver.into(), signature.into(), self.now()])
+            .to_owned();
+        match self.run(&insert).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.trouble == Trouble::Constraint => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who agreed to a request, in the order in which they did. Nothing of it is proved before it is verified.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn approvals(&mut self, request: &str) -> Result<Vec<Approval>, StoreError> {
+        let select = Query::select()
+            .columns(["approver", "signature", "at"])
+            .from(self.ledger("approval"))
+            .and_where(Expr::col("request").eq(request))
+            .order_by("at", Order::Asc)
+            .order_by("approver", Order::Asc)
+            .to_owned();
+        let rows = self.query(&select, &[Kind::Text, Kind::Text, Kind::Int]).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut take = Taker::new(row);
+                Approval { approver: take.text(), signature: take.text(), at: take.int() }
+            })
+            .collect())
+    }
+
+    /// Makes use of a request, once. False: it was made use of already.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn use_approval(&mut self, request: &str, used_for: &str) -> Result<bool, StoreError> {
+        let update = Query::update()
+            .table(self.ledger("approval_request"))
+            .value("used_at", self.now())
+            .value("used_for", used_for)
+            .and_where(Expr::col("id").eq(request))
+            .and_where(Expr::col("used_at").is_null())
+            .to_owned();
+        Ok(self.run(&update).await? == 1)
+    }
+}
+
+fn read(row: Vec<reseal_core::Value>) -> ApprovalRequest {
+    let mut take = Taker::new(row);
+    ApprovalRequest {
+        id: take.text(),
+        plan: take.text(),
+        kind: take.text(),
+        digest: take.text(),
+        scope: take.text(),
+        fingerprints: take.text(),
+        operator: take.text(),
+        needed: u32::try_from(take.int()).unwrap_or(u32::MAX),
+        created_at: take.int(),
+        expires_at: take.int(),
+        used_at: take.optional_int(),
+    }
+}

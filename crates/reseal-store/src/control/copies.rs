@@ -1,0 +1,80 @@
+//! What became of keys outside: backups, trials of them, archives.
+
+use sea_query::{Expr, ExprTrait, Order, Query};
+
+use crate::ledger::Taker;
+use crate::{Kind, Session, StoreError};
+
+/// A copy of a key that was made or tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCopy {
+    /// The catalogue's entry for the key.
+    pub entry: String,
+    /// `backup`, `archive` or `restore-test`.
+    pub kind: String,
+    /// When, in milliseconds since 1970 by the server's clock.
+    pub at: i64,
+    /// Who.
+    pub operator: String,
+    /// The file.
+    pub file: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: String,
+    /// What it came to.
+    pub result: String,
+}
+
+impl Session {
+    /// Notes that a copy of a key was made or tried. The time of `copy` is not read: the server's clock gives it.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn note_copy(&mut self, copy: &KeyCopy) -> Result<(), StoreError> {
+        let insert = Query::insert()
+            .into_table(self.ledger("catalogue_copy"))
+            .columns(["id", "entry", "kind", "at", "operator", "file", "digest", "result"])
+            .values_panic([
+                uuid::Uuid::now_v7().to_string().into(),
+                copy.entry.as_str().into(),
+                copy.kind.as_str().into(),
+                self.now(),
+                copy.operator.as_str().into(),
+                copy.file.as_str().into(),
+                copy.digest.as_str().into(),
+                copy.result.as_str().into(),
+            ])
+            .to_owned();
+        self.run(&insert).await.map(drop)
+    }
+
+    /// The copies of a key, newest first.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn copies(&mut self, entry: &str) -> Result<Vec<KeyCopy>, StoreError> {
+        let select = Query::select()
+            .columns(["entry", "kind", "at", "operator", "file", "digest", "result"])
+            .from(self.ledger("catalogue_copy"))
+            .and_where(Expr::col("entry").eq(entry))
+            .order_by("at", Order::Desc)
+            .order_by("id", Order::Desc)
+            .to_owned();
+        let kinds = [Kind::Text, Kind::Text, Kind::Int, Kind::Text, Kind::Text, Kind::Text, Kind::Text];
+        let rows = self.query(&select, &kinds).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut take = Taker::new(row);
+                KeyCopy {
+                    entry: take.text(),
+                    kind: take.text(),
+                    at: take.int(),
+                    operator: take.text(),
+                    file: take.text(),
+                    digest: take.text(),
+                    result: take.text(),
+                }
+            })
+            .collect())
+    }
+}

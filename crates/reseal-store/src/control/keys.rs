@@ -1,0 +1,308 @@
+//! The key catalogue: one row per key, moved from state to state by compare-and-set, each move noted.
+
+use reseal_core::KeyState;
+use sea_query::{Expr, ExprTrait, Order, Query};
+
+use crate::ledger::Taker;
+use crate::{Kind, Session, StoreError, Trouble};
+
+/// A key as the catalogue has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The entry's id, unique for ever.
+    pub id: String,
+    /// The plan.
+    pub plan: String,
+    /// The keyset.
+    pub keyset: String,
+    /// The key's id in the plan.
+    pub key_id: String,
+    /// Which of the keys that were known by this id: 0 for the first.
+    pub generation: i64,
+    /// How the fingerprint was made: `sha256` or `argon2id`.
+    pub method: String,
+    /// Its salt, hexadecimal.
+    pub salt: String,
+    /// The fingerprint, hexadecimal.
+    pub fingerprint: String,
+    /// Whether Reseal made it; else it was found in the plan, and may have been in use for long.
+    pub generated: bool,
+    /// Where the key stands.
+    pub state: KeyState,
+    /// When the catalogue first knew of it, in milliseconds since 1970 by the server's clock.
+    pub created_at: i64,
+    /// When it was made active; `None`: never, or before the catalogue knew of it.
+    pub activated_at: Option<i64>,
+    /// When it was retired.
+    pub retired_at: Option<i64>,
+    /// When it was destroyed.
+    pub destroyed_at: Option<i64>,
+    /// When it expires, as its source says.
+    pub expires_at: Option<i64>,
+}
+
+/// A key that the catalogue does not know yet.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The entry's id.
+    pub id: String,
+    /// The plan.
+    pub plan: String,
+    /// The keyset.
+    pub keyset: String,
+    /// The key's id in the plan.
+    pub key_id: String,
+    /// Which of the keys that were known by this id.
+    pub generation: i64,
+    /// How the fingerprint was made.
+    pub method: String,
+    /// Its salt, hexadecimal.
+    pub salt: String,
+    /// The fingerprint, hexadecimal.
+    pub fingerprint: String,
+    /// Whether Reseal made it just now, so that it is in nobody's use yet.
+    pub generated: bool,
+}
+
+/// A transition of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyMove {
+    /// The state that it left.
+    pub from: KeyState,
+    /// The state that it reached.
+    pub to: KeyState,
+    /// When, in milliseconds since 1970 by the server's clock.
+    pub at: i64,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Since when a key seals that is made active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// By the server's clock, now.
+    Now,
+    /// Milliseconds since 1970.
+    At(i64),
+    /// Longer than anybody noted.
+    Unknown,
+}
+
+const COLUMNS: [(&str, Kind); 15] = [
+    ("id", Kind::Text),
+    ("plan", Kind::Text),
+    ("keyset", Kind::Text),
+    ("key_id", Kind::Text),
+    ("generation", Kind::Int),
+    ("method", Kind::Text),
+    ("salt", Kind::Text),
+    ("fingerprint", Kind::Text),
+    ("origin", Kind::Text),
+    ("state", Kind::Text),
+    ("created_at", Kind::Int),
+    ("activated_at", Kind::Int),
+    ("retired_at", Kind::Int),
+    ("destroyed_at", Kind::Int),
+    ("expires_at", Kind::Int),
+];
+
+/// The origin of a key that Reseal made.
+const GENERATED: &str = "generated";
+
+impl Session {
+    /// The keys of a plan, as they were first known.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn catalogued(&mut self, plan: &str) -> Result<Vec<KeyRow>, StoreError> {
+        let select = Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .from(self.ledger("catalogue_key"))
+            .and_where(Expr::col("plan").eq(plan))
+            .order_by("created_at", Order::Asc)
+            .order_by("id", Order::Asc)
+            .to_owned();
+        let rows = self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Enters a key, in the state `created`. False: another process entered one under this id meanwhile.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn catalogue(&mut self, key: &NewKey) -> Result<bool, StoreError> {
+        let insert = Query::insert()
+            .into_table(self.ledger("catalogue_key"))
+            .columns([
+                "id",
+                "plan",
+                "keyset",
+                "key_id",
+                "generation",
+                "method",
+                "salt",
+                "fingerprint",
+                "origin",
+                "state",
+                "created_at",
+            ])
+            .values_panic([
+                key.id.as_str().into(),
+                key.plan.as_str().into(),
+                key.keyset.as_str().into(),
+                key.key_id.as_str().into(),
+                key.generation.into(),
+                key.method.as_str().into(),
+                key.salt.as_str().into(),
+                key.fingerprint.as_str().into(),
+                if key.generated { GENERATED } else { "found" }.into(),
+                KeyState::Created.name().into(),
+                self.now(),
+            ])
+            .to_owned();
+        match self.run(&insert).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.trouble == Trouble::Constraint => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves a key from one state to another, if it is still in the first, and notes who did it and why, in one
+    /// transaction. `since` counts for a key that is made active. False: it was moved meanwhile.
+    ///
+    /// # Errors
+    /// When the transition is not in the table, or the server refuses.
+    pub async fn move_key(
+        &mut self,
+        entry: &str,
+        (from, to): (KeyState, KeyState),
+        (operator, reason): (&str, &str),
+        since: Since,
+    ) -> Result<bool, StoreError> {
+        if !from.may_become(to) {
+            return Err(StoreError::new(Trouble::Other, format!("a key that is {from} cannot become {to}")));
+        }
+        let mut update = Query::update();
+        update
+            .table(self.ledger("catalogue_key"))
+            .value("state", to.name())
+            .and_where(Expr::col("id").eq(entry))
+            .and_where(Expr::col("state").eq(from.name()));
+        match to {
+            KeyState::Created => drop(update.value("activated_at", Option::<i64>::None)),
+            // A key that comes back has not become younger by that.
+            KeyState::Active if from == KeyState::Rotating => {}
+            KeyState::Active => drop(match since {
+                Since::Now => update.value("activated_at", self.now()),
+                Since::At(at) => update.value("activated_at", at),
+                Since::Unknown => update.value("activated_at", Option::<i64>::None),
+            }),
+            KeyState::Rotating => {}
+            KeyState::Retired => drop(update.value("retired_at", self.now())),
+            KeyState::Destroyed => drop(update.value("destroyed_at", self.now())),
+        }
+        let insert = Query::insert()
+            .into_table(self.ledger("catalogue_move"))
+            .columns(["id", "entry", "from_state", "to_state", "at", "operator", "reason"])
+            .values_panic([
+                uuid::Uuid::now_v7().to_string().into(),
+                entry.into(),
+                from.name().into(),
+                to.name().into(),
+                self.now(),
+                operator.into(),
+                reason.into(),
+            ])
+            .to_owned();
+        self.begin().await?;
+        let outcome = async {
+            if self.run(&update).await? == 0 {
+                return Ok(false);
+            }
+            self.run(&insert).await.map(|_| true)
+        };
+        match outcome.await {
+            Ok(true) => self.commit().await.map(|()| true),
+            Ok(false) => self.rollback().await.map(|()| false),
+            Err(error) => {
+                let _ = self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Says when a key expires, as its source has it, or since when it seals where nobody knew.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn date_key(
+        &mut self,
+        entry: &str,
+        expires_at: Option<i64>,
+        activated_at: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let mut update = Query::update();
+        update.table(self.ledger("catalogue_key")).and_where(Expr::col("id").eq(entry));
+        if let Some(at) = expires_at {
+            update.value("expires_at", at);
+        }
+        if let Some(at) = activated_at {
+            update.value("activated_at", at);
+        }
+        if expires_at.is_none() && activated_at.is_none() {
+            return Ok(());
+        }
+        self.run(&update).await.map(drop)
+    }
+
+    /// The transitions of a key, in the order in which they were.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn key_moves(&mut self, entry: &str) -> Result<Vec<KeyMove>, StoreError> {
+        let select = Query::select()
+            .columns(["from_state", "to_state", "at", "operator", "reason"])
+            .from(self.ledger("catalogue_move"))
+            .and_where(Expr::col("entry").eq(entry))
+            .order_by("at", Order::Asc)
+            .order_by("id", Order::Asc)
+            .to_owned();
+        let kinds = [Kind::Text, Kind::Text, Kind::Int, Kind::Text, Kind::Text];
+        let rows = self.query(&select, &kinds).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut take = Taker::new(row);
+                let (from, to) = (state(&take.text())?, state(&take.text())?);
+                Ok(KeyMove { from, to, at: take.int(), operator: take.text(), reason: take.text() })
+            })
+            .collect()
+    }
+}
+
+fn state(name: &str) -> Result<KeyState, StoreError> {
+    let unknown = || StoreError::new(Trouble::Other, format!("the catalogue has the unknown state {name}"));
+    KeyState::parse(name).ok_or_else(unknown)
+}
+
+fn read(row: Vec<reseal_core::Value>) -> Result<KeyRow, StoreError> {
+    let mut take = Taker::new(row);
+    Ok(KeyRow {
+        id: take.text(),
+        plan: take.text(),
+        keyset: take.text(),
+        key_id: take.text(),
+        generation: take.int(),
+        method: take.text(),
+        salt: take.text(),
+        fingerprint: take.text(),
+        generated: take.text() == GENERATED,
+        state: state(&take.text())?,
+        created_at: take.int(),
+        activated_at: take.optional_int(),
+        retired_at: take.optional_int(),
+        destroyed_at: take.optional_int(),
+        expires_at: take.optional_int(),
+    })
+}

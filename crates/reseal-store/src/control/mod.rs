@@ -1,0 +1,13 @@
+//! The control database: what belongs to no single run.
+
+mod approvals;
+mod census;
+mod copies;
+mod emergency;
+mod keys;
+
+pub use approvals::{Approval, ApprovalRequest};
+pub use census::CensusRow;
+pub use copies::KeyCopy;
+pub use emergency::EmergencyRow;
+pub use keys::{KeyMove, KeyRow, NewKey, Since};

@@ -1,0 +1,371 @@
+//! Keys with a life of their own: what a policy asks for, the catalogue, approvals, and giving keys up.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::world::{STORES, World};
+
+/// The error code of a refused command.
+fn code(answer: &(i32, Value)) -> (i32, &str) {
+    (answer.0, answer.1["error"]["code"].as_str().unwrap_or("none"))
+}
+
+/// State by key id, from the catalogue.
+fn states(world: &World) -> Vec<(String, String)> {
+    let (code, list) = world.reseal(&["keys", "list", "PLAN"]);
+    assert_eq!(code, 0, "{list}");
+    let keys = list["keys"].as_array().unwrap().iter();
+    let mut states: Vec<(String, String)> = keys
+        .map(|key| {
+            let text = |name: &str| key[name].as_str().unwrap_or("unknown").to_owned();
+            (text("key"), text("state"))
+        })
+        .collect();
+    states.sort();
+    states
+}
+
+fn is(world: &World, v1: &str, v2: &str) {
+    let expected = [("v1".to_owned(), v1.to_owned()), ("v2".to_owned(), v2.to_owned())];
+    assert_eq!(states(world), expected);
+}
+
+/// A policy's commands that print these.
+fn proofs(backup: &str, free: &str) -> String {
+    format!(
+        "policy: {{ backup: {{ command: [echo, \"{backup}\"], max_age: 24h }}, \
+         disk: {{ command: [echo, \"{free}\"], min_free: 20 }} }}\n"
+    )
+}
+
+/// Watches the proofs: without them, a run would begin although the last backup is years old.
+#[test]
+fn a_run_wants_a_fresh_backup_and_a_disk_with_room() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    for (backup, free, expect) in [
+        ("2020-01-01T00:00:00Z", "50", "backup-old"),
+        ("2999-01-01T00:00:00Z", "50", "backup-in-the-future"),
+        ("no idea", "50", "backup-unknown"),
+    ] {
+        world.plan(&proofs(backup, free));
+        assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, expect));
+    }
+    std::fs::write(world.path("dump"), "dump").unwrap();
+    let disk = |free: &str| {
+        let file = world.path("dump").display().to_string();
+        format!(
+            "policy: {{ backup: {{ file: \"{file}\", max_age: 24h }}, \
+             disk: {{ command: [echo, \"{free}\"], min_free: 20 }} }}\n"
+        )
+    };
+    world.plan(&disk("19 %"));
+    assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "disk-full"));
+    assert_eq!(world.reseal(&["runs", "PLAN"]).1["runs"], Value::Array(vec![]), "nothing was written");
+    assert_eq!(world.reseal(&["run", "PLAN", "--dry-run"]).0, 0, "a dry run needs no backup");
+    world.plan(&disk("21 %"));
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+}
+
+/// Watches the moves of the catalogue, in each database that may hold it.
+#[test]
+fn a_run_moves_keys_and_a_rollback_moves_them_back() {
+    for store in STORES {
+        let mut world = World::new("sqlite", "aes-gcm", 20);
+        let control = World::empty(store, "aes-gcm");
+        world.control = control.url.clone();
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+        is(&world, "rotating", "active");
+        let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+        let v2 = list["keys"].as_array().unwrap().iter().find(|key| key["key"] == "v2").unwrap();
+        assert_eq!(v2["cells"][0]["cells"], 19, "{store}: the last sweep is not in the list: {list}");
+        assert_eq!(v2["moves"][0]["to"], "active");
+        assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people"]).0, 0, "{store}");
+        is(&world, "active", "created");
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+        is(&world, "rotating", "active");
+    }
+}
+
+/// Watches what keeps a key from being retired, one after another: cells, an unfinished run, undo, a forgotten column.
+#[test]
+fn a_key_is_retired_only_when_nothing_holds_its_cells() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 20);
+        let retire = || world.reseal(&["keys", "retire", "PLAN", "v1"]);
+        let refused = retire();
+        assert_eq!(code(&refused), (3, "key-in-use"), "{store}: {}", refused.1);
+        assert!(refused.1["error"]["message"].as_str().unwrap().contains("people.a holds 19 cells"));
+        let old = world.sql(&["SELECT a FROM people WHERE id = 1"])[0][0].as_str().unwrap().to_owned();
+        world.sql(&[
+            "UPDATE people SET a = 'v1:AAAAAAAAAAAAAAAA:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==' WHERE id = 2",
+        ]);
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 1);
+        assert_eq!(code(&retire()), (3, "run-not-over"), "{store}");
+        world.sql(&["UPDATE people SET a = NULL WHERE id = 2"]);
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+        let active = world.reseal(&["keys", "retire", "PLAN", "v2"]);
+        assert_eq!(code(&active), (3, "key-state"), "{store}");
+        assert_eq!(code(&retire()), (3, "undo-holds"), "{store}");
+        assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).0, 0);
+        let json = if store == "postgres" { "jsonb" } else { "text" };
+        world.sql(&[
+            &format!("CREATE TABLE forgotten (id integer PRIMARY KEY, payload {json})"),
+            &format!("INSERT INTO forgotten VALUES (1, '{{\"patient\": {{\"name\": \"{old}\"}}}}')"),
+        ]);
+        let refused = retire();
+        assert_eq!(code(&refused), (3, "column-outside-the-plan"), "{store}: {}", refused.1);
+        assert!(refused.1["error"]["message"].as_str().unwrap().contains("forgotten.payload"), "{store}");
+        is(&world, "rotating", "active");
+        world.plan("ignore: [forgotten.payload]\n");
+        let (exit, done) = retire();
+        assert_eq!((exit, done["state"].as_str()), (0, Some("retired")), "{store}: {done}");
+        let notes = done["notes"].to_string();
+        for unseen in ["replicas", "WAL", "dead tuples", "backups", "nothing is disabled outside"] {
+            assert!(notes.contains(unseen), "{store}: {notes}");
+        }
+        is(&world, "retired", "active");
+        assert_eq!(code(&retire()), (3, "key-state"), "{store}");
+    }
+}
+
+/// Watches confirmation, the days that a key is kept, and that a run does not seal with what was given up.
+#[test]
+fn a_key_is_destroyed_once_it_was_kept_long_enough() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let destroy = |confirm: &str| world.reseal(&["keys", "destroy", "PLAN", "v1", "--confirm", confirm]);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(code(&destroy("v1")), (3, "key-state"), "it is not retired");
+    assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).0, 0);
+    assert_eq!(world.reseal(&["keys", "retire", "PLAN", "v1", "--reason", "quarterly"]).0, 0);
+    assert_eq!(code(&destroy("v2")), (2, "confirm"));
+    for (kept, due) in [("30d", 0), ("forever", 0)] {
+        world.plan(&format!("policy: {{ keep_retired: {kept} }}\n"));
+        assert_eq!(code(&destroy("v1")), (3, "key-kept"), "{kept}");
+        let (_, list) = world.reseal(&["keys", "list", "PLAN", "--due"]);
+        assert_eq!(list["keys"].as_array().unwrap().len(), due, "{list}");
+    }
+    world.plan("policy: { keep_retired: 1ms }\n");
+    let (_, list) = world.reseal(&["keys", "list", "PLAN", "--due"]);
+    assert_eq!(list["keys"][0]["key"], "v1");
+    let backwards = world.reseal(&["run", "PLAN", "--primary", "v1"]);
+    assert_eq!(code(&backwards), (3, "key-given-up"), "{}", backwards.1);
+    assert_eq!(destroy("v1").0, 0);
+    assert!(!world.path("v1.key").exists(), "the file of a destroyed key is deleted");
+    let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+    let v1 = list["keys"].as_array().unwrap().iter().find(|key| key["key"] == "v1").unwrap();
+    assert_eq!(v1["state"], "destroyed", "the list needs no key");
+    let reasons: Vec<&str> =
+        v1["moves"].as_array().unwrap().iter().filter_map(|step| step["reason"].as_str()).collect();
+    assert!(reasons.contains(&"quarterly"), "{reasons:?}");
+}
+
+/// Watches the compare-and-set: of several processes that retire one key, one does.
+#[test]
+fn of_two_processes_one_moves_a_key() {
+    for store in STORES {
+        let mut world = World::new("sqlite", "aes-gcm", 5);
+        let control = World::empty(store, "aes-gcm");
+        world.control = control.url.clone();
+        world.plan("undo: none\n");
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+        let started: Vec<_> = (0..4).map(|_| world.start(&["keys", "retire", "PLAN", "v1"])).collect();
+        let ended: Vec<Option<i32>> =
+            started.into_iter().map(|mut child| child.wait().unwrap().code()).collect();
+        assert_eq!(ended.iter().filter(|code| **code == Some(0)).count(), 1, "{store}: {ended:?}");
+        assert!(ended.iter().all(|code| matches!(code, Some(0 | 3 | 4))), "{store}: {ended:?}");
+        let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+        let v1 = list["keys"].as_array().unwrap().iter().find(|key| key["key"] == "v1").unwrap();
+        let retired = v1["moves"].as_array().unwrap().iter().filter(|step| step["to"] == "retired");
+        assert_eq!(retired.count(), 1, "{store}: {list}");
+    }
+}
+
+/// Watches the criteria to proceed, and that an emergency sets them aside and is noted with its deadline.
+#[test]
+fn a_young_key_is_rotated_in_an_emergency_only() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    world.plan("policy: { min_key_age: 76d }\nemergency: { deadline: 24h }\n");
+    assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key-age-unknown"));
+    let activate = |since: &str| world.reseal(&["keys", "activate", "PLAN", "v1", "--since", since]);
+    assert_eq!(code(&activate("2999-01-01")), (2, "since"));
+    let yesterday = world.output(&["--version"]).status.success().then(|| {
+        let day = std::process::Command::new("date").args(["-u", "-d", "yesterday", "+%Y-%m-%d"]).output();
+        String::from_utf8(day.unwrap().stdout).unwrap().trim().to_owned()
+    });
+    assert_eq!(activate(&yesterday.unwrap()).0, 0);
+    assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key-young"));
+    assert_eq!(world.reseal(&["run", "PLAN", "--emergency"]).0, 0);
+    let (_, status) = world.reseal(&["status", "PLAN"]);
+    assert!(status["deadline"].is_string(), "{status}");
+    let control = world.control.clone();
+    let noted = world.producer(&["sql", &control, "SELECT skipped FROM reseal_emergency"]);
+    assert!(noted[0][0].as_str().unwrap().contains("seals for"), "{noted}");
+    world.new_key("v2");
+    let old = World::new("sqlite", "aes-gcm", 5);
+    old.plan("policy: { min_key_age: 76d }\n");
+    assert_eq!(old.reseal(&["keys", "activate", "PLAN", "v1", "--since", "2020-01-01"]).0, 0);
+    assert_eq!(old.reseal(&["run", "PLAN"]).0, 0);
+}
+
+/// Somebody who may agree: makes the key, gives the line for the file of approvers.
+fn approver(world: &World, name: &str) -> String {
+    let file = world.path(&format!("{name}.approver")).display().to_string();
+    let (code, made) = world.reseal(&["approve", "keygen", name, "--file", &file]);
+    assert_eq!(code, 0, "{made}");
+    made["line"].as_str().unwrap().to_owned()
+}
+
+fn write(path: &Path, text: &str, mode: u32) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The request that a command names when it ends with 4.
+fn request(answer: &(i32, Value)) -> String {
+    assert_eq!(code(answer), (4, "approval-needed"), "{}", answer.1);
+    let message = answer.1["error"]["message"].as_str().unwrap();
+    message.strip_prefix("request ").unwrap().split(':').next().unwrap().to_owned()
+}
+
+struct Approved {
+    world: World,
+}
+
+impl Approved {
+    /// Two of alice, bob and carol must agree to anything.
+    fn new(approvals: &str) -> Approved {
+        let world = World::new("sqlite", "aes-gcm", 5);
+        let lines: Vec<String> = ["alice", "bob", "carol"].map(|name| approver(&world, name)).into();
+        write(&world.path("approvers"), &format!("# who may agree\n{}\n", lines.join("\n")), 0o644);
+        let approved = Approved { world };
+        approved.plan(approvals, "");
+        approved
+    }
+
+    fn plan(&self, approvals: &str, more: &str) {
+        let file = self.world.path("approvers").display().to_string();
+        self.world.plan(&format!(
+            "policy: {{ approvals: {approvals}, approvers: {{ file: \"{file}\" }} }}\n{more}"
+        ));
+    }
+
+    fn command(&self, operator: &str, args: &[&str]) -> (i32, Value) {
+        let output = self
+            .world
+            .command(&[args, &["--json"]].concat())
+            .env_remove("SUDO_USER")
+            .env("USER", operator)
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    fn approve(&self, request: &str, name: &str) -> (i32, Value) {
+        let key = self.world.path(&format!("{name}.approver")).display().to_string();
+        self.world.reseal(&["approve", request, "--key", &key])
+    }
+
+    fn control(&self, statement: &str) {
+        let control = self.world.control.clone();
+        self.world.producer(&["sql", &control, statement]);
+    }
+}
+
+/// Watches: two distinct approvers, neither of them the operator, one approval each.
+#[test]
+fn two_others_must_agree_before_a_run_begins() {
+    let approved = Approved::new("2");
+    let run = || approved.command("alice", &["run", "PLAN"]);
+    let id = request(&run());
+    assert_eq!(request(&run()), id, "a second attempt waits for the same request");
+    assert_eq!(approved.approve(&id, "alice").0, 0);
+    assert_eq!(code(&approved.approve(&id, "alice")), (3, "approved-already"));
+    assert_eq!(approved.approve(&id, "bob").0, 0);
+    let own = run();
+    assert!(own.1["error"]["message"].as_str().unwrap().contains("alice asked for it"), "{}", own.1);
+    let (_, list) = approved.command("alice", &["approve", "list", "PLAN"]);
+    assert_eq!(list["requests"][0]["request"], id.as_str());
+    assert_eq!(approved.approve(&id, "carol").0, 0);
+    assert_eq!(run().0, 0);
+    // Made use of once, it is good for nothing more.
+    let back = || approved.command("alice", &["rollback", "PLAN", "--confirm", "people"]);
+    let rollback = request(&back());
+    assert_eq!(approved.approve(&rollback, "bob").0, 0);
+    assert_eq!(approved.approve(&rollback, "carol").0, 0);
+    assert_eq!(back().0, 0);
+    assert_ne!(request(&run()), id);
+}
+
+/// Watches the signature: over the plan, the scope, the keys, the time, by the key that the file names.
+#[test]
+fn an_approval_is_of_one_plan_one_scope_one_set_of_keys_and_one_time() {
+    let approved = Approved::new("1");
+    let run = || approved.command("dave", &["run", "PLAN"]);
+    let not_counted = |answer: (i32, Value), why: &str| {
+        let message = answer.1["error"]["message"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(code(&answer), (4, "approval-needed"), "{}", answer.1);
+        assert!(message.contains(why), "{message}");
+    };
+    let id = request(&run());
+    // Another's name with a key of one's own.
+    let world = &approved.world;
+    let real = std::fs::read_to_string(world.path("bob.approver")).unwrap();
+    std::fs::remove_file(world.path("bob.approver")).unwrap();
+    approver(world, "bob");
+    assert_eq!(approved.approve(&id, "bob").0, 0);
+    not_counted(run(), "not of this request, or not by bob's key");
+    approved.control("DELETE FROM reseal_approval");
+    approver(world, "mallory");
+    assert_eq!(approved.approve(&id, "mallory").0, 0);
+    not_counted(run(), "mallory is not among the approvers");
+    approved.control("DELETE FROM reseal_approval");
+    write(&world.path("bob.approver"), &real, 0o600);
+    assert_eq!(approved.approve(&id, "bob").0, 0);
+    // The same signature under other facts.
+    assert_ne!(
+        request(&approved.command("dave", &["run", "PLAN", "--table", "people"])),
+        id,
+        "another scope"
+    );
+    approved.plan("1", "ignore: [people.note]\n");
+    assert_ne!(request(&run()), id, "another plan");
+    approved.plan("1", "");
+    approved.control(&format!(
+        "UPDATE reseal_approval_request SET expires_at = expires_at + 1 WHERE id = '{id}'"
+    ));
+    not_counted(run(), "not of this request");
+    approved.control(&format!("UPDATE reseal_approval_request SET expires_at = 1 WHERE id = '{id}'"));
+    assert_ne!(request(&run()), id, "it has lapsed");
+    let lapsed = approved.approve(&id, "carol");
+    assert_eq!(code(&lapsed), (3, "request-over"));
+    // Other keys.
+    let id = request(&run());
+    assert_eq!(approved.approve(&id, "bob").0, 0);
+    world.new_key("v2");
+    assert_ne!(request(&run()), id, "another key");
+    let id = request(&run());
+    assert_eq!(approved.approve(&id, "bob").0, 0);
+    assert_eq!(run().0, 0);
+}
+
+/// Watches the modes of the files, and that an emergency is counted by its own number.
+#[test]
+fn files_that_others_could_write_or_read_prove_nothing() {
+    let approved = Approved::new("{ run: 1, emergency: 0 }");
+    let world = &approved.world;
+    let path = world.path("approvers");
+    let text = std::fs::read_to_string(&path).unwrap();
+    write(&path, &text, 0o666);
+    assert_eq!(code(&approved.command("dave", &["run", "PLAN"])), (3, "approvers"));
+    write(&path, &text, 0o644);
+    let id = request(&approved.command("dave", &["run", "PLAN"]));
+    let key = world.path("bob.approver");
+    write(&key, &std::fs::read_to_string(&key).unwrap(), 0o644);
+    assert_eq!(code(&approved.approve(&id, "bob")), (3, "approver-key"));
+    write(&path, "bob ed25519 AAAA\n", 0o644);
+    assert_eq!(code(&approved.command("dave", &["run", "PLAN"])), (3, "approvers"));
+    write(&path, &text, 0o644);
+    assert_eq!(approved.command("dave", &["run", "PLAN", "--emergency"]).0, 0);
+}
