@@ -6,6 +6,7 @@
 //! **Invariant:** no I/O, no YAML, no SQL. What this crate does is a function of its arguments (and, for nonces, of
 //! the operating system's random source).
 
+pub mod audit;
 mod cell;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -25,7 +25,7 @@ mod sqlite;
 
 pub use books::Book;
 pub use control::{
-    Approval, ApprovalRequest, CensusRow, EmergencyRow, KeyCopy, KeyMove, KeyRow, NewKey, Since,
+    Approval, ApprovalRequest, CensusRow, EmergencyRow, KeyCopy, KeyMove, KeyRow, NewKey, Recorded, Since,
 };
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};

@@ -1,12 +1,14 @@
 //! The control database: what belongs to no single run.
 
 mod approvals;
+mod audit;
 mod census;
 mod copies;
 mod emergency;
 mod keys;
 
 pub use approvals::{Approval, ApprovalRequest};
+pub use audit::Recorded;
 pub use census::CensusRow;
 pub use copies::KeyCopy;
 pub use emergency::EmergencyRow;

@@ -1,0 +1,135 @@
+//! Events as JSON: one line of an export each, and the two columns that hold lists.
+
+use serde_json::{Value as Json, json};
+use thiserror::Error;
+
+use super::{Detail, Entry, Event, EventKind, Fingerprint, Head};
+
+/// Why what should be an event is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+impl Event {
+    /// The fields as JSON: `[["rows", 12], ["state", "complete"]]`.
+    #[must_use]
+    pub fn fields_json(&self) -> String {
+        fields(self).to_string()
+    }
+
+    /// The keys as JSON: `[["keyset", "key", "digest"]]`.
+    #[must_use]
+    pub fn keys_json(&self) -> String {
+        keys(self).to_string()
+    }
+
+    /// Reads what [`Event::fields_json`] wrote, and nothing else: other JSON of the same meaning is an edit.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn read_fields(&mut self, text: &str) -> Result<(), Unreadable> {
+        self.fields = parse(text).and_then(|json| read_fields(&json)).unwrap_or_default();
+        exact(&self.fields_json(), text, "fields")
+    }
+
+    /// Reads what [`Event::keys_json`] wrote, and nothing else.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn read_keys(&mut self, text: &str) -> Result<(), Unreadable> {
+        self.keys = parse(text).and_then(|json| read_keys(&json)).unwrap_or_default();
+        exact(&self.keys_json(), text, "keys")
+    }
+}
+
+impl Entry {
+    /// The entry as one line of JSON, without the line's end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let event = &self.event;
+        json!({
+            "sequence": self.sequence,
+            "time_ms": event.time_ms,
+            "operator": event.operator,
+            "host": event.host,
+            "kind": event.kind.name(),
+            "plan": event.plan,
+            "plan_digest": event.plan_digest,
+            "run_id": event.run_id,
+            "fields": fields(event),
+            "keys": keys(event),
+            "head": self.head.to_string(),
+        })
+        .to_string()
+    }
+
+    /// Reads what [`Entry::line`] wrote, and nothing else.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn read_line(line: &str) -> Result<Entry, Unreadable> {
+        let entry = parse(line).and_then(|json| read_entry(&json));
+        let entry = entry.ok_or_else(|| Unreadable("the line is no event of a trail".into()))?;
+        exact(&entry.line(), line, "the line")?;
+        Ok(entry)
+    }
+}
+
+fn fields(event: &Event) -> Json {
+    let pairs = event.fields.iter().map(|(name, value)| match value {
+        Detail::Text(text) => json!([name, text]),
+        Detail::Integer(n) => json!([name, n]),
+    });
+    Json::Array(pairs.collect())
+}
+
+fn keys(event: &Event) -> Json {
+    Json::Array(event.keys.iter().map(|key| json!([key.keyset, key.key, key.digest])).collect())
+}
+
+fn parse(text: &str) -> Option<Json> {
+    serde_json::from_str(text).ok()
+}
+
+fn exact(written: &str, found: &str, what: &str) -> Result<(), Unreadable> {
+    match written == found {
+        true => Ok(()),
+        false => Err(Unreadable(format!("{what}: not as Reseal writes it"))),
+    }
+}
+
+fn read_fields(json: &Json) -> Option<Vec<(String, Detail)>> {
+    let pairs = json.as_array()?.iter().map(|pair| match &pair.as_array()?[..] {
+        [Json::String(name), Json::String(text)] => Some((name.clone(), Detail::Text(text.clone()))),
+        [Json::String(name), Json::Number(n)] => Some((name.clone(), Detail::Integer(n.as_i64()?))),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+fn read_keys(json: &Json) -> Option<Vec<Fingerprint>> {
+    let keys = json.as_array()?.iter().map(|key| match &key.as_array()?[..] {
+        [Json::String(keyset), Json::String(key), Json::String(digest)] => {
+            Some(Fingerprint { keyset: keyset.clone(), key: key.clone(), digest: digest.clone() })
+        }
+        _ => None,
+    });
+    keys.collect()
+}
+
+fn read_entry(json: &Json) -> Option<Entry> {
+    let text = |name: &str| json.get(name)?.as_str().map(str::to_owned);
+    let event = Event {
+        kind: EventKind::parse(json.get("kind")?.as_str()?)?,
+        time_ms: json.get("time_ms")?.as_i64()?,
+        operator: text("operator")?,
+        host: text("host")?,
+        plan: text("plan")?,
+        plan_digest: text("plan_digest")?,
+        run_id: text("run_id")?,
+        fields: read_fields(json.get("fields")?)?,
+        keys: read_keys(json.get("keys")?)?,
+    };
+    let (sequence, head) = (json.get("sequence")?.as_u64()?, Head::parse(json.get("head")?.as_str()?)?);
+    Some(Entry { sequence, event, head })
+}

@@ -1,0 +1,202 @@
+//! The audit trail on every database: one chain, whoever appends, and every edit of a stored column found.
+//!
+//! Wants `RESEAL_TEST_POSTGRES_URL` and `RESEAL_TEST_MYSQL_URL`, as `cargo xtask test` sets them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reseal_core::SecretBytes;
+use reseal_core::audit::{Event, EventKind, Signer, Trail, Verdict};
+use reseal_store::{Book, Database, Dialect, Session};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A control database of its own.
+struct Control {
+    database: Database,
+    _folder: tempfile::TempDir,
+}
+
+impl Control {
+    async fn new(store: &str) -> Control {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("reseal_audit_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let variable = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
+        };
+        let url = match store {
+            "sqlite" => format!("sqlite://{}/control.db?mode=rwc", folder.path().display()),
+            "postgres" => created(&variable("RESEAL_TEST_POSTGRES_URL"), &name).await,
+            _ => created(&variable("RESEAL_TEST_MYSQL_URL"), &name).await,
+        };
+        let database = Database::parse(&url).unwrap();
+        database.connect().await.unwrap().migrate(Book::Control).await.unwrap();
+        Control { database, _folder: folder }
+    }
+
+    async fn session(&self) -> Session {
+        self.database.connect().await.unwrap()
+    }
+}
+
+/// Makes a database on a server; gives its URL.
+async fn created(server: &str, name: &str) -> String {
+    let mut session = Database::parse(server).unwrap().connect().await.unwrap();
+    session.script(&[format!("CREATE DATABASE {name}")]).await.unwrap();
+    let scheme = server.find("://").unwrap() + 3;
+    let host = server[scheme..].find('/').map_or(server, |slash| &server[..scheme + slash]);
+    format!("{host}/{name}")
+}
+
+fn event(writer: usize, at: usize) -> Event {
+    Event::new(EventKind::RunFinished, 1_790_000_000_000, "ada", "db1")
+        .of_plan("clinic", "sha256:00")
+        .of_run(&format!("{writer}-{at}"))
+        .with("cells_rotated", at as u64)
+        .with("reason", "none \"at all\" é")
+        .of_key("phi", "v2", "sha256:aa:bb")
+}
+
+async fn verdict(session: &mut Session) -> Verdict {
+    let found: Vec<_> = session.checkpoints().await.unwrap();
+    let checkpoints: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+    let mut trail = Trail::new(&checkpoints, &[], &[]);
+    let mut last = i64::MIN;
+    loop {
+        let page = session.trail_after(last, 100).await.unwrap();
+        let Some(end) = page.last() else { break };
+        last = end.sequence;
+        for recorded in page {
+            trail.take(recorded.sequence, recorded.entry);
+        }
+    }
+    let tail = session.trail_head().await.unwrap();
+    trail.end(Some(tail))
+}
+
+/// Watches the lock on the trail's last row, and the compare-and-set behind it: without both, writers fork the chain or
+/// collide.
+async fn many_append_at_once(store: &str) {
+    const WRITERS: usize = 8;
+    const EVENTS: usize = 25;
+    let control = Control::new(store).await;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let database = control.database.clone();
+            tokio::spawn(async move {
+                let mut session = database.connect().await.unwrap();
+                for at in 0..EVENTS {
+                    session.record(&event(writer, at)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut session = control.session().await;
+    let verdict = verdict(&mut session).await;
+    assert_eq!(verdict.fault, None, "{store}");
+    assert_eq!(verdict.intact.sequence, (WRITERS * EVENTS) as u64, "{store}");
+}
+
+/// Watches that an event shares the fate of the transaction that it was recorded in.
+async fn an_event_goes_with_its_cause(store: &str) {
+    let control = Control::new(store).await;
+    let mut session = control.session().await;
+    session.record(&event(0, 0)).await.unwrap();
+    session.begin().await.unwrap();
+    let lost = session.record_inside(&event(0, 1)).await.unwrap();
+    session.rollback().await.unwrap();
+    session.begin().await.unwrap();
+    let kept = session.record_inside(&event(0, 2)).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!((lost.sequence, kept.sequence), (2, 2), "{store}");
+    assert_ne!(lost.head, kept.head, "{store}");
+    assert_eq!(session.trail_head().await.unwrap(), kept, "{store}");
+    let latest = session.latest_event("clinic", &[EventKind::RunFinished]).await.unwrap().unwrap();
+    assert_eq!((latest.sequence, latest.event), (2, event(0, 2)), "{store}");
+    assert_eq!(session.latest_event("clinic", &[EventKind::Census]).await.unwrap(), None, "{store}");
+}
+
+/// Watches strict reading and the chain: each column of an event, of the trail's end and of a checkpoint is edited in
+/// turn, and the edit is named or, for the trail's own end, refused to be read.
+async fn every_column_is_watched(store: &str) {
+    let control = Control::new(store).await;
+    let mut session = control.session().await;
+    for at in 0..9 {
+        session.record(&event(0, at)).await.unwrap();
+    }
+    let signer = Signer::parse(&SecretBytes::new([b'7'; 64].to_vec())).unwrap();
+    let tail = session.trail_head().await.unwrap();
+    session.add_checkpoint(&signer.sign(tail, 5)).await.unwrap();
+    session.add_checkpoint(&signer.sign(tail, 6)).await.unwrap();
+    let sound = verdict(&mut session).await;
+    assert_eq!((sound.fault, sound.signed_through), (None, 9), "{store}");
+    let prefix = if session.dialect() == Dialect::Postgres { "reseal." } else { "reseal_" };
+    let events = [
+        ("sequence", "100"),
+        ("time_ms", "time_ms + 1"),
+        ("operator", "'eve'"),
+        ("host", "'db2'"),
+        ("kind", "'run-failed'"),
+        ("kind", "'run-finishee'"),
+        ("plan", "'clinid'"),
+        ("plan_digest", "''"),
+        ("run_id", "'0-5'"),
+        ("fields", "'[]'"),
+        ("fields", "'[[\"cells_rotated\", 4], [\"reason\", \"none\"]]'"),
+        ("fingerprints", "'[]'"),
+        ("head", "'00'"),
+    ];
+    for (column, value) in events {
+        let set = format!("UPDATE {prefix}audit_event SET {column} = {value} WHERE sequence = 5");
+        let edited = edited(&mut session, set).await;
+        assert_eq!(edited.fault.map(|fault| fault.sequence), Some(5), "{store}: {column} = {value}");
+    }
+    for column in ["time_ms = 7", "signature = '00'", "head = 'x'", "public_key = 'x'", "sequence = 8"] {
+        let set = format!("UPDATE {prefix}audit_checkpoint SET {column}");
+        session.script(&["BEGIN".into(), set]).await.unwrap();
+        let bad = match session.checkpoints().await.unwrap().remove(0) {
+            Ok(checkpoint) => {
+                let checkpoints = [checkpoint];
+                let mut trail = Trail::new(&checkpoints, &[], &[]);
+                for recorded in session.trail_after(0, 100).await.unwrap() {
+                    trail.take(recorded.sequence, recorded.entry);
+                }
+                trail.end(None).fault.is_some()
+            }
+            Err(_) => true,
+        };
+        session.script(&["ROLLBACK".into()]).await.unwrap();
+        assert!(bad, "{store}: {column}");
+    }
+}
+
+/// The verdict on the trail with one statement more, which is taken back afterwards.
+async fn edited(session: &mut Session, statement: String) -> Verdict {
+    session.script(&["BEGIN".into(), statement]).await.unwrap();
+    let verdict = verdict(session).await;
+    session.script(&["ROLLBACK".into()]).await.unwrap();
+    verdict
+}
+
+macro_rules! on_every_database {
+    ($($test:ident),*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() { super::$test("sqlite").await })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() { super::$test("postgres").await })*
+        }
+        mod mariadb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() { super::$test("mysql").await })*
+        }
+    };
+}
+
+on_every_database!(many_append_at_once, an_event_goes_with_its_cause, every_column_is_watched);
