@@ -8,9 +8,12 @@
 mod bad_input;
 mod crash;
 mod custody;
+mod envelopes;
 mod faults;
 mod formats;
+mod kms;
 mod leaks;
+mod pkcs11;
 mod promises;
 mod shapes;
 mod world;

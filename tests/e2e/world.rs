@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) format: String,
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
 }
 
@@ -165,7 +165,7 @@ impl World {
         self.script("producer.py", args)
     }
 
-    fn script(&self, name: &str, args: &[&str]) -> Command {
+    pub(crate) fn script(&self, name: &str, args: &[&str]) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("producers").join(name);
         let mut command = Command::new(variable("RESEAL_TEST_PYTHON"));
         command.arg(script).args(args).current_dir(self.folder.path());

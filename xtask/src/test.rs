@@ -5,6 +5,7 @@ mod postgres;
 mod programs;
 mod python;
 mod server;
+mod softhsm;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,8 +15,8 @@ use crate::process::{self, Interrupt};
 use crate::workspace::{self, Workspace};
 pub(crate) use server::Server;
 
-/// Features that tests need and users do not, as `crate/feature`.
-const FEATURES: [&str; 0] = [];
+/// Features that tests need and a build does not have by itself, as `crate/feature`.
+const FEATURES: [&str; 2] = ["reseal-cli/aws-kms", "reseal-cli/pkcs11"];
 
 /// What tests are told, by name. The URLs are also taken from the environment: a server that is named there is used
 /// instead of a throwaway one.
@@ -30,6 +31,8 @@ mod variable {
     pub(super) const PYTHON: &str = "RESEAL_TEST_PYTHON";
     /// PostgreSQL's client.
     pub(super) const PSQL: &str = "RESEAL_TEST_PSQL";
+    /// The library of SoftHSM2.
+    pub(super) const SOFTHSM: &str = "RESEAL_TEST_SOFTHSM";
 }
 
 /// Arguments of `cargo xtask test`.
@@ -46,6 +49,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let mut environment: Vec<(&str, OsString)> = vec![
         (variable::PSQL, postgres::psql(&interrupt)?.into()),
         (variable::PYTHON, python::prepare(workspace, &interrupt)?.into()),
+        (variable::SOFTHSM, softhsm::library(&interrupt)?.into()),
     ];
     build(workspace, &args.runner, &interrupt)?;
 
@@ -80,7 +84,7 @@ fn build(workspace: &Workspace, runner: &[String], interrupt: &Interrupt) -> mie
     if !names_packages(runner) {
         command.arg("--all-targets").args(everything());
     } else if runner.iter().any(|word| word.ends_with("reseal-tests")) {
-        command.args(["--package", "reseal-cli", "--bins"]);
+        command.args(["--package", "reseal-cli", "--bins"]).args(features());
     } else {
         return Ok(());
     }
@@ -94,7 +98,11 @@ fn cargo(workspace: &Workspace, verb: &[&str]) -> Command {
 }
 
 fn everything() -> impl Iterator<Item = &'static str> {
-    ["--workspace"].into_iter().chain(FEATURES.into_iter().flat_map(|feature| ["--features", feature]))
+    ["--workspace"].into_iter().chain(features())
+}
+
+fn features() -> impl Iterator<Item = &'static str> {
+    FEATURES.into_iter().flat_map(|feature| ["--features", feature])
 }
 
 fn names_packages(runner: &[String]) -> bool {

@@ -6,7 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
 #[derive(Debug, Parser)]
-#[command(name = "reseal", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "reseal",
+    version,
+    long_version = crate::version::long(),
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     /// Print one JSON document on stdout, errors included
     #[arg(long, global = true)]

@@ -10,6 +10,7 @@ mod exit;
 mod open;
 mod output;
 mod signals;
+mod version;
 mod view;
 
 use std::io::IsTerminal as _;

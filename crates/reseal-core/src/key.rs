@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::Kek;
+
 /// Secret bytes: wiped when dropped, never shown.
 #[derive(Clone)]
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
@@ -31,12 +33,13 @@ impl fmt::Debug for SecretBytes {
     }
 }
 
-/// One key: its id in the plan, its tag in the data, and its bytes.
+/// One key: its id in the plan, its tag in the data, and its bytes; or a KEK, whose bytes stay where they are kept.
 #[derive(Clone)]
 pub struct Key {
     id: Arc<str>,
     tag: Arc<str>,
     material: SecretBytes,
+    kek: Option<Arc<dyn Kek>>,
     prepared: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }
 
@@ -44,7 +47,13 @@ impl Key {
     /// A key whose tag in the data is its id.
     #[must_use]
     pub fn new(id: &str, material: SecretBytes) -> Self {
-        Key { id: id.into(), tag: id.into(), material, prepared: Arc::default() }
+        Key { id: id.into(), tag: id.into(), material, kek: None, prepared: Arc::default() }
+    }
+
+    /// A KEK whose tag in the data is its id.
+    #[must_use]
+    pub fn of_kek(id: &str, kek: Arc<dyn Kek>) -> Self {
+        Key { kek: Some(kek), ..Key::new(id, SecretBytes::new(Vec::new())) }
     }
 
     /// The same key under another tag.
@@ -54,10 +63,25 @@ impl Key {
         self
     }
 
-    /// The key that was derived from this one: same id and tag, other bytes.
+    /// The key that was derived from this one, or unwrapped under it: same id and tag, other bytes.
     #[must_use]
     pub fn derived(&self, material: SecretBytes) -> Self {
-        Key { id: self.id.clone(), tag: self.tag.clone(), material, prepared: Arc::default() }
+        Key { id: self.id.clone(), tag: self.tag.clone(), material, kek: None, prepared: Arc::default() }
+    }
+
+    /// The KEK; `None` for a key of bytes.
+    #[must_use]
+    pub fn kek(&self) -> Option<&Arc<dyn Kek>> {
+        self.kek.as_ref()
+    }
+
+    /// What tells the key from others: its bytes, or what its KEK says of itself. As secret as the bytes.
+    #[must_use]
+    pub fn identity(&self) -> &[u8] {
+        match &self.kek {
+            Some(kek) => kek.identity().as_bytes(),
+            None => self.material.expose(),
+        }
     }
 
     /// The key's name in the plan.
@@ -72,7 +96,7 @@ impl Key {
         &self.tag
     }
 
-    /// The key's bytes. Whoever calls this answers for where they go.
+    /// The key's bytes; none for a KEK. Whoever calls this answers for where they go.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.material.expose()
@@ -156,7 +180,7 @@ impl Keyset {
                 if other.tag() == key.tag() {
                     return Err(KeysetError::Twice { keyset: keyset(), what: "tag", name: key.tag().into() });
                 }
-                if other.expose() == key.expose() {
+                if other.identity() == key.identity() {
                     let (first, second) = (other.id().into(), key.id().into());
                     return Err(KeysetError::SameBytes { keyset: keyset(), first, second });
                 }

@@ -76,6 +76,8 @@ pub enum OptionKind {
     Boolean,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A place where a secret is kept, as a key is. Its content never stands among the options.
+    Source,
 }
 
 /// An option's value in a plan.

@@ -120,6 +120,12 @@ impl Template {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Hole(Hole::Tenant, _)))
     }
 
+    /// Whether the template reads the key's tag.
+    #[must_use]
+    pub fn reads_key(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Hole(Hole::Key, _)))
+    }
+
     /// Whether filling the template gives the same bytes for every cell.
     #[must_use]
     pub fn is_constant(&self) -> bool {

@@ -4,7 +4,11 @@ use reseal_core::{Cell, Context, Part, SealError, Value};
 use reseal_store::{Counts, Quarantined, Row, Swap};
 use sha2::{Digest, Sha256};
 
-use crate::cell::{Opened, Opening, Trust, open};
+use crate::beside::{self, Told};
+use crate::cell::{Fault, Opened, Opening, Trust, open};
+use crate::deks::{Deks, Stage, prepare};
+use crate::envelope::{DekId, Move, in_columns};
+use crate::error::EngineError;
 use crate::target::Target;
 
 /// Swaps, and what is to be counted and kept for each.
@@ -98,8 +102,27 @@ impl Work {
     }
 }
 
-/// Works a page through on all cores; the order of the rows is kept.
-pub(crate) async fn work_through(target: std::sync::Arc<Target>, rows: Vec<Row>, trust: Trust) -> Work {
+/// Works a page through on all cores; the order of the rows is kept. KEKs are asked first, and nothing is read or
+/// written after.
+///
+/// # Errors
+/// When a KEK could not be asked.
+pub(crate) async fn work_through(
+    target: std::sync::Arc<Target>,
+    rows: Vec<Row>,
+    trust: Trust,
+) -> Result<Work, EngineError> {
+    let stage = if trust == Trust::Marks { Stage::Move } else { Stage::Try };
+    let deks = prepare(&target, &rows, stage).await?;
+    Ok(crunch(target, rows, trust, deks).await)
+}
+
+async fn crunch(
+    target: std::sync::Arc<Target>,
+    rows: Vec<Row>,
+    trust: Trust,
+    deks: Option<std::sync::Arc<Deks>>,
+) -> Work {
     const ROWS_PER_TASK: usize = 64;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let size = rows.len().div_ceil(cores).max(ROWS_PER_TASK);
@@ -108,8 +131,8 @@ pub(crate) async fn work_through(target: std::sync::Arc<Target>, rows: Vec<Row>,
     while !rest.is_empty() {
         let tail = rest.split_off(size.min(rest.len()));
         let part = std::mem::replace(&mut rest, tail);
-        let target = target.clone();
-        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, trust)));
+        let (target, deks) = (target.clone(), deks.clone());
+        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, trust, deks.as_deref())));
     }
     let mut all = Work::default();
     for task in tasks {
@@ -122,56 +145,119 @@ pub(crate) async fn work_through(target: std::sync::Arc<Target>, rows: Vec<Row>,
     all
 }
 
-fn work(target: &Target, rows: Vec<Row>, trust: Trust) -> Work {
+fn work(target: &Target, rows: Vec<Row>, trust: Trust, deks: Option<&Deks>) -> Work {
     let mut work = Work { opened: vec![(0, 0); target.fields.len()], ..Work::default() };
     work.swaps.all.reserve(rows.len());
     work.swaps.moved.reserve(rows.len());
     for row in rows {
         work.counts.rows_scanned += 1;
-        one_row(target, row, trust, &mut work);
+        one_row(target, row, trust, deks, &mut work);
     }
     work
 }
 
-fn one_row(target: &Target, row: Row, trust: Trust, work: &mut Work) {
+fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &mut Work) {
     let job = &target.job;
     let mut new: Vec<Option<Value>> = vec![None; target.shape.cells.len()];
     let (mut moved, mut faults) = (Moved { cells: 0, plain: false, slot: row.slot }, Vec::new());
     for (at, field) in target.table().fields.iter().enumerate() {
         let cell = target.cell(at, &row.values);
-        target.with_context(at, &row, |context| match open(job, field, cell.as_ref(), context, trust) {
-            Opening::Null => work.counts.cells_null += 1,
-            Opening::Marked => work.counts.cells_current += 1,
-            Opening::Opened(opened) if opened.current => {
-                work.opened[at].0 += 1;
-                work.counts.cells_current += 1;
-            }
-            Opening::Opened(opened) => {
-                work.opened[at].0 += 1;
-                match reseal(target, at, &row, &opened, cell.as_ref(), context) {
-                    Ok(sealed) => {
-                        sealed.into_iter().for_each(|(place, value)| new[place] = Some(value));
-                        moved.plain |= opened.key.is_none();
-                        moved.cells += 1;
-                    }
-                    Err(reason) => faults.push((at, reason)),
+        target.with_context(at, &row, |context| {
+            let opening = match beside::differs(target, at, &row.values) {
+                true => Opening::Broken(Fault { reason: beside::DIFFERS, seal: None }),
+                false => open((job, field), cell.as_ref(), context, trust, deks),
+            };
+            let settled = match opening {
+                Opening::Null => Ok((State::Null, Vec::new())),
+                Opening::Marked => Ok((State::Current, Vec::new())),
+                Opening::Shut(id) => {
+                    work.opened[at].0 += 1;
+                    rewrap(target, at, &row, &id, deks).map(|new| (State::Moved { plain: false }, new))
+                }
+                Opening::Opened(opened) if opened.current => {
+                    work.opened[at].0 += 1;
+                    Ok((State::Current, Vec::new()))
+                }
+                Opening::Opened(opened) => {
+                    work.opened[at].0 += 1;
+                    let state = State::Moved { plain: opened.key.is_none() };
+                    reseal(target, at, &row, &opened, cell.as_ref(), context, deks).map(|new| (state, new))
+                }
+                Opening::Broken(fault) => {
+                    work.opened[at].1 += 1;
+                    Err(fault.reason)
+                }
+            };
+            let settled = settled.and_then(|(state, sealed)| {
+                sealed.into_iter().for_each(|(place, value)| new[place] = Some(value));
+                beside::copy(target, at, &row.values, &mut new).map(|()| state)
+            });
+            match settled {
+                Ok(State::Null) => work.counts.cells_null += 1,
+                Ok(State::Current) => work.counts.cells_current += 1,
+                Ok(State::Moved { plain }) => {
+                    moved.plain |= plain;
+                    moved.cells += 1;
+                }
+                Err(reason) => {
+                    target.fields[at].iter().for_each(|(_, place)| new[*place] = None);
+                    faults.push((at, reason));
                 }
             }
-            Opening::Broken(fault) => {
-                work.opened[at].1 += 1;
-                faults.push((at, fault.reason));
+            if let Ok(state) = settled {
+                let told = if matches!(state, State::Moved { .. }) { Told::Moved } else { Told::Untouched };
+                beside::tell(target, at, &row.values, &mut new, told);
             }
         });
     }
+    finish(target, row, new, moved, &faults, work);
+}
+
+/// What a cell comes to.
+#[derive(Clone, Copy)]
+enum State {
+    Null,
+    Current,
+    Moved { plain: bool },
+}
+
+/// Makes what the fields of a row came to a swap, and a list of those that are broken.
+fn finish(
+    target: &Target,
+    row: Row,
+    mut new: Vec<Option<Value>>,
+    mut moved: Moved,
+    faults: &[(usize, &'static str)],
+    work: &mut Work,
+) {
     work.counts.cells_quarantined += faults.len() as u64;
-    for (at, reason) in &faults {
+    for (at, reason) in faults {
         work.broken.push(quarantined(target, *at, &row.key, reason));
     }
-    if moved.cells > 0 && (!target.moves_whole() || faults.is_empty()) {
+    if target.moves_whole() && !faults.is_empty() {
+        new.fill(None);
+        (moved.cells, moved.plain) = (0, false);
+    }
+    for (at, reason) in faults {
+        beside::tell(target, *at, &row.values, &mut new, Told::Broken(reason));
+    }
+    if new.iter().any(Option::is_some) {
         let kept = new.into_iter().zip(&row.values);
         let new = kept.map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect();
         work.swaps.push(Swap { key: row.key, old: row.values, new, version: row.version }, moved);
     }
+}
+
+/// Puts a cell's DEK under its new KEK; the payload stays as it is. Gives the new values by their places in the row.
+fn rewrap(
+    target: &Target,
+    at: usize,
+    row: &Row,
+    id: &DekId,
+    deks: Option<&Deks>,
+) -> Result<Vec<(usize, Value)>, &'static str> {
+    let wrapped = deks.ok_or("dek-not-asked")?.moved(id)?;
+    in_places(target, at, row, Some(wrapped), None)
 }
 
 /// Seals an opened cell anew and opens the result again, as it will be read from its columns, before it is written.
@@ -183,31 +269,66 @@ fn reseal(
     opened: &Opened<'_>,
     old: Option<&Cell>,
     context: &Context<'_>,
+    deks: Option<&Deks>,
 ) -> Result<Vec<(usize, Value)>, &'static str> {
     let field = &target.table().fields[at];
     let primary = field.to.keyset.primary().ok_or("no-primary")?;
+    let (key, wrapped) = match &field.to.envelope {
+        Some(envelope) => match &opened.dek {
+            Some(id) if opened.seal == 0 && envelope.r#move == Move::Rewrap => {
+                return rewrap(target, at, row, id, deks);
+            }
+            _ => {
+                deks.ok_or("dek-not-asked")?.fresh(&row.key, at).map(|(dek, wrapped)| (dek, Some(wrapped)))?
+            }
+        },
+        None => (primary, None),
+    };
     // What belongs to the value survives within a format; between formats there is nothing to keep.
     let like = old.filter(|_| opened.seal == 0 || same_format(target, at, opened.seal));
-    let mut sealed = field.to.seal(&opened.text, primary, context, like).map_err(|error| match error {
+    let mut sealed = field.to.seal(&opened.text, key, context, like).map_err(|error| match error {
         SealError::Unfit(_) => "does-not-fit-the-format",
         SealError::Key { .. } => "key-does-not-fit",
         SealError::Random => "no-random-bytes",
     })?;
+    let new = in_places(target, at, row, wrapped, Some(&mut sealed))?;
+    let written = |place| new.iter().find(|(at, _)| *at == place).map_or(&row.values[place], |(_, new)| new);
+    let cell = target.cell_of(at, written).ok_or("bad-encoding")?;
+    match field.to.open(&cell, key, context) {
+        Ok(text) if text.same_as(&opened.text) => Ok(new),
+        _ => Err("does-not-reopen"),
+    }
+}
+
+/// The parts of a new cell as their columns take them, by their places in the row. A rewrap seals nothing, and leaves
+/// the payload's columns as they are.
+fn in_places(
+    target: &Target,
+    at: usize,
+    row: &Row,
+    wrapped: Option<&[u8]>,
+    mut sealed: Option<&mut Cell>,
+) -> Result<Vec<(usize, Value)>, &'static str> {
+    let field = &target.table().fields[at];
+    let primary = field.to.keyset.primary().ok_or("no-primary")?;
+    let has_nonce_column = target.fields[at].iter().any(|(part, _)| *part == Part::DekNonce);
+    let dek = wrapped.map(|wrapped| in_columns(wrapped, primary, has_nonce_column));
     let mut new = Vec::with_capacity(target.fields[at].len());
     for (part, place) in &target.fields[at] {
-        let value = match part {
-            Part::Key => Value::Text(primary.tag().to_owned()),
-            part => field.encoding.encode(sealed.take(*part).ok_or("part-missing")?),
+        let value = match (part, &dek) {
+            (Part::Key, _) => Value::Text(primary.tag().to_owned()),
+            (Part::WrappedDek, Some((wrapped, _))) => field.encoding.encode(wrapped.clone()),
+            (Part::DekNonce, Some((_, nonce))) => field.encoding.encode(nonce.clone()),
+            (Part::WrappedDek | Part::DekNonce, None) => Value::Null,
+            (part, _) => match sealed.as_mut() {
+                Some(sealed) => field.encoding.encode(sealed.take(*part).ok_or("part-missing")?),
+                None => continue,
+            },
         };
         let kind = target.shape.cells[*place].kind;
         new.push((*place, coerce(value, &row.values[*place], kind).ok_or("column-type")?));
     }
-    let written = |place| new.iter().find(|(at, _)| *at == place).map_or(&row.values[place], |(_, new)| new);
-    let cell = target.cell_of(at, written).ok_or("bad-encoding")?;
-    match field.to.open(&cell, primary, context) {
-        Ok(text) if text.same_as(&opened.text) => Ok(new),
-        _ => Err("does-not-reopen"),
-    }
+    Ok(new)
 }
 
 fn same_format(target: &Target, at: usize, seal: usize) -> bool {
@@ -219,6 +340,9 @@ fn same_format(target: &Target, at: usize, seal: usize) -> bool {
 /// else as the column declares. `None` where it does not fit.
 pub(crate) fn coerce(value: Value, old: &Value, kind: reseal_store::Kind) -> Option<Value> {
     use reseal_store::Kind;
+    if value.is_null() {
+        return Some(value);
+    }
     match (old, kind) {
         (Value::Text(_), _) if matches!(value, Value::Text(_)) => Some(value),
         (Value::Bytes(_), _) if matches!(value, Value::Bytes(_)) => Some(value),
@@ -229,7 +353,9 @@ pub(crate) fn coerce(value: Value, old: &Value, kind: reseal_store::Kind) -> Opt
             value.bytes().map(|bytes| Value::Bytes(bytes.into_owned()))
         }
         (Value::Int(_), _) | (Value::Null, Kind::Int) => value.text()?.parse().ok().map(Value::Int),
-        (Value::Uuid(_), _) | (Value::Null, Kind::Uuid) => None,
+        (Value::Uuid(_), _) | (Value::Null, Kind::Uuid) => {
+            hex::decode(value.text()?.replace('-', "")).ok()?.try_into().ok().map(Value::Uuid)
+        }
     }
 }
 

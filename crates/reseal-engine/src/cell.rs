@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use reseal_core::{Cell, Context, Identified, Key, Part, Plaintext};
 
+use crate::deks::{Deks, Known};
+use crate::envelope::{Ask, DekId, Envelope, Move, takes};
 use crate::job::{FieldJob, Job};
 use crate::seal::{Closed, Seal};
 
@@ -13,6 +15,8 @@ pub(crate) enum Opening<'j> {
     Null,
     /// Marked with the primary of the seal that it must end with; not opened.
     Marked,
+    /// Its DEK was wrapped under the primary where it is kept; nobody saw it, and the payload stays as it is.
+    Shut(DekId),
     /// Opened.
     Opened(Opened<'j>),
     /// No key of the plan opens it, for this reason.
@@ -29,6 +33,8 @@ pub(crate) struct Opened<'j> {
     pub(crate) key: Option<&'j Key>,
     /// Whether it is under the primary of the seal that it must end with.
     pub(crate) current: bool,
+    /// What was asked about its DEK, where it has one.
+    pub(crate) dek: Option<Box<DekId>>,
 }
 
 /// Why a cell did not open.
@@ -53,13 +59,13 @@ pub(crate) fn seals(field: &FieldJob) -> impl Iterator<Item = &Seal> {
     std::iter::once(&field.to).chain(&field.from).map(AsRef::as_ref)
 }
 
-/// Opens a cell of a field. `cell` is `None` where one of its parts does not decode.
+/// Opens a cell of a field. `cell` is `None` where one of its parts does not decode; `deks` are those of its batch.
 pub(crate) fn open<'j>(
-    job: &'j Job,
-    field: &'j FieldJob,
+    (job, field): (&'j Job, &'j FieldJob),
     cell: Option<&Cell>,
     context: &Context<'_>,
     trust: Trust,
+    deks: Option<&Deks>,
 ) -> Opening<'j> {
     let Some(cell) = cell else { return Opening::Broken(Fault { reason: "bad-encoding", seal: None }) };
     if cell.get(Part::Ciphertext).is_none_or(reseal_core::Value::is_null) {
@@ -68,7 +74,7 @@ pub(crate) fn open<'j>(
     let mut fault: Option<Fault> = None;
     let mut found = Found::Nothing;
     for (at, seal) in seals(field).enumerate() {
-        if seal.format.plaintext {
+        if seal.format.plaintext || !takes(seal, cell) {
             continue;
         }
         if let Some(opened) = glanced(seal, at, cell, context, trust) {
@@ -87,6 +93,15 @@ pub(crate) fn open<'j>(
             && mark.as_deref().is_some_and(|mark| seal.keyset.primary().is_some_and(|key| key.tag() == mark))
         {
             return Opening::Marked;
+        }
+        if let Some(envelope) = &seal.envelope {
+            match open_envelope((seal, envelope), at, cell, mark.as_deref(), context, deks) {
+                Ok(opening) => return opening,
+                Err(reason) => {
+                    fault.get_or_insert(Fault { reason, seal: Some(at) });
+                    continue;
+                }
+            }
         }
         match open_under(seal, at, cell, mark.as_deref(), context, &mut found) {
             Ok(true) => break,
@@ -114,13 +129,16 @@ fn glanced<'j>(
     context: &Context<'_>,
     trust: Trust,
 ) -> Option<Opened<'j>> {
+    if seal.envelope.is_some() {
+        return None;
+    }
     let key = seal.keyset.by_tag(seal.format.format.glance(cell)?)?;
     let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
     if current && trust == Trust::Marks {
         return None;
     }
     let text = seal.open(cell, key, context).ok().filter(Plaintext::is_authenticated)?;
-    Some(Opened { text, seal: at, key: Some(key), current })
+    Some(Opened { text, seal: at, key: Some(key), current, dek: None })
 }
 
 /// What the keys that were tried so far came to.
@@ -133,22 +151,49 @@ enum Found<'j> {
     },
 }
 
-enum Claim<'c> {
+/// What a cell says of itself to a seal.
+pub(crate) enum Claim<'c> {
+    /// It is not of this seal.
     No,
+    /// It is, and damaged beyond opening.
     Broken(&'static str),
+    /// It is, and names this key, or none.
     Mark(Option<Cow<'c, str>>),
 }
 
 /// Whether a seal recognises a cell, and what the cell then says of its key: in the format itself, or in a column.
-fn claim<'c>(seal: &Seal, cell: &'c Cell) -> Claim<'c> {
+pub(crate) fn claim<'c>(seal: &Seal, cell: &'c Cell) -> Claim<'c> {
     match seal.format.format.identify(cell) {
         Identified::NotMine => Claim::No,
         Identified::Broken(broken) => Claim::Broken(broken.0),
         Identified::Marked(mark) => Claim::Mark(Some(mark)),
-        // Envelopes are no format's business but the engine's, and no seal of this version has one.
+        // A wrapped DEK lies in a column of its own; one inside the payload could not be rewrapped without it.
         Identified::Wrapped(_) => Claim::No,
         Identified::Unmarked => Claim::Mark(cell.get(Part::Key).and_then(reseal_core::Value::text)),
     }
+}
+
+/// Opens a cell under its own DEK, or leaves it shut where nobody has to see the DEK.
+fn open_envelope<'j>(
+    (seal, envelope): (&'j Seal, &'j Envelope),
+    at: usize,
+    cell: &Cell,
+    mark: Option<&str>,
+    context: &Context<'_>,
+    deks: Option<&Deks>,
+) -> Result<Opening<'j>, &'static str> {
+    let moves = at == 0 && envelope.r#move == Move::Rewrap;
+    let ask = Ask::of((seal, envelope), cell, mark, moves, context)?;
+    let (key, dek) = match deks.ok_or("dek-not-asked")?.get(&ask.id)? {
+        Known::Shut => return Ok(Opening::Shut(ask.id)),
+        Known::Opened(at, dek) => (&seal.keyset.keys()[at], dek),
+    };
+    let text = seal.open(cell, dek, context).map_err(|closed| match closed {
+        Closed::NotThisKey => "does-not-open-under-its-dek",
+        Closed::Broken(reason) => reason,
+    })?;
+    let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
+    Ok(Opening::Opened(Opened { text, seal: at, key: Some(key), current, dek: Some(Box::new(ask.id)) }))
 }
 
 /// Opens a cell under a seal. `Ok(true)`: it is settled. `Ok(false)`: it opened without proof, others must be tried.
@@ -175,7 +220,9 @@ fn open_under<'j>(
                 let settled = text.is_authenticated() || mark.is_some();
                 let current = at == 0 && is_primary(key);
                 *found = match found {
-                    Found::Nothing => Found::One(Opened { text, seal: at, key: Some(key), current }),
+                    Found::Nothing => {
+                        Found::One(Opened { text, seal: at, key: Some(key), current, dek: None })
+                    }
                     Found::One(Opened { seal, .. }) | Found::Several { seal } => {
                         Found::Several { seal: *seal }
                     }
@@ -206,14 +253,14 @@ fn never_sealed<'j>(job: &Job, field: &FieldJob, cell: &Cell) -> Opening<'j> {
         let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.glance(cell)?).map(drop);
         seals(field).any(|seal| named(seal).is_some())
     };
-    let plain = seals(field).enumerate().find(|(_, seal)| seal.format.plaintext);
+    let plain = seals(field).enumerate().find(|(_, seal)| seal.format.plaintext && takes(seal, cell));
     match (plain, cell.bytes(Part::Ciphertext)) {
         (Some((at, _)), Some(_)) if names_a_key() => {
             Opening::Broken(Fault { reason: "names-a-key-and-is-no-cell", seal: Some(at) })
         }
         (Some((at, _)), Some(bytes)) if !foreign() => {
             let text = Plaintext::new(bytes.into_owned());
-            Opening::Opened(Opened { text, seal: at, key: None, current: false })
+            Opening::Opened(Opened { text, seal: at, key: None, current: false, dek: None })
         }
         (Some((at, _)), _) => Opening::Broken(Fault { reason: "sealed-by-a-stranger", seal: Some(at) }),
         (None, _) if names_a_key() => {

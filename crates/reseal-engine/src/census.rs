@@ -5,7 +5,9 @@ use std::sync::Arc;
 use reseal_store::{Database, RowKey};
 use serde_json::{Value, json};
 
+use crate::beside;
 use crate::cell::{Opening, Trust, open, seals};
+use crate::deks::{Stage, prepare};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
 
@@ -115,17 +117,20 @@ pub async fn inspect(
             "it may have been deleted",
         ));
     };
+    let deks = prepare(target, std::slice::from_ref(row), Stage::Open).await?;
     let fields = target.table().fields.iter().enumerate();
     Ok(fields
         .map(|(at, field)| {
             let cell = target.cell(at, &row.values);
             let bytes = cell.as_ref().map_or(0, reseal_core::Cell::size);
-            let opening = target
-                .with_context(at, row, |context| open(job, field, cell.as_ref(), context, Trust::Nothing));
+            let opening = target.with_context(at, row, |context| {
+                open((job, field), cell.as_ref(), context, Trust::Nothing, deks.as_deref())
+            });
             let name = |at: usize| seals(field).nth(at).map(|seal| seal.name.clone());
             let (seal, key, state) = match opening {
+                _ if beside::differs(target, at, &row.values) => (None, None, beside::DIFFERS.to_owned()),
                 Opening::Null => (None, None, "null".to_owned()),
-                Opening::Marked => (name(0), None, "current".to_owned()),
+                Opening::Marked | Opening::Shut(_) => (name(0), None, "current".to_owned()),
                 Opening::Opened(cell) => {
                     let key = cell.key.map(|key| key.id().to_owned());
                     (name(cell.seal), key, if cell.current { "current" } else { "old" }.to_owned())

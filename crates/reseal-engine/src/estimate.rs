@@ -47,23 +47,27 @@ pub(crate) async fn dry_run(
     let mut counts = Counts { rows_total: total, ..Counts::default() };
     let (mut cells_old, mut rows_to_write) = (0, 0);
     for target in targets {
-        let (chunks_in, mut chunks) = channel::<Vec<Row>>(1);
+        let (chunks_in, chunks) = channel::<Vec<Row>>(1);
         let read = async {
             let outcome = session.scan(&target.shape, &Slice::WHOLE, CHUNK_BYTES, &chunks_in).await;
             drop(chunks_in);
             outcome
         };
         let count = async {
+            // Whoever reads ends when nobody counts any more.
+            let mut chunks = chunks;
             while let Some(rows) = chunks.recv().await {
                 let read = rows.len() as u64;
-                let work = work_through(target.clone(), rows, Trust::Nothing).await;
+                let work = work_through(target.clone(), rows, Trust::Nothing).await?;
                 counts.add(&work.counts);
                 cells_old += work.swaps.cells();
                 rows_to_write += work.swaps.len();
                 progress.add(read, 0);
             }
+            Ok::<(), EngineError>(())
         };
-        let (outcome, ()) = tokio::join!(read, count);
+        let (outcome, counted) = tokio::join!(read, count);
+        counted?;
         outcome?;
     }
     session.rollback().await?;

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use reseal_core::{Format, Keyset, Part, Value};
 use reseal_store::{GuardKind, TableName};
 
-use crate::Seal;
+use crate::error::EngineError;
+use crate::{DekCache, Seal};
 
 /// A plan, ready to be carried out.
 pub struct Job {
@@ -37,7 +39,14 @@ pub struct Job {
     pub guard: Option<GuardKind>,
     /// How fast.
     pub pace: Pace,
+    /// Reads the keysets again from where they are kept.
+    pub reread: Option<Reread>,
+    /// What KEKs were asked.
+    pub deks: Arc<DekCache>,
 }
+
+/// Reads the keysets of a job again, in their order.
+pub type Reread = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<Keyset>>, EngineError>> + Send + Sync>;
 
 /// How the application reads while cells move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +98,20 @@ pub struct FieldJob {
     pub from: Vec<Arc<Seal>>,
     /// Where its parts lie.
     pub columns: Vec<(Part, String)>,
+    /// Columns that hold a copy of a part.
+    pub mirrors: Vec<(Part, String)>,
+    /// The column that shows why the cell is in quarantine.
+    pub last_error: Option<String>,
     /// How the parts are written in their columns.
     pub encoding: CellEncoding,
+}
+
+impl FieldJob {
+    /// Every column that a run writes for this field.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &String> {
+        let parts = self.columns.iter().chain(&self.mirrors).map(|(_, name)| name);
+        parts.chain(&self.last_error)
+    }
 }
 
 /// How the parts of a cell in several columns are written.

@@ -7,10 +7,13 @@
 //! [`Progress`], [`Report`] and the ledger.
 
 mod batch;
+mod beside;
 pub mod catalogue;
 mod cell;
 mod census;
 mod conclude;
+mod deks;
+mod envelope;
 mod error;
 mod estimate;
 mod guard;
@@ -38,8 +41,10 @@ mod write;
 
 pub use catalogue::{Custody, Entry};
 pub use census::{Census, CensusField, CensusLine, Inspected, inspect};
+pub use deks::DekCache;
+pub use envelope::{Envelope, Move};
 pub use error::{Class, EngineError};
-pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Scope, TableJob};
+pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, Scope, TableJob};
 pub use lease::{Stop, Stopper};
 pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};

@@ -16,10 +16,10 @@ const ARGON2ID: &str = "argon2id";
 /// guessed.
 pub(crate) fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
     if method == SHA256 {
-        return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.expose()).finalize()));
+        return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.identity()).finalize()));
     }
     let mut out = [0; 32];
-    Argon2::default().hash_password_into(key.expose(), salt, &mut out).map_err(|_| {
+    Argon2::default().hash_password_into(key.identity(), salt, &mut out).map_err(|_| {
         EngineError::failed("fingerprint", format!("key {}: no fingerprint can be made", key.id()))
     })?;
     Ok(hex::encode(out))

@@ -20,6 +20,7 @@ use crate::progress::Progress;
 use crate::reconnect::{current, reload};
 use crate::stripes::Group;
 use crate::target::Target;
+use crate::undo::UndoKey;
 use crate::write::{Closing, Halt, Writer, halt};
 
 /// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
@@ -31,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) run_id: String,
     pub(crate) epoch: i64,
     pub(crate) undo: bool,
-    pub(crate) undo_key: Option<Key>,
+    pub(crate) undo_key: Option<UndoKey>,
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) stop: Stopper,
@@ -115,7 +116,7 @@ async fn write_groups(
     target: &Arc<Target>,
     shard: &mut ShardRow,
     fails: &[AtomicU64],
-    groups: &mut Receiver<Result<Group, StoreError>>,
+    groups: &mut Receiver<Result<Group, Halt>>,
 ) -> Result<Ended, Halt> {
     let mut writer = Writer {
         session,
@@ -133,7 +134,7 @@ async fn write_groups(
         }
         let begun = Instant::now();
         let group = match groups.recv().await {
-            Some(group) => group.map_err(halt)?,
+            Some(group) => group?,
             None => return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped"))),
         };
         breaker(target, fails, &group.opened).map_err(Halt::End)?;
@@ -218,7 +219,7 @@ fn spawn_cruncher(
     target: Arc<Target>,
     stripes: usize,
     mut pages: Receiver<Result<Vec<Row>, StoreError>>,
-    groups: Sender<Result<Group, StoreError>>,
+    groups: Sender<Result<Group, Halt>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         // A place is taken before the work begins: one group is written, one is worked on, no more are held.
@@ -231,14 +232,17 @@ fn spawn_cruncher(
                     Some(Ok(rows)) => match rows.last() {
                         Some(row) => {
                             last = Some(row.key.clone());
-                            group.push(work_through(target.clone(), rows, Trust::Marks).await);
+                            match work_through(target.clone(), rows, Trust::Marks).await {
+                                Ok(work) => group.push(work),
+                                Err(error) => return place.send(Err(Halt::End(error))),
+                            }
                         }
                         None => {
                             last = None;
                             break;
                         }
                     },
-                    Some(Err(error)) => return place.send(Err(error)),
+                    Some(Err(error)) => return place.send(Err(halt(error))),
                     None => return,
                 }
             }

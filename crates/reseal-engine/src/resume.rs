@@ -4,7 +4,7 @@ use reseal_core::RunState;
 use reseal_store::{Claimed, NewRun, RunRow, Session};
 
 use crate::error::EngineError;
-use crate::job::{Job, Scope};
+use crate::job::{FieldJob, Job, Scope};
 use crate::lease::{LEASE_MS, holder, holder_for_people, is_held};
 use crate::rotate::RunOptions;
 use crate::{catalogue, pins, preflight};
@@ -64,7 +64,7 @@ pub(crate) fn claims(job: &Job, scope: &Scope) -> Result<Vec<(String, String)>, 
     let mut columns = Vec::new();
     for at in preflight::in_scope(job, scope)? {
         let table = &job.tables[at];
-        let of_fields = table.fields.iter().flat_map(|field| field.columns.iter().map(|(_, name)| name));
+        let of_fields = table.fields.iter().flat_map(FieldJob::written);
         for name in of_fields.chain(&table.key_column) {
             let column = (table.name.to_string(), name.clone());
             if !columns.contains(&column) {

@@ -12,6 +12,7 @@ use reseal_store::{
 
 use crate::catalogue::{self, Custody};
 use crate::cell::{Opening, Trust, open};
+use crate::deks::{Deks, Stage, prepare};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::lease::{LEASE_MS, Renewal, Stopper, holder};
@@ -21,7 +22,7 @@ use crate::report::Report;
 use crate::resume::{claims, take_up};
 use crate::rotate::reopen;
 use crate::target::Target;
-use crate::turn::turned_back;
+use crate::turn::{has_no_way_back, turned_back, without_way_back};
 use crate::undo::{self, Entry, OldValue};
 
 /// How a rollback is to be carried out.
@@ -240,21 +241,26 @@ async fn exactly(
     target: &Arc<Target>,
     batch: &UndoBatch,
 ) -> Result<Counts, EngineError> {
-    let keys = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
+    let keys: Vec<&Key> = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary()).collect();
     let broken = || EngineError::failed("undo", "a batch of kept cells cannot be read");
-    let packed = undo::disclose(&batch.payload, keys).ok_or_else(broken)?;
+    let packed = undo::disclose(&batch.payload, &keys, &target.job.deks).await?.ok_or_else(broken)?;
     let entries = undo::unpack(&packed).ok_or_else(broken)?;
     let wanted: HashMap<RowKey, Entry> =
         entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
     let keys: Vec<RowKey> = wanted.keys().cloned().collect();
     let rows = session.rows_by_key(&target.shape, &keys).await?;
     let width = target.shape.cells.len();
+    let reopens = |entry: &Entry| entry.old.iter().any(|value| matches!(value, OldValue::Reopen { .. }));
+    let deks = match wanted.values().any(reopens) {
+        true => prepare(target, &rows, Stage::Open).await?,
+        false => None,
+    };
     let swaps: Vec<Swap> = rows
         .into_iter()
         .filter_map(|row| {
             let entry = wanted.get(&row.key)?;
             let stands = undo::digest(&row.values[..width]) == entry.new;
-            let old = stands.then(|| old_values(target, &row, entry)).flatten()?;
+            let old = stands.then(|| old_values(target, &row, entry, deks.as_deref())).flatten()?;
             Some(Swap { key: row.key, old: row.values, new: old, version: row.version })
         })
         .collect();
@@ -263,13 +269,13 @@ async fn exactly(
 }
 
 /// The old values of a row; those that were plaintext are what its new cells open to.
-fn old_values(target: &Target, row: &Row, entry: &Entry) -> Option<Vec<Value>> {
+fn old_values(target: &Target, row: &Row, entry: &Entry, deks: Option<&Deks>) -> Option<Vec<Value>> {
     let mut old = Vec::with_capacity(entry.old.len());
     for (place, value) in entry.old.iter().enumerate() {
         old.push(match value {
             OldValue::Kept(value) => value.clone(),
             OldValue::Reopen { text } => {
-                let opened = reopened(target, row, place)?;
+                let opened = reopened(target, row, place, deks)?;
                 if *text { Value::Text(String::from_utf8(opened).ok()?) } else { Value::Bytes(opened) }
             }
         });
@@ -277,14 +283,13 @@ fn old_values(target: &Target, row: &Row, entry: &Entry) -> Option<Vec<Value>> {
     Some(old)
 }
 
-fn reopened(target: &Target, row: &Row, place: usize) -> Option<Vec<u8>> {
-    let at = target.fields.iter().position(|parts| {
-        parts.iter().any(|(part, at)| *part == reseal_core::Part::Ciphertext && *at == place)
-    })?;
+fn reopened(target: &Target, row: &Row, place: usize, deks: Option<&Deks>) -> Option<Vec<u8>> {
+    let at = target.field_of_ciphertext(place)?;
     let field = &target.table().fields[at];
     let cell = target.cell(at, &row.values);
-    let opening = target
-        .with_context(at, row, |context| open(&target.job, field, cell.as_ref(), context, Trust::Nothing));
+    let opening = target.with_context(at, row, |context| {
+        open((&target.job, field), cell.as_ref(), context, Trust::Nothing, deks)
+    });
     match opening {
         Opening::Opened(opened) => Some(opened.text.expose().to_vec()),
         _ => None,
@@ -327,10 +332,9 @@ async fn swap_back(session: &mut Session, target: &Target, swaps: &[Swap]) -> Re
 
 /// How many cells a swap changes.
 fn cells_of(target: &Target, swap: &Swap) -> u64 {
+    // A rewrap leaves the ciphertext and moves the wrapped DEK.
     let moved = |parts: &&Vec<(reseal_core::Part, usize)>| {
-        parts
-            .iter()
-            .any(|(part, at)| *part == reseal_core::Part::Ciphertext && swap.old[*at] != swap.new[*at])
+        parts.iter().any(|(part, at)| *part != reseal_core::Part::Key && swap.old[*at] != swap.new[*at])
     };
     target.fields.iter().filter(moved).count() as u64
 }
@@ -351,38 +355,16 @@ async fn rewritten(
         let rows = session.page(&target.shape, cursor.as_ref(), None, 500, 2 << 20).await?;
         let Some(last) = rows.last() else { return Ok(counts) };
         cursor = Some(last.key.clone());
-        let listed = without_way_back(target, back, &rows);
+        let deks = match has_no_way_back(target, back).next() {
+            Some(_) => prepare(target, &rows, Stage::Open).await?,
+            None => None,
+        };
+        let listed = without_way_back(target, back, &rows, deks.as_deref());
         counts.cells_quarantined += listed.len() as u64;
         session.quarantine(&run.id, &listed).await?;
-        let work = crate::batch::work_through(back.clone(), rows, Trust::Marks).await;
-        counts.cells_raced += swap_back(session, back, &work.swaps.all).await?;
+        let work = crate::batch::work_through(back.clone(), rows, Trust::Marks).await?;
+        let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells > 0);
+        let swaps: Vec<Swap> = moved.map(|(swap, _)| swap).collect();
+        counts.cells_raced += swap_back(session, back, &swaps).await?;
     }
-}
-
-/// The cells under the new primary whose keyset has no old key.
-fn without_way_back(target: &Target, back: &Target, rows: &[Row]) -> Vec<reseal_store::Quarantined> {
-    let mut listed = Vec::new();
-    for (at, field) in back.table().fields.iter().enumerate() {
-        let original = &target.table().fields[at];
-        let same_primary =
-            field.to.keyset.primary().map(Key::id) == original.to.keyset.primary().map(Key::id);
-        if !same_primary {
-            continue;
-        }
-        for row in rows {
-            let cell = target.cell(at, &row.values);
-            let opening = target.with_context(at, row, |context| {
-                open(&target.job, original, cell.as_ref(), context, Trust::Marks)
-            });
-            let current = match opening {
-                Opening::Marked => true,
-                Opening::Opened(opened) => opened.current,
-                _ => false,
-            };
-            if current {
-                listed.push(crate::batch::quarantined(target, at, &row.key, "no-key-to-roll-back-to"));
-            }
-        }
-    }
-    listed
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use reseal_core::Key;
 use reseal_store::{Book, Database, RunRow, Session, ShardRow};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -29,6 +28,7 @@ use crate::resume::{find_or_write, take_up};
 use crate::shards::cut;
 use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
+use crate::undo::UndoKey;
 use crate::{estimate, guard, pins};
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
@@ -90,12 +90,13 @@ pub async fn run(
     if run.whole {
         guard::take_away(&mut session, &passed.targets).await?;
     }
+    let undo_key = undo_key(job, run.emergency).await?;
     let shared = Arc::new(Shared {
         database: database.clone(),
         run_id: run.id.clone(),
         epoch,
         undo: job.undo,
-        undo_key: undo_key(job, run.emergency),
+        undo_key,
         pacer: pacer.clone(),
         progress: progress.clone(),
         stop: stop.clone(),
@@ -119,9 +120,12 @@ fn told(passed: &Passed) -> Result<(), EngineError> {
 }
 
 /// The key that old cells are kept under when the old key is known to others.
-fn undo_key(job: &Job, emergency: bool) -> Option<Key> {
-    let primaries = job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
-    emergency.then(|| primaries.into_iter().next().cloned()).flatten()
+async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, EngineError> {
+    let mut primaries = job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
+    match primaries.next().filter(|_| emergency) {
+        Some(primary) => UndoKey::of(primary, &job.deks).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Rotate, sweep, and again where an application still wrote under an old key.
@@ -199,7 +203,10 @@ fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), En
         let rows: u64 =
             shards.iter().filter(|s| s.table == target.label()).map(|s| s.counts.rows_total).sum();
         for field in &target.table().fields {
-            if field.to.format.max_seals.is_some_and(|max| rows > max) && field.to.kdf.is_none() {
+            if field.to.format.max_seals.is_some_and(|max| rows > max)
+                && field.to.kdf.is_none()
+                && field.to.envelope.is_none()
+            {
                 return Err(EngineError::refused(
                     "too-many-seals",
                     format!(

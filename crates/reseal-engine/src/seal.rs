@@ -8,6 +8,8 @@ use reseal_core::{
     BuiltFormat, Cell, Context, Kdf, Key, Keyset, OpenError, Plaintext, SealError, Template, TemplateError,
 };
 
+use crate::envelope::Envelope;
+
 /// How many derived keys a seal keeps at hand; past that it starts anew.
 const DERIVED_KEYS: usize = 4096;
 
@@ -29,6 +31,8 @@ pub struct Seal {
     pub kdf: Option<Kdf>,
     /// What a plaintext must look like, where the format does not authenticate.
     pub validator: Option<Validator>,
+    /// How cells carry their own key; the keys of the keyset are then KEKs.
+    pub envelope: Option<Envelope>,
     derived: RwLock<Derived>,
 }
 
@@ -63,8 +67,15 @@ impl Seal {
             aad,
             kdf,
             validator,
+            envelope: None,
             derived: RwLock::default(),
         }
+    }
+
+    /// The same seal with cells that carry their own key.
+    #[must_use]
+    pub fn enveloped(self, envelope: Option<Envelope>) -> Self {
+        Seal { envelope, ..self }
     }
 
     /// The same seal with another key as the one that seals.
@@ -79,17 +90,24 @@ impl Seal {
             kdf,
             self.validator.clone(),
         )
+        .enveloped(self.envelope.clone())
     }
 
-    /// The columns of the row that AAD and derivation read.
-    pub(crate) fn row_columns(&self) -> Vec<&str> {
+    /// All templates that are filled for a cell.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
         let kdf = self.kdf.iter().flat_map(Kdf::templates);
-        self.aad.iter().chain(kdf).flat_map(Template::columns).collect()
+        let context = self.envelope.iter().flat_map(|envelope| &envelope.context);
+        self.aad.iter().chain(kdf).chain(context.map(|(_, template)| template))
     }
 
-    /// Whether AAD or derivation read the row's tenant.
+    /// The columns of the row that AAD, derivation and encryption context read.
+    pub(crate) fn row_columns(&self) -> Vec<&str> {
+        self.templates().flat_map(Template::columns).collect()
+    }
+
+    /// Whether AAD, derivation or encryption context read the row's tenant.
     pub(crate) fn reads_tenant(&self) -> bool {
-        self.aad.iter().chain(self.kdf.iter().flat_map(Kdf::templates)).any(Template::reads_tenant)
+        self.templates().any(Template::reads_tenant)
     }
 
     pub(crate) fn open(&self, cell: &Cell, key: &Key, context: &Context<'_>) -> Result<Plaintext, Closed> {

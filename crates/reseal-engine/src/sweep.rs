@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use reseal_core::{Identified, Key};
-use reseal_store::{Database, Quarantined, Row, Session, StoreError};
+use reseal_core::{Identified, Key, Part, Value};
+use reseal_store::{Database, Quarantined, Row, Session};
 use tokio::sync::mpsc::channel;
 
 use crate::batch::quarantined;
-use crate::cell::{Fault, Opening, Trust, open, seals};
+use crate::beside;
+use crate::cell::{Claim, Fault, Opening, Trust, claim, open, seals};
 use crate::census::{Census, CensusField, CensusLine};
+use crate::deks::{Deks, Stage, prepare};
+use crate::envelope::takes;
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::progress::Progress;
@@ -180,7 +183,7 @@ async fn tally_table(
     mut listing: Option<&mut Listing<'_>>,
 ) -> Result<Vec<Tally>, EngineError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (chunks_in, mut chunks) = channel(1);
+    let (chunks_in, chunks) = channel(1);
     let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
     let slices = readers[0].slices(&target.shape, readers.len()).await?;
     let read = async {
@@ -190,6 +193,8 @@ async fn tally_table(
         try_join_all(scans).await
     };
     let count = async {
+        // Whoever reads ends when nobody counts any more.
+        let mut chunks = chunks;
         let mut running = std::collections::VecDeque::new();
         loop {
             let chunk: Option<Vec<Row>> = chunks.recv().await;
@@ -199,7 +204,13 @@ async fn tally_table(
             let ended = chunk.is_none();
             if let Some(rows) = chunk {
                 let target = target.clone();
-                running.push_back(tokio::task::spawn_blocking(move || tally_rows(&target, &rows, by)));
+                let deks = match by {
+                    By::Opened => prepare(&target, &rows, Stage::Open).await?,
+                    By::Mark => None,
+                };
+                running.push_back(tokio::task::spawn_blocking(move || {
+                    tally_rows(&target, &rows, by, deks.as_deref())
+                }));
             }
             while running.len() > if ended { 0 } else { cores } {
                 let Some(task) = running.pop_front() else { break };
@@ -215,24 +226,24 @@ async fn tally_table(
                 }
             }
             if ended {
-                return Ok::<(), StoreError>(());
+                return Ok::<(), EngineError>(());
             }
         }
     };
     let (read, counted) = tokio::join!(read, count);
-    read?;
     counted?;
+    read?;
     Ok(tallies)
 }
 
-fn tally_rows(target: &Target, rows: &[Row], by: By) -> (Vec<Tally>, Vec<Quarantined>) {
+fn tally_rows(target: &Target, rows: &[Row], by: By, deks: Option<&Deks>) -> (Vec<Tally>, Vec<Quarantined>) {
     let mut counts: Vec<Counted<'_>> = target.fields.iter().map(|_| Counted::default()).collect();
     let mut broken = Vec::new();
     for row in rows {
         for (at, counted) in counts.iter_mut().enumerate() {
             let line = match by {
                 By::Mark => marked(target, at, row),
-                By::Opened => opened(target, at, row).unwrap_or_else(|fault| {
+                By::Opened => opened(target, at, row, deks).unwrap_or_else(|fault| {
                     broken.push(quarantined(target, at, &row.key, fault.reason));
                     Some((fault.seal, None))
                 }),
@@ -267,39 +278,46 @@ impl<'j> Counted<'j> {
     }
 }
 
-fn opened<'j>(target: &'j Target, at: usize, row: &Row) -> Result<Option<Line<'j>>, Fault> {
+fn opened<'j>(
+    target: &'j Target,
+    at: usize,
+    row: &Row,
+    deks: Option<&Deks>,
+) -> Result<Option<Line<'j>>, Fault> {
+    if beside::differs(target, at, &row.values) {
+        return Err(Fault { reason: beside::DIFFERS, seal: None });
+    }
     let field = &target.table().fields[at];
     let cell = target.cell(at, &row.values);
-    let opening = target
-        .with_context(at, row, |context| open(&target.job, field, cell.as_ref(), context, Trust::Nothing));
+    let opening = target.with_context(at, row, |context| {
+        open((&target.job, field), cell.as_ref(), context, Trust::Nothing, deks)
+    });
     match opening {
         Opening::Null => Ok(None),
         Opening::Opened(opened) => Ok(Some((Some(opened.seal), opened.key))),
         Opening::Broken(fault) => Err(fault),
         // With trust in nothing no cell is left unopened.
-        Opening::Marked => Err(Fault { reason: "not-opened", seal: None }),
+        Opening::Marked | Opening::Shut(_) => Err(Fault { reason: "not-opened", seal: None }),
     }
 }
 
 /// What a cell says of itself, no key asked. A cell that says nothing of its key is counted under no key.
 fn marked<'j>(target: &'j Target, at: usize, row: &Row) -> Option<Line<'j>> {
-    use reseal_core::Part;
     let field = &target.table().fields[at];
     let Some(cell) = target.cell(at, &row.values) else { return Some((None, None)) };
-    if cell.get(Part::Ciphertext).is_none_or(reseal_core::Value::is_null) {
+    if cell.get(Part::Ciphertext).is_none_or(Value::is_null) {
         return None;
     }
-    for (at, seal) in seals(field).enumerate().filter(|(_, seal)| !seal.format.plaintext) {
-        let tag = match seal.format.format.identify(&cell) {
-            Identified::NotMine => continue,
-            Identified::Broken(_) => None,
-            Identified::Marked(tag) => Some(tag),
-            Identified::Wrapped(_) => None,
-            Identified::Unmarked => cell.get(Part::Key).and_then(reseal_core::Value::text),
+    let ciphertexts = seals(field).enumerate().filter(|(_, seal)| !seal.format.plaintext);
+    for (at, seal) in ciphertexts.filter(|(_, seal)| takes(seal, &cell)) {
+        let tag = match claim(seal, &cell) {
+            Claim::No => continue,
+            Claim::Broken(_) => None,
+            Claim::Mark(mark) => mark,
         };
         return Some((Some(at), tag.and_then(|tag| seal.keyset.by_tag(&tag))));
     }
-    let plain = seals(field).position(|seal| seal.format.plaintext);
+    let plain = seals(field).position(|seal| seal.format.plaintext && takes(seal, &cell));
     let foreign =
         target.job.recognisers.iter().any(|format| !matches!(format.identify(&cell), Identified::NotMine));
     Some((plain.filter(|_| !foreign), None))

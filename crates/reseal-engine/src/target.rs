@@ -5,6 +5,8 @@ use std::sync::Arc;
 use reseal_core::{Cell, Context, Part, Value};
 use reseal_store::{Column, Kind, Row, Shape, TableFacts};
 
+use crate::beside::Mirror;
+use crate::cell::seals;
 use crate::error::EngineError;
 use crate::job::{Job, Scope, TableJob};
 
@@ -18,6 +20,12 @@ pub(crate) struct Target {
     pub(crate) shape: Shape,
     /// For each field, the parts and where they are in the row's values.
     pub(crate) fields: Vec<Vec<(Part, usize)>>,
+    /// For each field, the columns that copy a part.
+    pub(crate) mirrors: Vec<Vec<Mirror>>,
+    /// For each field, where the column is that shows why a cell is in quarantine.
+    pub(crate) last_errors: Vec<Option<usize>>,
+    /// Whether cells of any field carry their own key.
+    pub(crate) enveloped: bool,
     /// Where the row's tenant is in the row's values.
     tenant: Option<usize>,
     label: String,
@@ -58,7 +66,7 @@ impl Target {
                 }
             }
         };
-        let mut fields = Vec::new();
+        let (mut fields, mut mirrors, mut last_errors) = (Vec::new(), Vec::new(), Vec::new());
         for field in &table.fields {
             let mut parts = Vec::new();
             for (part, name) in &field.columns {
@@ -67,8 +75,17 @@ impl Target {
             if let Some(name) = &table.key_column {
                 parts.push((Part::Key, place(name)?));
             }
+            let mut copies = Vec::new();
+            for (part, name) in &field.mirrors {
+                let original = parts.iter().find(|(other, _)| other == part).map(|(_, at)| *at);
+                let copy = place(name)?;
+                copies.extend(original.map(|original| Mirror { part: *part, original, copy }));
+            }
+            last_errors.push(field.last_error.as_deref().map(&mut place).transpose()?);
+            mirrors.push(copies);
             fields.push(parts);
         }
+        let enveloped = table.fields.iter().flat_map(seals).any(|seal| seal.envelope.is_some());
         let mut context: Vec<Column> = Vec::new();
         for name in context_columns(table) {
             if !cells.iter().chain(&context).any(|column| column.name == name) {
@@ -93,7 +110,8 @@ impl Target {
         let filter = table.filter.clone();
         let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
         let label = table.name.to_string();
-        Ok(Target { job: job.clone(), at, shape, fields, tenant, label })
+        let job = job.clone();
+        Ok(Target { job, at, shape, fields, mirrors, last_errors, enveloped, tenant, label })
     }
 
     /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.
@@ -113,6 +131,16 @@ impl Target {
         }
         let parts: Option<Vec<_>> = self.fields[field].iter().map(part).collect();
         parts.map(Cell::of)
+    }
+
+    /// Whether a place in a row's values holds a ciphertext or a copy of one, which may be what was never sealed.
+    pub(crate) fn field_of_ciphertext(&self, place: usize) -> Option<usize> {
+        let parts = self.fields.iter().zip(&self.mirrors);
+        parts.enumerate().find_map(|(field, (parts, mirrors))| {
+            let original = parts.iter().any(|(part, at)| *part == Part::Ciphertext && *at == place);
+            let copy = mirrors.iter().any(|mirror| mirror.part == Part::Ciphertext && mirror.copy == place);
+            (original || copy).then_some(field)
+        })
     }
 
     /// Runs `with` with what templates are filled with for a field of a row.

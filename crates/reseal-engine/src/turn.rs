@@ -1,12 +1,17 @@
-//! A job that goes the other way: every keyset's primary turned back to the old key.
+//! A job that goes the other way: every keyset's primary turned back to the old key, and what has no way back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use reseal_core::{Key, Keyset};
+use reseal_store::{Quarantined, Row};
 
+use crate::batch::quarantined;
+use crate::cell::{Opening, Trust, open};
+use crate::deks::Deks;
 use crate::error::EngineError;
 use crate::job::{FieldJob, Job, KeysetJob, TableJob};
+use crate::target::Target;
 
 /// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
 pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, EngineError> {
@@ -24,6 +29,8 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
         // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
         from: Vec::new(),
         columns: field.columns.clone(),
+        mirrors: field.mirrors.clone(),
+        last_error: field.last_error.clone(),
         encoding: field.encoding,
     };
     let table = |table: &TableJob| TableJob {
@@ -51,6 +58,8 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
         undo: false,
         guard: None,
         pace: job.pace.clone(),
+        reread: None,
+        deks: job.deks.clone(),
     })
 }
 
@@ -71,4 +80,41 @@ fn turn(keyset: &Keyset, to_key: Option<&str>) -> Result<Keyset, EngineError> {
     Keyset::new(keyset.name(), keyset.keys().to_vec(), Some(old)).map_err(|error| {
         EngineError::usage("which-key", error.to_string(), "say --to-key with one of the keyset's other keys")
     })
+}
+
+/// The fields whose keyset has no old key.
+pub(crate) fn has_no_way_back(target: &Target, back: &Target) -> impl Iterator<Item = usize> {
+    let primary = |target: &Target, at: usize| {
+        target.table().fields[at].to.keyset.primary().map(|key| key.id().to_owned())
+    };
+    let same = move |at: &usize| primary(back, *at) == primary(target, *at);
+    (0..target.table().fields.len()).filter(same)
+}
+
+/// The cells under the new primary whose keyset has no old key.
+pub(crate) fn without_way_back(
+    target: &Target,
+    back: &Target,
+    rows: &[Row],
+    deks: Option<&Deks>,
+) -> Vec<Quarantined> {
+    let mut listed = Vec::new();
+    for at in has_no_way_back(target, back) {
+        let original = &target.table().fields[at];
+        for row in rows {
+            let cell = target.cell(at, &row.values);
+            let opening = target.with_context(at, row, |context| {
+                open((&target.job, original), cell.as_ref(), context, Trust::Marks, deks)
+            });
+            let current = match opening {
+                Opening::Marked => true,
+                Opening::Opened(opened) => opened.current,
+                _ => false,
+            };
+            if current {
+                listed.push(quarantined(target, at, &row.key, "no-key-to-roll-back-to"));
+            }
+        }
+    }
+    listed
 }

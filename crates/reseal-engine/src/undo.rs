@@ -7,15 +7,17 @@
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use hkdf::Hkdf;
-use reseal_core::{Key, Value};
+use reseal_core::{KekContext, Key, Value};
 use reseal_store::{RowKey, Swap};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::DekCache;
 use crate::error::EngineError;
 
 const CLEAR: u8 = 0;
 const SEALED: u8 = 1;
+const SEALED_UNDER_A_DEK: u8 = 2;
 const NONCE_BYTES: usize = 12;
 
 /// The old values of one row.
@@ -52,9 +54,12 @@ fn room(values: &[Value]) -> usize {
     values.iter().map(|value| value.size() + 5).sum()
 }
 
-/// Packs the swaps of a batch, behind a byte that says that they are clear. `plain` tells, by position, which rows had plaintext cells: of those, a column whose
-/// value changed is kept as [`OldValue::Reopen`].
-pub(crate) fn pack<'s>(swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)> + Clone) -> Zeroizing<Vec<u8>> {
+/// Packs the swaps of a batch, behind a byte that says that they are clear. `plain` tells which rows had plaintext cells: of
+/// those, a value that changed is kept as [`OldValue::Reopen`] where `is_ciphertext` says that one can lie there.
+pub(crate) fn pack<'s>(
+    swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)> + Clone,
+    is_ciphertext: impl Fn(usize) -> bool,
+) -> Zeroizing<Vec<u8>> {
     let rows = swaps.clone().map(|(swap, _)| room(&swap.key.0) + room(&swap.old) + 40);
     let mut out = Zeroizing::new(Vec::with_capacity(rows.sum::<usize>() + 8));
     out.push(CLEAR);
@@ -63,9 +68,9 @@ pub(crate) fn pack<'s>(swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)> + 
         out.push(swap.key.0.len() as u8);
         swap.key.0.iter().for_each(|value| put_value(&mut out, value));
         out.extend_from_slice(&(swap.new.len() as u16).to_be_bytes());
-        for (old, new) in swap.old.iter().zip(&swap.new) {
+        for (place, (old, new)) in swap.old.iter().zip(&swap.new).enumerate() {
             match old {
-                Value::Text(_) | Value::Bytes(_) if plain && old != new => {
+                Value::Text(_) | Value::Bytes(_) if plain && old != new && is_ciphertext(place) => {
                     out.push(if matches!(old, Value::Text(_)) { b'P' } else { b'Q' });
                 }
                 kept => put_value(&mut out, kept),
@@ -143,36 +148,75 @@ fn take_value(bytes: &mut &[u8]) -> Option<Value> {
     }
 }
 
+/// The key that the old cells of a run are kept under: a primary, or a DEK wrapped under one that is a KEK.
+#[derive(Clone)]
+pub(crate) struct UndoKey {
+    key: Key,
+    wrapped: Option<Vec<u8>>,
+}
+
+impl UndoKey {
+    pub(crate) async fn of(primary: &Key, deks: &DekCache) -> Result<UndoKey, EngineError> {
+        if primary.kek().is_none() {
+            return Ok(UndoKey { key: primary.clone(), wrapped: None });
+        }
+        let (dek, wrapped) = deks.generate(primary, 32, &KekContext::default()).await?;
+        Ok(UndoKey { key: primary.derived(dek), wrapped: Some(wrapped) })
+    }
+}
+
 /// The payload as the ledger keeps it: clear, or sealed under `key` (an emergency run's old cells are under a key that
 /// others hold).
-pub(crate) fn close(mut packed: Zeroizing<Vec<u8>>, key: Option<&Key>) -> Result<Vec<u8>, EngineError> {
-    let Some(key) = key else { return Ok(std::mem::take(&mut *packed)) };
+pub(crate) fn close(mut packed: Zeroizing<Vec<u8>>, key: Option<&UndoKey>) -> Result<Vec<u8>, EngineError> {
+    let Some(UndoKey { key, wrapped }) = key else { return Ok(std::mem::take(&mut *packed)) };
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce)
         .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
     let sealed = cipher(key)
         .encrypt(&nonce.into(), Payload { msg: &packed[1..], aad: b"reseal undo" })
         .map_err(|_| EngineError::failed("undo", "a batch of old cells is too large to keep"))?;
-    Ok([&[SEALED], &nonce[..], &sealed].concat())
+    Ok(match wrapped {
+        None => [&[SEALED], &nonce[..], &sealed].concat(),
+        Some(wrapped) => {
+            let length = (wrapped.len() as u32).to_be_bytes();
+            [&[SEALED_UNDER_A_DEK], &length[..], wrapped, &nonce[..], &sealed].concat()
+        }
+    })
 }
 
 /// Opens what [`close`] gave; `keys` are tried in turn. `None` where none of them opens it.
-pub(crate) fn disclose<'k>(
+pub(crate) async fn disclose(
     payload: &[u8],
-    mut keys: impl Iterator<Item = &'k Key>,
-) -> Option<Zeroizing<Vec<u8>>> {
-    match payload.split_first()? {
-        (&CLEAR, packed) => Some(Zeroizing::new(packed.to_vec())),
-        (&SEALED, rest) => {
-            let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES)?;
-            let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
-            keys.find_map(|key| {
-                let payload = Payload { msg: sealed, aad: b"reseal undo" };
-                cipher(key).decrypt(&nonce.into(), payload).ok().map(Zeroizing::new)
-            })
+    keys: &[&Key],
+    deks: &DekCache,
+) -> Result<Option<Zeroizing<Vec<u8>>>, EngineError> {
+    match payload.split_first() {
+        Some((&CLEAR, packed)) => Ok(Some(Zeroizing::new(packed.to_vec()))),
+        Some((&SEALED, sealed)) => {
+            let keys = keys.iter().filter(|key| key.kek().is_none());
+            Ok(keys.into_iter().find_map(|key| opened(sealed, key)))
         }
-        _ => None,
+        Some((&SEALED_UNDER_A_DEK, mut rest)) => {
+            let length = take(&mut rest, 4).and_then(|length| length.try_into().ok()).map(u32::from_be_bytes);
+            let Some(wrapped) = length.and_then(|length| take(&mut rest, length as usize)) else {
+                return Ok(None);
+            };
+            for key in keys.iter().filter(|key| key.kek().is_some()) {
+                if let Some(dek) = deks.unwrap(key, wrapped, &KekContext::default()).await? {
+                    return Ok(opened(rest, &key.derived(dek)));
+                }
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
     }
+}
+
+fn opened(sealed: &[u8], key: &Key) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES)?;
+    let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+    let payload = Payload { msg: sealed, aad: b"reseal undo" };
+    cipher(key).decrypt(&nonce.into(), payload).ok().map(Zeroizing::new)
 }
 
 /// A key of its own, so that undo never shares nonces with the cells of the primary.
@@ -202,7 +246,7 @@ mod tests {
     #[test]
     fn what_is_packed_unpacks() {
         let swap = swap();
-        let packed = pack([(&swap, false)].into_iter());
+        let packed = pack([(&swap, false)].into_iter(), |_| true);
         let packed = &packed[1..];
         let entries = unpack(packed).unwrap();
         assert_eq!(entries[0].key, swap.key);
@@ -216,19 +260,23 @@ mod tests {
     #[test]
     fn plaintext_is_never_packed() {
         let swap = swap();
-        let packed = pack([(&swap, true)].into_iter());
+        let packed = pack([(&swap, true)].into_iter(), |place| place == 0);
         assert!(!packed.windows(3).any(|window| window == b"old"));
         assert_eq!(unpack(&packed[1..]).unwrap()[0].old[0], OldValue::Reopen { text: true });
+        let beside = pack([(&swap, true)].into_iter(), |_| false);
+        assert_eq!(unpack(&beside[1..]).unwrap()[0].old[0], OldValue::Kept(Value::Text("old".into())));
     }
 
-    #[test]
-    fn a_sealed_payload_opens_under_its_key_alone() {
+    #[tokio::test]
+    async fn a_sealed_payload_opens_under_its_key_alone() {
         let (one, two) =
             (Key::new("1", SecretBytes::new(vec![1; 32])), Key::new("2", SecretBytes::new(vec![2; 32])));
         let packed = Zeroizing::new([&[CLEAR], &b"payload"[..]].concat());
-        let sealed = close(packed, Some(&one)).unwrap();
+        let deks = DekCache::default();
+        let under_one = UndoKey::of(&one, &deks).await.unwrap();
+        let sealed = close(packed, Some(&under_one)).unwrap();
         assert!(!sealed.windows(7).any(|window| window == b"payload"));
-        assert_eq!(disclose(&sealed, [&two, &one].into_iter()).unwrap().as_slice(), b"payload");
-        assert!(disclose(&sealed, [&two].into_iter()).is_none());
+        assert_eq!(disclose(&sealed, &[&two, &one], &deks).await.unwrap().unwrap().as_slice(), b"payload");
+        assert!(disclose(&sealed, &[&two], &deks).await.unwrap().is_none());
     }
 }

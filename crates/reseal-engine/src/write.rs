@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reseal_core::Key;
 use reseal_store::{
     Counts, Quarantined, RowKey, Session, ShardAdvance, StoreError, Swap, Trouble, UndoBatch,
 };
@@ -13,7 +12,7 @@ use crate::batch::{Moved, Swaps, Work, quarantined, work_through};
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::target::Target;
-use crate::undo;
+use crate::undo::{self, UndoKey};
 
 /// How often a transaction that deadlocked, or found a lock taken, is begun again.
 const RETRIES: u32 = 10;
@@ -48,7 +47,7 @@ pub(crate) struct Writer<'w> {
     /// Whether old cells are kept.
     pub(crate) undo: bool,
     /// The key that kept cells are sealed under, in an emergency.
-    pub(crate) undo_key: Option<Key>,
+    pub(crate) undo_key: Option<UndoKey>,
 }
 
 impl<'w> Writer<'w> {
@@ -116,16 +115,18 @@ impl<'w> Writer<'w> {
             return Ok(Work::default());
         }
         let rows = self.session.rows_by_key(&self.target.shape, &keys).await.map_err(halt)?;
-        Ok(work_through(self.target.clone(), rows, Trust::Marks).await)
+        work_through(self.target.clone(), rows, Trust::Marks).await.map_err(Halt::End)
     }
 
     /// The fields of a row that the database refuses to hold.
     fn refused(&self, swap: &Swap) -> Vec<Quarantined> {
-        let moved = |parts: &[(reseal_core::Part, usize)]| {
-            parts.iter().any(|(_, at)| swap.old.get(*at) != swap.new.get(*at))
+        let moved = |at: usize| swap.old.get(at) != swap.new.get(at);
+        let of_field = |field: &usize| {
+            let mut parts = self.target.fields[*field].iter().map(|(_, at)| *at);
+            parts.any(moved) || self.target.mirrors[*field].iter().any(|mirror| moved(mirror.copy))
         };
-        let fields = self.target.fields.iter().enumerate().filter(|(_, parts)| moved(parts));
-        fields.map(|(at, _)| quarantined(&self.target, at, &swap.key, "constraint")).collect()
+        let fields = (0..self.target.fields.len()).filter(of_field);
+        fields.map(|at| quarantined(&self.target, at, &swap.key, "constraint")).collect()
     }
 
     async fn transaction(
@@ -256,7 +257,9 @@ impl<'w> Writer<'w> {
 
     /// The old cells of these swaps, as the ledger keeps them.
     fn kept(&self, swaps: Vec<(&Swap, &Moved)>) -> Result<UndoBatch, Failure> {
-        let packed = undo::pack(swaps.iter().map(|(swap, moved)| (*swap, moved.plain)));
+        let packed = undo::pack(swaps.iter().map(|(swap, moved)| (*swap, moved.plain)), |place| {
+            self.target.field_of_ciphertext(place).is_some()
+        });
         Ok(UndoBatch {
             shard: self.shard,
             batch: self.batches,

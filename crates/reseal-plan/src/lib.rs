@@ -25,8 +25,8 @@ mod yaml;
 
 pub use plan::{
     Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
-    FieldSpec, Guard, JsonPick, Keep, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, Pace, Plan,
-    Policy, PrimarySpec, Proof, SealSpec, SourceSpec, TableSpec, Throttle, Undo,
+    EnvelopeSpec, FieldSpec, Guard, JsonPick, Keep, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec,
+    Move, Pace, Plan, Policy, PrimarySpec, Proof, SealSpec, SourceSpec, TableSpec, Throttle, Undo,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};

@@ -1,14 +1,16 @@
 //! The typed plan: what the rest of Reseal works from. Nothing here is raw, nothing needs a second check.
 
+mod envelopes;
+mod pace;
 mod policy;
-
-use std::time::Duration;
 
 use reseal_core::{Kdf, Options, Part, SourceArgs, Template};
 
+pub use envelopes::{EnvelopeSpec, Move};
+pub use pace::{Batch, Emergency, Pace, Throttle};
 pub use policy::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
 
-use crate::{Problem, Validator, Window};
+use crate::{Problem, Validator};
 
 /// A plan that was checked: every name resolves, every template and quantity is parsed.
 #[derive(Clone, Debug)]
@@ -171,6 +173,17 @@ pub enum KeyIdSpec {
     Primary,
 }
 
+impl KeyIdSpec {
+    /// The id as the plan writes it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            KeyIdSpec::Literal(id) => id,
+            KeyIdSpec::Primary => "{primary}",
+        }
+    }
+}
+
 /// A source of many keys.
 #[derive(Clone, Debug)]
 pub struct KeysFromSpec {
@@ -201,13 +214,16 @@ pub enum KeysPlace {
     },
 }
 
-/// Where one secret is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where one secret is kept; or, for a key of an envelope, where its KEK is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceSpec {
-    /// The name of the key source: `env`, `file`, `command`.
+    /// The name of the key source (`env`, `file`, `command`), or of the kind of KEK (`aws-kms`).
     pub kind: String,
-    /// What the plan says of it. Holes are still open, see [`SourceSpec::args_for`].
+    /// What the plan says of it; of a KEK each option as `OPTION=VALUE`. Holes are still open, see
+    /// [`SourceSpec::args_for`].
     pub args: SourceArgs,
+    /// The secret that a KEK is opened with, such as a PIN.
+    pub secret: Option<Box<SourceSpec>>,
     /// Which part of a JSON document is meant.
     pub json: Option<JsonPick>,
     /// How the bytes are written down.
@@ -265,6 +281,8 @@ pub struct SealSpec {
     pub kdf: Option<Kdf>,
     /// What a plaintext looks like, for formats whose opening proves nothing.
     pub validator: Option<Validator>,
+    /// How cells carry their own key; the keys of the keyset are then KEKs.
+    pub envelope: Option<EnvelopeSpec>,
     /// Line in the file, from 1; 0 for a seal that every plan has.
     pub line: usize,
 }
@@ -306,6 +324,10 @@ pub struct FieldSpec {
     /// The columns of the cell; a cell in one column is `[(Ciphertext, column)]`. A key column of the table is not
     /// among them.
     pub columns: Vec<(Part, String)>,
+    /// Columns that hold a copy of a part.
+    pub mirrors: Vec<(Part, String)>,
+    /// The column that shows why the cell is in quarantine.
+    pub last_error: Option<String>,
     /// How binary parts are written in text columns.
     pub encoding: Option<Encoding>,
     /// Line in the file, from 1.
@@ -340,54 +362,4 @@ pub struct ColumnName {
     pub table: String,
     /// The column.
     pub column: String,
-}
-
-/// How fast and when a run works.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pace {
-    /// How large a batch is.
-    pub batch: Batch,
-    /// What slows a run down.
-    pub throttle: Throttle,
-    /// When a run may work; always, if there is none.
-    pub windows: Vec<Window>,
-    /// How many shards are worked on at once; `None` leaves it to the engine.
-    pub workers: Option<u32>,
-}
-
-/// How large a batch is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// Rows in a batch; `None` is `auto`: whatever takes [`Batch::target`].
-    pub rows: Option<u32>,
-    /// How long an automatic batch should take.
-    pub target: Duration,
-    /// The most bytes in a batch.
-    pub bytes: u64,
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Batch { rows: None, target: Duration::from_millis(500), bytes: 8 * 1024 * 1024 }
-    }
-}
-
-/// What slows a run down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Throttle {
-    /// The most rows in a second.
-    pub rows_per_second: Option<u32>,
-    /// The most a replica may lag behind.
-    pub max_lag: Option<Duration>,
-    /// While this file exists, the run waits.
-    pub pause_file: Option<String>,
-}
-
-/// What `--emergency` lays over the pace.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Emergency {
-    /// The pace, with what the section leaves out taken from the plan.
-    pub pace: Pace,
-    /// When the run must be over, counted from its start.
-    pub deadline: Option<Duration>,
 }

@@ -3,6 +3,7 @@
 //! These types are the one source of the JSON Schema, of the form check and of what is deserialized. Their comments
 //! are what editors show. Nothing outside this crate sees them.
 
+mod envelopes;
 mod keys;
 mod later;
 mod policy;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+pub(crate) use envelopes::*;
 pub(crate) use keys::*;
 pub(crate) use later::*;
 pub(crate) use policy::*;

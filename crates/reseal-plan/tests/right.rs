@@ -9,8 +9,9 @@ use std::time::Duration;
 use common::VOCABULARY;
 use reseal_core::{Digest, Kdf, OptionValue, Part, Template};
 use reseal_plan::{
-    Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, Guard, JsonPick, Keep,
-    KeyIdSpec, KeysPlace, Plan, Policy, PrimarySpec, Proof, Throttle, Undo, Validator, parse, schema,
+    Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard, JsonPick,
+    Keep, KeyIdSpec, KeysPlace, Move, Plan, Policy, PrimarySpec, Proof, Throttle, Undo, Validator, parse,
+    schema,
 };
 
 const FIRST: &str = include_str!("right/first.yaml");
@@ -105,7 +106,7 @@ fn what_waits_for_its_issue_is_named() {
     let later = |what: &str| format!("{what} is not supported yet by this version of reseal");
     assert_eq!(codes(FIRST), Vec::<String>::new());
     let connections = codes(include_str!("right/connections.yaml"));
-    for what in ["`vars:`", "a query that lists keys", "the key source `sql`", "`envelope:`", "`mirrors:`"] {
+    for what in ["`vars:`", "a query that lists keys", "the key source `sql`"] {
         assert!(connections.contains(&later(what)), "{what}: {connections:?}");
     }
 }
@@ -139,6 +140,27 @@ fn a_policy_becomes_types() {
     let all = with("{ keep_retired: forever, approvals: 2, approvers: { file: a } }");
     assert_eq!(all.keep_retired, Some(Keep::Forever));
     assert_eq!(all.approvals, Approvals { run: 2, rollback: 2, destroy: 2, emergency: 2 });
+}
+
+#[test]
+fn envelopes_become_types() {
+    let plan = plan(include_str!("right/envelopes.yaml"));
+    let [kms, local] = plan.keysets.as_slice() else { panic!("two keysets") };
+    assert_eq!(kms.keys[1].source.kind, "aws-kms");
+    assert_eq!(kms.keys[1].source.args.words, ["key=arn:aws:kms:eu-west-1:1:key/2"]);
+    let secret = local.keys[0].source.secret.as_deref();
+    assert!(secret.is_some_and(|secret| secret.kind == "env" && secret.encoding == Encoding::Base64));
+    let context = vec![("tenant".to_owned(), Template::parse("{tenant}").unwrap())];
+    let envelope = EnvelopeSpec { r#move: Move::Rewrap, dek_bytes: 32, context };
+    assert_eq!(plan.seals[0].envelope, Some(envelope));
+    let field = &plan.tables[0].fields[0];
+    assert_eq!(field.columns.last(), Some(&(Part::Key, "key_id".to_owned())));
+    assert_eq!(field.mirrors, [(Part::Ciphertext, "old_payload".into()), (Part::Nonce, "old_iv".into())]);
+    assert_eq!(field.last_error.as_deref(), Some("last_error"));
+    let missing: Vec<(usize, Option<&str>)> =
+        plan.unsupported().iter().map(|problem| (problem.line, problem.help.as_deref())).collect();
+    let help = Some("build it with `--features aws-kms`");
+    assert_eq!(missing, [(9, help), (10, help)], "this build has no aws-kms");
 }
 
 #[test]

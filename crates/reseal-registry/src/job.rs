@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reseal_core::{BuiltFormat, Format, FormatPlugin, KeyLength, Keyset, Options, Part};
-use reseal_engine::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Seal, TableJob, Validator};
+use reseal_engine::{
+    Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, Pace, Seal, TableJob, Validator,
+};
 use reseal_plan::{Encoding, FieldSpec, Guard, Plan, SealSpec, TableSpec, Undo};
 use reseal_store::{GuardKind, TableName};
 
@@ -72,6 +74,8 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
             Guard::None => None,
         },
         pace: pace(plan, overrides),
+        reread: None,
+        deks: Arc::default(),
     })
 }
 
@@ -118,6 +122,8 @@ fn build_field(
         to: build(field.to)?,
         from: field.from.iter().map(|at| build(*at)).collect::<Result<_, _>>()?,
         columns: field.columns.clone(),
+        mirrors: field.mirrors.clone(),
+        last_error: field.last_error.clone(),
         encoding: match field.encoding {
             None | Some(Encoding::Raw | Encoding::Utf8) => CellEncoding::Raw,
             Some(Encoding::Hex) => CellEncoding::Hex,
@@ -136,7 +142,16 @@ fn build_seal(spec: &SealSpec, keys: &Keys, parts: &[Part]) -> Result<Seal, Buil
         .validator
         .clone()
         .map(|validator| -> Validator { Arc::new(move |text: &[u8]| validator.accepts(text)) });
-    Ok(Seal::new(&spec.name, (name, built), keyset, spec.aad.clone(), spec.kdf.clone(), validator))
+    let envelope = spec.envelope.as_ref().map(|envelope| Envelope {
+        r#move: match envelope.r#move {
+            reseal_plan::Move::Rewrap => Move::Rewrap,
+            reseal_plan::Move::ReEncrypt => Move::ReEncrypt,
+        },
+        dek_bytes: envelope.dek_bytes,
+        context: envelope.context.clone(),
+    });
+    let seal = Seal::new(&spec.name, (name, built), keyset, spec.aad.clone(), spec.kdf.clone(), validator);
+    Ok(seal.enveloped(envelope))
 }
 
 fn build_format(spec: &SealSpec, parts: &[Part]) -> Result<(&'static str, BuiltFormat), BuildError> {

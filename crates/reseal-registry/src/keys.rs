@@ -13,6 +13,7 @@ use reseal_plan::{
 };
 use zeroize::Zeroizing;
 
+use crate::keks;
 use crate::plugins::{FORMATS, KEY_SOURCES};
 
 /// A plan's keysets with their bytes.
@@ -34,7 +35,7 @@ pub struct ReadKeyError {
 }
 
 impl ReadKeyError {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         ReadKeyError { message: message.into(), help: help.into() }
     }
 }
@@ -112,11 +113,15 @@ async fn read_keyset(
         };
         let what = format!("key {id} of keyset {}", spec.name);
         let args = key.source.args_for(&id);
-        let material = read(&key.source, &args, &what).await?;
-        warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
-        let bytes = decode(material.bytes, key.source.encoding, &what)?;
-        let bytes = derive(key.kdf.as_ref(), bytes, &id, &what)?;
-        let made = Key::new(&id, bytes);
+        let made = match keks::plugin(&key.source.kind) {
+            Some(plugin) => Key::of_kek(&id, keks::open(plugin, &key.source, &args, &what, warnings).await?),
+            None => {
+                let material = read(&key.source, &args, &what).await?;
+                warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
+                let bytes = decode(material.bytes, key.source.encoding, &what)?;
+                Key::new(&id, derive(key.kdf.as_ref(), bytes, &id, &what)?)
+            }
+        };
         keys.push(match &key.tag {
             Some(tag) => made.tagged(tag),
             None => made,
@@ -132,7 +137,7 @@ async fn read_keyset(
             keys.push(Key::new(&id, derive(from.kdf.as_ref(), bytes, &id, &what)?));
         }
     }
-    for key in &keys {
+    for key in keys.iter().filter(|key| key.kek().is_none()) {
         right_length(plan, at, spec, key)?;
     }
     let asked = asked.filter(|asked| planned.is_some() && keys.iter().any(|key| key.id() == *asked));
@@ -151,7 +156,7 @@ async fn read_keyset(
 }
 
 /// Reads a source and picks the JSON entry that the plan names.
-async fn read(spec: &SourceSpec, args: &SourceArgs, what: &str) -> Result<Material, ReadKeyError> {
+pub(crate) async fn read(spec: &SourceSpec, args: &SourceArgs, what: &str) -> Result<Material, ReadKeyError> {
     let material = read_whole(spec, args, what).await?;
     let Some(JsonPick::Entry(name)) = &spec.json else { return Ok(material) };
     let mut map = json_map(&material.bytes, what)?;
@@ -245,6 +250,7 @@ async fn directory(
         let spec = SourceSpec {
             kind: "file".into(),
             args: SourceArgs { words: vec![format!("{path}/{id}")], pass_env: vec![] },
+            secret: None,
             json: None,
             encoding,
         };
@@ -262,7 +268,11 @@ fn text(material: &Material, what: &str) -> Result<Zeroizing<String>, ReadKeyErr
 }
 
 /// Decodes what a source holds. A trailing line break belongs to the file, not to a text-encoded key.
-fn decode(bytes: SecretBytes, encoding: Encoding, what: &str) -> Result<SecretBytes, ReadKeyError> {
+pub(crate) fn decode(
+    bytes: SecretBytes,
+    encoding: Encoding,
+    what: &str,
+) -> Result<SecretBytes, ReadKeyError> {
     if encoding == Encoding::Raw {
         return Ok(bytes);
     }

@@ -4,19 +4,20 @@
 //! **Invariant:** key bytes enter the process here and go nowhere but into [`reseal_core::Key`].
 
 mod job;
+mod keks;
 mod keys;
 mod plugins;
 
 pub use job::{Overrides, job};
 pub use keys::{Keys, ReadKeyError, database, keys, printed};
-pub use plugins::{FORMATS, KEY_SOURCES};
+pub use plugins::{FORMATS, KEKS, KEY_SOURCES};
 
 use reseal_plan::{Plan, Vocabulary};
 
 /// What plans can name.
 #[must_use]
 pub fn vocabulary() -> Vocabulary<'static> {
-    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES }
+    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES, keks: KEKS }
 }
 
 /// Why a plan that was checked cannot become a job.
@@ -42,7 +43,9 @@ pub enum BuildError {
 pub async fn build(plan: &Plan, overrides: &Overrides) -> Result<(Job, Vec<String>), BuildError> {
     let keys = keys(plan, overrides.primary.as_deref()).await?;
     let warnings = keys.warnings.clone();
-    Ok((job(plan, &keys, overrides)?, warnings))
+    let mut job = job(plan, &keys, overrides)?;
+    job.reread = Some(keks::reread(plan, overrides.primary.as_deref()));
+    Ok((job, warnings))
 }
 
 pub use reseal_engine::Job;

@@ -1,6 +1,6 @@
 //! The list of plugins. A new one is one line here.
 
-use reseal_core::{FormatPlugin, KeySourcePlugin};
+use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin};
 
 /// Every format that a plan can name.
 pub const FORMATS: &[FormatPlugin] =
@@ -8,3 +8,6 @@ pub const FORMATS: &[FormatPlugin] =
 
 /// Every place that a plan can take keys from.
 pub const KEY_SOURCES: &[KeySourcePlugin] = &[keys_command::PLUGIN, keys_env::PLUGIN, keys_file::PLUGIN];
+
+/// Every kind of KEK that a plan can name, also those that this build does not have.
+pub const KEKS: &[KekPlugin] = &[keys_aws_kms::PLUGIN, keys_local::PLUGIN, keys_pkcs11::PLUGIN];

@@ -8,7 +8,8 @@ use miette::miette;
 use crate::process::{self, Interrupt};
 
 /// What is installed where something is missing and apt-get may be used.
-const DEBIAN_PACKAGES: [&str; 4] = ["postgresql", "postgresql-contrib", "mariadb-server", "python3-venv"];
+const DEBIAN_PACKAGES: [&str; 5] =
+    ["postgresql", "postgresql-contrib", "mariadb-server", "python3-venv", "softhsm2"];
 
 /// Folders beside PATH where the servers' programs lie; Debian puts none of them on a user's PATH.
 const FOLDERS: [&str; 5] =

@@ -53,6 +53,8 @@ fn job() -> Arc<Job> {
         to: seal.clone(),
         from: vec![],
         columns: vec![(Part::Ciphertext, name.into())],
+        mirrors: vec![],
+        last_error: None,
         encoding: CellEncoding::Raw,
     };
     let table = TableJob {
@@ -76,6 +78,8 @@ fn job() -> Arc<Job> {
         undo: true,
         guard: None,
         pace: Pace::default(),
+        reread: None,
+        deks: Arc::default(),
     })
 }
 
@@ -106,7 +110,12 @@ fn target() -> Target {
 fn worked(a: &str, b: &str) -> Work {
     let text = |text: &str| Value::Text(text.into());
     let key = RowKey(vec![Value::Int(1)]);
-    work(&target(), vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }], Trust::Marks)
+    work(
+        &target(),
+        vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }],
+        Trust::Marks,
+        None,
+    )
 }
 
 #[test]

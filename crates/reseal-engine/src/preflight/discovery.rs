@@ -9,7 +9,7 @@ use reseal_store::{Column, Database, Dialect, Kind, Session, TableName};
 use super::Finding;
 use crate::cell::seals;
 use crate::error::EngineError;
-use crate::job::Job;
+use crate::job::{FieldJob, Job};
 use crate::seal::Seal;
 
 /// Values of a column that are looked at before a run.
@@ -65,7 +65,7 @@ fn is_named(job: &Job, dialect: Dialect, table: &TableName, column: &str) -> boo
             && (other.schema == table.schema || (dialect == Dialect::Postgres && table.schema.is_none()))
     };
     let named = job.tables.iter().filter(|other| same(&other.name)).any(|other| {
-        other.fields.iter().flat_map(|field| &field.columns).any(|(_, name)| name == column)
+        other.fields.iter().flat_map(FieldJob::written).any(|name| name == column)
             || other.key_column.as_deref() == Some(column)
             || other.row_key.iter().any(|key| key == column)
             || other.tenant.as_deref() == Some(column)
@@ -122,7 +122,8 @@ fn recognise(job: &Job, table: &str, column: &str, values: Vec<Value>) -> Option
     let mut tried: Vec<&str> = Vec::new();
     for (label, field) in job.tables.iter().flat_map(|table| table.fields.iter().map(move |f| (table, f))) {
         for seal in seals(field) {
-            if seal.format.plaintext || tried.contains(&seal.name.as_str()) {
+            // An envelope opens with its DEK, and one column alone does not hold both.
+            if seal.format.plaintext || seal.envelope.is_some() || tried.contains(&seal.name.as_str()) {
                 continue;
             }
             tried.push(&seal.name);

@@ -1,6 +1,7 @@
 //! Preflight: everything that can be known before the first write is known before the first write.
 
 mod discovery;
+mod escrow;
 mod sample;
 mod schema;
 
@@ -119,11 +120,16 @@ pub(crate) async fn look(
             targets.push((Arc::new(Target::new(job, at, &facts, scope)?), facts));
         }
     }
-    for (target, facts) in &targets {
+    let laid_out: Vec<_> = targets.iter().map(|(target, _)| target.clone()).collect();
+    let escrow = escrow::check(session, job, &laid_out).await?;
+    // A KEK that refuses would refuse the sample too.
+    let asks = !escrow.iter().any(|finding| finding.code == "kek-refused");
+    findings.extend(escrow);
+    for (target, facts) in targets.iter().filter(|(target, _)| asks || !target.enveloped) {
         findings.extend(sample::check(session, target, facts).await?);
     }
     findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
-    let targets: Vec<_> = targets.into_iter().map(|(target, _)| target).collect();
+    let targets = laid_out;
     findings.extend(guard::check(job, &targets, session.dialect()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(

@@ -16,6 +16,8 @@ use crate::target::Target;
 const SAMPLE_BYTES: usize = 4 << 20;
 /// Cells that must have failed, with none that opened, before a sample speaks of a wrong key and not of bad cells.
 const TELLING: u64 = 20;
+/// Rows of a sample of a table with envelopes.
+const SAMPLE_OF_ENVELOPES: usize = 50;
 /// Longest cells that are tried against the width of their column.
 const LONGEST: u64 = 20;
 
@@ -25,8 +27,10 @@ pub(super) async fn check(
     facts: &TableFacts,
 ) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
-    let rows = session.page(&target.shape, None, None, BREAKER as usize, SAMPLE_BYTES).await?;
-    let work = work_through(target.clone(), rows, Trust::Nothing).await;
+    // A KEK may be asked about each cell of the sample.
+    let rows = if target.enveloped { SAMPLE_OF_ENVELOPES } else { BREAKER as usize };
+    let rows = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await?;
+    let work = work_through(target.clone(), rows, Trust::Nothing).await?;
     for (at, (opened, failed)) in work.opened.iter().enumerate() {
         if *opened == 0 && *failed >= TELLING {
             let error = wrong_key(target, at, *failed);
@@ -36,7 +40,7 @@ pub(super) async fn check(
     for (place, column) in target.shape.cells.iter().enumerate() {
         let Some(max) = facts.column(&column.name).and_then(|facts| facts.max_length) else { continue };
         let rows = session.longest(&target.shape, column, LONGEST).await?;
-        let work = work_through(target.clone(), rows, Trust::Nothing).await;
+        let work = work_through(target.clone(), rows, Trust::Nothing).await?;
         let needed = work.swaps.all.iter().map(|swap| length(&swap.new[place])).max().unwrap_or(0);
         if needed > max {
             findings.push(Finding::refusal(

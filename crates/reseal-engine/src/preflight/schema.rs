@@ -10,8 +10,11 @@ pub(super) fn check(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Find
     let mut findings = relation(table, facts);
     findings.extend(row_key(table, facts));
     for field in &table.fields {
-        for (part, name) in &field.columns {
+        for (part, name) in field.columns.iter().chain(&field.mirrors) {
             findings.extend(cell_column(table, facts, field, *part, name));
+        }
+        if let Some(name) = &field.last_error {
+            findings.extend(last_error(table, facts, name));
         }
     }
     if let Some(name) = &table.key_column {
@@ -163,7 +166,7 @@ fn cell_column(
     }
     let place = format!("{}.{name}", table.name);
     match column.kind {
-        Kind::Text if field.to.format.binary && field.encoding == crate::CellEncoding::Raw => {
+        Kind::Text if is_binary(field, part) && field.encoding == crate::CellEncoding::Raw => {
             findings.push(Finding::refusal(
                 "binary-in-text",
                 format!("{place} is {}, and cells of seal {} are bytes", column.sql_type, field.to.name),
@@ -180,6 +183,31 @@ fn cell_column(
     findings
 }
 
+/// Whether a part is bytes before its encoding: a wrapped DEK always is.
+fn is_binary(field: &FieldJob, part: Part) -> bool {
+    field.to.format.binary || matches!(part, Part::WrappedDek | Part::DekNonce)
+}
+
+/// Length of the longest reason for a quarantine.
+const LONGEST_REASON: u64 = 40;
+
+fn last_error(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Finding> {
+    let mut findings = writable_column(table, facts, name);
+    let Some(column) = facts.column(name) else { return findings };
+    let place = format!("{}.{name}", table.name);
+    if column.kind != Kind::Text
+        || column.not_null
+        || column.max_length.is_some_and(|max| max < LONGEST_REASON)
+    {
+        findings.push(Finding::refusal(
+            "last-error-column",
+            format!("{place} is {}: it cannot show a reason, or be empty", column.sql_type),
+            format!("name a text column for {LONGEST_REASON} characters that may be NULL"),
+        ));
+    }
+    findings
+}
+
 /// The tags of the keys, as the column that names a cell's key can hold them.
 fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) -> Vec<Finding> {
     let Some(column) = facts.column(name) else { return Vec::new() };
@@ -187,6 +215,12 @@ fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) 
     let place = format!("{}.{name}", table.name);
     if column.kind == Kind::Int && primary.tag().parse::<i64>().is_err() {
         let message = format!("{place} is {}, and the tag {} is no number", column.sql_type, primary.tag());
+        return vec![Finding::refusal("key-tag", message, "give the key a `tag:` as the data writes it")];
+    }
+    if column.kind == Kind::Uuid
+        && hex::decode(primary.tag().replace('-', "")).map_or(true, |id| id.len() != 16)
+    {
+        let message = format!("{place} is {}, and the tag {} is none", column.sql_type, primary.tag());
         return vec![Finding::refusal("key-tag", message, "give the key a `tag:` as the data writes it")];
     }
     if column.max_length.is_some_and(|max| primary.tag().chars().count() as u64 > max) {
@@ -202,8 +236,7 @@ fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) 
 
 /// Indexes on rotated columns: each doubles the cost, and a unique one cannot hold while two keys are in use.
 fn indexes(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
-    let rotated: Vec<&String> =
-        table.fields.iter().flat_map(|field| field.columns.iter().map(|(_, name)| name)).collect();
+    let rotated: Vec<&String> = table.fields.iter().flat_map(FieldJob::written).collect();
     let mut findings = Vec::new();
     for index in &facts.indexes {
         let Some(column) = index.columns.iter().flatten().find(|name| rotated.contains(name)) else {

@@ -1,9 +1,10 @@
 //! Keysets, their keys, and where those are kept.
 
-use reseal_core::{Digest, Kdf, OptionError, SourceArgs};
+use reseal_core::{Digest, Kdf, OptionError, OptionKind, SourceArgs};
 use serde_json::Value;
 
 use super::{Entries, Meaning, quoted};
+use crate::document::Finding;
 use crate::nearest::{did_you_mean, listed};
 use crate::plan::{
     Encoding, JsonPick, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, PrimarySpec, SourceSpec,
@@ -32,7 +33,7 @@ impl Meaning<'_> {
         let ids: Vec<String> = raw.keys.0.iter().map(|(id, _)| id.clone()).collect();
         if ids.is_empty() && raw.keys_from.is_empty() {
             let message = format!("keyset {} has no keys", quoted(name));
-            self.findings.push(crate::document::Finding::new("no-keys", self.named(&path), message));
+            self.findings.push(Finding::new("no-keys", self.named(&path), message));
         } else if let Some(primary) = &primary {
             self.primary_is_a_key(name, primary, &ids, raw.keys_from.is_empty());
         }
@@ -94,10 +95,10 @@ impl Meaning<'_> {
         let path = ["keysets", keyset, "keys", id];
         if id != PRIMARY_HOLE && (id.is_empty() || id.contains(['{', '}'])) {
             let message = format!("a key's id is a plain name; the one hole it may be is `{PRIMARY_HOLE}`");
-            self.findings.push(crate::document::Finding::new("key-id", self.named(&path), message));
+            self.findings.push(Finding::new("key-id", self.named(&path), message));
         }
         let kdf = raw.kdf.and_then(|kdf| self.key_kdf(kdf, &[&path[..], &["kdf"]].concat()));
-        let source = self.source(raw.source, &path)?;
+        let source = self.place_of_key(raw.source, &path)?;
         if source.json == Some(JsonPick::All) {
             let help = "name one entry, or list the source under `keys_from:`".to_owned();
             self.find_help(
@@ -113,10 +114,7 @@ impl Meaning<'_> {
 
     /// No two keys of a set may carry the same tag, nor be read from the same place.
     fn told_apart(&mut self, keyset: &str, keys: &[KeySpec]) {
-        let id = |key: &KeySpec| match &key.id {
-            KeyIdSpec::Literal(id) => id.clone(),
-            KeyIdSpec::Primary => PRIMARY_HOLE.to_owned(),
-        };
+        let id = |key: &KeySpec| key.id.name().to_owned();
         for (at, key) in keys.iter().enumerate() {
             let (name, tag) = (id(key), key.tag.clone().unwrap_or_else(|| id(key)));
             for other in &keys[..at] {
@@ -155,10 +153,8 @@ impl Meaning<'_> {
             if source.json != Some(JsonPick::All) {
                 let at = self.root_json_or(path);
                 let help = r#"a source of many keys prints a JSON map: add json: "*""#.to_owned();
-                self.findings.push(
-                    crate::document::Finding::new("json-all", at, "only one key would be read here")
-                        .help(help),
-                );
+                self.findings
+                    .push(Finding::new("json-all", at, "only one key would be read here").help(help));
             }
             KeysPlace::Map(source)
         };
@@ -167,6 +163,35 @@ impl Meaning<'_> {
 
     fn root_json_or(&self, path: &[&str]) -> crate::yaml::Span {
         self.value(&[path, &["json"]].concat())
+    }
+
+    /// Where a key is kept: its bytes in a source, or all of it where a KEK is.
+    pub(super) fn place_of_key(&mut self, raw: raw::Source, path: &[&str]) -> Option<SourceSpec> {
+        let kek = raw.place.iter().find_map(|(name, options)| Some((self.vocabulary.kek(name)?, options)));
+        let Some((plugin, options)) = kek else { return self.source(raw, path) };
+        let at = [path, &[plugin.name]].concat();
+        let mut source = SourceSpec { kind: plugin.name.to_owned(), ..SourceSpec::default() };
+        for (name, value) in options.as_object().into_iter().flatten() {
+            let kind = plugin.options.iter().find(|option| option.name == name).map(|option| option.kind);
+            if kind == Some(OptionKind::Source) {
+                let secret = serde_json::from_value(value.clone()).ok()?;
+                source.secret = Some(Box::new(self.source(secret, &[&at[..], &[name]].concat())?));
+            } else {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                source.args.words.push(format!("{name}={value}"));
+            }
+        }
+        if let Err(error) = (plugin.build)(&source.args_for("key")) {
+            let at = [&at[..], &[error.option.unwrap_or_default()]].concat();
+            self.refused_source(&source, error, &at);
+            return None;
+        }
+        if let Some(feature) = plugin.feature.filter(|_| !plugin.available) {
+            let message = format!("this build of reseal has no `{}`", plugin.name);
+            let finding = Finding::new("unsupported", self.named(&at), message);
+            self.unsupported.push(finding.help(format!("build it with `--features {feature}`")));
+        }
+        Some(source)
     }
 
     /// A source, built once by its plugin so that the plugin's own mistakes are told here.
@@ -180,7 +205,8 @@ impl Meaning<'_> {
             pass_env: raw.place.get("env").filter(|_| lists_env).map(texts).unwrap_or_default(),
         };
         let json = raw.json.map(|entry| if entry == "*" { JsonPick::All } else { JsonPick::Entry(entry) });
-        let source = SourceSpec { kind: kind.clone(), args, json, encoding: encoding(raw.encoding) };
+        let encoding = encoding(raw.encoding);
+        let source = SourceSpec { kind: kind.clone(), args, secret: None, json, encoding };
         match self.vocabulary.key_source(kind) {
             Some(plugin) => {
                 if let Err(error) = (plugin.build)(&source.args_for("key")) {

@@ -39,9 +39,7 @@ impl Meaning<'_> {
             }
             at
         });
-        if raw.envelope.is_some() {
-            self.not_yet(&under("envelope"), "`envelope:`");
-        }
+        let envelope = raw.envelope.map(|envelope| self.envelope(envelope, &under("envelope")));
         let aad = raw.aad.map(|aad| self.template(&aad, &under("aad")));
         let kdf = raw.kdf.map(|kdf| self.kdf(kdf, &under("kdf")));
         let validator = raw.validator.map(|validator| self.validator(validator, &under("validator")));
@@ -54,6 +52,7 @@ impl Meaning<'_> {
             aad: flat(aad)?,
             kdf: flat(kdf)?,
             validator: flat(validator)?,
+            envelope: flat(envelope)?,
             line: self.line(&path),
         })
     }
@@ -109,6 +108,7 @@ impl Meaning<'_> {
             aad: None,
             kdf: None,
             validator: None,
+            envelope: None,
             line: 0,
         };
         seals.push((format.into(), Some(seal)));

@@ -122,18 +122,14 @@ impl Meaning<'_> {
                     to,
                     from: vec![],
                     columns,
+                    mirrors: vec![],
+                    last_error: None,
                     encoding: None,
                     line,
                 });
             }
             raw::Field::Full(full) => full,
         };
-        for (what, there) in [("mirrors", full.mirrors.is_some()), ("last_error", full.last_error.is_some())]
-        {
-            if there {
-                self.not_yet(&[&path[..], &[what]].concat(), &format!("`{what}:`"));
-            }
-        }
         let to = self.seal_named(&full.to, seals, &[&path[..], &["to"]].concat());
         let mut from = Vec::new();
         for (at, seal) in full.from.iter().enumerate() {
@@ -150,11 +146,15 @@ impl Meaning<'_> {
             }
             from.push(self.seal_named(seal, seals, &path));
         }
+        let columns = full.columns.map_or_else(|| whole_cell(name), columns);
+        let mirrors = self.mirrors(full.mirrors, &columns, &[&path[..], &["mirrors"]].concat());
         Some(FieldSpec {
             name: name.into(),
             to: to?,
             from: from.into_iter().collect::<Option<_>>()?,
-            columns: full.columns.map_or_else(|| whole_cell(name), columns),
+            columns,
+            mirrors,
+            last_error: full.last_error,
             encoding: full.encoding.map(encoding),
             line,
         })
@@ -176,14 +176,21 @@ impl Meaning<'_> {
             seen.insert(column, "a key column".into());
         }
         for field in &table.fields {
-            for (part, column) in field.columns.iter().filter(|(part, _)| *part != Part::Key) {
-                let path = ["tables", &table.label, "fields", &field.name];
-                let inside = [&path[..], &["columns", part.name()]].concat();
-                let place = format!("field {}", quoted(&field.name));
+            let name = quoted(&field.name);
+            let parts = field.columns.iter().filter(|(part, _)| *part != Part::Key);
+            let parts =
+                parts.map(|(part, column)| (["columns", part.name()], column, format!("field {name}")));
+            let mirrors = field.mirrors.iter();
+            let mirrors = mirrors
+                .map(|(part, column)| (["mirrors", part.name()], column, format!("a mirror of {name}")));
+            let told = field.last_error.iter();
+            let told = told.map(|column| (["last_error", ""], column, format!("the `last_error` of {name}")));
+            for (inside, column, place) in parts.chain(mirrors).chain(told) {
                 if let Some(other) = seen.insert(column, place) {
                     let message = format!("column {} is already {other} of this table", quoted(column));
-                    let finding = Finding::new("column-twice", self.value_or_name(&inside), message);
-                    self.findings.push(finding);
+                    let path = ["tables", &table.label, "fields", &field.name];
+                    let span = self.value_or_name(&[&path[..], &inside].concat());
+                    self.findings.push(Finding::new("column-twice", span, message));
                 }
             }
         }

@@ -10,10 +10,10 @@ use crate::nearest::listed;
 use crate::plan::{FieldSpec, KeyIdSpec, KeysetSpec, PrimarySpec, SealSpec, TableSpec};
 
 /// A seal as one field uses it.
-struct Use<'p> {
-    seal: &'p SealSpec,
+pub(super) struct Use<'p> {
+    pub(super) seal: &'p SealSpec,
     keyset: Option<&'p KeysetSpec>,
-    built: BuiltFormat,
+    pub(super) built: BuiltFormat,
     /// Whether a cell, or a column beside it, names the key.
     marked: bool,
 }
@@ -37,6 +37,7 @@ impl Meaning<'_> {
     ) {
         let mut built = Built::new();
         let mut used = BTreeSet::new();
+        self.keks_fit(keysets, seals);
         for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
             for field in &table.fields {
                 used.extend(field.seals());
@@ -65,11 +66,8 @@ impl Meaning<'_> {
             if seals.iter().filter_map(|(_, seal)| seal.as_ref()).any(|seal| seal.keyset == Some(at)) {
                 continue;
             }
-            let keys = keyset.iter().flat_map(|keyset| &keyset.keys).map(|key| match &key.id {
-                KeyIdSpec::Literal(id) => id.as_str(),
-                KeyIdSpec::Primary => "{primary}",
-            });
-            let keys: Vec<&str> = keys.collect();
+            let keys: Vec<&str> =
+                keyset.iter().flat_map(|keyset| &keyset.keys).map(|key| key.id.name()).collect();
             let help = (!keys.is_empty()).then(|| format!("nobody uses its keys {}", listed(&keys, "and")));
             let message = format!("no seal uses the keyset {}", quoted(name));
             let span = self.named(&["keysets", name]);
@@ -98,7 +96,9 @@ impl Meaning<'_> {
         }
         for (_, one) in &uses {
             self.seal_fits(table, one);
+            self.envelope_fits(table, field, one);
         }
+        self.dek_columns_fit(table, field, &uses);
         let Some((to, from)) = uses.split_first().filter(|((at, _), _)| *at == field.to) else { return };
         self.can_seal(table, field, &to.1);
         for (_, one) in from {
@@ -175,13 +175,15 @@ impl Meaning<'_> {
     fn templates_fit(&mut self, table: &TableSpec, seal: &SealSpec) {
         let name = quoted(&seal.name);
         let rotated = |column: &str| {
-            let columns = table.fields.iter().flat_map(|field| &field.columns);
+            let columns = table.fields.iter().flat_map(|field| field.columns.iter().chain(&field.mirrors));
             columns.filter(|(part, _)| *part != Part::Key).any(|(_, other)| other == column)
+                || table.fields.iter().any(|field| field.last_error.as_deref() == Some(column))
                 || table.key_column.as_deref() == Some(column)
         };
         let of_kdf = seal.kdf.iter().flat_map(|kdf| kdf.templates());
-        for (entry, template) in seal.aad.iter().map(|aad| ("aad", aad)).chain(of_kdf.map(|kdf| ("kdf", kdf)))
-        {
+        let of_context = seal.envelope.iter().flat_map(|envelope| &envelope.context);
+        let templates = seal.aad.iter().map(|aad| ("aad", aad)).chain(of_kdf.map(|kdf| ("kdf", kdf)));
+        for (entry, template) in templates.chain(of_context.map(|(_, template)| ("envelope", template))) {
             if template.reads_tenant() && table.tenant.is_none() {
                 let message = format!("table {} names no tenant, and {name} reads it", quoted(&table.label));
                 let span = self.named(&["tables", &table.label]);
@@ -215,7 +217,12 @@ impl Meaning<'_> {
     /// Whether a cell can be known to be done: by its form, by its mark, or by what opens it.
     fn told_from(&mut self, table: &TableSpec, field: &FieldSpec, to: &Use<'_>, from: &Use<'_>) {
         let (new, old) = (to.seal, from.seal);
-        if new.name == old.name || new.format != old.format || new.options != old.options {
+        // Whether there is a wrapped DEK tells an envelope from a plain seal.
+        if new.envelope.is_some() != old.envelope.is_some()
+            || new.name == old.name
+            || new.format != old.format
+            || new.options != old.options
+        {
             return;
         }
         let same_keys = new.keyset == old.keyset;
@@ -245,7 +252,7 @@ impl Meaning<'_> {
         self.at_field("not-told-apart", table, field, message, Some(help));
     }
 
-    fn at_field(
+    pub(super) fn at_field(
         &mut self,
         code: &'static str,
         table: &TableSpec,

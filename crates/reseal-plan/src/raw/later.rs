@@ -12,60 +12,6 @@ use serde::Deserialize;
 
 use super::{Named, Source};
 
-/// How cells carry their own key.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Envelope {
-    /// What a rotation does.
-    r#move: Move,
-    /// The kind of DEK.
-    #[serde(default)]
-    dek: Dek,
-    /// The encryption context of a KMS: templates by name.
-    #[serde(default)]
-    context: BTreeMap<String, String>,
-}
-
-/// What a rotation does to an envelope.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Move {
-    /// New KEK around the same DEK. Does not help when a DEK has leaked.
-    Rewrap,
-    /// Open and seal anew under a new DEK.
-    ReEncrypt,
-}
-
-/// The kind of DEK.
-#[derive(Default, Deserialize, JsonSchema)]
-pub(crate) enum Dek {
-    /// 32 random bytes.
-    #[default]
-    #[serde(rename = "aes-256")]
-    Aes256,
-    /// 16 random bytes.
-    #[serde(rename = "aes-128")]
-    Aes128,
-}
-
-/// Columns that hold a copy, by part.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Mirrors {
-    /// The ciphertext.
-    ciphertext: Option<String>,
-    /// The nonce.
-    nonce: Option<String>,
-    /// The authentication tag.
-    tag: Option<String>,
-    /// The wrapped DEK.
-    wrapped_dek: Option<String>,
-    /// The nonce of the wrapped DEK.
-    dek_nonce: Option<String>,
-    /// The key's mark.
-    key: Option<String>,
-}
-
 /// Steps before, during and after a run.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -1,6 +1,6 @@
 //! What the plugins add to the language: formats with their options, and places where keys are kept.
 
-use reseal_core::{FormatPlugin, KeySourcePlugin, OptionKind};
+use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin, OptionKind, OptionSpec};
 use serde_json::{Map, Value, json};
 
 /// The plugins whose names a plan may use. The registry hands them in: this crate knows none by name.
@@ -10,10 +10,12 @@ pub struct Vocabulary<'a> {
     pub formats: &'a [FormatPlugin],
     /// Places where keys are kept.
     pub key_sources: &'a [KeySourcePlugin],
+    /// Kinds of KEKs.
+    pub keks: &'a [KekPlugin],
 }
 
 /// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
-pub(crate) const LATER_SOURCES: [&str; 4] = ["age", "sql", "aws-kms", "pkcs11"];
+pub(crate) const LATER_SOURCES: [&str; 2] = ["age", "sql"];
 
 /// Marks what the language has and this version does not act on: it is taken, and never suggested.
 pub(crate) const LATER: &str = "x-later";
@@ -27,47 +29,42 @@ impl<'a> Vocabulary<'a> {
         self.key_sources.iter().find(|plugin| plugin.name == name)
     }
 
+    pub(crate) fn kek(&self, name: &str) -> Option<&'a KekPlugin> {
+        self.keks.iter().find(|plugin| plugin.name == name)
+    }
+
     /// Puts the plugins' words into the schema of the raw types.
     pub(crate) fn complete(&self, root: &mut Value) {
         let Some(Value::Object(defs)) = root.get_mut("$defs") else { return };
         defs.insert("Format".into(), self.format_schema());
         let many = [("directory", "A directory with one file per key, named by the key's id.", text())];
+        let source = defs.get("Source").cloned().unwrap_or_default();
+        // Where each key of a query is kept: as a key of the plan, but for what only such a key has.
+        defs.insert("KeyPlace".into(), self.source_schema(&source, &[], Some(&json!({}))));
         for (name, more) in [("Source", [].as_slice()), ("Key", &[]), ("KeysFrom", &many)] {
             let common = defs.get(name).cloned().unwrap_or_default();
-            // A key's bytes and its other facts share one map, as in `{ env: X, encoding: hex, tag: "1" }`.
-            let schema = self.source_schema(&common, more);
+            // A key's bytes and its other facts share one map, as in `{ env: X, encoding: hex, tag: "1" }`. Of these, a
+            // KEK has the tag alone.
+            let tag = json!({ "tag": common.pointer("/properties/tag") });
+            let schema = self.source_schema(&common, more, Some(&tag).filter(|_| name == "Key"));
             defs.insert(name.into(), schema);
         }
     }
 
     fn format_schema(&self) -> Value {
         let variants = self.formats.iter().map(|plugin| {
-            let mut properties = Map::new();
-            for option in plugin.options {
-                let mut schema = match option.kind {
-                    OptionKind::Text => text(),
-                    OptionKind::Integer => json!({ "type": "integer" }),
-                    OptionKind::Boolean => json!({ "type": "boolean" }),
-                    OptionKind::OneOf(words) => json!({ "type": "string", "enum": words }),
-                };
-                schema["description"] = json!(option.doc);
-                properties.insert(option.name.into(), schema);
-            }
-            let required: Vec<&str> =
-                plugin.options.iter().filter(|option| option.required).map(|option| option.name).collect();
-            let options = json!({
-                "type": "object", "properties": properties, "required": required, "additionalProperties": false,
-            });
             json!({
-                "type": "object", "description": plugin.summary, "properties": { plugin.name: options },
+                "type": "object", "description": plugin.summary,
+                "properties": { plugin.name: options_schema(plugin.options) },
                 "required": [plugin.name], "additionalProperties": false,
             })
         });
         json!({ "description": "A ciphertext format with its options.", "oneOf": variants.collect::<Value>() })
     }
 
-    /// One variant per place, each with what the raw type says of all of them.
-    fn source_schema(&self, common: &Value, more: &[(&str, &str, Value)]) -> Value {
+    /// One variant per place, each with what the raw type says of all of them; where `keks` tells what stands beside
+    /// one, KEKs are places too.
+    fn source_schema(&self, common: &Value, more: &[(&str, &str, Value)], keks: Option<&Value>) -> Value {
         let words =
             json!({ "anyOf": [text(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
         let plugins = self.key_sources.iter().map(|plugin| (plugin.name, plugin.summary, words.clone()));
@@ -83,7 +80,7 @@ impl<'a> Vocabulary<'a> {
             }
             // A query over many keys says with `key` where each one is kept.
             if name == "sql" && !more.is_empty() {
-                properties.insert("key".into(), json!({ "$ref": "#/$defs/Source" }));
+                properties.insert("key".into(), json!({ "$ref": "#/$defs/KeyPlace" }));
             }
             if let Some(Value::Object(shared)) = common.get("properties") {
                 properties.extend(shared.clone());
@@ -93,8 +90,38 @@ impl<'a> Vocabulary<'a> {
                 "additionalProperties": false,
             })
         });
-        json!({ "description": common.get("description"), "oneOf": variants.collect::<Value>() })
+        let keks = keks.iter().flat_map(|beside| {
+            self.keks.iter().map(move |plugin| {
+                let mut properties = beside.as_object().cloned().unwrap_or_default();
+                properties.insert(plugin.name.into(), options_schema(plugin.options));
+                json!({
+                    "type": "object", "description": plugin.summary, "properties": properties,
+                    "required": [plugin.name], "additionalProperties": false,
+                })
+            })
+        });
+        let all: Vec<Value> = variants.chain(keks).collect();
+        json!({ "description": common.get("description"), "oneOf": all })
     }
+}
+
+/// A map of a plugin's options.
+fn options_schema(options: &[OptionSpec]) -> Value {
+    let mut properties = Map::new();
+    for option in options {
+        let mut schema = match option.kind {
+            OptionKind::Text => text(),
+            OptionKind::Integer => json!({ "type": "integer" }),
+            OptionKind::Boolean => json!({ "type": "boolean" }),
+            OptionKind::OneOf(words) => json!({ "type": "string", "enum": words }),
+            OptionKind::Source => json!({ "$ref": "#/$defs/Source" }),
+        };
+        schema["description"] = json!(option.doc);
+        properties.insert(option.name.into(), schema);
+    }
+    let required: Vec<&str> =
+        options.iter().filter(|option| option.required).map(|option| option.name).collect();
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
 fn text() -> Value {

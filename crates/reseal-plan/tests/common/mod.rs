@@ -9,15 +9,18 @@
 
 use async_trait::async_trait;
 use reseal_core::{
-    BuiltFormat, Cell, Format, FormatPlugin, Identified, Key, KeyLength, KeySource, KeySourceError,
-    KeySourcePlugin, Material, OpenError, OptionError, OptionKind, OptionSpec, Part, Plaintext, SealError,
-    SecretBytes, SourceArgs,
+    BuiltFormat, Cell, Format, FormatPlugin, Identified, Kek, KekPlugin, KekSource, Key, KeyLength,
+    KeySource, KeySourceError, KeySourcePlugin, Material, OpenError, OptionError, OptionKind, OptionSpec,
+    Part, Plaintext, SealError, SecretBytes, SourceArgs,
 };
 use reseal_plan::Vocabulary;
 
 /// All of them.
-pub const VOCABULARY: Vocabulary<'static> =
-    Vocabulary { formats: &[AES_GCM, FERNET, PGCRYPTO, CBC, PLAINTEXT], key_sources: &[ENV, FILE, COMMAND] };
+pub const VOCABULARY: Vocabulary<'static> = Vocabulary {
+    formats: &[AES_GCM, FERNET, PGCRYPTO, CBC, PLAINTEXT],
+    key_sources: &[ENV, FILE, COMMAND],
+    keks: &[AWS_KMS, LOCAL],
+};
 
 const LAYOUT: OptionSpec =
     OptionSpec { name: "layout", kind: OptionKind::Text, doc: "How a cell is written.", required: false };
@@ -114,6 +117,28 @@ const COMMAND: KeySourcePlugin = KeySourcePlugin {
     build: |_| Ok(Box::new(Nowhere)),
 };
 
+/// Only in builds with a feature, which this is not.
+const AWS_KMS: KekPlugin = KekPlugin {
+    name: "aws-kms",
+    summary: "A key of AWS KMS.",
+    options: &[OptionSpec { name: "key", kind: OptionKind::Text, doc: "Its ARN.", required: true }],
+    feature: Some("aws-kms"),
+    available: false,
+    build: |args| match args.words.as_slice() {
+        [key] if key != "key=none" => Ok(Box::new(Nowhere)),
+        _ => Err(OptionError { option: Some("key"), message: "none is no key".into(), help: None }),
+    },
+};
+
+const LOCAL: KekPlugin = KekPlugin {
+    name: "local",
+    summary: "A KEK for development.",
+    options: &[OptionSpec { name: "key", kind: OptionKind::Source, doc: "Its bytes.", required: true }],
+    feature: None,
+    available: true,
+    build: |_| Ok(Box::new(Nowhere)),
+};
+
 fn check_layout(layout: &str) -> Result<(), OptionError> {
     let unknown = layout.split('{').skip(1).find_map(|hole| {
         let name = hole.split(['}', '|']).next().unwrap_or_default();
@@ -169,6 +194,13 @@ struct Nowhere;
 impl KeySource for Nowhere {
     async fn read(&self) -> Result<Material, KeySourceError> {
         Ok(Material { bytes: SecretBytes::new(vec![]), warnings: vec![] })
+    }
+}
+
+#[async_trait]
+impl KekSource for Nowhere {
+    async fn open(&self, _: Option<SecretBytes>) -> Result<std::sync::Arc<dyn Kek>, KeySourceError> {
+        Err(KeySourceError { message: "no test opens it".into(), help: String::new() })
     }
 }
 

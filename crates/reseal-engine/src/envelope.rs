@@ -1,0 +1,123 @@
+//! How cells carry their own key.
+
+use std::borrow::Cow;
+
+use reseal_core::{Cell, Context, KekContext, Key, Part, Template, Value};
+use sha2::{Digest, Sha256};
+
+use crate::seal::Seal;
+
+/// How the cells of a seal carry their own key. The keys of the seal's keyset are KEKs.
+#[derive(Clone)]
+pub struct Envelope {
+    /// What a rotation does.
+    pub r#move: Move,
+    /// Length of a DEK in bytes.
+    pub dek_bytes: usize,
+    /// What is bound to a wrapped DEK, by name.
+    pub context: Vec<(String, Template)>,
+}
+
+/// What a rotation does to an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// New KEK around the same DEK; the payload stays as it is.
+    Rewrap,
+    /// Opened, and sealed anew under a fresh DEK.
+    ReEncrypt,
+}
+
+impl Envelope {
+    /// The encryption context of a cell's DEK under a KEK.
+    pub(crate) fn context(&self, key: &Key, context: &Context<'_>) -> Result<KekContext, &'static str> {
+        let context = Context { key: key.tag(), ..*context };
+        let entries = self.context.iter().map(|(name, template)| {
+            let text = template.fill(&context).map_err(|_| "context-missing")?;
+            Ok((name.clone(), String::from_utf8(text).map_err(|_| "context-no-text")?))
+        });
+        entries.collect::<Result<_, _>>().map(KekContext)
+    }
+}
+
+/// Names what a KEK is asked about a cell.
+pub(crate) type DekId = [u8; 32];
+
+/// What KEKs are asked about a cell: which of them may have wrapped its DEK, and under which context.
+pub(crate) struct Ask {
+    pub(crate) id: DekId,
+    /// The wrapped DEK, its nonce in front.
+    pub(crate) wrapped: Vec<u8>,
+    /// Positions in the keyset, in the order in which they are tried, each with its context.
+    pub(crate) candidates: Vec<(usize, KekContext)>,
+    /// The context under the primary, where the DEK is to be wrapped under it.
+    pub(crate) to: Option<KekContext>,
+}
+
+impl Ask {
+    /// What to ask about a cell of an envelope seal. `mark` is what the cell says of its KEK; `moves` whether its DEK
+    /// is to go to the primary.
+    pub(crate) fn of(
+        (seal, envelope): (&Seal, &Envelope),
+        cell: &Cell,
+        mark: Option<&str>,
+        moves: bool,
+        context: &Context<'_>,
+    ) -> Result<Ask, &'static str> {
+        let keys = seal.keyset.keys();
+        let primary = seal.keyset.primary();
+        let is_primary = |key: &Key| primary.is_some_and(|primary| primary.id() == key.id());
+        let mut tried: Vec<usize> = match mark {
+            Some(mark) => vec![keys.iter().position(|key| key.tag() == mark).ok_or("unknown-key")?],
+            None => (0..keys.len()).collect(),
+        };
+        tried.sort_by_key(|at| !is_primary(&keys[*at]));
+        let with_context = |at: usize| envelope.context(&keys[at], context).map(|context| (at, context));
+        let candidates = tried.into_iter().map(with_context).collect::<Result<Vec<_>, _>>()?;
+        let to = match primary.filter(|_| moves) {
+            Some(primary) => Some(envelope.context(primary, context)?),
+            None => None,
+        };
+        let wrapped = wrapped(cell).ok_or("wrapped-dek-missing")?.into_owned();
+        let mut hash = Sha256::new();
+        let mut put = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        put(seal.keyset.name().as_bytes());
+        put(&wrapped);
+        for (at, context) in &candidates {
+            put(&at.to_be_bytes());
+            put(&context.bytes());
+        }
+        to.iter().for_each(|context| put(&context.bytes()));
+        Ok(Ask { id: hash.finalize().into(), wrapped, candidates, to })
+    }
+}
+
+/// The wrapped DEK of a cell, its nonce in front; `None` where there is none.
+fn wrapped(cell: &Cell) -> Option<Cow<'_, [u8]>> {
+    let wrapped = cell.bytes(Part::WrappedDek)?;
+    Some(match cell.bytes(Part::DekNonce) {
+        Some(nonce) => Cow::Owned([&nonce[..], &wrapped[..]].concat()),
+        None => wrapped,
+    })
+}
+
+/// Whether a seal takes a cell at all: an envelope where there is a wrapped DEK, any other where there is none.
+pub(crate) fn takes(seal: &Seal, cell: &Cell) -> bool {
+    match cell.get(Part::WrappedDek) {
+        Some(wrapped) => seal.envelope.is_some() != wrapped.is_null(),
+        None => seal.envelope.is_none(),
+    }
+}
+
+/// A wrapped DEK as its columns hold it: with its nonce in a column of its own, where there is one.
+pub(crate) fn in_columns(wrapped: &[u8], key: &Key, has_nonce_column: bool) -> (Value, Value) {
+    let nonce_bytes = key.kek().map_or(0, |kek| kek.nonce_bytes());
+    match wrapped.split_at_checked(nonce_bytes) {
+        Some((nonce, rest)) if has_nonce_column && nonce_bytes > 0 => {
+            (Value::Bytes(rest.to_vec()), Value::Bytes(nonce.to_vec()))
+        }
+        _ => (Value::Bytes(wrapped.to_vec()), Value::Null),
+    }
+}

@@ -1,0 +1,93 @@
+//! Escrow: before the first write, the new key is had again from where it is kept.
+
+use std::sync::Arc;
+
+use reseal_core::{Context, Key};
+use reseal_store::Session;
+
+use super::Finding;
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::target::Target;
+
+/// Reads every primary again, and has every KEK wrap and unwrap a DEK.
+pub(super) async fn check(
+    session: &mut Session,
+    job: &Arc<Job>,
+    targets: &[Arc<Target>],
+) -> Result<Vec<Finding>, EngineError> {
+    let mut findings = raw_keys(job).await?;
+    let mut tried: Vec<String> = Vec::new();
+    for target in targets {
+        for (at, field) in target.table().fields.iter().enumerate() {
+            let (Some(envelope), Some(primary)) = (&field.to.envelope, field.to.keyset.primary()) else {
+                continue;
+            };
+            if tried.contains(&field.to.name) {
+                continue;
+            }
+            let keks = field.to.keyset.keys().iter();
+            if !envelope.context.is_empty() {
+                let loose = keks.filter(|key| key.kek().is_some_and(|kek| !kek.binds_context()));
+                findings.extend(loose.map(|key| binds_nothing(&field.to.name, key)));
+            }
+            // The context is that of the first row; without a row there is nothing to wrap for.
+            let rows = session.page(&target.shape, None, None, 1, 1 << 20).await?;
+            let constant =
+                Context { tenant: None, table: target.label(), field: &field.name, key: "", row: &|_| None };
+            let context = match rows.first() {
+                Some(row) => target.with_context(at, row, |context| envelope.context(primary, context)),
+                None => envelope.context(primary, &constant),
+            };
+            let Ok(context) = context else { continue };
+            tried.push(field.to.name.clone());
+            match job.deks.proves(primary, envelope.dek_bytes, &context).await {
+                Ok(true) => {}
+                Ok(false) => findings.push(lost(
+                    field.to.keyset.name(),
+                    primary,
+                    "gives back another DEK than it wrapped",
+                )),
+                // What refuses needs a hand; what is away or throttles may be there later.
+                Err(error) if error.code == "kek-refused" => {
+                    findings.push(Finding::refusal(
+                        error.code,
+                        error.message,
+                        error.help.unwrap_or_default(),
+                    ));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(findings)
+}
+
+async fn raw_keys(job: &Job) -> Result<Vec<Finding>, EngineError> {
+    let Some(reread) = &job.reread else { return Ok(Vec::new()) };
+    let again = reread().await?;
+    let mut findings = Vec::new();
+    for (keyset, again) in job.keysets.iter().map(|job| &job.keyset).zip(&again) {
+        let Some(primary) = keyset.primary() else { continue };
+        if again.by_id(primary.id()).is_none_or(|again| again.identity() != primary.identity()) {
+            findings.push(lost(keyset.name(), primary, "reads differently the second time"));
+        }
+    }
+    Ok(findings)
+}
+
+fn binds_nothing(seal: &str, key: &Key) -> Finding {
+    Finding::refusal(
+        "kek-context",
+        format!("seal {seal} has a context, and the KEK {} binds none to what it wraps", key.id()),
+        "take the context out, or use a KEK that binds it",
+    )
+}
+
+fn lost(keyset: &str, primary: &Key, what: &str) -> Finding {
+    Finding::refusal(
+        "escrow",
+        format!("keyset {keyset}: the primary {} {what}", primary.id()),
+        "cells under it could be lost: see where it is kept before anything is sealed under it",
+    )
+}

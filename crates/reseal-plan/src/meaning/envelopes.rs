@@ -1,0 +1,174 @@
+//! Envelopes, and what they need: a place for the wrapped DEK, KEKs, and a format that a DEK fits.
+
+use std::collections::BTreeSet;
+
+use reseal_core::{KeyLength, Part};
+
+use super::together::Use;
+use super::{Entries, Meaning, quoted};
+use crate::document::Finding;
+use crate::nearest::listed;
+use crate::plan::{EnvelopeSpec, FieldSpec, KeysPlace, KeysetSpec, Move, SealSpec, TableSpec};
+use crate::raw;
+
+impl Meaning<'_> {
+    pub(super) fn envelope(&mut self, raw: raw::Envelope, path: &[&str]) -> Option<EnvelopeSpec> {
+        let mut context = Vec::new();
+        let mut sound = true;
+        for (name, text) in raw.context.0 {
+            let at = [path, &["context", &name]].concat();
+            match text.and_then(|text| self.template(&text, &at)) {
+                Some(template) => context.push((name, template)),
+                None => sound = false,
+            }
+        }
+        let r#move = match raw.r#move {
+            raw::Move::Rewrap => Move::Rewrap,
+            raw::Move::ReEncrypt => Move::ReEncrypt,
+        };
+        let dek_bytes = match raw.dek {
+            raw::Dek::Aes256 => 32,
+            raw::Dek::Aes128 => 16,
+        };
+        sound.then_some(EnvelopeSpec { r#move, dek_bytes, context })
+    }
+
+    /// An envelope seal takes KEKs and no others, a plain seal none: each seal once, wherever it is used.
+    pub(super) fn keks_fit(&mut self, keysets: &Entries<KeysetSpec>, seals: &Entries<SealSpec>) {
+        let mut told = BTreeSet::new();
+        let kinds: Vec<&str> = self.vocabulary.keks.iter().map(|plugin| plugin.name).collect();
+        let kinds = format!("keep the key where it wraps by itself, as {}", listed(&kinds, "or"));
+        for seal in seals.iter().filter_map(|(_, seal)| seal.as_ref()) {
+            let Some(keyset) = seal.keyset.and_then(|at| keysets[at].1.as_ref()) else { continue };
+            let (keks, others) = self.kinds_of(keyset);
+            let (wrong, message, help) = match seal.envelope {
+                Some(_) => (
+                    others,
+                    format!(
+                        "{} is an envelope, and its DEKs are wrapped under KEKs alone",
+                        quoted(&seal.name)
+                    ),
+                    kinds.as_str(),
+                ),
+                None => (
+                    keks,
+                    format!("{} seals with the key itself, and a KEK is not given out", quoted(&seal.name)),
+                    "give the seal an `envelope:`, or a keyset of keys",
+                ),
+            };
+            for key in wrong {
+                if told.insert((keyset.name.clone(), key.clone())) {
+                    let path = ["keysets", &keyset.name, "keys", &key];
+                    let finding = Finding::new("kek", self.named(&path), message.clone());
+                    self.findings.push(finding.help(help));
+                }
+            }
+        }
+    }
+
+    /// The keys of a keyset by name: those that are KEKs, and the others.
+    fn kinds_of(&self, keyset: &KeysetSpec) -> (Vec<String>, Vec<String>) {
+        let (mut keks, mut others) = (Vec::new(), Vec::new());
+        for key in &keyset.keys {
+            let of_kind =
+                if self.vocabulary.kek(&key.source.kind).is_some() { &mut keks } else { &mut others };
+            of_kind.push(key.id.name().to_owned());
+        }
+        let gives_bytes = |place: &KeysPlace| !matches!(place, KeysPlace::Query { .. });
+        if keyset.keys_from.iter().any(|from| gives_bytes(&from.place)) {
+            others.push("keys_from".into());
+        }
+        (keks, others)
+    }
+
+    /// What an envelope asks of its own seal.
+    pub(super) fn envelope_fits(&mut self, table: &TableSpec, field: &FieldSpec, one: &Use<'_>) {
+        let seal = one.seal;
+        let Some(envelope) = &seal.envelope else { return };
+        let (name, path) = (quoted(&seal.name), ["seals", seal.name.as_str()]);
+        let at_seal = |entry: &'static str| [path[0], path[1], entry];
+        if !field.columns.iter().any(|(part, _)| *part == Part::WrappedDek) {
+            let message = format!("{name} is an envelope, and no column of this field holds the wrapped DEK");
+            let help = "name it: columns: { ciphertext: …, wrapped_dek: COLUMN }";
+            self.at_field("no-wrapped-dek", table, field, message, Some(help));
+        }
+        if seal.kdf.is_some() {
+            let message = "a DEK is random and needs no derivation: `kdf` and `envelope` exclude each other";
+            self.find("envelope-kdf", &at_seal("kdf"), message);
+        }
+        let fits = match one.built.key_length {
+            KeyLength::OneOf(lengths) => lengths.contains(&envelope.dek_bytes),
+            KeyLength::Passphrase | KeyLength::None => false,
+        };
+        if !fits {
+            let message =
+                format!("a DEK of {} bytes is no key for `{}`", envelope.dek_bytes, one.seal.format);
+            self.find("envelope-format", &at_seal("envelope"), message);
+        }
+        if envelope.r#move != Move::Rewrap {
+            return;
+        }
+        let help = Some("say `move: re-encrypt`".to_owned());
+        if one.built.marked {
+            let message = format!("a rewrap leaves the payload, and that of {name} names its key");
+            self.find_help("envelope-marked", &at_seal("envelope"), message, help);
+        } else if seal.aad.as_ref().is_some_and(|aad| aad.reads_key()) {
+            let message = format!("a rewrap leaves the payload, and the AAD of {name} names its key");
+            self.find_help("envelope-marked", &at_seal("aad"), message, help);
+        }
+    }
+
+    /// What belongs to an envelope, where no seal of the field is one.
+    pub(super) fn dek_columns_fit(
+        &mut self,
+        table: &TableSpec,
+        field: &FieldSpec,
+        uses: &[(usize, Use<'_>)],
+    ) {
+        let has = |wanted| field.columns.iter().any(|(part, _)| *part == wanted);
+        let path = ["tables", &table.label, "fields", &field.name, "columns"];
+        if has(Part::DekNonce) && !has(Part::WrappedDek) {
+            let message = "`dek_nonce` stands beside a `wrapped_dek`, and there is none";
+            self.find("dek-nonce", &[&path[..], &["dek_nonce"]].concat(), message);
+        }
+        let all_known = uses.len() == field.seals().count();
+        if has(Part::WrappedDek) && all_known && uses.iter().all(|(_, one)| one.seal.envelope.is_none()) {
+            let message = "no seal of this field is an envelope, so nothing is said of its wrapped DEKs";
+            let help = Some("give a seal `envelope: { move: rewrap }`, or take the column out".to_owned());
+            self.find_help("no-envelope", &[&path[..], &["wrapped_dek"]].concat(), message, help);
+        }
+    }
+
+    /// The columns that copy parts of a field.
+    pub(super) fn mirrors(
+        &mut self,
+        raw: Option<raw::Mirrors>,
+        columns: &[(Part, String)],
+        path: &[&str],
+    ) -> Vec<(Part, String)> {
+        let Some(raw) = raw else { return Vec::new() };
+        let parts = [
+            (Part::Ciphertext, raw.ciphertext),
+            (Part::Nonce, raw.nonce),
+            (Part::Tag, raw.tag),
+            (Part::WrappedDek, raw.wrapped_dek),
+            (Part::DekNonce, raw.dek_nonce),
+            (Part::Key, raw.key),
+        ];
+        let mirrors: Vec<(Part, String)> =
+            parts.into_iter().filter_map(|(part, column)| Some((part, column?))).collect();
+        if mirrors.is_empty() {
+            self.find("empty", path, "`mirrors` names no column");
+        }
+        for (part, _) in &mirrors {
+            if !columns.iter().any(|(other, _)| other == part) {
+                let known: Vec<&str> = columns.iter().map(|(part, _)| part.name()).collect();
+                let message =
+                    format!("`mirrors` copies the {}, of which the field has no column", part.name());
+                let help = Some(format!("its columns are {}", listed(&known, "and")));
+                self.find_help("mirror-of-nothing", &[path, &[part.name()]].concat(), message, help);
+            }
+        }
+        mirrors
+    }
+}
