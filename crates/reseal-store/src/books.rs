@@ -36,13 +36,16 @@ impl Book {
             (Book::Ledger, Dialect::Mysql) => scripts!("mysql": 1 "0001_ledger"),
             (Book::Ledger, Dialect::Sqlite) => scripts!("sqlite": 1 "0001_ledger"),
             (Book::Control, Dialect::Postgres) => {
-                scripts!("postgres/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue")
+                scripts!("postgres/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
+                    4 "0004_schedule")
             }
             (Book::Control, Dialect::Mysql) => {
-                scripts!("mysql/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue")
+                scripts!("mysql/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
+                    4 "0004_schedule")
             }
             (Book::Control, Dialect::Sqlite) => {
-                scripts!("sqlite/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue")
+                scripts!("sqlite/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
+                    4 "0004_schedule")
             }
         }
     }

@@ -25,7 +25,8 @@ mod sqlite;
 
 pub use books::Book;
 pub use control::{
-    Approval, ApprovalRequest, CensusRow, EmergencyRow, KeyCopy, KeyMove, KeyRow, NewKey, Recorded, Since,
+    Approval, ApprovalRequest, CensusRow, EmergencyRow, Firing, FiringState, KeyCopy, KeyMove, KeyRow,
+    NewKey, Recorded, ScheduleRow, Since,
 };
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};

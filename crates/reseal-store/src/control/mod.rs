@@ -6,6 +6,7 @@ mod census;
 mod copies;
 mod emergency;
 mod keys;
+mod schedule;
 
 pub use approvals::{Approval, ApprovalRequest};
 pub use audit::Recorded;
@@ -13,3 +14,4 @@ pub use census::CensusRow;
 pub use copies::KeyCopy;
 pub use emergency::EmergencyRow;
 pub use keys::{KeyMove, KeyRow, NewKey, Since};
+pub use schedule::{Firing, FiringState, ScheduleRow};
