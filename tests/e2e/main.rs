@@ -15,5 +15,6 @@ mod kms;
 mod leaks;
 mod pkcs11;
 mod promises;
+mod schedule;
 mod shapes;
 mod world;

@@ -163,6 +163,11 @@ pub(crate) enum Command {
         #[arg(long)]
         plan: Option<PathBuf>,
     },
+    /// What fires and when
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleCommand,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -220,6 +225,41 @@ impl KeyArgs {
     pub(crate) fn named(&self) -> reseal_custody::Named {
         reseal_custody::Named { keyset: self.keyset.clone(), key_id: self.key.clone() }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// List the jobs of plans: when, what, and what fires next
+    List {
+        /// The plans
+        #[arg(required = true)]
+        plans: Vec<PathBuf>,
+    },
+    /// List what will fire, in local time and UTC
+    Next {
+        /// The plan
+        plan: PathBuf,
+        /// From when: a date or time in the schedule's zone, or RFC 3339; now if left out
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Until when; a year later if left out
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Let jobs fire again; what passed meanwhile is not caught up
+    Enable {
+        /// The plan
+        plan: PathBuf,
+        /// One job alone
+        job: Option<String>,
+    },
+    /// Keep jobs from firing until they are enabled again
+    Disable {
+        /// The plan
+        plan: PathBuf,
+        /// One job alone
+        job: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@
 //! **Invariant:** no I/O but the text handed in, no key material, and no plugin known by name: formats and key sources
 //! come in as a [`Vocabulary`]. No message shows a secret, nor any line but the one it is about.
 
+mod cron;
 mod digest;
 mod document;
 mod form;
@@ -23,10 +24,12 @@ mod validator;
 mod window;
 mod yaml;
 
+pub use cron::{CronError, CronLine};
 pub use plan::{
-    Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
-    EnvelopeSpec, FieldSpec, Guard, JsonPick, Keep, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec,
-    Move, Pace, Plan, Policy, PrimarySpec, Proof, SealSpec, SourceSpec, TableSpec, Throttle, Undo,
+    Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
+    EnvelopeSpec, FieldSpec, Guard, JobSpec, JsonPick, Keep, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace,
+    KeysetSpec, Misfire, Move, Overlap, Pace, Plan, Policy, PrimarySpec, Proof, RunWindow, ScheduleSpec,
+    SealSpec, SourceSpec, Standard, Switch, TableSpec, Throttle, Timing, Undo,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};

@@ -6,6 +6,7 @@ mod envelopes;
 mod keys;
 mod pace;
 mod policy;
+mod schedule;
 mod seals;
 mod tables;
 mod together;
@@ -64,7 +65,10 @@ fn sound(root: &Node, form: &Form) -> Value {
     };
     for (section, entry) in &form.broken {
         match (section.as_str(), entry) {
-            ("keysets" | "seals" | "tables", Some(entry)) => {
+            ("schedule", Some(entry)) if entry == "zone" || entry == "enabled" => {
+                drop(plan.shift_remove(section));
+            }
+            ("keysets" | "seals" | "tables" | "schedule", Some(entry)) => {
                 if let Some(slot) = plan.get_mut(section).and_then(|section| section.get_mut(entry)) {
                     *slot = Value::Null;
                 }
@@ -136,6 +140,7 @@ impl Meaning<'_> {
         let pace = self.pace(&raw.batch, &raw.throttle, &raw.windows, raw.workers, &[]);
         let emergency = raw.emergency.map(|over| self.emergency(over, &pace));
         let policy = self.policy(raw.policy);
+        let schedule = raw.schedule.map(|schedule| self.schedule(schedule, policy.approvals.run));
         self.sections_of_later();
         Some(Plan {
             name: raw.name,
@@ -164,6 +169,10 @@ impl Meaning<'_> {
                 raw::Guard::None => Guard::None,
             },
             policy,
+            schedule: match schedule {
+                Some(schedule) => Some(schedule?),
+                None => None,
+            },
             digest: digest::without_pace(self.root),
             full_digest: digest::whole(self.root),
             unsupported: Vec::new(),
@@ -185,7 +194,7 @@ impl Meaning<'_> {
     }
 
     fn sections_of_later(&mut self) {
-        for section in ["hooks", "vars", "schedule", "notify"] {
+        for section in ["hooks", "vars", "notify"] {
             if self.root.get(section).is_some_and(|node| !node.entries().is_empty()) {
                 self.not_yet(&[section], &format!("`{section}:`"));
             }

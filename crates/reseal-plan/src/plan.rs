@@ -3,12 +3,14 @@
 mod envelopes;
 mod pace;
 mod policy;
+mod schedule;
 
 use reseal_core::{Kdf, Options, Part, SourceArgs, Template};
 
 pub use envelopes::{EnvelopeSpec, Move};
 pub use pace::{Batch, Emergency, Pace, Throttle};
 pub use policy::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
+pub use schedule::{Action, JobSpec, Misfire, Overlap, RunWindow, ScheduleSpec, Standard, Switch, Timing};
 
 use crate::{Problem, Validator};
 
@@ -45,6 +47,8 @@ pub struct Plan {
     pub guard: Guard,
     /// Rules that hold for every rotation of this plan.
     pub policy: Policy,
+    /// What happens when.
+    pub schedule: Option<ScheduleSpec>,
     /// SHA-256 (hex) of what the plan says, without pace, windows, emergency and schedule: a run is resumed only under
     /// the same digest. Comments, layout and the order of names do not count.
     pub digest: String,

@@ -7,6 +7,7 @@ mod envelopes;
 mod keys;
 mod later;
 mod policy;
+mod schedule;
 mod tables;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) use envelopes::*;
 pub(crate) use keys::*;
 pub(crate) use later::*;
 pub(crate) use policy::*;
+pub(crate) use schedule::*;
 pub(crate) use tables::*;
 
 /// A plan: where sealed cells live and how they shall be sealed.

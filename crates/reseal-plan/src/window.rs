@@ -1,8 +1,8 @@
 //! Windows: the hours in which a run may work.
 
-use jiff::Timestamp;
-use jiff::civil::Weekday;
+use jiff::civil::{Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp};
 
 /// Weekly hours in a time zone: `Mon-Fri 22:00-06:00 Europe/Berlin`.
 ///
@@ -60,6 +60,22 @@ impl Window {
         (self.on(today) && minute >= self.from) || (self.on(today.previous()) && minute < self.to)
     }
 
+    /// When the window closes that is open at an instant; `None` where it is not open.
+    #[must_use]
+    pub fn closes(&self, now: Timestamp) -> Option<Timestamp> {
+        if !self.is_open(now) {
+            return None;
+        }
+        let local = now.to_zoned(self.zone.clone());
+        let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).unwrap_or(0);
+        let began_today = self.on(local.weekday()) && minute >= self.from;
+        let day =
+            if self.from > self.to && began_today { local.date().tomorrow().ok()? } else { local.date() };
+        // 24:00 is the next day's midnight.
+        let end = day.to_datetime(Time::midnight()).checked_add(SignedDuration::from_mins(self.to.into()));
+        self.zone.to_timestamp(end.ok()?).ok()
+    }
+
     fn on(&self, day: Weekday) -> bool {
         usize::try_from(day.to_monday_zero_offset()).is_ok_and(|at| self.days[at])
     }
@@ -114,6 +130,22 @@ mod tests {
         assert!(open("00:00-24:00 UTC", "2026-11-22T23:59:00Z"));
         assert!(open("Sat-Mon 10:00-11:00 UTC", "2026-11-22T10:30:00Z"));
         assert!(!open("Sat-Mon 10:00-11:00 UTC", "2026-11-24T10:30:00Z"));
+    }
+
+    #[test]
+    fn a_window_closes_on_the_day_that_its_hours_end() {
+        let closes = |window: &str, at: &str| {
+            let end = Window::parse(window).unwrap().closes(at.parse().unwrap());
+            end.map(|end| end.to_string())
+        };
+        let nights = "Mon-Fri 22:00-06:00 Europe/Berlin";
+        assert_eq!(closes(nights, "2026-11-20T21:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"));
+        assert_eq!(closes(nights, "2026-11-21T04:59:00Z").as_deref(), Some("2026-11-21T05:00:00Z"));
+        assert_eq!(closes(nights, "2026-11-21T05:00:00Z"), None);
+        assert_eq!(
+            closes("00:00-24:00 UTC", "2026-11-22T23:59:00Z").as_deref(),
+            Some("2026-11-23T00:00:00Z")
+        );
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use common::VOCABULARY;
 use reseal_core::{Digest, Kdf, OptionValue, Part, Template};
 use reseal_plan::{
-    Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard, JsonPick,
-    Keep, KeyIdSpec, KeysPlace, Move, Plan, Policy, PrimarySpec, Proof, Throttle, Undo, Validator, parse,
-    schema,
+    Action, Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard,
+    JsonPick, Keep, KeyIdSpec, KeysPlace, Misfire, Move, Overlap, Plan, Policy, PrimarySpec, Proof,
+    RunWindow, Throttle, Undo, Validator, parse, schema,
 };
 
 const FIRST: &str = include_str!("right/first.yaml");
@@ -95,6 +95,40 @@ fn pace_becomes_types_and_emergency_lies_over_it() {
         (Some(8), &Throttle::default(), 0)
     );
     assert_eq!(plan.emergency.and_then(|over| over.deadline), Some(Duration::from_secs(86_400)));
+}
+
+#[test]
+fn schedules_become_types() {
+    let schedule = plan(include_str!("right/pazpaz.yaml")).schedule.unwrap();
+    let jobs: Vec<(&str, String, &str)> = schedule
+        .jobs
+        .iter()
+        .map(|job| (job.name.as_str(), job.timing.to_string(), job.action.name()))
+        .collect();
+    let expect = [
+        ("review", "0 9 2 1 *", "remind"),
+        ("generate", "0 9 1 4 *", "remind"),
+        ("rotate", "0 9 1 7 *", "run"),
+        ("audit", "0 9 1 10 *", "report"),
+        ("restore-test", "0 6 1 */3 *", "restore-test"),
+        ("key-backup", "0 3 * * *", "keys-backup"),
+    ];
+    assert_eq!(jobs, expect.map(|(job, when, does)| (job, when.to_owned(), does)));
+    assert_eq!(schedule.zone_name, "Asia/Jerusalem");
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let run = Action::Run { window: Some(RunWindow::Within(days(7))), approvals: Some(2) };
+    assert_eq!(schedule.jobs[2].action, run);
+    let cycle = plan(include_str!("right/intelliwiz.yaml")).schedule.unwrap();
+    let rotate = &cycle.jobs[1];
+    assert_eq!(rotate.timing.to_string(), "every 90d from 1970-01-01T00:00:00");
+    let Action::Run { window: Some(RunWindow::Hours(window)), .. } = &rotate.action else { panic!("hours") };
+    // A Saturday; the hours are those of the schedule's zone.
+    assert!(window.is_open("2026-11-21T22:00:00Z".parse().unwrap()));
+    let besahubs = plan(include_str!("right/besahubs.yaml")).schedule.unwrap();
+    let named = |value: &'static str| move |_: &str| Some(value.to_owned());
+    assert!(besahubs.is_on(named("enabled")) && !besahubs.is_on(named("off")) && !besahubs.is_on(|_| None));
+    assert_eq!((besahubs.jobs[0].misfire, besahubs.jobs[0].overlap), (Misfire::Once, Overlap::Forbid));
+    assert_eq!(besahubs.jobs[0].action, Action::Remind(None));
 }
 
 #[test]

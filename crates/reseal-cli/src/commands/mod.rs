@@ -11,6 +11,7 @@ mod quarantine;
 mod rollback;
 mod run;
 mod runs;
+mod schedule;
 
 use clap::CommandFactory;
 use serde_json::json;
@@ -57,6 +58,7 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
             "say which request, and with which key",
             "reseal approve REQUEST --key FILE",
         )),
+        Command::Schedule { command } => schedule::schedule(command).await,
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "reseal", &mut out);

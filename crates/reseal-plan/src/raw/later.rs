@@ -90,84 +90,10 @@ pub(crate) enum StepEnv {
     Set(Named<Source>),
 }
 
-/// What happens when.
-#[derive(Deserialize, JsonSchema)]
-pub(crate) struct Schedule {
-    /// The time zone of all jobs: an IANA name.
-    zone: String,
-    /// A switch outside the plan.
-    enabled: Option<Enabled>,
-    /// The jobs, by name.
-    #[serde(flatten)]
-    jobs: BTreeMap<String, Job>,
-}
-
-/// A switch outside the plan.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Enabled {
-    /// The variable.
-    env: String,
-    /// What it must hold.
-    is: String,
-}
-
-/// A job of the schedule.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Job {
-    /// A cron line.
-    cron: Option<String>,
-    /// An interval: `90d`.
-    every: Option<String>,
-    /// What happens to runs that were missed.
-    misfire: Option<Misfire>,
-    /// What is done.
-    r#do: Do,
-}
-
-/// What happens to runs that were missed.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Misfire {
-    /// Left out.
-    Skip,
-    /// Caught up once.
-    Once,
-    /// Caught up one by one.
-    All,
-}
-
-/// What a job does.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Do {
-    /// Sends a reminder.
-    Remind(String),
-    /// Compares the age of keys with the policy.
-    KeyAge,
-    /// Counts cells.
-    Census(Nothing),
-    /// Tries whether a key's backup can be restored.
-    RestoreTest,
-    /// Rotates.
-    Run(RunJob),
-}
-
 /// An empty map.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
-
-/// How a scheduled rotation runs.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunJob {
-    /// Weekly hours, or how long the run may wait to start.
-    window: Option<String>,
-    /// How many people must agree.
-    approvals: Option<u32>,
-}
 
 /// Who hears of what.
 #[derive(Deserialize, JsonSchema)]

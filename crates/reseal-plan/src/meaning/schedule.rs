@@ -1,0 +1,220 @@
+//! The schedule: when, in which zone, and what.
+
+use std::time::Duration;
+
+use jiff::civil::DateTime;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::Meaning;
+use crate::cron::{CronError, CronLine};
+use crate::plan::{Action, JobSpec, Misfire, Overlap, RunWindow, ScheduleSpec, Standard, Switch, Timing};
+use crate::window::{Window, WindowError};
+use crate::{quantity, raw};
+
+/// The shortest interval of `every`, which is that of cron.
+const LEAST: Duration = Duration::from_secs(60);
+
+/// What this version cannot do yet of what a job asks for.
+fn later(action: &Action) -> Option<&'static str> {
+    match action {
+        Action::KeyAge | Action::RestoreTest | Action::KeysBackup | Action::Report(_) => Some(action.name()),
+        _ => None,
+    }
+}
+
+impl Meaning<'_> {
+    /// The schedule; `None` where something is wrong with it.
+    ///
+    /// `agree` is how many people the policy asks to agree to a run.
+    pub(super) fn schedule(&mut self, raw: raw::Schedule, agree: u32) -> Option<ScheduleSpec> {
+        let zone = TimeZoneDatabase::bundled().get(&raw.zone);
+        if zone.is_err() {
+            let help = "IANA names, such as Europe/Berlin or UTC";
+            let path = ["schedule", "zone"];
+            self.find_help("bad-zone", &path, "this time zone is not known", Some(help.into()));
+        }
+        let jobs: Vec<_> = raw
+            .jobs
+            .0
+            .into_iter()
+            .map(|(name, job)| self.scheduled_job(name, job?, &raw.zone, zone.is_ok()))
+            .collect();
+        for job in jobs.iter().flatten() {
+            self.approvals_kept(job, agree);
+        }
+        let enabled = raw.enabled.map(|enabled| Switch { variable: enabled.env, value: enabled.is });
+        Some(ScheduleSpec {
+            zone: zone.unwrap_or(TimeZone::UTC),
+            zone_name: raw.zone,
+            enabled,
+            jobs: jobs.into_iter().collect::<Option<_>>()?,
+        })
+    }
+
+    /// A job can ask for no more people than the policy holds a run against.
+    fn approvals_kept(&mut self, job: &JobSpec, agree: u32) {
+        if let Action::Run { approvals: Some(asked), .. } = job.action
+            && asked > agree
+        {
+            let message = format!("this job asks for {asked} approvals, and the policy for {agree}");
+            let help = format!("policy: {{ approvals: {asked}, approvers: {{ file: … }} }}");
+            let path = ["schedule", &job.name, "do", "run", "approvals"];
+            self.find_help("approvals-not-kept", &path, message, Some(help));
+        }
+    }
+
+    fn scheduled_job(
+        &mut self,
+        name: String,
+        raw: raw::ScheduledJob,
+        zone: &str,
+        zone_known: bool,
+    ) -> Option<JobSpec> {
+        let fits = name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if !fits {
+            let message = "a job's name is up to 63 letters, digits, dots, hyphens and underscores";
+            let at = self.named(&["schedule", &name]);
+            self.findings.push(crate::document::Finding::new("bad-name", at, message));
+        }
+        let path = ["schedule", name.as_str()];
+        let timing = self.timing(&raw, &path);
+        let jitter = raw.jitter.map(|text| self.duration(&text, &[&path[..], &["jitter"]].concat()));
+        let action = self.action(raw.r#do, &[&path[..], &["do"]].concat(), zone, zone_known);
+        if let Some(word) = action.as_ref().and_then(later) {
+            self.not_yet(&[&path[..], &["do"]].concat(), &format!("`do: {word}`"));
+        }
+        Some(JobSpec {
+            line: self.line(&path),
+            timing: timing?,
+            misfire: match raw.misfire {
+                raw::Misfire::Skip => Misfire::Skip,
+                raw::Misfire::Once => Misfire::Once,
+                raw::Misfire::All => Misfire::All,
+            },
+            overlap: match raw.overlap {
+                raw::Overlap::Forbid => Overlap::Forbid,
+                raw::Overlap::Allow => Overlap::Allow,
+            },
+            jitter: match jitter {
+                Some(jitter) => Some(jitter?),
+                None => None,
+            },
+            action: action?,
+            name,
+        })
+    }
+
+    fn timing(&mut self, raw: &raw::ScheduledJob, path: &[&str]) -> Option<Timing> {
+        match (&raw.cron, &raw.every) {
+            (Some(line), None) => {
+                if raw.from.is_some() {
+                    let path = [path, &["from"]].concat();
+                    self.find(
+                        "not-with-cron",
+                        &path,
+                        "`from` belongs to `every`; a cron line names its times",
+                    );
+                }
+                self.cron_line(line, &[path, &["cron"]].concat())
+            }
+            (None, Some(every)) => self.every(every, raw.from.as_deref(), path),
+            (Some(_), Some(_)) => {
+                let at = self.named(path);
+                let message = "a job has `cron` or `every`, and not both";
+                self.findings.push(crate::document::Finding::new("two-timings", at, message));
+                None
+            }
+            (None, None) => {
+                let at = self.named(path);
+                let finding =
+                    crate::document::Finding::new("no-timing", at, "nothing says when this job fires");
+                self.findings.push(finding.help("cron: \"0 4 1 1,4,7,10 *\", or every: 90d"));
+                None
+            }
+        }
+    }
+
+    fn cron_line(&mut self, line: &str, path: &[&str]) -> Option<Timing> {
+        let (message, help) = match CronLine::parse(line) {
+            Ok(line) => return Some(Timing::Cron(line)),
+            Err(CronError::Form) => (
+                "this cron line is not understood",
+                "minute, hour, day of month, month, day of week: \"0 4 1 1,4,7,10 *\"",
+            ),
+            Err(CronError::Never) => ("this cron line never fires", "no year has such a day"),
+        };
+        self.find_help("bad-cron", path, message, Some(help.into()));
+        None
+    }
+
+    fn every(&mut self, every: &str, from: Option<&str>, path: &[&str]) -> Option<Timing> {
+        let interval = self.duration(every, &[path, &["every"]].concat());
+        if interval.is_some_and(|interval| interval < LEAST || interval.subsec_millis() > 0) {
+            let path = [path, &["every"]].concat();
+            self.find("bad-duration", &path, "an interval is whole seconds, and a minute at the least");
+        }
+        // The day on which every clock of the kind began to count.
+        let from = from.map_or(Ok(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)), str::parse::<DateTime>);
+        if from.is_err() {
+            let help = "2026-01-15, or 2026-01-15T04:00";
+            let path = [path, &["from"]].concat();
+            self.find_help("bad-date", &path, "this is no date", Some(help.into()));
+        }
+        Some(Timing::Every { interval: interval?, from: from.ok()? })
+    }
+
+    fn action(&mut self, raw: raw::Do, path: &[&str], zone: &str, zone_known: bool) -> Option<Action> {
+        Some(match raw {
+            raw::Do::Word(word) => match word {
+                raw::DoWord::Remind => Action::Remind(None),
+                raw::DoWord::KeyAge => Action::KeyAge,
+                raw::DoWord::Census => Action::Census { open: false },
+                raw::DoWord::Verify => Action::Verify,
+                raw::DoWord::RestoreTest => Action::RestoreTest,
+                raw::DoWord::KeysBackup => Action::KeysBackup,
+                raw::DoWord::Run => Action::Run { window: None, approvals: None },
+            },
+            raw::Do::Map(raw::DoMap::Remind(template)) => Action::Remind(Some(template)),
+            raw::Do::Map(raw::DoMap::Census(census)) => Action::Census { open: census.open },
+            raw::Do::Map(raw::DoMap::Verify(_)) => Action::Verify,
+            raw::Do::Map(raw::DoMap::Report(standard)) => Action::Report(match standard {
+                raw::Standard::PciDss => Standard::PciDss,
+                raw::Standard::Hipaa => Standard::Hipaa,
+                raw::Standard::Soc2 => Standard::Soc2,
+                raw::Standard::Gdpr => Standard::Gdpr,
+            }),
+            raw::Do::Map(raw::DoMap::Run(run)) => {
+                let path = [path, &["run", "window"]].concat();
+                let window = match run.window {
+                    Some(text) => Some(self.run_window(&text, &path, zone, zone_known)?),
+                    None => None,
+                };
+                Action::Run { window, approvals: run.approvals }
+            }
+        })
+    }
+
+    /// Weekly hours, in the schedule's zone unless they name their own, or how long the run may wait.
+    fn run_window(&mut self, text: &str, path: &[&str], zone: &str, zone_known: bool) -> Option<RunWindow> {
+        if !text.contains(':')
+            && let Some(wait) = quantity::duration(text)
+        {
+            return Some(RunWindow::Within(wait));
+        }
+        let ends_in_hours = text.split_whitespace().last().is_some_and(|word| word.contains(':'));
+        let parsed = match ends_in_hours {
+            true => Window::parse(&format!("{text} {zone}")),
+            false => Window::parse(text),
+        };
+        match parsed {
+            Ok(window) => Some(RunWindow::Hours(window)),
+            // The zone has been complained of where it stands.
+            Err(WindowError::Zone) if ends_in_hours && !zone_known => None,
+            Err(_) => {
+                let help = "weekly hours (\"Sat 22:00-06:00\"), or how long the run may wait (7d)";
+                self.find_help("bad-window", path, "this window is not understood", Some(help.into()));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The schedule as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Named, Nothing};
+
+/// What happens when.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Schedule {
+    /// The time zone of all jobs: an IANA name.
+    #[schemars(length(min = 1))]
+    pub(crate) zone: String,
+    /// A switch outside the plan.
+    pub(crate) enabled: Option<Enabled>,
+    /// The jobs, by name.
+    #[serde(flatten)]
+    pub(crate) jobs: Named<ScheduledJob>,
+}
+
+/// A switch outside the plan.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Enabled {
+    /// The variable.
+    #[schemars(length(min = 1))]
+    pub(crate) env: String,
+    /// What it must hold.
+    pub(crate) is: String,
+}
+
+/// A job of the schedule.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScheduledJob {
+    /// A cron line: minute, hour, day of month, month, day of week.
+    #[schemars(length(min = 1))]
+    pub(crate) cron: Option<String>,
+    /// An interval: `90d`.
+    #[schemars(length(min = 1))]
+    pub(crate) every: Option<String>,
+    /// From when `every` counts, in the schedule's zone: `2026-01-15`, or `2026-01-15T04:00`.
+    #[schemars(length(min = 1))]
+    pub(crate) from: Option<String>,
+    /// What happens to firings that were missed; `once` if left out.
+    #[serde(default)]
+    pub(crate) misfire: Misfire,
+    /// What happens while the firing before is not over; `forbid` if left out.
+    #[serde(default)]
+    pub(crate) overlap: Overlap,
+    /// Up to how much later it fires, by an amount that is fixed for each firing: `10m`.
+    #[schemars(length(min = 1))]
+    pub(crate) jitter: Option<String>,
+    /// What is done.
+    pub(crate) r#do: Do,
+}
+
+/// What happens to firings that were missed.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Misfire {
+    /// Left out.
+    Skip,
+    /// Caught up once.
+    #[default]
+    Once,
+    /// Caught up one by one.
+    All,
+}
+
+/// What happens while the firing before is not over.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Overlap {
+    /// The next one waits, and `misfire` says what becomes of it.
+    #[default]
+    Forbid,
+    /// Both go on side by side.
+    Allow,
+}
+
+/// What a job does.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Do {
+    /// What needs no more words.
+    Word(DoWord),
+    /// What is said more of.
+    Map(DoMap),
+}
+
+/// What a job does, in a word.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DoWord {
+    /// Sends a reminder.
+    Remind,
+    /// Compares the age of keys with the policy.
+    KeyAge,
+    /// Counts cells by what they say of their keys.
+    Census,
+    /// Opens every cell.
+    Verify,
+    /// Tries whether keys can be restored from their backup.
+    RestoreTest,
+    /// Backs the keys up.
+    KeysBackup,
+    /// Rotates.
+    Run,
+}
+
+/// What a job does.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DoMap {
+    /// Sends a reminder by this template.
+    Remind(#[schemars(length(min = 1))] String),
+    /// Counts cells.
+    Census(CensusJob),
+    /// Opens every cell.
+    Verify(Nothing),
+    /// Writes a report of the audit trail.
+    Report(Standard),
+    /// Rotates.
+    Run(RunJob),
+}
+
+/// How cells are counted.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CensusJob {
+    /// Open every cell instead of believing marks.
+    #[serde(default)]
+    pub(crate) open: bool,
+}
+
+/// The standard that a report answers to.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Standard {
+    /// PCI DSS.
+    PciDss,
+    /// HIPAA.
+    Hipaa,
+    /// SOC 2.
+    Soc2,
+    /// GDPR.
+    Gdpr,
+}
+
+/// How a scheduled rotation runs.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunJob {
+    /// Weekly hours in the schedule's zone (`Sat 22:00-06:00`), or how long the run may wait to start (`7d`).
+    #[schemars(length(min = 1))]
+    pub(crate) window: Option<String>,
+    /// How many people must agree.
+    #[schemars(range(min = 1, max = 20))]
+    pub(crate) approvals: Option<u32>,
+}

@@ -1,0 +1,13 @@
+//! What is due: from a job of a plan's schedule, its history and the time.
+//!
+//! A *slot* is the instant for which a job is meant to fire. It names the firing for ever: whoever claims a slot fires,
+//! and a slot is claimed once. [`slots`] lists them, [`due`] says which one is to fire now, and [`wake`] when to ask again.
+//!
+//! **Invariant:** no clock and no I/O; the same arguments give the same answer on every machine. Times come from the
+//! zone rules that are compiled in.
+
+mod due;
+mod slots;
+
+pub use due::{CATCH_UP, Due, GRACE, History, STEP, due, due_at, wake};
+pub use slots::slots;
