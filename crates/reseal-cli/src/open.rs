@@ -65,7 +65,7 @@ pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Fa
         ));
     }
     let database = database(&plan).await?;
-    let (job, warnings) = reseal_registry::build(&plan, overrides).await?;
+    let (job, warnings) = reseal_registry::build(&plan, overrides, &database).await?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }

@@ -20,6 +20,7 @@ mod notice;
 mod plaintext;
 mod plugin;
 mod run_state;
+mod step;
 mod template;
 mod value;
 
@@ -37,5 +38,6 @@ pub use plugin::{
     OptionKind, OptionSpec, OptionValue, Options, SourceArgs,
 };
 pub use run_state::RunState;
+pub use step::{StepHole, StepPiece};
 pub use template::{Context, Template, TemplateError};
 pub use value::Value;

@@ -20,16 +20,18 @@ mod quantity;
 mod raw;
 mod schema;
 mod secret;
+mod step_text;
 mod validator;
 mod window;
 mod yaml;
 
 pub use cron::{CronError, CronLine};
 pub use plan::{
-    Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
-    EnvelopeSpec, FieldSpec, Guard, JobSpec, JsonPick, Keep, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace,
-    KeysetSpec, Misfire, Move, Overlap, Pace, Plan, Policy, PrimarySpec, Proof, RunWindow, ScheduleSpec,
-    SealSpec, SourceSpec, Standard, Switch, TableSpec, Throttle, Timing, Undo,
+    Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DeedSpec, DiskProof, Emergency,
+    Encoding, EnvelopeSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
+    KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, Overlap, Pace, Plan, Policy, PrimarySpec, Proof,
+    RunWindow, ScheduleSpec, SealSpec, SourceSpec, Standard, StepEnvSpec, StepSpec, Switch, TableSpec,
+    Throttle, Timing, Undo, VarSpec, When,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};

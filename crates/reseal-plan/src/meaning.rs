@@ -3,6 +3,7 @@
 //! What the form check found broken is known by name only: it can be referred to, and nothing is said of its content.
 
 mod envelopes;
+mod hooks;
 mod keys;
 mod pace;
 mod policy;
@@ -17,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::document::{Finding, position};
 use crate::form::Form;
 use crate::plan::{Application, Guard, Plan, Undo};
-use crate::schema::Vocabulary;
+use crate::schema::{SQL_SOURCE, Vocabulary};
 use crate::secret::{has_password, shown};
 use crate::yaml::{Node, Span};
 use crate::{digest, raw};
@@ -68,7 +69,7 @@ fn sound(root: &Node, form: &Form) -> Value {
             ("schedule", Some(entry)) if entry == "zone" || entry == "enabled" => {
                 drop(plan.shift_remove(section));
             }
-            ("keysets" | "seals" | "tables" | "schedule", Some(entry)) => {
+            ("keysets" | "seals" | "tables" | "schedule" | "vars", Some(entry)) => {
                 if let Some(slot) = plan.get_mut(section).and_then(|section| section.get_mut(entry)) {
                     *slot = Value::Null;
                 }
@@ -141,6 +142,8 @@ impl Meaning<'_> {
         let emergency = raw.emergency.map(|over| self.emergency(over, &pace));
         let policy = self.policy(raw.policy);
         let schedule = raw.schedule.map(|schedule| self.schedule(schedule, policy.approvals.run));
+        let vars = self.vars(raw.vars);
+        let hooks = self.hooks(raw.hooks, &vars);
         self.sections_of_later();
         Some(Plan {
             name: raw.name,
@@ -173,6 +176,8 @@ impl Meaning<'_> {
                 Some(schedule) => Some(schedule?),
                 None => None,
             },
+            hooks,
+            vars: all(vars)?,
             digest: digest::without_pace(self.root),
             full_digest: digest::whole(self.root),
             unsupported: Vec::new(),
@@ -262,7 +267,12 @@ impl Meaning<'_> {
     fn database(&mut self, raw: raw::Database) -> Option<crate::Database> {
         let url = match raw {
             raw::Database::Source(source) => {
-                return self.source(source, &["database"]).map(crate::Database::Source);
+                let source = self.source(source, &["database"])?;
+                if source.kind == SQL_SOURCE {
+                    let message = "what a database holds is read after its URL, not before";
+                    self.find("database-url", &["database", SQL_SOURCE], message);
+                }
+                return Some(crate::Database::Source(source));
             }
             raw::Database::Url(url) => url,
         };

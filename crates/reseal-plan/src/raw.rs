@@ -4,6 +4,7 @@
 //! are what editors show. Nothing outside this crate sees them.
 
 mod envelopes;
+mod hooks;
 mod keys;
 mod later;
 mod policy;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 pub(crate) use envelopes::*;
+pub(crate) use hooks::*;
 pub(crate) use keys::*;
 pub(crate) use later::*;
 pub(crate) use policy::*;

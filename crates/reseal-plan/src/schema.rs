@@ -5,7 +5,7 @@ mod vocabulary;
 use serde_json::{Map, Value, json};
 
 pub use vocabulary::Vocabulary;
-pub(crate) use vocabulary::{LATER, LATER_SOURCES};
+pub(crate) use vocabulary::{LATER, LATER_SOURCES, SQL_SOURCE};
 
 /// The JSON Schema of plans, for editors and for the form check alike.
 #[must_use]

@@ -7,11 +7,11 @@ mod common;
 use std::time::Duration;
 
 use common::VOCABULARY;
-use reseal_core::{Digest, Kdf, OptionValue, Part, Template};
+use reseal_core::{Digest, Kdf, OptionValue, Part, StepHole, StepPiece, Template};
 use reseal_plan::{
-    Action, Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard,
-    JsonPick, Keep, KeyIdSpec, KeysPlace, Misfire, Move, Overlap, Plan, Policy, PrimarySpec, Proof,
-    RunWindow, Throttle, Undo, Validator, parse, schema,
+    Action, Application, Approvals, BackupProof, Batch, Database, DeedSpec, DiskProof, Encoding,
+    EnvelopeSpec, Guard, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Plan,
+    Policy, PrimarySpec, Proof, RunWindow, StepEnvSpec, Throttle, Undo, Validator, When, parse, schema,
 };
 
 const FIRST: &str = include_str!("right/first.yaml");
@@ -50,6 +50,12 @@ fn keys_become_types() {
     assert_eq!(map.args.pass_env, ["VAULT_ADDR", "VAULT_TOKEN"]);
     let directory = KeysPlace::Directory { path: "/run/secrets/phi".into(), encoding: Encoding::Raw };
     assert_eq!(phi.keys_from[1].place, directory);
+    let KeysPlace::Query { key, .. } = &phi.keys_from[2].place else { panic!("a query") };
+    assert_eq!(key, &KeyOfRow::Column { name: "secret".into(), encoding: Encoding::Base64 });
+    let KeysPlace::Query { key: KeyOfRow::Source(source), .. } = &phi.keys_from[3].place else {
+        panic!("a query with a source")
+    };
+    assert_eq!((source.kind.as_str(), source.args.words[0].as_str()), ("file", "/run/secrets/{arn}"));
     assert_eq!((&legacy.primary, legacy.roles), (&PrimarySpec::None, true));
     assert_eq!(legacy.keys[1].source.args.words, ["LEGACY_B"], "a merge key fills in the rest");
     assert_eq!(legacy.keys[1].kdf, legacy.keys[0].kdf);
@@ -77,8 +83,27 @@ fn seals_and_tables_become_types() {
     assert_eq!((odd.schema.as_deref(), odd.name.as_str(), odd.label.as_str()), (Some("a.b"), "c.d", "odd"));
     assert_eq!(plan.ignore[1].schema.as_deref(), Some("archive"));
     assert_eq!(plan.keyset_of(&plan.seals[2]).map(|keyset| keyset.name.as_str()), Some("legacy"));
-    assert_eq!((clients.line, clients.fields[1].line), (36, 43));
-    assert!(plan.unsupported().is_empty());
+    assert_eq!((clients.line, clients.fields[1].line), (38, 45));
+}
+
+#[test]
+fn hooks_and_vars_become_types() {
+    let plan = plan(include_str!("right/everything.yaml"));
+    let text = |text: &str| StepPiece::Text(text.to_owned());
+    let hooks = &plan.hooks;
+    assert!(matches!(&hooks.before[0].deed, DeedSpec::Sql(pieces) if pieces.len() == 1));
+    assert_eq!(hooks.before[0].timeout, Duration::from_secs(300));
+    let DeedSpec::Command { words, env } = &hooks.before[1].deed else { panic!("a command") };
+    let var = StepPiece::Hole(StepHole::Var("key_id".into()));
+    assert_eq!(words[1], [StepPiece::Hole(StepHole::RunId), text("/"), var]);
+    assert_eq!((&words[2], env), (&vec![text("{print $1}")], &vec![StepEnvSpec::Pass("PAGER_URL".into())]));
+    assert_eq!(hooks.before[1].timeout, Duration::from_secs(60));
+    let DeedSpec::Command { env, .. } = &hooks.canary[0].deed else { panic!("a command") };
+    assert!(matches!(&env[0], StepEnvSpec::Set(name, source) if name == "KEY" && source.kind == "env"));
+    assert_eq!((hooks.after[0].scoped, hooks.after[0].when), (true, None));
+    assert_eq!((hooks.on_failure[0].scoped, hooks.on_failure[0].when), (false, Some(When::RolledBack)));
+    assert_ne!(hooks.before[0].digest, hooks.before[1].digest);
+    assert_eq!((plan.vars[0].name.as_str(), plan.vars[0].source.kind.as_str()), ("key_id", "env"));
 }
 
 #[test]
@@ -140,7 +165,7 @@ fn what_waits_for_its_issue_is_named() {
     let later = |what: &str| format!("{what} is not supported yet by this version of reseal");
     assert_eq!(codes(FIRST), Vec::<String>::new());
     let connections = codes(include_str!("right/connections.yaml"));
-    for what in ["`vars:`", "a query that lists keys", "the key source `sql`"] {
+    for what in ["`vars:`", "`hooks:`"] {
         assert!(connections.contains(&later(what)), "{what}: {connections:?}");
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use reseal_core::{Kek, KekPlugin, SourceArgs};
 use reseal_engine::{EngineError, Reread};
 use reseal_plan::{Plan, SourceSpec};
+use reseal_store::Database;
 
 use crate::ReadKeyError;
-use crate::keys::{decode, keys, read};
+use crate::keys::{Reader, decode, keys};
 use crate::plugins::KEKS;
 
 /// The plugin of a kind of KEK; `None` where it is no KEK but a source of bytes.
@@ -21,7 +22,7 @@ pub(crate) async fn open(
     source: &SourceSpec,
     args: &SourceArgs,
     what: &str,
-    warnings: &mut Vec<String>,
+    (reader, warnings): (&mut Reader<'_>, &mut Vec<String>),
 ) -> Result<Arc<dyn Kek>, ReadKeyError> {
     if let Some(feature) = plugin.feature.filter(|_| !plugin.available) {
         let message = format!("{what}: this build of reseal has no {}", plugin.name);
@@ -32,7 +33,7 @@ pub(crate) async fn open(
     })?;
     let secret = match &source.secret {
         Some(secret) => {
-            let material = read(secret, &secret.args, what).await?;
+            let material = reader.read(secret, &secret.args, what).await?;
             warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
             Some(decode(material.bytes, secret.encoding, what)?)
         }
@@ -43,12 +44,13 @@ pub(crate) async fn open(
 }
 
 /// Reads the keys of a plan again, as they were read.
-pub(crate) fn reread(plan: &Plan, asked: Option<&str>) -> Reread {
+pub(crate) fn reread(plan: &Plan, asked: Option<&str>, database: &Database) -> Reread {
     let (plan, asked) = (Arc::new(plan.clone()), asked.map(str::to_owned));
+    let database = database.clone();
     Arc::new(move || {
-        let (plan, asked) = (plan.clone(), asked.clone());
+        let (plan, asked, database) = (plan.clone(), asked.clone(), database.clone());
         Box::pin(async move {
-            let keys = keys(&plan, asked.as_deref()).await;
+            let keys = keys(&plan, asked.as_deref(), &database).await;
             let keys = keys.map_err(|error| EngineError::refused("escrow", error.message, error.help))?;
             Ok(keys.keysets)
         })

@@ -9,10 +9,11 @@ mod keys;
 mod plugins;
 
 pub use job::{Overrides, job};
-pub use keys::{Keys, ReadKeyError, database, keys, printed};
+pub use keys::{KeyFacts, Keys, ReadKeyError, database, keys, printed};
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES};
 
 use reseal_plan::{Plan, Vocabulary};
+use reseal_store::Database;
 
 /// What plans can name.
 #[must_use]
@@ -40,11 +41,15 @@ pub enum BuildError {
 ///
 /// # Errors
 /// When a key cannot be read or does not fit.
-pub async fn build(plan: &Plan, overrides: &Overrides) -> Result<(Job, Vec<String>), BuildError> {
-    let keys = keys(plan, overrides.primary.as_deref()).await?;
+pub async fn build(
+    plan: &Plan,
+    overrides: &Overrides,
+    database: &Database,
+) -> Result<(Job, Vec<String>), BuildError> {
+    let keys = keys(plan, overrides.primary.as_deref(), database).await?;
     let warnings = keys.warnings.clone();
     let mut job = job(plan, &keys, overrides)?;
-    job.reread = Some(keks::reread(plan, overrides.primary.as_deref()));
+    job.reread = Some(keks::reread(plan, overrides.primary.as_deref(), database));
     Ok((job, warnings))
 }
 

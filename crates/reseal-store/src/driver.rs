@@ -7,8 +7,8 @@ use sea_query::{Expr, Values};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    Column, Forbidden, GuardKind, Kind, Replication, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableName,
+    Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, ServerFacts, Shape, StoreError, Swap,
+    TableFacts, TableName,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -42,6 +42,9 @@ pub(crate) trait Driver: Send {
 
     /// Runs statements that take no arguments and give no rows, each on its own (migrations, session control).
     async fn script(&mut self, statements: &[String]) -> Result<(), StoreError>;
+
+    /// Runs one query of the caller's own; gives what it finds as the server writes it in text.
+    async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError>;
 
     /// Begins a transaction that writes, READ COMMITTED or the nearest that the database has.
     async fn begin(&mut self) -> Result<(), StoreError>;

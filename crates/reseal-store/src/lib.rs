@@ -14,6 +14,7 @@ mod error;
 mod facts;
 mod guard;
 mod ledger;
+mod look_up;
 mod mysql;
 mod nodelay;
 mod page;
@@ -35,6 +36,7 @@ pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
     Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, UndoBatch,
 };
+pub use look_up::LookedUp;
 pub use page::Slice;
 pub use row::{Row, RowKey};
 pub use session::Session;

@@ -7,9 +7,10 @@ use super::{Entries, Meaning, quoted};
 use crate::document::Finding;
 use crate::nearest::{did_you_mean, listed};
 use crate::plan::{
-    Encoding, JsonPick, KeyIdSpec, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, PrimarySpec, SourceSpec,
+    Encoding, JsonPick, KeyIdSpec, KeyOfRow, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, PrimarySpec,
+    SourceSpec,
 };
-use crate::schema::LATER_SOURCES;
+use crate::schema::{LATER_SOURCES, SQL_SOURCE};
 use crate::{raw, secret};
 
 /// The id that stands for whatever the primary turns out to be.
@@ -145,9 +146,8 @@ impl Meaning<'_> {
         let text = |name: &str| raw.source.place.get(name).and_then(Value::as_str).map(str::to_owned);
         let place = if let Some(directory) = text("directory") {
             KeysPlace::Directory { path: directory, encoding: encoding(raw.source.encoding) }
-        } else if let (Some(sql), None) = (text("sql"), self.vocabulary.key_source("sql")) {
-            self.not_yet(&[path, &["sql"]].concat(), "a query that lists keys");
-            KeysPlace::Query { sql }
+        } else if let Some(sql) = text(SQL_SOURCE) {
+            KeysPlace::Query { sql, key: self.key_of_row(raw.source.place.get("key"), path)? }
         } else {
             let source = self.source(raw.source, path)?;
             if source.json != Some(JsonPick::All) {
@@ -159,6 +159,25 @@ impl Meaning<'_> {
             KeysPlace::Map(source)
         };
         Some(KeysFromSpec { place, kdf, line })
+    }
+
+    /// Where the bytes of each key are that a query lists.
+    fn key_of_row(&mut self, raw: Option<&Value>, path: &[&str]) -> Option<KeyOfRow> {
+        let at = [path, &["key"]].concat();
+        let Some(raw) = raw.and_then(|raw| serde_json::from_value::<raw::Source>(raw.clone()).ok()) else {
+            let help = "such as key: { file: \"/run/secrets/{id}\" }, or key: { sql: column }";
+            let message = "a query that lists keys names with `key:` the place where each is kept";
+            self.find_help("no-place", path, message, Some(help.into()));
+            return None;
+        };
+        if let Some(column) = raw.place.get(SQL_SOURCE).and_then(Value::as_str) {
+            return Some(KeyOfRow::Column { name: column.into(), encoding: encoding(raw.encoding) });
+        }
+        let source = self.place_of_key(raw, &at)?;
+        if source.json == Some(JsonPick::All) {
+            self.find("json-entry", &[&at[..], &["json"]].concat(), "a key is one entry, not all");
+        }
+        Some(KeyOfRow::Source(source))
     }
 
     fn root_json_or(&self, path: &[&str]) -> crate::yaml::Span {
@@ -181,7 +200,9 @@ impl Meaning<'_> {
                 source.args.words.push(format!("{name}={value}"));
             }
         }
-        if let Err(error) = (plugin.build)(&source.args_for("key")) {
+        if !has_columns(&source)
+            && let Err(error) = (plugin.build)(&source.args_for("key"))
+        {
             let at = [&at[..], &[error.option.unwrap_or_default()]].concat();
             self.refused_source(&source, error, &at);
             return None;
@@ -208,12 +229,14 @@ impl Meaning<'_> {
         let encoding = encoding(raw.encoding);
         let source = SourceSpec { kind: kind.clone(), args, secret: None, json, encoding };
         match self.vocabulary.key_source(kind) {
+            Some(_) if has_columns(&source) => {}
             Some(plugin) => {
                 if let Err(error) = (plugin.build)(&source.args_for("key")) {
                     self.refused_source(&source, error, &at);
                     return None;
                 }
             }
+            None if kind == SQL_SOURCE => {}
             None if LATER_SOURCES.contains(&kind.as_str()) => {
                 self.not_yet(&at, &format!("the key source `{kind}`"));
             }
@@ -276,6 +299,11 @@ impl Meaning<'_> {
             }
         }
     }
+}
+
+/// Whether rows of a query fill holes of the source: what they fill in is not there yet.
+fn has_columns(source: &SourceSpec) -> bool {
+    source.args.words.iter().any(|word| word.replace("{key}", "").contains('{'))
 }
 
 fn texts(value: &Value) -> Vec<String> {

@@ -15,7 +15,10 @@ pub struct Vocabulary<'a> {
 }
 
 /// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
-pub(crate) const LATER_SOURCES: [&str; 2] = ["age", "sql"];
+pub(crate) const LATER_SOURCES: [&str; 1] = ["age"];
+
+/// The key source that is no plugin: the plan's own database.
+pub(crate) const SQL_SOURCE: &str = "sql";
 
 /// Marks what the language has and this version does not act on: it is taken, and never suggested.
 pub(crate) const LATER: &str = "x-later";
@@ -68,19 +71,26 @@ impl<'a> Vocabulary<'a> {
         let words =
             json!({ "anyOf": [text(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
         let plugins = self.key_sources.iter().map(|plugin| (plugin.name, plugin.summary, words.clone()));
+        let query = match more {
+            [] => "A query of the plan's database that gives one row with one value.",
+            _ => {
+                "A query of the plan's database: one row per key, `id` and whatever `key` asks for among its columns."
+            }
+        };
         let later = LATER_SOURCES
             .into_iter()
             .filter(|name| self.key_source(name).is_none())
             .map(|name| (name, "Not supported yet by this version of reseal.", json!({ LATER: true })));
-        let variants = plugins.chain(more.iter().cloned()).chain(later).map(|(name, summary, words)| {
+        let variants = plugins.chain([(SQL_SOURCE, query, text())]).chain(more.iter().cloned()).chain(later).map(|(name, summary, words)| {
             let mut properties = Map::new();
             properties.insert(name.into(), words);
-            if name != "env" {
+            if name != "env" && name != SQL_SOURCE {
                 properties.insert("env".into(), pass_env());
             }
             // A query over many keys says with `key` where each one is kept.
-            if name == "sql" && !more.is_empty() {
-                properties.insert("key".into(), json!({ "$ref": "#/$defs/KeyPlace" }));
+            if name == SQL_SOURCE && !more.is_empty() {
+                let doc = "Where each key is kept; its words may hold `{column}`. `{ sql: column }`: in the row itself.";
+                properties.insert("key".into(), json!({ "$ref": "#/$defs/KeyPlace", "description": doc }));
             }
             if let Some(Value::Object(shared)) = common.get("properties") {
                 properties.extend(shared.clone());

@@ -8,20 +8,20 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use reseal_core::Value;
+use reseal_core::{SecretBytes, Value};
 use sea_query::Expr;
 use sea_query_sqlx::SqlxValues;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr};
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::nodelay;
 use crate::session::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
-    Trouble,
+    Column, Forbidden, GuardKind, Kind, LookedUp, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    TableName, Trouble,
 };
 
 /// A connection to MariaDB or MySQL.
@@ -84,6 +84,25 @@ impl Driver for Mysql {
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
+        // Prepared first, which refuses a second statement behind the first; then asked in the protocol in which the
+        // server writes every type as text.
+        let once = AssertSqlSafe(sql.to_owned()).into_sql_str();
+        (&mut self.connection).prepare(once).await.map_err(|error| failed(&error))?;
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
+        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()).collect());
+        let one = |row: &MySqlRow, at| row.try_get_unchecked::<Option<Vec<u8>>, _>(at);
+        let read = |row: &MySqlRow| {
+            let values = (0..row.len()).map(|at| Ok(one(row, at)?.map(SecretBytes::new)));
+            values.collect::<Result<_, sqlx::Error>>().map_err(|error| failed(&error))
+        };
+        Ok(LookedUp {
+            columns: columns.unwrap_or_default(),
+            rows: rows.iter().map(read).collect::<Result<_, _>>()?,
+        })
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {

@@ -8,20 +8,23 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
-use reseal_core::Value;
+use reseal_core::{SecretBytes, Value};
 use sea_query::{Expr, ExprTrait, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgValueFormat};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, ValueRef};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr, TypeInfo,
+    ValueRef,
+};
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::nodelay;
 use crate::session::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, Replication, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableName, Trouble,
+    Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, ServerFacts, Shape, StoreError, Swap,
+    TableFacts, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -77,6 +80,23 @@ impl Driver for Postgres {
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
+        // Prepared first, which refuses a second statement behind the first; then asked in the protocol in which the
+        // server writes every type as text.
+        let once = AssertSqlSafe(sql.to_owned()).into_sql_str();
+        (&mut self.connection).prepare(once).await.map_err(|error| failed(&error))?;
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
+        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()).collect());
+        let read = |row: &PgRow| {
+            (0..row.len()).map(|at| as_written(row, at).map_err(|error| failed(&error))).collect()
+        };
+        Ok(LookedUp {
+            columns: columns.unwrap_or_default(),
+            rows: rows.iter().map(read).collect::<Result<_, _>>()?,
+        })
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -295,6 +315,21 @@ fn decode_one(row: &PgRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> 
         }
         Kind::Uuid => Value::Uuid(raw.as_bytes().map_err(|_| wrong())?.try_into().map_err(|_| wrong())?),
     })
+}
+
+/// A value as the server writes it in text; a binary one as its bytes.
+fn as_written(row: &PgRow, at: usize) -> Result<Option<SecretBytes>, sqlx::Error> {
+    let raw = row.try_get_raw(at)?;
+    if raw.is_null() {
+        return Ok(None);
+    }
+    let wrong = || sqlx::Error::Decode(format!("column {at} is not sent as text").into());
+    let bytes = raw.as_bytes().map_err(|_| wrong())?;
+    let bytes = match bytes.strip_prefix(br"\x") {
+        Some(digits) if raw.type_info().name() == "BYTEA" => hex::decode(digits).map_err(|_| wrong())?,
+        _ => bytes.to_vec(),
+    };
+    Ok(Some(SecretBytes::new(bytes)))
 }
 
 /// The transaction that wrote the row: an unsigned 32-bit number, as the server sends an `xid`.

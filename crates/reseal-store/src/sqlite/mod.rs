@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use reseal_core::Value;
+use reseal_core::{SecretBytes, Value};
 use sea_query::Expr;
 use sea_query_sqlx::SqlxValues;
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, TypeInfo, ValueRef};
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::session::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, Row, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
-    Trouble,
+    Column, Forbidden, GuardKind, Kind, LookedUp, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    TableName, Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -73,6 +73,24 @@ impl Driver for Sqlite {
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
+        // A transaction of SQLite that only reads is one in which nobody writes: this forbids it.
+        self.simple("PRAGMA query_only = 1").await?;
+        let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        let found = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error));
+        self.simple("PRAGMA query_only = 0").await?;
+        let rows = found?;
+        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()).collect());
+        let read = |row: &SqliteRow| {
+            let one = |at| decode_one(row, at, Kind::Other).map_err(|error| failed(&error));
+            (0..row.len()).map(|at| Ok(one(at)?.bytes().map(|b| SecretBytes::new(b.into_owned())))).collect()
+        };
+        Ok(LookedUp {
+            columns: columns.unwrap_or_default(),
+            rows: rows.iter().map(read).collect::<Result<_, StoreError>>()?,
+        })
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {

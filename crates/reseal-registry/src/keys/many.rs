@@ -1,0 +1,295 @@
+//! Sources of many keys, whose ids are not known when the plan is written.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use reseal_core::{Kdf, Key, SecretBytes, SourceArgs};
+use reseal_plan::{Encoding, KeyOfRow, KeysFromSpec, KeysPlace, SourceSpec};
+
+use super::bytes::{decode, derive, json_map};
+use super::reader::Reader;
+use super::{KeyFacts, ReadKeyError};
+
+/// States of keys that no cell has to be under: a run does without one that cannot be read.
+const IDLE: [&str; 5] = ["created", "retired", "disabled", "destroyed", "archived"];
+
+/// One key of a source of many.
+pub(super) struct Listed {
+    pub(super) id: String,
+    /// The key, or why it could not be had.
+    pub(super) key: Result<Key, ReadKeyError>,
+    pub(super) facts: Option<KeyFacts>,
+}
+
+impl Listed {
+    fn new(id: String, key: Key) -> Self {
+        Listed { id, key: Ok(key), facts: None }
+    }
+
+    /// Whether the application says that no cell has to be under this key.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.facts.as_ref().and_then(|facts| facts.state.as_deref());
+        state.is_some_and(|state| IDLE.contains(&state.to_ascii_lowercase().as_str()))
+    }
+}
+
+impl Reader<'_> {
+    /// The keys of a list, in the order in which they are tried.
+    pub(super) async fn many(
+        &mut self,
+        from: &KeysFromSpec,
+        keyset: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Listed>, ReadKeyError> {
+        let what = format!("the keys of keyset {keyset}");
+        let kdf = from.kdf.as_ref();
+        match &from.place {
+            KeysPlace::Map(source) => {
+                let material = self.read_whole(source, &source.args, &what).await?;
+                warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
+                let map = json_map(&material.bytes, &what)?;
+                let decoded = map.into_iter().map(|(id, bytes)| {
+                    let what = format!("key {id} of keyset {keyset}");
+                    let bytes = derive(kdf, decode(bytes, source.encoding, &what)?, &id, &what)?;
+                    Ok(Listed::new(id.clone(), Key::new(&id, bytes)))
+                });
+                // Newer ids mostly sort behind older ones, and newer keys are tried first.
+                decoded.rev().collect()
+            }
+            KeysPlace::Directory { path, encoding } => {
+                self.directory(path, (*encoding, kdf), keyset, warnings).await
+            }
+            KeysPlace::Query { sql, key } => self.query(sql, (key, kdf), keyset, warnings).await,
+        }
+    }
+
+    /// One file a key; the file's name is the key's id. Hidden files are no keys.
+    async fn directory(
+        &mut self,
+        path: &str,
+        (encoding, kdf): (Encoding, Option<&Kdf>),
+        keyset: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Listed>, ReadKeyError> {
+        let what = format!("the keys of keyset {keyset}");
+        let failed = |error: std::io::Error| {
+            ReadKeyError::new(
+                format!("{what}: the directory {path} cannot be read: {}", error.kind()),
+                "check the path",
+            )
+        };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort();
+        let mut keys = Vec::new();
+        for id in names.into_iter().rev() {
+            let what = format!("key {id} of keyset {keyset}");
+            let spec = SourceSpec {
+                kind: "file".into(),
+                args: SourceArgs { words: vec![format!("{path}/{id}")], pass_env: vec![] },
+                secret: None,
+                json: None,
+                encoding,
+            };
+            let key = self.key(&id, &spec, &spec.args, kdf, &what, warnings).await?;
+            keys.push(Listed::new(id, key));
+        }
+        Ok(keys)
+    }
+
+    /// One row a key. Newer keys are tried first, where the query tells their age; else in the query's own order.
+    async fn query(
+        &mut self,
+        sql: &str,
+        (key, kdf): (&KeyOfRow, Option<&Kdf>),
+        keyset: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Listed>, ReadKeyError> {
+        let what = format!("the keys of keyset {keyset}");
+        let found = self.look_up(sql, &what).await?;
+        let mut keys: Vec<Listed> = Vec::new();
+        for values in &found.rows {
+            let row = KeyRow { columns: &found.columns, values };
+            let id = row.text("id").ok_or_else(|| {
+                ReadKeyError::new(
+                    format!("{what}: the query gives a row without an `id`"),
+                    "name the column: SELECT … AS id; it may not be NULL",
+                )
+            })?;
+            if keys.iter().any(|other| other.id == id) {
+                return Err(ReadKeyError::new(
+                    format!("{what}: the query lists {id} twice"),
+                    "an id is one key",
+                ));
+            }
+            let what = format!("key {id} of keyset {keyset}");
+            let made = self.of_row(&row, (key, kdf), &id, &what, warnings).await;
+            let made = made.map(|key| match row.text("tag") {
+                Some(tag) => key.tagged(&tag),
+                None => key,
+            });
+            let facts = KeyFacts {
+                keyset: keyset.to_owned(),
+                id: id.clone(),
+                state: row.text("state"),
+                created_at: row.text("created_at").and_then(|text| moment(&text)),
+                expires_at: row.text("expires_at").and_then(|text| moment(&text)),
+            };
+            keys.push(Listed { id, key: made, facts: Some(facts) });
+        }
+        keys.sort_by_key(|key| std::cmp::Reverse(key.facts.as_ref().and_then(|facts| facts.created_at)));
+        Ok(keys)
+    }
+
+    async fn of_row(
+        &mut self,
+        row: &KeyRow<'_>,
+        (key, kdf): (&KeyOfRow, Option<&Kdf>),
+        id: &str,
+        what: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Key, ReadKeyError> {
+        match key {
+            KeyOfRow::Column { name, encoding } => {
+                let bytes = decode(row.value(name, what)?.clone(), *encoding, what)?;
+                Ok(Key::new(id, derive(kdf, bytes, id, what)?))
+            }
+            KeyOfRow::Source(source) => {
+                let filled = SourceSpec { args: row.fill(source, what)?, ..source.clone() };
+                self.key(id, &filled, &filled.args, kdf, what, warnings).await
+            }
+        }
+    }
+}
+
+/// A row of a query that lists keys.
+struct KeyRow<'r> {
+    columns: &'r [String],
+    values: &'r [Option<SecretBytes>],
+}
+
+impl KeyRow<'_> {
+    /// A column as text; `None` where the query has no such column, or it is NULL.
+    fn text(&self, name: &str) -> Option<String> {
+        let at = self.columns.iter().position(|column| column == name)?;
+        let value = self.values.get(at)?.as_ref()?;
+        std::str::from_utf8(value.expose()).ok().map(str::to_owned)
+    }
+
+    fn value(&self, name: &str, what: &str) -> Result<&SecretBytes, ReadKeyError> {
+        let Some(at) = self.columns.iter().position(|column| column == name) else {
+            let has = self.columns.join(", ");
+            return Err(ReadKeyError::new(
+                format!("{what}: the query gives no column {name}"),
+                format!("it gives {has}; name the column with AS"),
+            ));
+        };
+        self.values.get(at).and_then(Option::as_ref).ok_or_else(|| {
+            ReadKeyError::new(format!("{what}: {name} is NULL"), "leave such rows out of the query")
+        })
+    }
+
+    /// The arguments of a source, their holes filled from the row. What fills a part of a path cannot lead out of its
+    /// folder: the rows are the application's, the path is the plan's.
+    fn fill(&self, source: &SourceSpec, what: &str) -> Result<SourceArgs, ReadKeyError> {
+        let mut words = Vec::new();
+        for word in &source.args.words {
+            let (mut out, mut rest) = (String::new(), word.as_str());
+            while let Some((before, name, after)) = hole(rest) {
+                out.push_str(before);
+                // `{key}` is the key's id everywhere in the language.
+                let name = if name == "key" { "id" } else { name };
+                let value = self.value(name, what)?;
+                let text = std::str::from_utf8(value.expose()).map_err(|_| {
+                    ReadKeyError::new(format!("{what}: {name} is no text"), "a hole is filled with text")
+                })?;
+                let is_part = !(before.is_empty() && out.is_empty() && after.is_empty());
+                let leads_out = source.kind == "file" && is_part && (text.contains('/') || text == "..");
+                if leads_out || text.contains('\0') {
+                    return Err(ReadKeyError::new(
+                        format!("{what}: {name} leads out of the folder that the plan names"),
+                        "an id that is part of a path holds no slash",
+                    ));
+                }
+                out.push_str(text);
+                rest = after;
+            }
+            out.push_str(rest);
+            words.push(out);
+        }
+        Ok(SourceArgs { words, pass_env: source.args.pass_env.clone() })
+    }
+}
+
+/// The first hole of a text: what stands before it, its name, and what stands behind it.
+fn hole(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
+}
+
+/// A time as databases write it: with an offset or, where they keep none, in UTC; or in seconds since 1970.
+fn moment(text: &str) -> Option<Timestamp> {
+    if let Ok(seconds) = text.parse::<i64>() {
+        return Timestamp::from_second(seconds).ok();
+    }
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment);
+    }
+    let utc: DateTime = text.parse().ok()?;
+    utc.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_databases_write_them() {
+        let read = |text: &str| moment(text).map(|moment| moment.to_string());
+        let expect = Some("2025-03-01T12:00:00Z".to_owned());
+        for text in [
+            "2025-03-01 12:00:00+00",
+            "2025-03-01 13:00:00+01",
+            "2025-03-01 12:00:00",
+            "2025-03-01T12:00:00Z",
+            "1740830400",
+        ] {
+            assert_eq!(read(text), expect, "{text}");
+        }
+        assert_eq!(read("2025-03-01").as_deref(), Some("2025-03-01T00:00:00Z"));
+        assert_eq!(read("soon"), None);
+    }
+
+    fn filled(kind: &str, word: &str, id: &str) -> Result<Vec<String>, String> {
+        let columns = ["id".to_owned(), "arn".to_owned()];
+        let values = [id, "arn:aws:kms:eu:1:key/2"].map(|text| Some(SecretBytes::new(text.into())));
+        let source = SourceSpec {
+            kind: kind.into(),
+            args: SourceArgs { words: vec![word.into()], pass_env: vec![] },
+            secret: None,
+            json: None,
+            encoding: Encoding::Raw,
+        };
+        let row = KeyRow { columns: &columns, values: &values };
+        row.fill(&source, "key").map(|args| args.words).map_err(|error| error.message)
+    }
+
+    /// Watches that the application's rows cannot point a plan's path at another file.
+    #[test]
+    fn holes_are_filled_and_lead_nowhere_else() {
+        assert_eq!(filled("file", "/run/{id}.key", "v1"), Ok(vec!["/run/v1.key".to_owned()]));
+        assert_eq!(filled("file", "/run/{key}", "v1"), Ok(vec!["/run/v1".to_owned()]));
+        assert_eq!(filled("aws-kms", "{arn}", "v1"), Ok(vec!["arn:aws:kms:eu:1:key/2".to_owned()]));
+        assert_eq!(filled("file", "{id}", "/elsewhere/v1"), Ok(vec!["/elsewhere/v1".to_owned()]));
+        for id in ["../shadow", ".."] {
+            assert!(filled("file", "/run/{id}", id).unwrap_err().contains("leads out"), "{id}");
+        }
+        assert!(filled("file", "/run/{name}", "v1").unwrap_err().contains("no column name"));
+    }
+}
