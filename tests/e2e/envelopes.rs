@@ -248,3 +248,24 @@ fn an_emergency_run_keeps_old_cells_under_the_new_kek() {
     assert_eq!((code, back["state"].as_str()), (0, Some("rolled_back")), "{back}");
     assert_eq!(world.envelope_digest("digest"), before);
 }
+
+/// Watches that a KEK is found by asking, where no column names it: each is tried, and what is under the primary is left.
+#[test]
+fn envelopes_that_do_not_name_their_kek_are_asked_about() {
+    let world = seeded("sqlite");
+    plan(&world, "rewrap", &[local(&world, "v1"), local(&world, "v2")], "");
+    let text = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    std::fs::write(world.path("plan.yaml"), text.replace(", key: key_id", "")).unwrap();
+    world.envelopes(&["move", &world.url, "keks.json", "v2", "1"]);
+    let payloads = world.envelope_digest("payloads");
+    let (code, run) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{run}");
+    let cells = ROWS - NULLS + LEGACY;
+    assert_eq!(run["cells_rotated"], cells - 1, "{run}");
+    assert_eq!(world.envelope_digest("payloads"), payloads);
+    let (_, opened) = world.reseal(&["census", "PLAN", "--open"]);
+    let expected = json!([{ "seal": "envelope", "key": "v2", "cells": cells }]);
+    assert_eq!(opened["fields"][0]["counts"], expected);
+    world.sql(&["UPDATE secrets SET key_id = 'v2'"]);
+    assert_eq!(world.read_envelopes()["right"], cells);
+}

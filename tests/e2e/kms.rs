@@ -99,7 +99,7 @@ const SAMPLED: u64 = 50;
 #[test]
 fn a_rewrap_asks_once_for_each_wrapped_dek() {
     const ROWS: u64 = 10_000;
-    let (world, mut kms, deks) = seeded("postgres", ROWS, 1500);
+    let (world, mut kms, deks) = seeded("postgres", ROWS, 600);
     kms.plan(&world, "rewrap", "");
     let payloads = world.envelope_digest("payloads");
     let (code, run) = kms.reseal(&world, &["run", "PLAN"]);
@@ -210,19 +210,31 @@ fn a_slow_kms_holds_no_lock_and_a_killed_run_goes_on() {
     assert_eq!((&read["right"], &read["keks"]), (&json!(cells(200)), &json!({ "v2": cells(200) })), "{read}");
 }
 
-/// P5; watches that `InvalidCiphertextException` alone makes a cell broken: one damaged DEK stays, the others move.
+/// P5, P7; watches that `InvalidCiphertextException` makes one cell broken and the others move; and that a damaged payload,
+/// whose DEK moves unseen, is found by the sweep, shown, and goes back exactly.
 #[test]
-fn a_damaged_wrapped_dek_is_one_broken_cell() {
+fn a_damaged_dek_stays_and_a_damaged_payload_is_found_by_the_sweep() {
     let (world, kms, _) = seeded("sqlite", 30, 30);
     kms.plan(&world, "rewrap", "");
     // moto's ciphertext names its key in front; the damage is behind that.
     let dek = world.sql(&["SELECT dek FROM secrets WHERE id = 3"])[0][0].as_str().unwrap().to_owned();
     let end = if dek.ends_with("AAAA") { "BBBB" } else { "AAAA" };
     let damaged = format!("{}{end}", &dek[..dek.len() - 4]);
-    world.sql(&[&format!("UPDATE secrets SET dek = '{damaged}' WHERE id = 3")]);
+    let payload = "A".repeat(60);
+    world.sql(&[
+        &format!("UPDATE secrets SET dek = '{damaged}' WHERE id = 3"),
+        &format!("UPDATE secrets SET payload = '{payload}', old_payload = '{payload}' WHERE id = 5"),
+        "UPDATE secrets SET last_error = 'The vendor said no.' WHERE id = 6",
+    ]);
+    let before = world.envelope_digest("digest");
     let (code, run) = kms.reseal(&world, &["run", "PLAN"]);
-    assert_eq!((code, run["cells_quarantined"].as_u64()), (1, Some(1)), "{run}");
+    assert_eq!((code, run["cells_quarantined"].as_u64()), (1, Some(2)), "{run}");
     let kept = world.sql(&["SELECT dek, key_id, last_error FROM secrets WHERE id = 3"]);
     assert_eq!(kept, json!([[damaged, "v1", "wrapped-dek-invalid"]]));
+    let shown = world.sql(&["SELECT payload, key_id, last_error FROM secrets WHERE id = 5"]);
+    assert_eq!(shown, json!([[payload, "v2", "does-not-open-under-its-dek"]]));
     assert_eq!(run["cells_rotated"], cells(30) - 1, "{run}");
+    let (code, back) = kms.reseal(&world, &["rollback", "PLAN", "--confirm", "secrets"]);
+    assert_eq!(code, 0, "{back}");
+    assert_eq!(world.envelope_digest("digest"), before, "not the exact old bytes");
 }

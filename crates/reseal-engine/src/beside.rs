@@ -79,6 +79,6 @@ pub(crate) enum Told<'r> {
 }
 
 /// Whether a text is a reason as quarantine writes it: words joined by hyphens.
-fn is_reason(text: &str) -> bool {
+pub(crate) fn is_reason(text: &str) -> bool {
     text.contains('-') && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

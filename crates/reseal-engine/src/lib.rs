@@ -35,6 +35,7 @@ mod shards;
 mod stripes;
 mod sweep;
 mod target;
+mod tell;
 mod turn;
 mod undo;
 mod write;

@@ -10,6 +10,7 @@ use reseal_store::{
     Book, Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
 };
 
+use crate::beside;
 use crate::catalogue::{self, Custody};
 use crate::cell::{Opening, Trust, open};
 use crate::deks::{Deks, Stage, prepare};
@@ -259,12 +260,12 @@ async fn exactly(
         .into_iter()
         .filter_map(|row| {
             let entry = wanted.get(&row.key)?;
-            let stands = undo::digest(&row.values[..width]) == entry.new;
+            let stands = undo::digest(&row.values[..width], &target.told) == entry.new;
             let old = stands.then(|| old_values(target, &row, entry, deks.as_deref())).flatten()?;
             Some(Swap { key: row.key, old: row.values, new: old, version: row.version })
         })
         .collect();
-    let written = swap_back(session, target, &swaps).await?;
+    let written = swap_at_once(session, target, &swaps).await?;
     Ok(Counts { rows_scanned: batch.cells, cells_rotated: written, ..Counts::default() })
 }
 
@@ -272,6 +273,12 @@ async fn exactly(
 fn old_values(target: &Target, row: &Row, entry: &Entry, deks: Option<&Deks>) -> Option<Vec<Value>> {
     let mut old = Vec::with_capacity(entry.old.len());
     for (place, value) in entry.old.iter().enumerate() {
+        // What the application wrote there since is its own.
+        let now = row.values[place].text().filter(|_| target.told.contains(&place));
+        if now.is_some_and(|now| !beside::is_reason(&now)) {
+            old.push(row.values[place].clone());
+            continue;
+        }
         old.push(match value {
             OldValue::Kept(value) => value.clone(),
             OldValue::Reopen { text } => {
@@ -297,7 +304,11 @@ fn reopened(target: &Target, row: &Row, place: usize, deks: Option<&Deks>) -> Op
 }
 
 /// Swaps in one transaction; rows that another writer changed meanwhile are left to [`rewritten`].
-async fn swap_back(session: &mut Session, target: &Target, swaps: &[Swap]) -> Result<u64, EngineError> {
+pub(crate) async fn swap_at_once(
+    session: &mut Session,
+    target: &Target,
+    swaps: &[Swap],
+) -> Result<u64, EngineError> {
     if swaps.is_empty() {
         return Ok(0);
     }
@@ -365,6 +376,6 @@ async fn rewritten(
         let work = crate::batch::work_through(back.clone(), rows, Trust::Marks).await?;
         let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells > 0);
         let swaps: Vec<Swap> = moved.map(|(swap, _)| swap).collect();
-        counts.cells_raced += swap_back(session, back, &swaps).await?;
+        counts.cells_raced += swap_at_once(session, back, &swaps).await?;
     }
 }

@@ -28,6 +28,7 @@ use crate::resume::{find_or_write, take_up};
 use crate::shards::cut;
 use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
+use crate::tell::tell;
 use crate::undo::UndoKey;
 use crate::{estimate, guard, pins};
 
@@ -150,6 +151,9 @@ async fn rounds(
         let next = round + i64::from(swept.old + swept.broken > 0);
         if !session.note_sweep((&run.id, shared.epoch), next, swept.old).await? {
             return Err(EngineError::superseded());
+        }
+        if swept.broken > 0 {
+            tell(session, &run.id, targets).await?;
         }
         if swept.old == 0 && swept.broken == 0 {
             if !run.whole || guarded || guard::put_up(session, job, targets).await? {

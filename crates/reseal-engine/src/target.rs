@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) mirrors: Vec<Vec<Mirror>>,
     /// For each field, where the column is that shows why a cell is in quarantine.
     pub(crate) last_errors: Vec<Option<usize>>,
+    /// The places of those columns.
+    pub(crate) told: Vec<usize>,
     /// Whether cells of any field carry their own key.
     pub(crate) enveloped: bool,
     /// Where the row's tenant is in the row's values.
@@ -110,8 +112,8 @@ impl Target {
         let filter = table.filter.clone();
         let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
         let label = table.name.to_string();
-        let job = job.clone();
-        Ok(Target { job, at, shape, fields, mirrors, last_errors, enveloped, tenant, label })
+        let (job, told) = (job.clone(), last_errors.iter().flatten().copied().collect());
+        Ok(Target { job, at, shape, fields, mirrors, last_errors, told, enveloped, tenant, label })
     }
 
     /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.

@@ -42,10 +42,12 @@ pub(crate) enum OldValue {
     },
 }
 
-/// SHA-256 over the values of a row's cell columns, each with its kind and length.
-pub(crate) fn digest(values: &[Value]) -> [u8; 32] {
+/// SHA-256 over the values of a row's cell columns, each with its kind and length. Columns that are `told` show reasons
+/// and are no part of a cell: they may change after a swap.
+pub(crate) fn digest(values: &[Value], told: &[usize]) -> [u8; 32] {
     let mut bytes = Vec::with_capacity(room(values));
-    values.iter().for_each(|value| put_value(&mut bytes, value));
+    let cells = values.iter().enumerate().filter(|(place, _)| !told.contains(place));
+    cells.for_each(|(_, value)| put_value(&mut bytes, value));
     Sha256::digest(&bytes).into()
 }
 
@@ -55,10 +57,12 @@ fn room(values: &[Value]) -> usize {
 }
 
 /// Packs the swaps of a batch, behind a byte that says that they are clear. `plain` tells which rows had plaintext cells: of
-/// those, a value that changed is kept as [`OldValue::Reopen`] where `is_ciphertext` says that one can lie there.
+/// those, a value that changed is kept as [`OldValue::Reopen`] where `is_ciphertext` says that one can lie there. For
+/// `told` see [`digest`].
 pub(crate) fn pack<'s>(
     swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)> + Clone,
     is_ciphertext: impl Fn(usize) -> bool,
+    told: &[usize],
 ) -> Zeroizing<Vec<u8>> {
     let rows = swaps.clone().map(|(swap, _)| room(&swap.key.0) + room(&swap.old) + 40);
     let mut out = Zeroizing::new(Vec::with_capacity(rows.sum::<usize>() + 8));
@@ -76,7 +80,7 @@ pub(crate) fn pack<'s>(
                 kept => put_value(&mut out, kept),
             }
         }
-        out.extend_from_slice(&digest(&swap.new));
+        out.extend_from_slice(&digest(&swap.new, told));
     }
     out
 }
@@ -246,12 +250,12 @@ mod tests {
     #[test]
     fn what_is_packed_unpacks() {
         let swap = swap();
-        let packed = pack([(&swap, false)].into_iter(), |_| true);
+        let packed = pack([(&swap, false)].into_iter(), |_| true, &[]);
         let packed = &packed[1..];
         let entries = unpack(packed).unwrap();
         assert_eq!(entries[0].key, swap.key);
         assert_eq!(entries[0].old[0], OldValue::Kept(Value::Text("old".into())));
-        assert_eq!(entries[0].new, digest(&swap.new));
+        assert_eq!(entries[0].new, digest(&swap.new, &[]));
         for cut in 0..packed.len() {
             assert!(unpack(&packed[..cut]).is_none());
         }
@@ -260,10 +264,10 @@ mod tests {
     #[test]
     fn plaintext_is_never_packed() {
         let swap = swap();
-        let packed = pack([(&swap, true)].into_iter(), |place| place == 0);
+        let packed = pack([(&swap, true)].into_iter(), |place| place == 0, &[]);
         assert!(!packed.windows(3).any(|window| window == b"old"));
         assert_eq!(unpack(&packed[1..]).unwrap()[0].old[0], OldValue::Reopen { text: true });
-        let beside = pack([(&swap, true)].into_iter(), |_| false);
+        let beside = pack([(&swap, true)].into_iter(), |_| false, &[]);
         assert_eq!(unpack(&beside[1..]).unwrap()[0].old[0], OldValue::Kept(Value::Text("old".into())));
     }
 

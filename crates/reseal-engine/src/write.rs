@@ -257,9 +257,9 @@ impl<'w> Writer<'w> {
 
     /// The old cells of these swaps, as the ledger keeps them.
     fn kept(&self, swaps: Vec<(&Swap, &Moved)>) -> Result<UndoBatch, Failure> {
-        let packed = undo::pack(swaps.iter().map(|(swap, moved)| (*swap, moved.plain)), |place| {
-            self.target.field_of_ciphertext(place).is_some()
-        });
+        let is_ciphertext = |place| self.target.field_of_ciphertext(place).is_some();
+        let swapped = swaps.iter().map(|(swap, moved)| (*swap, moved.plain));
+        let packed = undo::pack(swapped, is_ciphertext, &self.target.told);
         Ok(UndoBatch {
             shard: self.shard,
             batch: self.batches,
