@@ -56,12 +56,12 @@ pub(crate) struct Opened {
 /// Reads plan and keys, and finds the database. Does not connect.
 pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = plan(path)?;
-    if let Some(problem) = plan.unsupported().first() {
+    if let Some(problem) = plan.unsupported().iter().chain(plan.missing()).next() {
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
         return Err(Failure::refused(
             problem.code,
             format!("{place}: {}", problem.message),
-            "see `reseal check`",
+            problem.help.clone().unwrap_or_else(|| "see `reseal check`".into()),
         ));
     }
     let database = database(&plan).await?;

@@ -55,6 +55,7 @@ pub fn parse(file_name: &str, text: &str, vocabulary: &Vocabulary<'_>) -> Result
     match meaning.plan {
         Some(mut plan) if findings.is_empty() => {
             plan.unsupported = document.problems(meaning.unsupported);
+            plan.missing = document.problems(meaning.missing);
             Ok(plan)
         }
         _ => Err(Problems(document.problems(findings))),

@@ -29,6 +29,8 @@ pub(crate) struct Outcome {
     pub(crate) plan: Option<Plan>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) unsupported: Vec<Finding>,
+    /// What this build does not have.
+    pub(crate) missing: Vec<Finding>,
     /// Spans that no message may show.
     pub(crate) secrets: Vec<Span>,
 }
@@ -41,6 +43,7 @@ pub(crate) fn check(text: &str, root: &Node, form: &Form, vocabulary: &Vocabular
         root,
         findings: Vec::new(),
         unsupported: Vec::new(),
+        missing: Vec::new(),
         secrets: Vec::new(),
     };
     let plan = match serde_json::from_value(sound(root, form)) {
@@ -53,8 +56,8 @@ pub(crate) fn check(text: &str, root: &Node, form: &Form, vocabulary: &Vocabular
         }
         Err(_) => None,
     };
-    let Meaning { findings, unsupported, secrets, .. } = meaning;
-    Outcome { plan: plan.filter(|_| findings.is_empty()), findings, unsupported, secrets }
+    let Meaning { findings, unsupported, missing, secrets, .. } = meaning;
+    Outcome { plan: plan.filter(|_| findings.is_empty()), findings, unsupported, missing, secrets }
 }
 
 /// The tree as JSON without what the form check found broken: entries of sections become null, other sections are left
@@ -123,6 +126,7 @@ struct Meaning<'a> {
     root: &'a Node,
     findings: Vec<Finding>,
     unsupported: Vec<Finding>,
+    missing: Vec<Finding>,
     secrets: Vec<Span>,
 }
 
@@ -181,6 +185,7 @@ impl Meaning<'_> {
             digest: digest::without_pace(self.root),
             full_digest: digest::whole(self.root),
             unsupported: Vec::new(),
+            missing: Vec::new(),
         })
     }
 

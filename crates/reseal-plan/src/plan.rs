@@ -67,6 +67,7 @@ pub struct Plan {
     /// SHA-256 (hex) of all that the plan says.
     pub full_digest: String,
     pub(crate) unsupported: Vec<Problem>,
+    pub(crate) missing: Vec<Problem>,
 }
 
 impl Plan {
@@ -74,6 +75,12 @@ impl Plan {
     #[must_use]
     pub fn unsupported(&self) -> &[Problem] {
         &self.unsupported
+    }
+
+    /// What the plan asks for and this build was made without: the plan is right, but `run` refuses it.
+    #[must_use]
+    pub fn missing(&self) -> &[Problem] {
+        &self.missing
     }
 
     /// The keyset of a seal; `None` for a format without keys.

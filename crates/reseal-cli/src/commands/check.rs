@@ -56,6 +56,9 @@ async fn one(
         documents.extend(plan.unsupported().iter().map(problem));
         return Ok(REFUSED);
     }
+    // The plan is right; it is this build that cannot carry it out.
+    lines.extend(plan.missing().iter().map(Problem::to_string));
+    documents.extend(plan.missing().iter().map(problem));
     if !keys {
         return Ok(CLEAN);
     }

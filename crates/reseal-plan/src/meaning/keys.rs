@@ -209,8 +209,8 @@ impl Meaning<'_> {
         }
         if let Some(feature) = plugin.feature.filter(|_| !plugin.available) {
             let message = format!("this build of reseal has no `{}`", plugin.name);
-            let finding = Finding::new("unsupported", self.named(&at), message);
-            self.unsupported.push(finding.help(format!("build it with `--features {feature}`")));
+            let finding = Finding::new("not-in-this-build", self.named(&at), message);
+            self.missing.push(finding.help(format!("build it with `--features {feature}`")));
         }
         Some(source)
     }
