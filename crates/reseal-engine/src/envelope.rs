@@ -121,3 +121,35 @@ pub(crate) fn in_columns(wrapped: &[u8], key: &Key, has_nonce_column: bool) -> (
         _ => (Value::Bytes(wrapped.to_vec()), Value::Null),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(wrapped: Value, nonce: Option<Value>) -> Cell {
+        let cell = Cell::whole(Value::Bytes(vec![1])).with(Part::WrappedDek, wrapped);
+        match nonce {
+            Some(nonce) => cell.with(Part::DekNonce, nonce),
+            None => cell,
+        }
+    }
+
+    #[test]
+    fn a_nonce_in_a_column_of_its_own_stands_in_front_of_the_wrapped_dek() {
+        let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
+        let of = |dek, nonce| wrapped(&cell(dek, nonce)).map(Cow::into_owned);
+        assert_eq!(of(bytes(b"dek"), None).as_deref(), Some(&b"dek"[..]));
+        assert_eq!(of(bytes(b"dek"), Some(Value::Null)).as_deref(), Some(&b"dek"[..]));
+        assert_eq!(of(bytes(b"dek"), Some(bytes(b"nonce-"))).as_deref(), Some(&b"nonce-dek"[..]));
+        assert_eq!(of(Value::Null, Some(bytes(b"nonce-"))), None);
+    }
+
+    #[test]
+    fn a_wrapped_dek_goes_back_into_the_columns_that_there_are() {
+        let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
+        let plain = Key::new("v1", reseal_core::SecretBytes::new(vec![]));
+        // A key without a nonce in front: all of it is the wrapped DEK, and the column for a nonce stays empty.
+        assert_eq!(in_columns(b"dek", &plain, true), (bytes(b"dek"), Value::Null));
+        assert_eq!(in_columns(b"dek", &plain, false), (bytes(b"dek"), Value::Null));
+    }
+}

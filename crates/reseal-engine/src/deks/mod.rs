@@ -284,3 +284,6 @@ pub(crate) fn random(bytes: usize) -> Result<SecretBytes, EngineError> {
         .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
     Ok(SecretBytes::new(dek))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,13 @@ use super::together::Use;
 use super::{Entries, Meaning, quoted};
 use crate::document::Finding;
 use crate::nearest::listed;
-use crate::plan::{EnvelopeSpec, FieldSpec, KeysPlace, KeysetSpec, Move, SealSpec, TableSpec};
+use crate::plan::{
+    EnvelopeSpec, FieldSpec, KeyOfRow, KeysPlace, KeysetSpec, Move, SealSpec, SourceSpec, TableSpec,
+};
 use crate::raw;
+
+/// Where a key stands in its keyset: the section, and its name or number there.
+type Place = (&'static str, String);
 
 impl Meaning<'_> {
     pub(super) fn envelope(&mut self, raw: raw::Envelope, path: &[&str]) -> Option<EnvelopeSpec> {
@@ -56,9 +61,9 @@ impl Meaning<'_> {
                     "give the seal an `envelope:`, or a keyset of keys",
                 ),
             };
-            for key in wrong {
-                if told.insert((keyset.name.clone(), key.clone())) {
-                    let path = ["keysets", &keyset.name, "keys", &key];
+            for (section, name) in wrong {
+                if told.insert((keyset.name.clone(), name.clone())) {
+                    let path = ["keysets", &keyset.name, section, &name];
                     let finding = Finding::new("kek", self.named(&path), message.clone());
                     self.findings.push(finding.help(help));
                 }
@@ -66,19 +71,20 @@ impl Meaning<'_> {
         }
     }
 
-    /// The keys of a keyset by name: those that are KEKs, and the others.
-    fn kinds_of(&self, keyset: &KeysetSpec) -> (Vec<String>, Vec<String>) {
-        let (mut keks, mut others) = (Vec::new(), Vec::new());
-        for key in &keyset.keys {
-            let of_kind =
-                if self.vocabulary.kek(&key.source.kind).is_some() { &mut keks } else { &mut others };
-            of_kind.push(key.id.name().to_owned());
-        }
-        let gives_bytes = |place: &KeysPlace| !matches!(place, KeysPlace::Query { .. });
-        if keyset.keys_from.iter().any(|from| gives_bytes(&from.place)) {
-            others.push("keys_from".into());
-        }
-        (keks, others)
+    /// The keys of a keyset by their places in it: those that are KEKs, and the others.
+    fn kinds_of(&self, keyset: &KeysetSpec) -> (Vec<Place>, Vec<Place>) {
+        let is_kek = |source: &SourceSpec| self.vocabulary.kek(&source.kind).is_some();
+        let keys = keyset.keys.iter().map(|key| (("keys", key.id.name().to_owned()), is_kek(&key.source)));
+        let listed = keyset.keys_from.iter().enumerate().map(|(at, from)| {
+            let kek = match &from.place {
+                KeysPlace::Query { key: KeyOfRow::Source(source), .. } => is_kek(source),
+                _ => false,
+            };
+            (("keys_from", at.to_string()), kek)
+        });
+        let (keks, others): (Vec<_>, Vec<_>) = keys.chain(listed).partition(|(_, kek)| *kek);
+        let places = |keys: Vec<(Place, bool)>| keys.into_iter().map(|(place, _)| place).collect();
+        (places(keks), places(others))
     }
 
     /// What an envelope asks of its own seal.
