@@ -8,6 +8,7 @@
 mod bad_input;
 mod crash;
 mod custody;
+mod disk;
 mod envelopes;
 mod faults;
 mod formats;
