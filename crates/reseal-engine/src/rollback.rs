@@ -23,7 +23,7 @@ use crate::report::Report;
 use crate::resume::{claims, take_up};
 use crate::rotate::reopen;
 use crate::target::Target;
-use crate::turn::{has_no_way_back, turned_back, without_way_back};
+use crate::turn::{has_no_way_back, of_run, turned_back, without_way_back};
 use crate::undo::{self, Entry, OldValue};
 
 /// How a rollback is to be carried out.
@@ -53,6 +53,7 @@ pub async fn rollback(
     let begun = Instant::now();
     let mut session = database.connect().await?;
     let run = newest(&mut session, job, options).await?;
+    let job = &Arc::new(of_run(job, &run)?);
     let scope = Scope::from_json(&run.scope);
     may_send_plaintext(&mut session, job).await?;
     let back = Arc::new(turned_back(job, options.to_key.as_deref())?);

@@ -1,10 +1,11 @@
-//! A job that goes the other way: every keyset's primary turned back to the old key, and what has no way back.
+//! Jobs with other primaries: those that a run had, and the other way round, the old key in each keyset; and what has no
+//! way back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use reseal_core::{Key, Keyset};
-use reseal_store::{Quarantined, Row};
+use reseal_store::{Quarantined, Row, RunRow};
 
 use crate::batch::quarantined;
 use crate::cell::{Opening, Trust, open};
@@ -19,6 +20,36 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
     for keyset in &job.keysets {
         turned.insert(keyset.keyset.name().to_owned(), Arc::new(turn(&keyset.keyset, to_key)?));
     }
+    let mut back = with_keysets(job, &turned);
+    // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
+    back.tables.iter_mut().flat_map(|table| &mut table.fields).for_each(|field| field.from = Vec::new());
+    (back.undo, back.guard) = (false, None);
+    Ok(back)
+}
+
+/// The job with the primaries that a run had, wherever the plan's own point by now: an operator who goes back may have
+/// put the old key first already.
+pub(crate) fn of_run(job: &Job, run: &RunRow) -> Result<Job, EngineError> {
+    let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
+    for keyset in job.keysets.iter().map(|keyset| &keyset.keyset) {
+        let primary = noted[keyset.name()]["primary"].as_str();
+        let of_run = Keyset::new(keyset.name(), keyset.keys().to_vec(), primary).map_err(|_| {
+            let message = format!(
+                "run {} sealed under key {} of keyset {}, which is not there",
+                run.id,
+                primary.unwrap_or_default(),
+                keyset.name()
+            );
+            EngineError::refused("keys-changed", message, "put it back where the plan takes its keys from")
+        })?;
+        turned.insert(keyset.name().to_owned(), Arc::new(of_run));
+    }
+    Ok(with_keysets(job, &turned))
+}
+
+/// The job with other keysets under the same names.
+fn with_keysets(job: &Job, turned: &HashMap<String, Arc<Keyset>>) -> Job {
     let with = |seal: &Arc<crate::Seal>| match turned.get(seal.keyset.name()) {
         Some(keyset) => Arc::new(seal.with_keyset(keyset.clone())),
         None => seal.clone(),
@@ -26,8 +57,7 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
     let field = |field: &FieldJob| FieldJob {
         name: field.name.clone(),
         to: with(&field.to),
-        // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
-        from: Vec::new(),
+        from: field.from.iter().map(with).collect(),
         columns: field.columns.clone(),
         mirrors: field.mirrors.clone(),
         last_error: field.last_error.clone(),
@@ -42,7 +72,7 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
         key_column: table.key_column.clone(),
         fields: table.fields.iter().map(field).collect(),
     };
-    Ok(Job {
+    Job {
         plan: job.plan.clone(),
         digest: job.digest.clone(),
         application: job.application,
@@ -55,12 +85,12 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
         recognisers: job.recognisers.clone(),
         ignore: job.ignore.clone(),
         side_effects: job.side_effects.clone(),
-        undo: false,
-        guard: None,
+        undo: job.undo,
+        guard: job.guard,
         pace: job.pace.clone(),
         reread: None,
         deks: job.deks.clone(),
-    })
+    }
 }
 
 /// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.
