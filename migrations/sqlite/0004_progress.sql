@@ -1,0 +1,26 @@
+-- The view speaks the words that operators query for: completed, in_progress; paused, failed and the rest as they are.
+DROP VIEW reseal_rotation_progress;
+
+CREATE VIEW reseal_rotation_progress AS
+SELECT r.id AS rotation_id,
+       s.table_name,
+       sum(CASE WHEN s.round = 1 THEN s.rows_total ELSE 0 END) AS total_records,
+       sum(CASE WHEN s.round = 1 THEN s.rows_scanned ELSE 0 END) AS processed_records,
+       (SELECT count(*) FROM reseal_quarantine q WHERE q.run_id = r.id AND q.table_name = s.table_name)
+           AS failed_records,
+       CASE r.state
+           WHEN 'complete' THEN 'completed'
+           WHEN 'scope_done' THEN 'completed'
+           WHEN 'prepared' THEN 'in_progress'
+           WHEN 'running' THEN 'in_progress'
+           WHEN 'rolling_back' THEN 'in_progress'
+           ELSE r.state
+       END AS status,
+       max(s.checkpoint) AS last_checkpoint_id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.created_at / 1000.0, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.completed_at / 1000.0, 'unixepoch') AS completed_at
+FROM reseal_run r
+JOIN reseal_shard s ON s.run_id = r.id
+GROUP BY r.id, s.table_name, r.state, r.created_at, r.completed_at;
+
+INSERT INTO reseal_migration (version) VALUES (4);
