@@ -18,4 +18,5 @@ mod pkcs11;
 mod promises;
 mod schedule;
 mod shapes;
+mod systems;
 mod world;

@@ -35,6 +35,39 @@ pub(crate) fn binary() -> PathBuf {
     path
 }
 
+/// The Python that holds the foreign producers' libraries.
+pub(crate) fn python() -> PathBuf {
+    variable("RESEAL_TEST_PYTHON").into()
+}
+
+/// The URL of a new database on a store, named after this process; `folder` is for stores that keep files.
+pub(crate) fn new_database(store: &str, folder: &Path) -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("reseal_{}_{number}", std::process::id());
+    let url = match store {
+        "sqlite" => return format!("sqlite://{}/data.db", folder.display()),
+        "postgres" => variable("RESEAL_TEST_POSTGRES_URL"),
+        _ => variable("RESEAL_TEST_MYSQL_URL"),
+    };
+    let create = format!("CREATE DATABASE {name}");
+    run_script(&mut script("producer.py", &["sql", &database(&url, ""), &create], folder));
+    database(&url, &name)
+}
+
+pub(crate) fn run_script(command: &mut Command) -> Value {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// A script of the foreign producers, in a process that holds no Reseal code.
+pub(crate) fn script(name: &str, args: &[&str], folder: &Path) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("producers").join(name);
+    let mut command = Command::new(python());
+    command.arg(script).args(args).current_dir(folder);
+    command
+}
+
 impl World {
     /// A world with `rows` rows of a format, sealed under v1 by the foreign producer.
     pub(crate) fn new(store: &str, format: &str, rows: u32) -> World {
@@ -46,20 +79,11 @@ impl World {
     /// A world without a table.
     pub(crate) fn empty(store: &str, format: &str) -> World {
         let folder = tempfile::tempdir().unwrap();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("reseal_{}_{number}", std::process::id());
-        let url = match store {
-            "sqlite" => format!("sqlite://{}/data.db", folder.path().display()),
-            "postgres" => database(&variable("RESEAL_TEST_POSTGRES_URL"), &name),
-            _ => database(&variable("RESEAL_TEST_MYSQL_URL"), &name),
-        };
+        let url = new_database(store, folder.path());
         std::fs::write(folder.path().join("control.db"), "").unwrap();
         let control = format!("sqlite://{}/control.db", folder.path().display());
         let world = World { folder, url, control, format: format.to_owned() };
-        if store != "sqlite" {
-            let server = world.url.rsplit_once('/').unwrap().0.to_owned() + "/";
-            world.producer(&["sql", &server, &format!("CREATE DATABASE {name}")]);
-        } else {
+        if store == "sqlite" {
             world.producer(&["sql", &world.url, "SELECT 1"]);
         }
         for id in ["v1", "v2"] {
@@ -149,16 +173,12 @@ impl World {
 
     /// The foreign producer, in a process that holds no Reseal code.
     pub(crate) fn producer(&self, args: &[&str]) -> Value {
-        let output = self.producer_command(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+        run_script(&mut self.producer_command(args))
     }
 
     /// The foreign producer of tables of every shape.
     pub(crate) fn shapes(&self, args: &[&str]) -> Value {
-        let output = self.script("shapes.py", args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+        run_script(&mut script("shapes.py", args, self.folder.path()))
     }
 
     pub(crate) fn producer_command(&self, args: &[&str]) -> Command {
@@ -166,10 +186,7 @@ impl World {
     }
 
     pub(crate) fn script(&self, name: &str, args: &[&str]) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("producers").join(name);
-        let mut command = Command::new(variable("RESEAL_TEST_PYTHON"));
-        command.arg(script).args(args).current_dir(self.folder.path());
-        command
+        script(name, args, self.folder.path())
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Child {
@@ -204,9 +221,14 @@ fn database(url: &str, name: &str) -> String {
 
 /// Waits until the ledger shows that cells were rotated and some are left.
 pub(crate) fn wait_for_first_swap(world: &World) {
+    wait_until_swapping(|| world.reseal(&["status", "PLAN"]).1);
+}
+
+/// Waits until a status shows that cells were rotated.
+pub(crate) fn wait_until_swapping(status: impl Fn() -> Value) {
     let begun = Instant::now();
     loop {
-        let (_, status) = world.reseal(&["status", "PLAN"]);
+        let status = status();
         if status["cells_rotated"].as_u64().unwrap_or(0) > 0 {
             return;
         }

@@ -1,0 +1,59 @@
+//! BesaHubs CRM: one passphrase in the application, pgcrypto on the server, every quarter.
+
+use serde_json::json;
+
+use super::system::System;
+
+#[test]
+fn besahubs_carries_out_its_runbook() {
+    let mut system = System::new("besahubs", "postgres");
+    let (first, second) = (system.generate("hex"), system.generate("hex"));
+    system.seed(&json!({ "key": first }));
+    system.set_all([("ENCRYPTION_KEY", &first), ("ENCRYPTION_KEY_NEW", &second)]);
+    let before = system.digest();
+
+    // "Dry run (mandatory)".
+    system.ends(0, &["check", "PLAN", "--connect"]);
+    let dry = system.ends(0, &["run", "PLAN", "--dry-run"]);
+    assert!(dry["estimate_seconds"].as_f64().unwrap() > 0.0, "{dry}");
+    assert_eq!(system.digest(), before, "a dry run wrote");
+
+    // The CRM cannot read rotated rows until it is restarted: the run wants to hear that this is known.
+    system.refused(3, "outage", &["run", "PLAN"]);
+    let run = system.runs("complete", &["run", "PLAN", "--accept-outage"]);
+    system.ends(0, &["verify", "PLAN"]);
+    let (old, new) = (json!({ "key": first }), json!({ "key": second }));
+    let cells = system.reads_all(&new, &old);
+    assert_eq!(run["cells_rotated"].as_u64(), Some(cells), "{run}");
+    assert_eq!(system.digest().1, before.1, "columns beside the plan changed");
+    progress_by_sql(&system, &run["run_id"]);
+
+    // "Emergency rollback (requires confirmation)", by the id of the run.
+    let id = run["run_id"].as_str().unwrap().to_owned();
+    system.refused(2, "confirm", &["rollback", "PLAN", "--run", &id]);
+    system.runs("rolled_back", &["rollback", "PLAN", "--run", &id, "--confirm", "besahubs"]);
+    assert_eq!(system.digest(), before, "not the exact old bytes");
+    system.runs("complete", &["run", "PLAN", "--accept-outage"]);
+    system.reads_all(&new, &old);
+
+    // The next quarter: the roles move on, the plan stays.
+    let third = system.generate("hex");
+    system.set_all([("ENCRYPTION_KEY", &second), ("ENCRYPTION_KEY_NEW", &third)]);
+    system.runs("complete", &["run", "PLAN", "--accept-outage"]);
+    system.reads_all(&json!({ "key": third }), &new);
+}
+
+/// "Check rotation_progress": the runbook's own query, against the view of that name.
+fn progress_by_sql(system: &System, run_id: &serde_json::Value) {
+    let rows = system.sql(&[&format!(
+        "SELECT table_name, total_records, processed_records, failed_records, status FROM reseal.rotation_progress
+         WHERE rotation_id = '{}' ORDER BY table_name",
+        run_id.as_str().unwrap()
+    )]);
+    let names: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(names, ["companies", "contacts", "users"]);
+    for row in rows.as_array().unwrap() {
+        assert_eq!((row[2].clone(), row[3].clone()), (row[1].clone(), json!(0)), "{row}");
+        assert_eq!(row[4], "completed", "{row}");
+    }
+}

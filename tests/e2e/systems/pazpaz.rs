@@ -1,0 +1,74 @@
+//! PazPaz: two keys in the application at once, once a year and after an incident.
+
+use serde_json::{Value, json};
+
+use super::system::System;
+
+#[test]
+fn pazpaz_carries_out_its_runbook() {
+    let mut system = System::new("pazpaz", "postgres");
+    let first = system.generate("base64");
+    system.seed(&json!({ "primary": "v1", "v1": first }));
+    let second = system.generate("base64");
+    hold(&mut system, "v2", &json!({ "v1": first, "v2": second }));
+
+    let before = system.digest();
+    prepares(&system);
+    assert_eq!(system.digest(), before, "a dry run wrote");
+    rotates(&system);
+    let (old, new) = (json!({ "v1": first }), json!({ "v2": second }));
+    system.reads_all(&new, &old);
+    assert_eq!(system.digest().1, before.1, "columns beside the plan changed");
+
+    system.refused(2, "confirm", &["rollback", "PLAN", "--confirm", "clinic"]);
+    system.runs("rolled_back", &["rollback", "PLAN", "--confirm", "pazpaz"]);
+    assert_eq!(system.digest(), before, "not the exact old bytes");
+    system.runs("complete", &["run", "PLAN"]);
+    system.reads_all(&new, &old);
+    system.ends(0, &["undo", "drop", "PLAN"]);
+
+    // The next key, after an incident: the secret grows, the plan stays.
+    let third = system.generate("base64");
+    hold(&mut system, "v3", &json!({ "v2": second, "v3": third }));
+    let run = system.runs("complete", &["run", "PLAN", "--emergency"]);
+    assert!(run["seconds"].as_f64().unwrap() < 10.0, "an emergency has no throttle: {run}");
+    system.reads_all(&json!({ "v3": third }), &new);
+}
+
+/// Phases 1 and 2: the secret holds both keys, the application opens both and seals with the newer one.
+fn hold(system: &mut System, primary: &str, keys: &Value) {
+    system.write("secret.json", &keys.to_string());
+    system.set("PAZPAZ_PRIMARY_KEY_ID", primary);
+}
+
+/// "Review data inventory", "estimate re-encryption time", "verify dual-key mode".
+fn prepares(system: &System) {
+    system.ends(0, &["check", "PLAN", "--connect"]);
+    let census = system.ends(0, &["census", "PLAN"]);
+    assert_eq!(cells(&census, "v2"), 0, "{census}");
+    let dry = system.ends(0, &["run", "PLAN", "--dry-run"]);
+    assert_eq!(dry["cells_old"].as_u64(), Some(cells(&census, "v1")), "{dry}");
+    assert!(dry["estimate_seconds"].as_f64().unwrap() > 0.0, "{dry}");
+}
+
+/// Phase 3, counted by version while it is on its way, and the gate before phase 4: no v1 is left.
+fn rotates(system: &System) {
+    let mut run = system.start(&["run", "PLAN"]);
+    system.wait_for_first_swap();
+    system.ends(0, &["pause", "PLAN"]);
+    assert_eq!(run.wait().unwrap().code(), Some(4), "200 rows in a second, and it was over before the pause");
+    let census = system.ends(0, &["census", "PLAN"]);
+    assert!(cells(&census, "v1") > 0 && cells(&census, "v2") > 0, "{census}");
+    system.runs("complete", &["resume", "PLAN"]);
+    let verify = system.ends(0, &["verify", "PLAN"]);
+    assert_eq!((verify["clean"].as_bool(), cells(&verify, "v1")), (Some(true), 0), "{verify}");
+    let late = "UPDATE clients SET email = 'v1:AAAA:AAAA' WHERE number = 1";
+    assert!(system.refuses(late), "the guard let a cell in that names the old key");
+}
+
+/// Cells under a key, in all fields of a census.
+fn cells(census: &Value, key: &str) -> u64 {
+    let fields = census["fields"].as_array().unwrap().iter();
+    let counts = fields.flat_map(|field| field["counts"].as_array().unwrap());
+    counts.filter(|count| count["key"] == key).map(|count| count["cells"].as_u64().unwrap()).sum()
+}

@@ -1,0 +1,198 @@
+//! One documented system: its database, the folder its operator works in, the variables he has set.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::world::{binary, new_database, python, run_script, script, wait_until_swapping};
+
+/// Rows in each table with sealed cells.
+pub(crate) const ROWS: u64 = 150;
+
+/// A system, as its operator has it before him.
+pub(crate) struct System {
+    folder: tempfile::TempDir,
+    pub(crate) url: String,
+    pub(crate) name: &'static str,
+    variables: BTreeMap<String, String>,
+}
+
+/// What the system itself reads, with the keys that it was given.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// Cells that hold something.
+    pub(crate) cells: u64,
+    /// Cells that were NULL from the beginning, and are.
+    pub(crate) nulls: u64,
+    /// Cells that opened.
+    pub(crate) opened: u64,
+    /// Cells that opened to what the application stored.
+    pub(crate) right: u64,
+}
+
+impl System {
+    /// An empty database, and a folder with the plan as it is shipped and what stands in for the system's programs.
+    pub(crate) fn new(name: &'static str, store: &str) -> System {
+        let folder = tempfile::tempdir().unwrap();
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let plan = format!("{name}.yaml");
+        std::fs::copy(tests.join("../rotation-plans").join(&plan), folder.path().join(&plan)).unwrap();
+        let programs = tests.join("systems").join(name);
+        let path = [programs, python().parent().unwrap().to_owned()]
+            .iter()
+            .map(|path| path.display().to_string())
+            .chain(std::env::var("PATH"))
+            .collect::<Vec<_>>()
+            .join(":");
+        let mut system = System { folder, url: String::new(), name, variables: BTreeMap::new() };
+        system.url = new_database(store, system.folder.path());
+        system.set("PATH", path);
+        system.set("DATABASE_URL", system.url.clone());
+        system.set("RESEAL_DATABASE_URL", format!("sqlite://{}", system.path("control.db").display()));
+        system.set("USER", "ops@example.com");
+        system
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Sets a variable in the operator's environment, which holds nothing else.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.insert(name.to_owned(), value.into());
+    }
+
+    pub(crate) fn set_all<const N: usize>(&mut self, variables: [(&str, &str); N]) {
+        for (name, value) in variables {
+            self.set(name, value);
+        }
+    }
+
+    /// `reseal` with `args`, where PLAN stands for the plan.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let plan = format!("{}.yaml", self.name);
+        let mut command = Command::new(binary());
+        command.args(args.iter().map(|arg| if *arg == "PLAN" { plan.as_str() } else { arg }));
+        command.env_clear().envs(&self.variables).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Exit code and JSON document of a command.
+    pub(crate) fn reseal(&self, args: &[&str]) -> (i32, Value) {
+        let output = self.command(&[args, &["--json"]].concat()).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let document = serde_json::from_str(&stdout).unwrap_or_else(|_| {
+            panic!("{args:?}: not one JSON document: {stdout}{}", String::from_utf8_lossy(&output.stderr))
+        });
+        (output.status.code().unwrap_or(-1), document)
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Waits until the ledger shows that cells were rotated.
+    pub(crate) fn wait_for_first_swap(&self) {
+        wait_until_swapping(|| self.reseal(&["status", "PLAN"]).1);
+    }
+
+    /// A command that has to end with `exit`; its document.
+    pub(crate) fn ends(&self, exit: i32, args: &[&str]) -> Value {
+        let (code, document) = self.reseal(args);
+        assert_eq!(code, exit, "{} {args:?}: {document}", self.name);
+        document
+    }
+
+    /// A command that has to be refused for this reason.
+    pub(crate) fn refused(&self, exit: i32, code: &str, args: &[&str]) {
+        let document = self.ends(exit, args);
+        assert_eq!(document["error"]["code"], code, "{} {args:?}: {document}", self.name);
+    }
+
+    /// A run that has to end in this state, with exit 0; its document.
+    pub(crate) fn runs(&self, state: &str, args: &[&str]) -> Value {
+        let run = self.ends(0, args);
+        assert_eq!(run["state"], state, "{} {args:?}: {run}", self.name);
+        run
+    }
+
+    /// A new key, as the runbook's first step makes it.
+    pub(crate) fn generate(&self, encoding: &str) -> String {
+        let output =
+            self.command(&["keys", "generate", "--stdout", "--encoding", encoding]).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// The system's own script, in a process that holds no Reseal code.
+    pub(crate) fn producer(&self, command: &str, args: &[&str]) -> Value {
+        let script = format!("{}.py", self.name.replace('-', "_"));
+        self.script(&script, &[&[command, &self.url], args].concat())
+    }
+
+    fn script(&self, name: &str, args: &[&str]) -> Value {
+        run_script(&mut script(name, args, self.folder.path()))
+    }
+
+    /// Makes the system's tables and rows, sealed under `keys`.
+    pub(crate) fn seed(&self, keys: &Value) {
+        self.write("keys.json", &keys.to_string());
+        self.producer("seed", &["keys.json", &ROWS.to_string()]);
+    }
+
+    /// Every cell read by the system itself, with these keys and no others.
+    pub(crate) fn read(&self, keys: &Value) -> Read {
+        self.write("keys.json", &keys.to_string());
+        let read = self.producer("read", &["keys.json"]);
+        let number = |name: &str| read[name].as_u64().unwrap();
+        Read {
+            cells: number("cells"),
+            nulls: number("nulls"),
+            opened: number("opened"),
+            right: number("right"),
+        }
+    }
+
+    /// The bar of a rotation: the system reads every cell under the new key, and none under the old ones.
+    pub(crate) fn reads_all(&self, new: &Value, old: &Value) -> u64 {
+        let read = self.read(new);
+        assert!(read.cells > ROWS && read.nulls > 0, "{read:?}");
+        assert_eq!((read.opened, read.right), (read.cells, read.cells), "{} under the new key", self.name);
+        let under_old = self.read(old);
+        assert_eq!((under_old.opened, under_old.nulls), (0, read.nulls), "{} under the old key", self.name);
+        eprintln!("{}: {} cells right under the new key, 0 open under the old one", self.name, read.cells);
+        read.cells
+    }
+
+    /// A digest of all rows, and one of what is not sealed.
+    pub(crate) fn digest(&self) -> (String, String) {
+        let digest = self.producer("digest", &[]);
+        let text = |name: &str| digest[name].as_str().unwrap().to_owned();
+        (text("digest"), text("beside"))
+    }
+
+    pub(crate) fn sql(&self, statements: &[&str]) -> Value {
+        self.script("producer.py", &[&["sql", &self.url], statements].concat())
+    }
+
+    /// Whether the database refuses a statement.
+    pub(crate) fn refuses(&self, statement: &str) -> bool {
+        !script("producer.py", &["sql", &self.url, statement], self.folder.path())
+            .output()
+            .unwrap()
+            .status
+            .success()
+    }
+
+    /// One value of one row.
+    pub(crate) fn value(&self, query: &str) -> Value {
+        self.sql(&[query])[0][0].clone()
+    }
+}
