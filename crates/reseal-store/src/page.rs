@@ -165,7 +165,7 @@ impl Session {
         Ok(self.query(&select, &key_kinds).await?.pop().map(RowKey))
     }
 
-    /// Up to `limit` values of one column that are not NULL.
+    /// Up to `limit` values of one column that are not NULL, each followed by what other columns of its row hold.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
@@ -173,13 +173,17 @@ impl Session {
         &mut self,
         table: &TableName,
         column: &Column,
+        beside: &[Column],
         limit: u64,
-    ) -> Result<Vec<Value>, StoreError> {
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
         let mut select = Query::select();
-        select.expr(self.driver.read(column)).from(table_ref(table));
+        for column in std::iter::once(column).chain(beside) {
+            select.expr(self.driver.read(column));
+        }
+        select.from(table_ref(table));
         select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
-        let rows = self.query(&select, &[column.kind]).await?;
-        Ok(rows.into_iter().flatten().collect())
+        let kinds: Vec<Kind> = std::iter::once(column).chain(beside).map(|column| column.kind).collect();
+        self.query(&select, &kinds).await
     }
 
     /// The rows in which this column is longest, at most `limit`.

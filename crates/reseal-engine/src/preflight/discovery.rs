@@ -1,15 +1,16 @@
 //! Columns that nobody thought of: outside the plan, and yet with cells that a key of the plan opens, or that look
-//! like a known ciphertext. Strings inside of JSON are looked at one by one.
+//! like a known ciphertext. Strings inside of JSON are looked at one by one. What additional data and derivation read is
+//! taken from a cell's own row, where it has such columns.
 
 use std::sync::Arc;
 
-use reseal_core::{Cell, Context, Identified, Value};
-use reseal_store::{Column, Database, Dialect, Kind, Session, TableName};
+use reseal_core::{Cell, Context, Identified, Part, Value};
+use reseal_store::{Column, Database, Dialect, Kind, Session, TableFacts, TableName};
 
 use super::Finding;
 use crate::cell::seals;
 use crate::error::EngineError;
-use crate::job::{FieldJob, Job};
+use crate::job::{FieldJob, Job, TableJob};
 use crate::seal::Seal;
 
 /// Values of a column that are looked at before a run.
@@ -36,6 +37,7 @@ pub(super) async fn look(
     let mut findings = Vec::new();
     for table in session.tables().await? {
         let facts = session.describe(&table).await?;
+        let beside = beside(job, &table, session.dialect(), &facts);
         for column in facts.columns {
             let searchable = matches!(column.kind, Kind::Text | Kind::Binary | Kind::Json);
             if !searchable || is_named(job, session.dialect(), &table, &column.name) {
@@ -43,8 +45,10 @@ pub(super) async fn look(
             }
             let of_column = Column { name: column.name.clone(), kind: column.kind, collation: None };
             // A column that cannot be read is not in the way of the run.
-            let Ok(values) = session.sample(&table, &of_column, sample).await else { continue };
-            if let Some(what) = recognise(job, &table.to_string(), &column.name, values) {
+            let Ok(rows) = session.sample(&table, &of_column, &beside, sample).await else { continue };
+            if let Some(what) =
+                recognise(job, &Place { table: &table, column: &column.name, beside: &beside }, &rows)
+            {
                 let place = format!("{table}.{}", column.name);
                 findings.push(Finding::warning(
                     "column-outside-the-plan",
@@ -57,14 +61,48 @@ pub(super) async fn look(
     Ok(findings)
 }
 
+/// A column that is looked at.
+struct Place<'a> {
+    table: &'a TableName,
+    column: &'a str,
+    /// What was read beside it.
+    beside: &'a [Column],
+}
+
+/// The columns of a table that a cell may need to open, and those of the plan that a copy would equal: ciphertexts
+/// whose other parts lie in other columns.
+fn beside(job: &Job, table: &TableName, dialect: Dialect, facts: &TableFacts) -> Vec<Column> {
+    let mut names: Vec<&str> = Vec::new();
+    for planned in &job.tables {
+        for field in &planned.fields {
+            names.extend(seals(field).flat_map(Seal::row_columns));
+            let tenant = seals(field).any(Seal::reads_tenant).then_some(planned.tenant.as_deref());
+            names.extend(tenant.flatten());
+        }
+        if is_called(&planned.name, table, dialect) {
+            names.extend(planned.fields.iter().filter_map(ciphertext_among_parts));
+        }
+    }
+    let known = facts.columns.iter().filter(|column| names.contains(&column.name.as_str()));
+    known.map(|column| Column { name: column.name.clone(), kind: column.kind, collation: None }).collect()
+}
+
+fn ciphertext_among_parts(field: &FieldJob) -> Option<&str> {
+    let several = field.columns.len() > 1;
+    let ciphertext = field.columns.iter().find(|(part, _)| several && *part == Part::Ciphertext);
+    ciphertext.map(|(_, name)| name.as_str())
+}
+
+fn is_called(planned: &TableName, table: &TableName, dialect: Dialect) -> bool {
+    // A plan may write the schema that the connection finds by itself.
+    planned.name == table.name
+        && (planned.schema == table.schema || (dialect == Dialect::Postgres && table.schema.is_none()))
+}
+
 /// Whether the plan knows the column, or was told to leave it alone.
 fn is_named(job: &Job, dialect: Dialect, table: &TableName, column: &str) -> bool {
-    let same = |other: &TableName| {
-        // A plan may write the schema that the connection finds by itself.
-        other.name == table.name
-            && (other.schema == table.schema || (dialect == Dialect::Postgres && table.schema.is_none()))
-    };
-    let named = job.tables.iter().filter(|other| same(&other.name)).any(|other| {
+    let mut of_table = job.tables.iter().filter(|other| is_called(&other.name, table, dialect));
+    let named = of_table.any(|other| {
         other.fields.iter().flat_map(FieldJob::written).any(|name| name == column)
             || other.key_column.as_deref() == Some(column)
             || other.row_key.iter().any(|key| key == column)
@@ -74,25 +112,26 @@ fn is_named(job: &Job, dialect: Dialect, table: &TableName, column: &str) -> boo
 }
 
 /// What the values of a column are, as cells: themselves, or the strings of the JSON documents that they are.
-struct Sampled {
-    cells: Vec<Cell>,
+struct Sampled<'a> {
+    /// Each with what lies beside it.
+    cells: Vec<(Cell, &'a [Value])>,
     /// Whether the cells are strings of documents, most of which are nothing of the kind.
     inside: bool,
 }
 
-fn sampled(values: Vec<Value>) -> Sampled {
-    let documents: Vec<serde_json::Value> = values.iter().filter_map(document).collect();
-    if documents.is_empty() {
-        return Sampled { cells: values.into_iter().map(Cell::whole).collect(), inside: false };
+fn sampled(rows: &[Vec<Value>]) -> Sampled<'_> {
+    let rows = rows.iter().filter_map(|row| row.split_first());
+    let (mut cells, mut inside) = (Vec::new(), false);
+    for (value, beside) in rows {
+        let mut texts = Vec::new();
+        match document(value) {
+            Some(document) => strings(&document, &mut texts, STRINGS),
+            None => cells.push((Cell::whole(value.clone()), beside)),
+        }
+        inside |= document(value).is_some();
+        cells.extend(texts.into_iter().map(|text| (Cell::whole(Value::Text(text)), beside)));
     }
-    let mut texts = Vec::new();
-    for document in &documents {
-        let most = texts.len() + STRINGS;
-        strings(document, &mut texts, most);
-    }
-    let others = values.iter().filter(|value| document(value).is_none()).cloned();
-    let texts = texts.into_iter().map(Value::Text);
-    Sampled { cells: texts.chain(others).map(Cell::whole).collect(), inside: true }
+    Sampled { cells, inside }
 }
 
 /// The JSON document that a value is; a number or a plain text is none.
@@ -115,30 +154,33 @@ fn strings(document: &serde_json::Value, out: &mut Vec<String>, most: usize) {
 
 /// What the values of a column hold. One cell that opens with proof, or that names a key, is one too many; what only
 /// looks like a ciphertext, or opens without proof, must be at least half of what stands alone in its column.
-fn recognise(job: &Job, table: &str, column: &str, values: Vec<Value>) -> Option<String> {
-    let Sampled { cells, inside } = sampled(values);
+fn recognise(job: &Job, place: &Place<'_>, rows: &[Vec<Value>]) -> Option<String> {
+    let Sampled { cells, inside } = sampled(rows);
     let where_ = if inside { "holds JSON with cells" } else { "holds cells" };
     let most = |count: usize| count > 0 && (inside || count * 2 >= cells.len());
     let mut tried: Vec<&str> = Vec::new();
-    for (label, field) in job.tables.iter().flat_map(|table| table.fields.iter().map(move |f| (table, f))) {
+    for (table, field) in job.tables.iter().flat_map(|table| table.fields.iter().map(move |f| (table, f))) {
         for seal in seals(field) {
             // An envelope opens with its DEK, and one column alone does not hold both.
             if seal.format.plaintext || seal.envelope.is_some() || tried.contains(&seal.name.as_str()) {
                 continue;
             }
             tried.push(&seal.name);
-            let label = label.name.to_string();
-            let places = [(table, column), (label.as_str(), field.name.as_str())];
-            let openings: Vec<bool> = cells.iter().filter_map(|cell| opens(seal, cell, &places)).collect();
+            let tried_as = (table, field.name.as_str());
+            let openings: Vec<bool> =
+                cells.iter().filter_map(|cell| opens(seal, cell, place, tried_as)).collect();
             if openings.contains(&true) || most(openings.len()) {
                 return Some(format!("{where_} that open under a key of seal {}", seal.name));
             }
-            if cells.iter().any(|cell| names_a_key(seal, cell)) {
+            if cells.iter().any(|(cell, _)| names_a_key(seal, cell)) {
                 return Some(format!("{where_} that name a key of seal {}", seal.name));
             }
         }
     }
-    let looks = |cell: &&Cell| {
+    if let Some(column) = copied(job, place, rows) {
+        return Some(format!("holds a copy of {column}"));
+    }
+    let looks = |(cell, _): &&(Cell, &[Value])| {
         job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine))
     };
     let count = cells.iter().filter(looks).count();
@@ -148,18 +190,36 @@ fn recognise(job: &Job, table: &str, column: &str, values: Vec<Value>) -> Option
     })
 }
 
-/// Whether a key opens a cell as it would in one of these places, and whether that is proof.
-fn opens(seal: &Seal, cell: &Cell, places: &[(&str, &str)]) -> Option<bool> {
+/// Whether a key opens a cell where it stands, or as it would in a field of the plan, and whether that is proof.
+fn opens(
+    seal: &Seal,
+    (cell, beside): &(Cell, &[Value]),
+    place: &Place<'_>,
+    (planned, field): (&TableJob, &str),
+) -> Option<bool> {
     if matches!(seal.format.format.identify(cell), Identified::NotMine) {
         return None;
     }
+    let row = |name: &str| place.beside.iter().position(|column| column.name == name).map(|at| &beside[at]);
+    let lookup = |name: &str| row(name).cloned();
+    let tenant = planned.tenant.as_deref().and_then(row);
+    let (own, of_plan) = (place.table.to_string(), planned.name.to_string());
+    let places = [(own.as_str(), place.column), (of_plan.as_str(), field)];
     let opened = places.iter().flat_map(|&(table, field)| {
-        seal.keyset.keys().iter().filter_map(move |key| {
-            let context = Context { tenant: None, table, field, key: "", row: &|_| None };
-            seal.open(cell, key, &context).ok()
-        })
+        let context = Context { tenant, table, field, key: "", row: &lookup };
+        seal.keyset.keys().iter().filter_map(move |key| seal.open(cell, key, &context).ok())
     });
     opened.map(|text| text.is_authenticated()).max()
+}
+
+/// The ciphertext of the plan that a column repeats in one of its rows.
+fn copied<'p>(job: &Job, place: &Place<'p>, rows: &[Vec<Value>]) -> Option<&'p str> {
+    let ciphertexts = job.tables.iter().flat_map(|table| &table.fields).filter_map(ciphertext_among_parts);
+    let ciphertexts: Vec<&str> = ciphertexts.collect();
+    let repeats = |at: usize| rows.iter().any(|row| row.get(at + 1) == row.first());
+    let mut others = place.beside.iter().enumerate();
+    let same = others.find(|(at, other)| ciphertexts.contains(&other.name.as_str()) && repeats(*at));
+    same.map(|(_, column)| column.name.as_str())
 }
 
 /// Whether a cell carries the tag of a key: it need not open here, where nobody knows its row.
