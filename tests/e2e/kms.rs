@@ -1,7 +1,7 @@
 //! KEKs in a KMS: moto's server, which encrypts for real, and a stub in front of it for what moto never does.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -10,17 +10,17 @@ use crate::envelopes::{plan, world};
 use crate::world::{World, wait_for_first_swap};
 
 /// The KMS of one test; it stops with the test.
-struct Kms {
+pub(crate) struct Kms {
     process: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    endpoint: String,
-    keys: [String; 2],
+    pub(crate) endpoint: String,
+    pub(crate) keys: [String; 2],
 }
 
 impl Kms {
-    fn start(world: &World) -> Kms {
-        let mut command = world.script("kms.py", &[]);
+    /// Starts `kms.py`, and has it make two keys.
+    pub(crate) fn start(mut command: Command) -> Kms {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         let (endpoint, keys) = (String::new(), [String::new(), String::new()]);
@@ -28,9 +28,6 @@ impl Kms {
         kms.endpoint = format!("http://127.0.0.1:{}", kms.line()["port"]);
         let made = kms.ask(&json!({ "keys": 2 }));
         kms.keys = [0, 1].map(|at| made["keys"][at].as_str().unwrap().to_owned());
-        let [v1, v2] = &kms.keys;
-        let of = |arn: &str| json!({ "kms": arn, "endpoint": kms.endpoint });
-        std::fs::write(world.path("keks.json"), json!({ "v1": of(v1), "v2": of(v2) }).to_string()).unwrap();
         kms
     }
 
@@ -56,7 +53,7 @@ impl Kms {
         plan(world, moves, &[of(&self.keys[0]), of(&self.keys[1])], more);
     }
 
-    fn command(&self, world: &World, args: &[&str]) -> std::process::Command {
+    fn command(&self, world: &World, args: &[&str]) -> Command {
         let mut command = world.command(args);
         command.env("AWS_ENDPOINT_URL_KMS", &self.endpoint);
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
@@ -81,7 +78,10 @@ impl Drop for Kms {
 /// A table of envelopes under the KEK v1; and how many wrapped DEKs it holds.
 fn seeded(store: &str, rows: u64, deks: u64) -> (World, Kms, u64) {
     let world = world(store);
-    let mut kms = Kms::start(&world);
+    let mut kms = Kms::start(world.script("kms.py", &[]));
+    let of = |arn: &str| json!({ "kms": arn, "endpoint": kms.endpoint });
+    let keks = json!({ "v1": of(&kms.keys[0]), "v2": of(&kms.keys[1]) });
+    std::fs::write(world.path("keks.json"), keks.to_string()).unwrap();
     let made =
         world.envelopes(&["seed", &world.url, "keks.json", "v1", &rows.to_string(), &deks.to_string()]);
     drop(kms.counts());

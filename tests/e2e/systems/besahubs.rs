@@ -11,6 +11,9 @@ fn besahubs_carries_out_its_runbook() {
     system.seed(&json!({ "key": first }));
     system.set_all([("ENCRYPTION_KEY", &first), ("ENCRYPTION_KEY_NEW", &second)]);
     let before = system.digest();
+    // "Database backup": a run wants to see one.
+    system.refused(3, "proof", &["run", "PLAN", "--accept-outage"]);
+    system.write("backups/backup-2025-10-01-03-00.sql", "dump");
 
     // "Dry run (mandatory)".
     system.ends(0, &["check", "PLAN", "--connect"]);
@@ -35,6 +38,12 @@ fn besahubs_carries_out_its_runbook() {
     assert_eq!(system.digest(), before, "not the exact old bytes");
     system.runs("complete", &["run", "PLAN", "--accept-outage"]);
     system.reads_all(&new, &old);
+
+    // "Post-rotation cleanup": nothing holds the old key any more, which is then kept for 90 days.
+    system.drops_undo();
+    system.retires("current", (", address: pii", ""), "contacts.address");
+    let early = ["keys", "destroy", "PLAN", "current", "--confirm", "current"];
+    system.refused(3, "key-kept", &early);
 
     // The next quarter: the roles move on, the plan stays.
     let third = system.generate("hex");

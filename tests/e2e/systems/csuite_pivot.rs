@@ -19,6 +19,8 @@ fn carries_out_its_runbook(store: &str) {
     let (first, second) = (system.generate("base64"), system.generate("base64"));
     system.seed(&json!({ "primary": "1", "1": first }));
     let before = system.digest();
+    // "Recent database snapshot captured".
+    system.write("snapshots/before-2.sql", "dump");
     promote(&mut system, "2", &second, &json!({ "1": first }));
 
     // Dry runs as the runbook has them: whole, and scoped.
@@ -39,6 +41,11 @@ fn carries_out_its_runbook(store: &str) {
     assert_eq!(system.digest().1, before.1, "columns beside the plan changed, or settings did");
     let again = system.ends(0, &["run", "PLAN", "--dry-run"]);
     assert_eq!(again["cells_old"], 0, "legacy versions remain: {again}");
+
+    // Nothing holds the old key any more.
+    system.drops_undo();
+    promote(&mut system, "2", &second, &json!({ "1": first }));
+    system.retires("1", (", summary: tenant", ""), "knowledge_entries.summary");
 
     // The next year's key by the same plan; --target-version picks it before the registry does.
     let third = system.generate("base64");

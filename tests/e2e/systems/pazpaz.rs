@@ -9,6 +9,10 @@ fn pazpaz_carries_out_its_runbook() {
     let mut system = System::new("pazpaz", "postgres");
     let first = system.generate("base64");
     system.seed(&json!({ "primary": "v1", "v1": first }));
+    for name in ["alice", "bob"] {
+        approver(&system, name);
+    }
+    system.write("backups/pazpaz-latest.dump", "dump");
     let second = system.generate("base64");
     hold(&mut system, "v2", &json!({ "v1": first, "v2": second }));
 
@@ -21,16 +25,27 @@ fn pazpaz_carries_out_its_runbook() {
     assert_eq!(system.digest().1, before.1, "columns beside the plan changed");
 
     system.refused(2, "confirm", &["rollback", "PLAN", "--confirm", "clinic"]);
-    system.runs("rolled_back", &["rollback", "PLAN", "--confirm", "pazpaz"]);
+    let back = ["rollback", "PLAN", "--confirm", "pazpaz"];
+    agree(&system, &back, &["alice", "bob"]);
+    system.runs("rolled_back", &back);
     assert_eq!(system.digest(), before, "not the exact old bytes");
+    agree(&system, &["run", "PLAN"], &["alice", "bob"]);
     system.runs("complete", &["run", "PLAN"]);
     system.reads_all(&new, &old);
-    system.ends(0, &["undo", "drop", "PLAN"]);
+
+    // Phase 4: nothing holds the old key any more; it is kept for ever.
+    system.refused(3, "undo-holds", &["keys", "retire", "PLAN", "v1"]);
+    system.drops_undo();
+    system.retires("v1", (", plan: phi", ""), "sessions.plan");
+    system.refused(3, "key-kept", &["keys", "destroy", "PLAN", "v1", "--confirm", "v1"]);
 
     // The next key, after an incident: the secret grows, the plan stays.
     let third = system.generate("base64");
     hold(&mut system, "v3", &json!({ "v2": second, "v3": third }));
+    agree(&system, &["run", "PLAN", "--emergency"], &["alice"]);
     let run = system.runs("complete", &["run", "PLAN", "--emergency"]);
+    let status = system.ends(0, &["status", "PLAN"]);
+    assert!(status["deadline"].is_string(), "{status}");
     assert!(run["seconds"].as_f64().unwrap() < 10.0, "an emergency has no throttle: {run}");
     system.reads_all(&json!({ "v3": third }), &new);
 }
@@ -53,6 +68,7 @@ fn prepares(system: &System) {
 
 /// Phase 3, counted by version while it is on its way, and the gate before phase 4: no v1 is left.
 fn rotates(system: &System) {
+    agree(system, &["run", "PLAN"], &["alice", "bob"]);
     let mut run = system.start(&["run", "PLAN"]);
     system.wait_for_first_swap();
     system.ends(0, &["pause", "PLAN"]);
@@ -64,6 +80,25 @@ fn rotates(system: &System) {
     assert_eq!((verify["clean"].as_bool(), cells(&verify, "v1")), (Some(true), 0), "{verify}");
     let late = "UPDATE clients SET email = 'v1:AAAA:AAAA' WHERE number = 1";
     assert!(system.refuses(late), "the guard let a cell in that names the old key");
+}
+
+/// Somebody whose word counts: a key pair, and a line in the file of approvers.
+fn approver(system: &System, name: &str) {
+    let key = format!("{name}.key");
+    let made = system.ends(0, &["approve", "keygen", name, "--file", &key]);
+    let others = std::fs::read_to_string(system.path("pazpaz.approvers")).unwrap_or_default();
+    system.write("pazpaz.approvers", &format!("{others}{}\n", made["line"].as_str().unwrap()));
+}
+
+/// "No single person can rotate keys": the command waits until these have agreed.
+fn agree(system: &System, args: &[&str], names: &[&str]) {
+    let asked = system.ends(4, args);
+    assert_eq!(asked["error"]["code"], "approval-needed", "{asked}");
+    let message = asked["error"]["message"].as_str().unwrap();
+    let request = message.strip_prefix("request ").unwrap().split(':').next().unwrap();
+    for name in names {
+        system.ends(0, &["approve", request, "--key", &format!("{name}.key")]);
+    }
 }
 
 /// Cells under a key, in all fields of a census.

@@ -39,8 +39,11 @@ impl System {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let plan = format!("{name}.yaml");
         std::fs::copy(tests.join("../rotation-plans").join(&plan), folder.path().join(&plan)).unwrap();
-        let programs = tests.join("systems").join(name);
-        let path = [programs, python().parent().unwrap().to_owned()]
+        for program in std::fs::read_dir(tests.join("systems").join(name)).unwrap() {
+            let program = program.unwrap();
+            std::os::unix::fs::symlink(program.path(), folder.path().join(program.file_name())).unwrap();
+        }
+        let path = [folder.path().to_owned(), python().parent().unwrap().to_owned()]
             .iter()
             .map(|path| path.display().to_string())
             .chain(std::env::var("PATH"))
@@ -50,6 +53,7 @@ impl System {
         system.url = new_database(store, system.folder.path());
         system.set("PATH", path);
         system.set("DATABASE_URL", system.url.clone());
+        system.write("control.db", "");
         system.set("RESEAL_DATABASE_URL", format!("sqlite://{}", system.path("control.db").display()));
         system.set("USER", "ops@example.com");
         system
@@ -189,6 +193,32 @@ impl System {
             .unwrap()
             .status
             .success()
+    }
+
+    /// Drops the old cells of every run that is over: from then on nothing can be rolled back.
+    pub(crate) fn drops_undo(&self) {
+        let runs = self.ends(0, &["runs", "PLAN"]);
+        for run in runs["runs"].as_array().unwrap().iter().filter(|run| run["state"] != "rolled_back") {
+            self.ends(0, &["undo", "drop", "PLAN", "--run", run["run_id"].as_str().unwrap()]);
+        }
+    }
+
+    /// The bar of a key's end: by a plan that forgets one column, preflight names that column and the key stays; by the
+    /// plan as it is shipped, the key is retired. `forget` is a part of the plan and what is left of it.
+    pub(crate) fn retires(&self, key: &str, forget: (&str, &str), column: &str) {
+        let plan = std::fs::read_to_string(self.path(&format!("{}.yaml", self.name))).unwrap();
+        let forgetful = plan.replace(forget.0, forget.1);
+        assert_ne!(plan, forgetful);
+        self.write("forgetful.yaml", &forgetful);
+        let check = self.ends(0, &["check", "forgetful.yaml", "--connect"]);
+        let named = check["problems"].as_array().unwrap().iter().any(|problem| {
+            problem["code"] == "column-outside-the-plan" && problem["message"].to_string().contains(column)
+        });
+        assert!(named, "{}: {column} is not named: {check}", self.name);
+        self.refused(3, "column-outside-the-plan", &["keys", "retire", "forgetful.yaml", key]);
+        let retired = self.ends(0, &["keys", "retire", "PLAN", key]);
+        assert_eq!(retired["state"], "retired", "{retired}");
+        assert!(retired["notes"].to_string().contains("backups"), "what no scan covers is told: {retired}");
     }
 
     /// One value of one row.
