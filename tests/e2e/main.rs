@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod copies;
 mod crash;
 mod custody;
 mod disk;

@@ -16,7 +16,7 @@ use crate::workspace::{self, Workspace};
 pub(crate) use server::Server;
 
 /// Features that tests need and a build does not have by itself, as `crate/feature`.
-const FEATURES: [&str; 2] = ["reseal-cli/aws-kms", "reseal-cli/pkcs11"];
+const FEATURES: [&str; 3] = ["reseal-cli/age", "reseal-cli/aws-kms", "reseal-cli/pkcs11"];
 
 /// What tests are told, by name. The URLs are also taken from the environment: a server that is named there is used
 /// instead of a throwaway one.
@@ -29,6 +29,8 @@ mod variable {
     pub(super) const MYSQL_URL: &str = "RESEAL_TEST_MYSQL_URL";
     /// A Python that imports what tests/producers/requirements.txt names.
     pub(super) const PYTHON: &str = "RESEAL_TEST_PYTHON";
+    /// The program age; age-keygen lies beside it.
+    pub(super) const AGE: &str = "RESEAL_TEST_AGE";
     /// PostgreSQL's client.
     pub(super) const PSQL: &str = "RESEAL_TEST_PSQL";
     /// The library of SoftHSM2.
@@ -47,6 +49,7 @@ pub(crate) struct Args {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let interrupt = Interrupt::listen()?;
     let mut environment: Vec<(&str, OsString)> = vec![
+        (variable::AGE, programs::age(&interrupt)?.into()),
         (variable::PSQL, postgres::psql(&interrupt)?.into()),
         (variable::PYTHON, python::prepare(workspace, &interrupt)?.into()),
         (variable::SOFTHSM, softhsm::library(&interrupt)?.into()),

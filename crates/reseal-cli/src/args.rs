@@ -294,20 +294,74 @@ pub(crate) enum KeysCommand {
         confirm: Option<String>,
     },
     /// Make a new key
-    Generate {
+    Generate(GenerateArgs),
+    /// Write keys into a new age file
+    Backup {
+        /// The plan
+        plan: PathBuf,
+        /// Only the key with this id; may be repeated
+        #[arg(long = "key", value_name = "KEY")]
+        keys: Vec<String>,
+        /// Who can read the file: a recipient of age; may be repeated
+        #[arg(long, value_name = "RECIPIENT", required = true)]
+        to: Vec<String>,
         /// The file to write (mode 600); must not exist
-        #[arg(long, required_unless_present = "stdout")]
-        file: Option<PathBuf>,
-        /// Print the key on stdout instead
-        #[arg(long, conflicts_with = "file")]
-        stdout: bool,
-        /// Bytes of randomness
-        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(16..=64))]
-        bytes: u16,
-        /// How the key is written
-        #[arg(long, value_enum, default_value_t = KeyEncoding::Base64)]
-        encoding: KeyEncoding,
+        #[arg(long)]
+        file: PathBuf,
     },
+    /// Try whether a backup can be restored: its keys open a sample of cells
+    RestoreTest {
+        /// The plan
+        plan: PathBuf,
+        /// The backup
+        #[arg(long)]
+        file: PathBuf,
+        /// The file with the identity that decrypts it
+        #[arg(long)]
+        identity: PathBuf,
+        /// Rows of each table that are tried
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        rows: u32,
+    },
+    /// Write a retired key into a new age file
+    Archive {
+        #[command(flatten)]
+        key: KeyArgs,
+        /// Who can read the file: a recipient of age; may be repeated
+        #[arg(long, value_name = "RECIPIENT", required = true)]
+        to: Vec<String>,
+        /// The file to write (mode 600); must not exist
+        #[arg(long)]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// The file to write (mode 600); must not exist
+    #[arg(long, required_unless_present = "stdout")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print the key on stdout instead
+    #[arg(long, conflicts_with_all = ["file", "age"])]
+    pub(crate) stdout: bool,
+    /// Encrypt the file to this recipient of age
+    #[arg(long, value_name = "RECIPIENT", requires = "file")]
+    pub(crate) age: Option<String>,
+    /// The plan that the key is for: its catalogue gets to know it, its formats say how long it is
+    #[arg(long, requires = "id")]
+    pub(crate) plan: Option<PathBuf>,
+    /// The keyset, where the plan has several
+    #[arg(long, requires = "plan")]
+    pub(crate) keyset: Option<String>,
+    /// The key's id in the plan
+    #[arg(long, requires = "plan")]
+    pub(crate) id: Option<String>,
+    /// Bytes of randomness; by default what the plan's format needs, or 32
+    #[arg(long, value_parser = clap::value_parser!(u16).range(16..=64))]
+    pub(crate) bytes: Option<u16>,
+    /// How the key is written; by default as the plan reads it, or in base64
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<KeyEncoding>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

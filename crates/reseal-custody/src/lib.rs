@@ -5,11 +5,13 @@
 
 mod ages;
 pub mod approvals;
+mod backup;
 mod before;
 mod proofs;
 mod retire;
 
 pub use ages::{KeyAge, age, days, length};
+pub use backup::{Copied, Trial, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
 pub use proofs::proofs;
 pub use retire::{Custodian, GivenUp, Held, Named};

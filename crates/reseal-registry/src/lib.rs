@@ -9,7 +9,9 @@ mod keys;
 mod plugins;
 
 pub use job::{Overrides, job};
-pub use keys::{KeyFacts, Keys, ReadKeyError, database, keys, printed};
+pub use keys::{
+    Kept, KeyFacts, Keys, ReadKeyError, Wanted, database, keys, printed, restored, wanted, will_be,
+};
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES};
 
 use reseal_plan::{Plan, Vocabulary};
@@ -54,3 +56,12 @@ pub async fn build(
 }
 
 pub use reseal_engine::Job;
+
+/// Builds a plan's job with keysets that were not read from its sources.
+///
+/// # Errors
+/// When a format refuses what the check of the plan let pass.
+pub fn job_with(plan: &Plan, keysets: Vec<std::sync::Arc<reseal_core::Keyset>>) -> Result<Job, BuildError> {
+    let keys = Keys { keysets, facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() };
+    job(plan, &keys, &Overrides::default())
+}

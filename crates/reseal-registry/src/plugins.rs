@@ -7,7 +7,8 @@ pub const FORMATS: &[FormatPlugin] =
     &[format_aes_gcm::PLUGIN, format_fernet::PLUGIN, format_pgcrypto::PLUGIN, format_plaintext::PLUGIN];
 
 /// Every place that a plan can take keys from.
-pub const KEY_SOURCES: &[KeySourcePlugin] = &[keys_command::PLUGIN, keys_env::PLUGIN, keys_file::PLUGIN];
+pub const KEY_SOURCES: &[KeySourcePlugin] =
+    &[keys_age::PLUGIN, keys_command::PLUGIN, keys_env::PLUGIN, keys_file::PLUGIN];
 
 /// Every kind of KEK that a plan can name, also those that this build does not have.
 pub const KEKS: &[KekPlugin] = &[keys_aws_kms::PLUGIN, keys_local::PLUGIN, keys_pkcs11::PLUGIN];

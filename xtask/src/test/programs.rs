@@ -8,8 +8,8 @@ use miette::miette;
 use crate::process::{self, Interrupt};
 
 /// What is installed where something is missing and apt-get may be used.
-const DEBIAN_PACKAGES: [&str; 5] =
-    ["postgresql", "postgresql-contrib", "mariadb-server", "python3-venv", "softhsm2"];
+const DEBIAN_PACKAGES: [&str; 6] =
+    ["age", "postgresql", "postgresql-contrib", "mariadb-server", "python3-venv", "softhsm2"];
 
 /// Folders beside PATH where the servers' programs lie; Debian puts none of them on a user's PATH.
 const FOLDERS: [&str; 5] =
@@ -67,4 +67,13 @@ fn postgres_folders() -> Vec<PathBuf> {
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The program age, which reads the copies of keys that reseal writes, and writes files that it reads.
+pub(super) fn age(interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    let find = || match (which(&["age"]), which(&["age-keygen"])) {
+        (Some(age), Some(_)) => Ok(age),
+        _ => Err("age".to_owned()),
+    };
+    find_or_install(find, interrupt)
 }

@@ -232,7 +232,7 @@ pub(crate) async fn destroy(
     Ok(given_up(&done?, "destroyed"))
 }
 
-fn custodian<'a>(
+pub(super) fn custodian<'a>(
     opened: &'a open::Opened,
     control: &'a reseal_store::Database,
     operator: &'a str,

@@ -75,7 +75,7 @@ fn make(directory: &Path) -> Result<PathBuf, Failure> {
     // The plan names files by full path, so that it works from every folder.
     let directory = directory.canonicalize().map_err(failed)?;
     for name in ["v1.key", "v2.key"] {
-        super::keys::generate(Some(&directory.join(name)), false, 32, KeyEncoding::Base64)?;
+        super::keys::into_file(&directory.join(name), 32, KeyEncoding::Base64)?;
     }
     std::fs::write(directory.join("plan.yaml"), plan(&directory)).map_err(failed)?;
     Ok(directory)

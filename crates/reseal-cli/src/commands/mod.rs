@@ -4,6 +4,7 @@ mod approve;
 mod catalogue;
 mod census;
 mod check;
+mod copies;
 mod demo;
 mod keys;
 mod migrate;
@@ -76,8 +77,11 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
 /// The commands of `reseal keys`.
 async fn key(command: &KeysCommand) -> Outcome {
     match command {
-        KeysCommand::Generate { file, stdout, bytes, encoding } => {
-            keys::generate(file.as_deref(), *stdout, usize::from(*bytes), *encoding)
+        KeysCommand::Generate(args) => keys::generate(args).await,
+        KeysCommand::Backup { plan, keys, to, file } => copies::backup(plan, keys, to, file).await,
+        KeysCommand::Archive { key, to, file } => copies::archive(&key.plan, &key.named(), to, file).await,
+        KeysCommand::RestoreTest { plan, file, identity, rows } => {
+            copies::restore_test(plan, file, identity, *rows as usize).await
         }
         KeysCommand::List { plan, due } => catalogue::list(plan, *due).await,
         KeysCommand::Activate { key, since } => {

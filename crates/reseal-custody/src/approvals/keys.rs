@@ -90,10 +90,10 @@ pub fn generate(name: &str, path: &Path) -> Result<String, EngineError> {
         return Err(EngineError::usage("bad-name", message, "the name that this person logs in with"));
     }
     let random = || EngineError::failed("random", "no random bytes, or no key of them");
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut()).map_err(|_| random())?;
-    let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).map_err(|_| random())?;
-    let written = Zeroizing::new(format!("{HEAD} {name} ed25519 {}\n", STANDARD.encode(seed.as_ref())));
+    let mut seed = Zeroizing::new(vec![0; 32]);
+    getrandom::fill(&mut seed).map_err(|_| random())?;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| random())?;
+    let written = Zeroizing::new(format!("{HEAD} {name} ed25519 {}\n", STANDARD.encode(&seed)));
     let failed = |error: std::io::Error| {
         let message = format!("{}: {}", path.display(), error.kind());
         EngineError::refused("file", message, "a key is never overwritten: choose another name")

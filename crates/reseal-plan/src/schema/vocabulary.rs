@@ -15,7 +15,7 @@ pub struct Vocabulary<'a> {
 }
 
 /// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
-pub(crate) const LATER_SOURCES: [&str; 1] = ["age"];
+pub(crate) const LATER_SOURCES: [&str; 0] = [];
 
 /// The key source that is no plugin: the plan's own database.
 pub(crate) const SQL_SOURCE: &str = "sql";

@@ -50,8 +50,9 @@ impl Reader<'_> {
                 let map = json_map(&material.bytes, &what)?;
                 let decoded = map.into_iter().map(|(id, bytes)| {
                     let what = format!("key {id} of keyset {keyset}");
-                    let bytes = derive(kdf, decode(bytes, source.encoding, &what)?, &id, &what)?;
-                    Ok(Listed::new(id.clone(), Key::new(&id, bytes)))
+                    let bytes = decode(bytes, source.encoding, &what)?;
+                    self.keep(&id, &bytes);
+                    Ok(Listed::new(id.clone(), Key::new(&id, derive(kdf, bytes, &id, &what)?)))
                 });
                 // Newer ids mostly sort behind older ones, and newer keys are tried first.
                 decoded.rev().collect()
@@ -157,6 +158,7 @@ impl Reader<'_> {
         match key {
             KeyOfRow::Column { name, encoding } => {
                 let bytes = decode(row.value(name, what)?.clone(), *encoding, what)?;
+                self.keep(id, &bytes);
                 Ok(Key::new(id, derive(kdf, bytes, id, what)?))
             }
             KeyOfRow::Source(source) => {

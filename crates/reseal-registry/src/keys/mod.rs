@@ -1,6 +1,7 @@
 //! Reading keys: source → JSON entry → encoding → derivation → key of the right length.
 
 mod bytes;
+mod kept;
 mod many;
 mod reader;
 
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::plugins::FORMATS;
 pub(crate) use bytes::decode;
 use bytes::text;
+pub use kept::{Kept, Wanted, restored, wanted, will_be};
 pub(crate) use reader::Reader;
 
 /// A plan's keysets with their bytes.
@@ -23,6 +25,8 @@ pub struct Keys {
     pub keysets: Vec<Arc<Keyset>>,
     /// What the sources say of keys beside their bytes.
     pub facts: Vec<KeyFacts>,
+    /// The keys of bytes as their sources keep them.
+    pub kept: Vec<Kept>,
     /// What an operator should know, such as a key file that others can read.
     pub warnings: Vec<String>,
 }
@@ -90,10 +94,11 @@ pub async fn printed(words: &[String]) -> Result<String, String> {
 /// # Errors
 /// When a source cannot be read, a key does not decode, has the wrong length, or stands under two ids.
 pub async fn keys(plan: &Plan, asked: Option<&str>, database: &Database) -> Result<Keys, ReadKeyError> {
-    let mut out = Keys { keysets: Vec::new(), facts: Vec::new(), warnings: Vec::new() };
+    let mut out = Keys { keysets: Vec::new(), facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() };
     let mut reader = Reader::with(database);
     for (at, spec) in plan.keysets.iter().enumerate() {
         let keyset = read_keyset(plan, at, spec, asked, &mut reader, &mut out).await?;
+        out.kept.extend(kept::of(&keyset, std::mem::take(&mut reader.kept)));
         out.keysets.push(Arc::new(keyset));
     }
     let is_primary = |asked: &str| {
@@ -126,6 +131,7 @@ async fn read_keyset(
         }
     };
     let mut keys = Vec::new();
+    reader.from = None;
     for key in &spec.keys {
         let id = match (&key.id, &planned) {
             (KeyIdSpec::Literal(id), _) => id.clone(),
@@ -142,7 +148,8 @@ async fn read_keyset(
         right_length(plan, at, spec, &made)?;
         keys.push(made);
     }
-    for from in &spec.keys_from {
+    for (number, from) in spec.keys_from.iter().enumerate() {
+        reader.from = Some(number);
         for listed in reader.many(from, &spec.name, &mut out.warnings).await? {
             out.facts.extend(listed.facts.clone());
             // An id that the plan names stands for the key that the plan names.

@@ -16,17 +16,21 @@ const SQL: &str = "sql";
 pub(crate) struct Reader<'d> {
     database: Option<&'d Database>,
     session: Option<Session>,
+    /// What was read, before any derivation: the list that it stood in, the id, the bytes.
+    pub(super) kept: Vec<(Option<usize>, String, SecretBytes)>,
+    /// Which of `keys_from` is read; `None` while keys are read that the plan names.
+    pub(super) from: Option<usize>,
 }
 
 impl<'d> Reader<'d> {
     /// A reader of what lies outside of the database.
     pub(crate) fn of_files() -> Self {
-        Reader { database: None, session: None }
+        Reader { database: None, session: None, kept: Vec::new(), from: None }
     }
 
     /// A reader that connects to the database once a source lies in it.
     pub(crate) fn with(database: &'d Database) -> Self {
-        Reader { database: Some(database), session: None }
+        Reader { database: Some(database), session: None, kept: Vec::new(), from: None }
     }
 
     /// Reads a source and picks the JSON entry that the plan names.
@@ -64,7 +68,13 @@ impl<'d> Reader<'d> {
         let material = self.read(source, args, what).await?;
         warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
         let bytes = decode(material.bytes, source.encoding, what)?;
+        self.keep(id, &bytes);
         Ok(Key::new(id, derive(kdf, bytes, id, what)?))
+    }
+
+    /// Keeps what a key was before any derivation, for copies of it.
+    pub(super) fn keep(&mut self, id: &str, bytes: &SecretBytes) {
+        self.kept.push((self.from, id.to_owned(), bytes.clone()));
     }
 
     pub(super) async fn read_whole(

@@ -1,0 +1,303 @@
+//! Copies of keys outside of where they are kept: age-encrypted backups and archives, and the proof that one can be
+//! restored.
+
+mod sealed;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reseal_core::{KeyState, SecretBytes};
+use reseal_engine::{EngineError, catalogue, try_cells};
+use reseal_plan::Plan;
+use reseal_registry::Kept;
+use reseal_store::{KeyCopy, KeyRow, Session};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::retire::{Custodian, Named};
+
+use sealed::decrypt;
+pub use sealed::encrypt;
+
+/// A copy that was made.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: String,
+    /// The keys in it, as `keyset/id`.
+    pub keys: Vec<String>,
+}
+
+/// How one key of a backup did.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The keyset.
+    pub keyset: String,
+    /// The key's id.
+    pub key_id: String,
+    /// Whether it is, byte for byte, the key that the catalogue knows.
+    pub same: bool,
+    /// Sampled cells that are under the key.
+    pub cells: u64,
+    /// How many of them the restored key opened.
+    pub opened: u64,
+}
+
+impl Trial {
+    /// Whether the key would be of use.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.same && self.opened == self.cells
+    }
+
+    fn result(&self) -> String {
+        match (self.same, self.passed()) {
+            (false, _) => "failed: not the key that the catalogue knows".to_owned(),
+            (_, false) => format!("failed: opened {} of {} cells", self.opened, self.cells),
+            (_, true) if self.cells == 0 => {
+                "passed: the same key; no cell of it was in the sample".to_owned()
+            }
+            _ => format!("passed: opened {} cells", self.opened),
+        }
+    }
+}
+
+impl Custodian<'_> {
+    /// Writes keys of the plan into a new age file that `recipients` can read: all, or those that are named.
+    ///
+    /// # Errors
+    /// When a key cannot be read, a recipient is none, or the file is there already.
+    pub async fn backup(
+        &self,
+        ids: &[String],
+        recipients: &[String],
+        path: &Path,
+    ) -> Result<Copied, EngineError> {
+        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(unreadable)?;
+        let chosen: Vec<&Kept> =
+            keys.kept.iter().filter(|kept| ids.is_empty() || ids.contains(&kept.id)).collect();
+        for id in ids {
+            if !chosen.iter().any(|kept| kept.id == *id) {
+                let message = format!("plan {} has no key {id}", self.plan.name);
+                return Err(EngineError::usage("no-such-key", message, "`reseal keys list PLAN` lists them"));
+            }
+        }
+        self.copy("backup", &chosen, recipients, path).await
+    }
+
+    /// Writes one retired key into a new age file.
+    ///
+    /// # Errors
+    /// When the key is not retired, cannot be read, or the file is there already.
+    pub async fn archive(
+        &self,
+        named: &Named,
+        recipients: &[String],
+        path: &Path,
+    ) -> Result<Copied, EngineError> {
+        let mut control = self.control.connect().await?;
+        let row = self.row(&mut control, named).await?;
+        if row.state != KeyState::Retired {
+            let message = format!("{} is {}, and only a retired key is archived", row.key_id, row.state);
+            return Err(EngineError::refused(
+                "key-state",
+                message,
+                "`reseal keys backup` copies keys in use",
+            ));
+        }
+        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(unreadable)?;
+        let chosen: Vec<&Kept> =
+            keys.kept.iter().filter(|kept| kept.keyset == row.keyset && kept.id == row.key_id).collect();
+        if chosen.is_empty() {
+            let message = format!("no source of the plan gives {} any more", row.key_id);
+            return Err(EngineError::refused("key", message, "bring it back into the plan first"));
+        }
+        self.copy("archive", &chosen, recipients, path).await
+    }
+
+    async fn copy(
+        &self,
+        kind: &str,
+        chosen: &[&Kept],
+        recipients: &[String],
+        path: &Path,
+    ) -> Result<Copied, EngineError> {
+        let mut control = self.control.connect().await?;
+        let entries = catalogue::enter(&mut control, self.job).await?;
+        let encrypted = encrypt(&document(self.plan, chosen), recipients)?;
+        write_new(path, &encrypted)?;
+        let digest = hex::encode(Sha256::digest(&encrypted));
+        let mut keys = Vec::new();
+        for kept in chosen {
+            keys.push(format!("{}/{}", kept.keyset, kept.id));
+            let entry = entries.iter().find(|entry| entry.keyset == kept.keyset && entry.key_id == kept.id);
+            let Some(row) = entry.and_then(|entry| entry.row.as_ref()) else { continue };
+            let result = format!("to {}", recipients.join(", "));
+            self.note(&mut control, row, kind, (path, &digest), &result).await?;
+        }
+        Ok(Copied { digest, keys })
+    }
+
+    /// Tries a backup: each key in it must be the one that the catalogue knows, and open the sampled cells that are
+    /// under it. What came of it is noted with each key.
+    ///
+    /// # Errors
+    /// When the file is no backup of this plan, the identity does not fit, or a database refuses. A key that fails is
+    /// no error but a [`Trial`].
+    pub async fn restore_test(
+        &self,
+        path: &Path,
+        identity: &[u8],
+        rows: usize,
+    ) -> Result<Vec<Trial>, EngineError> {
+        let encrypted = std::fs::read(path).map_err(|error| {
+            let message = format!("{}: {}", path.display(), error.kind());
+            EngineError::usage("file", message, "check the path")
+        })?;
+        let kept = restored(self.plan, &decrypt(&encrypted, identity)?)?;
+        let names: Vec<(String, String)> =
+            kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
+        let keysets = reseal_registry::restored(self.plan, kept).map_err(unreadable)?;
+        let job = reseal_registry::job_with(self.plan, keysets)
+            .map_err(|error| EngineError::refused("format", error.to_string(), "run `reseal check`"))?;
+        let job = std::sync::Arc::new(job);
+        let mut control = self.control.connect().await?;
+        let live = catalogue::enter(&mut control, self.job).await?;
+        let found = catalogue::find(&mut control, &job).await?;
+        let tried = try_cells(self.job, &job, self.database, rows).await?;
+        let digest = hex::encode(Sha256::digest(&encrypted));
+        let mut trials = Vec::new();
+        for (keyset, key_id) in names {
+            let of = |entries: &[reseal_engine::Entry]| {
+                let entry = entries.iter().find(|entry| entry.keyset == keyset && entry.key_id == key_id);
+                entry.and_then(|entry| entry.row.clone())
+            };
+            let (known, here) = (of(&live), of(&found));
+            // A key that the plan no longer has is compared with what the catalogue says of its id.
+            let same = match (&known, &here) {
+                (Some(known), Some(here)) => known.id == here.id,
+                (None, Some(here)) => here.key_id == key_id,
+                _ => false,
+            };
+            let (cells, opened) = tried.get(&(keyset.clone(), key_id.clone())).copied().unwrap_or_default();
+            let trial = Trial { keyset, key_id, same, cells, opened };
+            if let Some(row) = known.or(here) {
+                self.note(&mut control, &row, "restore-test", (path, &digest), &trial.result()).await?;
+            }
+            trials.push(trial);
+        }
+        Ok(trials)
+    }
+
+    async fn note(
+        &self,
+        control: &mut Session,
+        row: &KeyRow,
+        kind: &str,
+        (path, digest): (&Path, &str),
+        result: &str,
+    ) -> Result<(), EngineError> {
+        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let copy = KeyCopy {
+            entry: row.id.clone(),
+            kind: kind.to_owned(),
+            at: 0,
+            operator: self.operator.to_owned(),
+            file: full.display().to_string(),
+            digest: digest.to_owned(),
+            result: result.to_owned(),
+        };
+        Ok(control.note_copy(&copy).await?)
+    }
+}
+
+fn unreadable(error: reseal_registry::ReadKeyError) -> EngineError {
+    EngineError::refused("key", error.message, error.help)
+}
+
+/// What stands in a backup before it is encrypted: each key as its source keeps it, decoded.
+fn document(plan: &Plan, chosen: &[&Kept]) -> Zeroizing<Vec<u8>> {
+    let keys: Vec<Value> = chosen
+        .iter()
+        .map(|kept| {
+            json!({
+                "keyset": kept.keyset, "id": kept.id, "tag": kept.tag, "primary": kept.primary,
+                "from": kept.from, "bytes": STANDARD.encode(kept.bytes.expose()),
+            })
+        })
+        .collect();
+    Zeroizing::new(json!({ "reseal_keys": 1, "plan": plan.name, "keys": keys }).to_string().into_bytes())
+}
+
+fn restored(plan: &Plan, text: &[u8]) -> Result<Vec<Kept>, EngineError> {
+    let no_backup = || {
+        let help = "name a file that `reseal keys backup` wrote";
+        EngineError::refused("no-backup", "the file holds no backup of keys", help)
+    };
+    let document: BTreeMap<String, Value> = serde_json::from_slice(text).map_err(|_| no_backup())?;
+    if document.get("reseal_keys") != Some(&json!(1)) {
+        return Err(no_backup());
+    }
+    if document.get("plan") != Some(&json!(plan.name)) {
+        let of = document.get("plan").and_then(Value::as_str).unwrap_or("another plan");
+        let message = format!("the file is a backup of {of}, not of plan {}", plan.name);
+        return Err(EngineError::refused("other-plan", message, "name the backup of this plan"));
+    }
+    let keys = document.get("keys").and_then(Value::as_array).ok_or_else(no_backup)?;
+    keys.iter()
+        .map(|key| {
+            let text = |name: &str| key[name].as_str().map(str::to_owned);
+            Some(Kept {
+                keyset: text("keyset")?,
+                id: text("id")?,
+                tag: text("tag"),
+                primary: key["primary"].as_bool()?,
+                from: key["from"].as_u64().and_then(|at| usize::try_from(at).ok()),
+                bytes: SecretBytes::new(STANDARD.decode(key["bytes"].as_str()?).ok()?),
+            })
+        })
+        .collect::<Option<Vec<Kept>>>()
+        .ok_or_else(no_backup)
+}
+
+/// Writes a file that only its owner can read, and never over another.
+///
+/// # Errors
+/// When it is there already, or cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => EngineError::refused(
+            "file-exists",
+            format!("{} is there already", path.display()),
+            "a copy of keys is never overwritten: choose another name",
+        ),
+        kind => EngineError::failed("file", format!("{}: {kind}", path.display())),
+    };
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = file.map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)
+}
+
+/// Reads the file of an identity, which is a secret.
+///
+/// # Errors
+/// When it cannot be read, or others can.
+pub fn identity(path: &Path) -> Result<Zeroizing<Vec<u8>>, EngineError> {
+    use std::os::unix::fs::MetadataExt;
+    let shown = path.display();
+    let failed = |error: std::io::Error| {
+        EngineError::usage("identity", format!("{shown}: {}", error.kind()), "check the path")
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.mode() & 0o077 != 0 {
+        let message = format!("{shown} is open to others, and is a secret");
+        return Err(EngineError::refused("identity", message, format!("chmod 600 {shown}")));
+    }
+    std::fs::read(path).map(Zeroizing::new).map_err(failed)
+}

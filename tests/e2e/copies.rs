@@ -1,0 +1,129 @@
+//! Copies of keys: what reseal writes, the real age reads, and the other way about; and a copy that is of no use is found.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::world::{World, variable};
+
+/// An identity of the real age: its file, and its recipient.
+fn identity(world: &World, name: &str) -> (String, String) {
+    let age = variable("RESEAL_TEST_AGE");
+    let file = world.path(name).display().to_string();
+    let keygen = Path::new(&age).with_file_name("age-keygen");
+    let made = Command::new(&keygen).args(["-o", &file]).stderr(Stdio::null()).status().unwrap();
+    assert!(made.success());
+    let shown = Command::new(&keygen).args(["-y", &file]).output().unwrap();
+    (file, String::from_utf8(shown.stdout).unwrap().trim().to_owned())
+}
+
+/// What the real age decrypts.
+fn decrypted(file: &str, identity: &str) -> String {
+    let age = Command::new(variable("RESEAL_TEST_AGE")).args(["-d", "-i", identity, file]).output().unwrap();
+    assert!(age.status.success(), "{}", String::from_utf8_lossy(&age.stderr));
+    String::from_utf8(age.stdout).unwrap()
+}
+
+fn code(answer: &(i32, serde_json::Value)) -> (i32, &str) {
+    (answer.0, answer.1["error"]["code"].as_str().unwrap_or("none"))
+}
+
+/// Watches that a backup holds what the application needs, and that one with other bytes fails its trial.
+#[test]
+fn a_backup_is_read_by_age_and_proved_by_cells() {
+    let world = World::new("sqlite", "aes-gcm", 20);
+    let (id, to) = identity(&world, "identity");
+    let (other, _) = identity(&world, "other");
+    let file = |name: &str| world.path(name).display().to_string();
+    let backup = |name: &str| world.reseal(&["keys", "backup", "PLAN", "--to", &to, "--file", &file(name)]);
+    let test = |name: &str, identity: &str| {
+        world.reseal(&["keys", "restore-test", "PLAN", "--file", &file(name), "--identity", identity])
+    };
+    assert_eq!(backup("good.age").0, 0);
+    assert_eq!(code(&backup("good.age")), (3, "file-exists"));
+    let document: serde_json::Value = serde_json::from_str(&decrypted(&file("good.age"), &id)).unwrap();
+    let v1 = std::fs::read_to_string(world.path("v1.key")).unwrap();
+    assert!(
+        document["keys"].as_array().unwrap().iter().any(|key| key["bytes"] == v1.as_str()),
+        "another key"
+    );
+    let (exit, trial) = test("good.age", &id);
+    assert_eq!((exit, trial["passed"].as_bool()), (0, Some(true)), "{trial}");
+    let of = |trial: &serde_json::Value, key: &str| {
+        trial["keys"].as_array().unwrap().iter().find(|other| other["key"] == key).unwrap().clone()
+    };
+    assert_eq!(of(&trial, "v1")["opened"], 38, "every sampled cell opened under the restored key");
+    assert_eq!(code(&test("good.age", &other)), (3, "undecryptable"));
+    assert_eq!(code(&test("v1.key", &id)), (3, "undecryptable"));
+    // The same ids with other bytes: a backup of keys that nobody uses.
+    std::fs::rename(world.path("v1.key"), world.path("kept")).unwrap();
+    let kept = std::fs::read_to_string(world.path("kept")).unwrap();
+    world.new_key("v1");
+    let elsewhere = World::new("sqlite", "aes-gcm", 1);
+    let (exit, answer) = {
+        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+        std::fs::write(elsewhere.path("plan.yaml"), plan).unwrap();
+        elsewhere.reseal(&["keys", "backup", "PLAN", "--to", &to, "--file", &file("wrong.age")])
+    };
+    assert_eq!(exit, 0, "{answer}");
+    std::fs::write(world.path("v1.key"), kept).unwrap();
+    let (exit, trial) = test("wrong.age", &id);
+    assert_eq!((exit, trial["passed"].as_bool()), (1, Some(false)), "{trial}");
+    let v1 = of(&trial, "v1");
+    assert_eq!(
+        (v1["same"].as_bool(), v1["opened"].as_u64(), v1["cells"].as_u64()),
+        (Some(false), Some(0), Some(38))
+    );
+    let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+    let copies =
+        list["keys"].as_array().unwrap().iter().find(|key| key["key"] == "v1").unwrap()["copies"].clone();
+    let results: Vec<&str> =
+        copies.as_array().unwrap().iter().filter_map(|copy| copy["result"].as_str()).collect();
+    assert_eq!(results[0], "failed: not the key that the catalogue knows", "{copies}");
+    assert_eq!(results[1], "passed: opened 38 cells", "{copies}");
+}
+
+/// Watches the source `age`, and that a generated key is of the plan's kind, known to the catalogue, and in no plan's use.
+#[test]
+fn a_generated_age_file_is_a_source_of_keys() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let (id, to) = identity(&world, "identity");
+    let file = world.path("v2.age").display().to_string();
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let old = format!("{{ file: \"{}\",", world.path("v2.key").display());
+    assert!(plan.contains(&old));
+    std::fs::write(world.path("plan.yaml"), plan.replace(&old, &format!("{{ age: [\"{file}\", \"{id}\"],")))
+        .unwrap();
+    let made =
+        world.reseal(&["keys", "generate", "--age", &to, "--file", &file, "--plan", "PLAN", "--id", "v2"]);
+    assert_eq!((made.0, made.1["bytes"].as_u64()), (0, Some(32)), "{}", made.1);
+    world.set_key("v2", &decrypted(&file, &id));
+    let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+    assert_eq!(list["keys"][0]["state"], "created", "{list}");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    let (rows, _, right) = world.read("v2");
+    assert_eq!(rows, right, "the foreign producer reads under the key that age decrypts");
+    // A third key that Reseal made waits for its turn: a run leaves it alone.
+    let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+    assert_eq!(
+        list["keys"].as_array().unwrap().len(),
+        2,
+        "the key that was generated is the key that sealed: {list}"
+    );
+}
+
+/// Watches that only a retired key is archived.
+#[test]
+fn a_retired_key_is_archived() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    world.plan("undo: none\n");
+    let (id, to) = identity(&world, "identity");
+    let file = world.path("v1.age").display().to_string();
+    let archive = || world.reseal(&["keys", "archive", "PLAN", "v1", "--to", &to, "--file", &file]);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(code(&archive()), (3, "key-state"));
+    assert_eq!(world.reseal(&["keys", "retire", "PLAN", "v1"]).0, 0);
+    assert_eq!(archive().0, 0);
+    let document: serde_json::Value = serde_json::from_str(&decrypted(&file, &id)).unwrap();
+    assert_eq!(document["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(document["keys"][0]["id"], "v1");
+}
