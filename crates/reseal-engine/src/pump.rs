@@ -38,9 +38,25 @@ pub(crate) struct Shared {
     pub(crate) stop: Stopper,
     /// What ties the run to the control database.
     pub(crate) custody: Option<Custody>,
+    /// Connections that read and have nothing to read at the moment: a new one costs the server milliseconds.
+    pub(crate) idle: std::sync::Mutex<Vec<Session>>,
 }
 
 impl Shared {
+    /// A connection to read with.
+    async fn reader(&self) -> Result<Session, StoreError> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        match idle {
+            Some(session) => Ok(session),
+            None => self.database.connect().await,
+        }
+    }
+
+    /// All connections that have nothing to read.
+    pub(crate) fn take_idle(&self) -> Vec<Session> {
+        self.idle.lock().map(|mut idle| std::mem::take(&mut *idle)).unwrap_or_default()
+    }
+
     /// A connection for a writer. A batch is committed with its checkpoint, so it need not be on disk at once; what
     /// ends a run is committed on another connection, and brings all before it to disk.
     pub(crate) async fn connect(&self) -> Result<Session, StoreError> {
@@ -184,7 +200,7 @@ fn spawn_reader(
     windows: Sender<Result<Vec<Row>, StoreError>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut session = match shared.database.connect().await {
+        let mut session = match shared.reader().await {
             Ok(session) => session,
             Err(error) => {
                 let error = StoreError { trouble: Trouble::ConnectionLost, ..error };
@@ -196,20 +212,22 @@ fn spawn_reader(
         loop {
             let (rows, bytes) = (shared.pacer.window(stripes), shared.pacer.bytes());
             let page = session.page(&target.shape, cursor.as_ref(), shard.upto.as_ref(), rows, bytes).await;
-            let end = match &page {
-                Ok(rows) => match rows.last() {
-                    Some(last) => {
-                        cursor = Some(last.key.clone());
-                        false
-                    }
-                    None => true,
-                },
-                Err(_) => true,
-            };
-            if windows.send(page).await.is_err() || end {
+            match page.as_ref().map(|rows| rows.last()) {
+                Ok(Some(last)) => cursor = Some(last.key.clone()),
+                Ok(None) => break,
+                Err(_) => {
+                    let _ = windows.send(page).await;
+                    return;
+                }
+            }
+            if windows.send(page).await.is_err() {
                 return;
             }
         }
+        if let Ok(mut idle) = shared.idle.lock() {
+            idle.push(session);
+        }
+        let _ = windows.send(Ok(Vec::new())).await;
     })
 }
 

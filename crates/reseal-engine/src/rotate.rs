@@ -102,6 +102,7 @@ pub async fn run(
         progress: progress.clone(),
         stop: stop.clone(),
         custody: options.custody.clone(),
+        idle: std::sync::Mutex::default(),
     });
     let lag = LagWatch::start(database.clone(), pacer.clone());
     let renewal =
@@ -309,7 +310,7 @@ async fn sweep_all(
         shared.progress.begin(Phase::Sweep, 0, total);
         session.clear_quarantine(&shared.run_id).await?;
         let listing = Listing { session, run_id: &shared.run_id };
-        match sweep(&shared.database, targets, &shared.progress, Some(listing)).await {
+        match sweep((&shared.database, shared.take_idle()), targets, &shared.progress, Some(listing)).await {
             Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
             outcome => return outcome,
         }

@@ -52,15 +52,16 @@ pub(crate) struct Listing<'l> {
 /// Cells by seal and key id.
 type Tally = BTreeMap<(Option<usize>, Option<String>), u64>;
 
-/// Opens every cell of the targets in one snapshot.
+/// Opens every cell of the targets in one snapshot. Connections that are open and idle are used before new ones.
 pub(crate) async fn sweep(
-    database: &Database,
+    (database, mut idle): (&Database, Vec<Session>),
     targets: &[Arc<Target>],
     progress: &Progress,
     mut listing: Option<Listing<'_>>,
 ) -> Result<Swept, EngineError> {
     let workers = targets.first().map_or(1, |target| target.job.pace.workers);
-    let mut readers = snapshot(database, workers).await?;
+    let mut readers = snapshot(database, &mut idle, workers).await?;
+    drop(idle);
     let mut swept = Swept { census: Census::default(), old: 0, broken: 0, tables_with_old: Vec::new() };
     for target in targets {
         let tallies = tally_table(&mut readers, target, By::Opened, progress, listing.as_mut()).await?;
@@ -92,20 +93,31 @@ pub(crate) async fn sweep(
 }
 
 /// Connections that read one snapshot: as many as there are workers, where the database can share it.
-async fn snapshot(database: &Database, workers: usize) -> Result<Vec<Session>, EngineError> {
-    let mut first = database.connect().await?;
+async fn snapshot(
+    database: &Database,
+    idle: &mut Vec<Session>,
+    workers: usize,
+) -> Result<Vec<Session>, EngineError> {
+    let mut first = connection(database, idle).await?;
     first.begin_snapshot().await?;
     let mut readers = vec![first];
     if workers > 1
         && let Some(name) = readers[0].share_snapshot().await?
     {
         for _ in 1..workers {
-            let mut reader = database.connect().await?;
+            let mut reader = connection(database, idle).await?;
             reader.begin_shared(&name).await?;
             readers.push(reader);
         }
     }
     Ok(readers)
+}
+
+async fn connection(database: &Database, idle: &mut Vec<Session>) -> Result<Session, EngineError> {
+    match idle.pop() {
+        Some(session) => Ok(session),
+        None => Ok(database.connect().await?),
+    }
 }
 
 fn is_plaintext(field: &crate::job::FieldJob, seal: usize) -> bool {
@@ -126,7 +138,7 @@ pub async fn census(
     let mut session = database.connect().await?;
     let targets = crate::preflight::layout(&mut session, job, scope).await?;
     if opened {
-        let swept = sweep(database, &targets, progress, None).await?;
+        let swept = sweep((database, Vec::new()), &targets, progress, None).await?;
         return Ok(Census { plan: job.plan.clone(), ..swept.census });
     }
     session.begin_snapshot().await?;
