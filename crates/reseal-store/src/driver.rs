@@ -37,6 +37,11 @@ pub(crate) trait Driver: Send {
     /// Runs a query whose columns have these kinds.
     async fn fetch(&mut self, statement: Statement, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, StoreError>;
 
+    /// Whether [`Driver::scan`] and [`Driver::rows`] want their arguments written out in the statement.
+    fn copies(&self) -> bool {
+        false
+    }
+
     /// Streams a query in chunks; ends early, without error, when the receiver is gone.
     async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError>;
 

@@ -45,7 +45,8 @@ impl Session {
             select.order_by_expr(self.driver.key(column), Order::Asc);
         }
         select.limit(fit as u64);
-        self.fetch_rows(shape, &select).await
+        let statement = self.build_for_rows(&select);
+        self.driver.rows(statement, &kinds(shape), shape.key.len()).await
     }
 
     /// Size of the largest of the next rows; `None` where no row is left.
@@ -123,7 +124,7 @@ impl Session {
         let slice = slice.0.as_ref().map(|condition| Expr::cust(condition.clone()));
         select.cond_where(self.scope(shape).add_option(slice));
         let plan = ScanPlan {
-            statement: self.build(&select),
+            statement: self.build_for_rows(&select),
             kinds: &kinds(shape),
             key_width: shape.key.len(),
             chunk_bytes,

@@ -1,5 +1,6 @@
 //! PostgreSQL: what only it does.
 
+mod copy;
 mod facts;
 mod guard;
 mod swap;
@@ -7,7 +8,7 @@ mod swap;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use reseal_core::{SecretBytes, Value};
 use sea_query::{Expr, ExprTrait, Values};
 use sea_query_sqlx::SqlxValues;
@@ -19,7 +20,8 @@ use sqlx::{
 };
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
+use self::copy::Columns;
+use crate::driver::{Driver, ScanPlan, Statement};
 use crate::nodelay;
 use crate::session::iden;
 use crate::{
@@ -31,6 +33,8 @@ use crate::{
 pub(crate) struct Postgres {
     connection: PgConnection,
     in_transaction: bool,
+    /// Whether a copy was begun and not read to its end: what comes next on this connection is no answer to anything.
+    cut_off: bool,
 }
 
 /// What every connection is set to. `row_security = off` makes the server err where a policy would hide rows; the
@@ -47,9 +51,17 @@ impl Postgres {
             PgConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
         let connection = PgConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
         nodelay::set();
-        let mut session = Postgres { connection, in_transaction: false };
+        let mut session = Postgres { connection, in_transaction: false, cut_off: false };
         session.connection.execute(SETTINGS).await.map_err(|error| failed(&error))?;
         Ok(session)
+    }
+
+    /// The connection, unless nothing can be asked on it any more.
+    fn whole(&mut self) -> Result<&mut PgConnection, StoreError> {
+        match self.cut_off {
+            true => Err(StoreError::new(Trouble::ConnectionLost, "rows were left unread on this connection")),
+            false => Ok(&mut self.connection),
+        }
     }
 }
 
@@ -57,21 +69,35 @@ impl Postgres {
 impl Driver for Postgres {
     async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
-        let done = query.execute(&mut self.connection).await.map_err(|error| failed(&error))?;
+        let done = query.execute(self.whole()?).await.map_err(|error| failed(&error))?;
         Ok(done.rows_affected())
     }
 
     async fn fetch(&mut self, statement: Statement, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
-        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
+        let rows = query.fetch_all(self.whole()?).await.map_err(|error| failed(&error))?;
         rows.iter().map(|row| decode(row, kinds)).collect()
     }
 
     async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError> {
-        let query = sqlx::query_with(AssertSqlSafe(plan.statement.sql), SqlxValues(plan.statement.args));
-        let stream = query.fetch(&mut self.connection);
-        let rows = stream.map(|row| decode(&row.map_err(|error| failed(&error))?, plan.kinds));
-        send_in_chunks(rows, plan.key_width, plan.chunk_bytes, chunks).await
+        let columns = Columns { kinds: plan.kinds, key_width: plan.key_width, system: false };
+        self.whole()?;
+        self.cut_off = true;
+        let mut copy = copy::begin(&mut self.connection, &plan.statement.sql, columns).await?;
+        let (mut chunk, mut bytes, mut more) = (Vec::new(), 0, true);
+        while more {
+            let known = chunk.len();
+            more = copy.next(&mut chunk).await?;
+            bytes += chunk[known..].iter().map(Row::size).sum::<usize>();
+            if bytes >= plan.chunk_bytes || !more && !chunk.is_empty() {
+                bytes = 0;
+                if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        self.cut_off = false;
+        Ok(())
     }
 
     async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
@@ -138,7 +164,8 @@ impl Driver for Postgres {
     }
 
     async fn rollback(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.in_transaction) {
+        // A connection that is cut off can only be closed, which rolls back.
+        if std::mem::take(&mut self.in_transaction) && !self.cut_off {
             self.connection.execute("ROLLBACK").await.map_err(|error| failed(&error))?;
         }
         Ok(())
@@ -205,18 +232,33 @@ impl Driver for Postgres {
         &["xmin", "ctid"]
     }
 
+    fn copies(&self) -> bool {
+        true
+    }
+
     async fn rows(
         &mut self,
         statement: Statement,
         kinds: &[Kind],
         key_width: usize,
     ) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        if statement.args.0.is_empty() {
+            let columns = Columns { kinds, key_width, system: true };
+            self.whole()?;
+            self.cut_off = true;
+            let mut copy = copy::begin(&mut self.connection, &statement.sql, columns).await?;
+            while copy.next(&mut rows).await? {}
+            self.cut_off = false;
+            return Ok(rows);
+        }
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
         let mut stream = query.fetch(&mut self.connection);
-        let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await.map_err(|error| failed(&error))? {
             let mut out = Row::from_values(decode(&row, kinds)?, key_width);
-            (out.version, out.slot) = (xmin(&row, kinds.len()), line_pointer(&row, kinds.len() + 1));
+            let system = |at: usize| row.try_get_raw(at).ok()?.as_bytes().ok();
+            out.version = system(kinds.len()).and_then(version);
+            out.slot = system(kinds.len() + 1).map(line_pointer).unwrap_or_default();
             rows.push(out);
         }
         Ok(rows)
@@ -305,15 +347,20 @@ fn decode_one(row: &PgRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> 
         return Ok(Value::Null);
     }
     let wrong = || sqlx::Error::Decode(format!("column {at} is not sent as {kind:?}").into());
-    Ok(match kind {
-        Kind::Text | Kind::Json | Kind::Other => Value::Text(raw.as_str().map_err(|_| wrong())?.to_owned()),
-        _ if raw.format() == PgValueFormat::Text => return Err(wrong()),
-        Kind::Binary => Value::Bytes(raw.as_bytes().map_err(|_| wrong())?.to_vec()),
-        Kind::Int => {
-            let bytes = raw.as_bytes().map_err(|_| wrong())?;
-            Value::Int(i64::from_be_bytes(bytes.try_into().map_err(|_| wrong())?))
-        }
-        Kind::Uuid => Value::Uuid(raw.as_bytes().map_err(|_| wrong())?.try_into().map_err(|_| wrong())?),
+    let textual = matches!(kind, Kind::Text | Kind::Json | Kind::Other);
+    if !textual && raw.format() == PgValueFormat::Text {
+        return Err(wrong());
+    }
+    decode_bytes(raw.as_bytes().map_err(|_| wrong())?, kind).ok_or_else(wrong)
+}
+
+/// Reads a value that is sent in binary; `None` where it is of another kind.
+fn decode_bytes(bytes: &[u8], kind: Kind) -> Option<Value> {
+    Some(match kind {
+        Kind::Text | Kind::Json | Kind::Other => Value::Text(std::str::from_utf8(bytes).ok()?.to_owned()),
+        Kind::Binary => Value::Bytes(bytes.to_vec()),
+        Kind::Int => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
+        Kind::Uuid => Value::Uuid(bytes.try_into().ok()?),
     })
 }
 
@@ -333,14 +380,13 @@ fn as_written(row: &PgRow, at: usize) -> Result<Option<SecretBytes>, sqlx::Error
 }
 
 /// The transaction that wrote the row: an unsigned 32-bit number, as the server sends an `xid`.
-fn xmin(row: &PgRow, at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(row.try_get_raw(at).ok()?.as_bytes().ok()?.try_into().ok()?))
+fn version(xmin: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(xmin.try_into().ok()?))
 }
 
 /// The row's line pointer in its page: the last two bytes of a `tid` as the server sends it.
-fn line_pointer(row: &PgRow, at: usize) -> u16 {
-    let place = row.try_get_raw(at).ok().and_then(|raw| raw.as_bytes().ok()?.last_chunk().copied());
-    u16::from_be_bytes(place.unwrap_or_default())
+fn line_pointer(ctid: &[u8]) -> u16 {
+    u16::from_be_bytes(ctid.last_chunk().copied().unwrap_or_default())
 }
 
 fn failed(error: &sqlx::Error) -> StoreError {
