@@ -152,7 +152,7 @@ impl World {
         let plan = self.path("plan.yaml").display().to_string();
         let mut command = Command::new(binary());
         command.args(args.iter().map(|arg| if *arg == "PLAN" { plan.as_str() } else { arg }));
-        command.env("RESEAL_DATABASE_URL", &self.control);
+        command.env("RESEAL_DATABASE_URL", &self.control).env("XDG_STATE_HOME", self.folder.path());
         command.env("TEST_DATABASE_URL", &self.url).stdin(Stdio::null());
         command
     }

@@ -1,8 +1,12 @@
 //! The command line, as design and documentation promise it.
 
+mod audit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use audit::{AuditCommand, ReportArgs, VerifyArgs};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
 #[derive(Debug, Parser)]
@@ -167,6 +171,11 @@ pub(crate) enum Command {
     Schedule {
         #[command(subcommand)]
         command: ScheduleCommand,
+    },
+    /// Prove the audit trail, hand it on, and report on it
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Print completions for a shell
     Completions {

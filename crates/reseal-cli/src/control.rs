@@ -29,7 +29,7 @@ pub(crate) fn database() -> Result<Database, Failure> {
 }
 
 /// Where a user's programs keep what is worth keeping (XDG Base Directory Specification).
-fn state_folder() -> Result<PathBuf, Failure> {
+pub(crate) fn state_folder() -> Result<PathBuf, Failure> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
     state.map(|folder| folder.join("reseal")).ok_or_else(|| {

@@ -9,7 +9,9 @@ mod control;
 mod exit;
 mod open;
 mod output;
+mod report;
 mod signals;
+mod trail;
 mod version;
 mod view;
 

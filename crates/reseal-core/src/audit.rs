@@ -16,7 +16,7 @@ mod verify;
 
 pub use chain::{Entry, Head, TrailHead};
 pub use checkpoint::{Checkpoint, KeyError, PublicKey, Signer};
-pub use json::Unreadable;
+pub use json::{Line, Unreadable, read_export};
 pub use kind::EventKind;
 pub use verify::{Fault, Trail, Verdict};
 

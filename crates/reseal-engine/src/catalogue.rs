@@ -15,6 +15,7 @@ use crate::pins;
 use crate::progress::Progress;
 use crate::rollback::RollbackOptions;
 use crate::rotate::RunOptions;
+use crate::trail;
 
 /// What ties a run to the control database.
 #[derive(Clone, Debug)]
@@ -319,6 +320,7 @@ pub(crate) async fn before_rollback(
     if run.state != RunState::RollingBack {
         spend(custody, &run.id).await?;
     }
+    trail::rolls_back(&mut control, job, run, &options.operator).await?;
     Ok(Some(control))
 }
 

@@ -11,6 +11,7 @@ use crate::lease::Stop;
 use crate::report::Report;
 use crate::rotate::RunOptions;
 use crate::sweep::Swept;
+use crate::trail;
 
 /// How the rounds of a run ended.
 pub(crate) enum Outcome {
@@ -51,6 +52,7 @@ pub(crate) async fn conclude(
     if !session.move_run((&run.id, epoch), RunState::Running, state, reason.as_deref()).await? {
         return Err(EngineError::superseded());
     }
+    trail::ended(&mut session, job, &run.id, options).await;
     if let Some(error) = error {
         return Err(error);
     }

@@ -36,6 +36,7 @@ mod stripes;
 mod sweep;
 mod target;
 mod tell;
+mod trail;
 mod trial;
 mod turn;
 mod undo;

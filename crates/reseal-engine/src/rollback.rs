@@ -23,6 +23,7 @@ use crate::report::Report;
 use crate::resume::{claims, take_up};
 use crate::rotate::reopen;
 use crate::target::Target;
+use crate::trail;
 use crate::turn::{has_no_way_back, of_run, turned_back, without_way_back};
 use crate::undo::{self, Entry, OldValue};
 
@@ -73,6 +74,9 @@ pub async fn rollback(
         return Err(EngineError::superseded());
     }
     session.drop_undo(&run.id).await?;
+    if let Some(control) = &mut control {
+        trail::rolled_back(control, job, &run, &counts, &options.operator).await;
+    }
     let runs = session.runs(Some(&job.plan), 1000).await?;
     catalogue::after_rollback(
         control.as_mut(),

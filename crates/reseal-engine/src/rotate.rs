@@ -30,7 +30,7 @@ use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
 use crate::tell::tell;
 use crate::undo::UndoKey;
-use crate::{estimate, guard, pins};
+use crate::{estimate, guard, pins, trail};
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
 const ROUNDS: i64 = 3;
@@ -88,6 +88,9 @@ pub async fn run(
     }
     let epoch = take_up(&mut session, &run).await?;
     info!(run = run.id, epoch, "run taken up");
+    if let Err(untrailed) = trail::begins(&mut session, job, &run, options).await {
+        return conclude(session, job, options, &run, epoch, Err(untrailed), begun).await;
+    }
     if run.whole {
         guard::take_away(&mut session, &passed.targets).await?;
     }

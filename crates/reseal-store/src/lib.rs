@@ -27,7 +27,7 @@ mod sqlite;
 pub use books::Book;
 pub use control::{
     Approval, ApprovalRequest, CensusRow, EmergencyRow, Firing, FiringState, KeyCopy, KeyMove, KeyRow,
-    NewKey, Recorded, ScheduleRow, Since,
+    NewKey, Recorded, ScheduleRow, Since, host,
 };
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};

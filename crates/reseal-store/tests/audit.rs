@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reseal_core::SecretBytes;
-use reseal_core::audit::{Event, EventKind, Signer, Trail, Verdict};
+use reseal_core::audit::{Entry, Event, EventKind, Line, Signer, Trail, Verdict, read_export};
 use reseal_store::{Book, Database, Dialect, Session};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -180,6 +180,119 @@ async fn edited(session: &mut Session, statement: String) -> Verdict {
     let verdict = verdict(session).await;
     session.script(&["ROLLBACK".into()]).await.unwrap();
     verdict
+}
+
+const MANY: u64 = 10_000;
+const EDITS: usize = 1_000;
+/// Where a verification begins that looks at one edit: what lies before was verified once, and is not edited.
+const STEP: usize = 100;
+
+/// A trail of ten thousand events, and where its verification stands after each hundred.
+async fn ten_thousand(session: &mut Session) -> (Vec<Entry>, Vec<Trail<'static>>) {
+    session.begin().await.unwrap();
+    for at in 0..MANY {
+        session.record_inside(&event(7, at as usize)).await.unwrap();
+    }
+    session.commit().await.unwrap();
+    let (mut entries, mut stands, mut trail) = (Vec::new(), Vec::new(), Trail::new(&[], &[], &[]));
+    for recorded in session.trail_after(0, MANY).await.unwrap() {
+        if entries.len() % STEP == 0 {
+            stands.push(trail.clone());
+        }
+        entries.push(recorded.entry.clone().unwrap());
+        assert!(trail.take(recorded.sequence, recorded.entry));
+    }
+    assert_eq!(trail.end(Some(session.trail_head().await.unwrap())).intact.sequence, MANY);
+    (entries, stands)
+}
+
+/// Numbers that look random and are the same each time (Knuth's MMIX generator).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    /// The same bytes with another byte in one place.
+    fn edit(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (mut out, at) = (bytes.to_vec(), self.below(bytes.len()));
+        out[at] ^= 1 + self.below(255) as u8;
+        out
+    }
+}
+
+/// Watches strict reading and the chain: of each sampled column, one byte is changed to any other.
+#[tokio::test]
+async fn a_thousand_single_byte_edits_of_ten_thousand_events_are_found() {
+    let control = Control::new("sqlite").await;
+    let mut session = control.session().await;
+    let (entries, stands) = ten_thousand(&mut session).await;
+    let mut dice = Dice(20_260_101);
+    for edit in 0..EDITS {
+        let entry = &entries[dice.below(entries.len())];
+        let sequence = entry.sequence;
+        let e = &entry.event;
+        let columns: [(&str, String); 11] = [
+            ("time_ms", e.time_ms.to_string()),
+            ("operator", e.operator.clone()),
+            ("host", e.host.clone()),
+            ("kind", e.kind.name().to_owned()),
+            ("plan", e.plan.clone()),
+            ("plan_digest", e.plan_digest.clone()),
+            ("run_id", e.run_id.clone()),
+            ("fields", e.fields_json()),
+            ("fingerprints", e.keys_json()),
+            ("head", entry.head.to_string()),
+            // A number that is taken cannot be given twice; these are free.
+            ("sequence", (sequence + 90_000).to_string()),
+        ];
+        let (column, value) = &columns[edit % columns.len()];
+        let set = match *column {
+            "sequence" => value.clone(),
+            _ => format!("CAST(X'{}' AS TEXT)", hex::encode(dice.edit(value.as_bytes()))),
+        };
+        let update = format!("UPDATE reseal_audit_event SET {column} = {set} WHERE sequence = {sequence}");
+        session.script(&["BEGIN".into(), update.clone()]).await.unwrap();
+        let tail = session.trail_head().await.unwrap();
+        let at = (sequence as usize - 1) / STEP;
+        let mut trail = stands[at].clone();
+        for recorded in session.trail_after((at * STEP) as i64, 2 * STEP as u64).await.unwrap() {
+            trail.take(recorded.sequence, recorded.entry);
+        }
+        session.script(&["ROLLBACK".into()]).await.unwrap();
+        let fault = trail.end(Some(tail)).fault.map(|fault| fault.sequence);
+        assert_eq!(fault, Some(sequence), "{update}");
+    }
+}
+
+/// The same of the export, each of whose lines must be what Reseal writes and nothing that means the same.
+#[tokio::test]
+async fn a_thousand_single_byte_edits_of_an_export_are_found() {
+    let control = Control::new("sqlite").await;
+    let mut session = control.session().await;
+    let (entries, stands) = ten_thousand(&mut session).await;
+    let lines: Vec<String> = entries.iter().map(|entry| entry.line() + "\n").collect();
+    let mut dice = Dice(7);
+    for _ in 0..EDITS {
+        let bad = dice.below(lines.len());
+        let at = bad / STEP;
+        let mut bytes = lines[at * STEP..bad].concat().into_bytes();
+        bytes.extend(dice.edit(lines[bad].as_bytes()));
+        bytes.extend(lines.get(bad + 1).map(|line| line.as_bytes()).unwrap_or_default());
+        let mut trail = stands[at].clone();
+        for line in read_export(&bytes) {
+            match line {
+                Ok(Line::Event(entry)) => {
+                    trail.take_entry(entry);
+                }
+                Ok(Line::Checkpoint(_)) => {}
+                Err(why) => trail.unreadable(&why),
+            }
+        }
+        assert_eq!(trail.end(None).fault.map(|fault| fault.sequence), Some(bad as u64 + 1));
+    }
 }
 
 macro_rules! on_every_database {

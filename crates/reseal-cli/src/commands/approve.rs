@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use reseal_core::audit::{Event, EventKind};
 use reseal_custody::approvals::{self, lapses};
 use reseal_store::{ApprovalRequest, Book};
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, Failure, Outcome};
 use crate::output::table;
-use crate::{control, open};
+use crate::{control, open, trail};
 
 /// Signs a request.
 pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcome {
@@ -28,7 +29,21 @@ pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcom
             ));
         }
     }
-    let (request, name) = approvals::approve(&mut session, id, key).await?;
+    let (request, name) = match approvals::approve(&mut session, id, key).await {
+        Ok(given) => given,
+        Err(error) => {
+            let about = |event: Event| {
+                event.with("request", id).with("code", error.code).with("message", error.message.as_str())
+            };
+            trail::note(EventKind::ApprovalRefused, about).await;
+            return Err(error.into());
+        }
+    };
+    let about = |event: Event| {
+        let event = event.of_plan(&request.plan, &request.digest).with("approver", name.as_str());
+        event.with("to", request.kind.as_str()).with("request", id).with("scope", request.scope.as_str())
+    };
+    trail::note(EventKind::ApprovalGiven, about).await;
     let text = format!(
         "{name} agrees to request {id}:\n  {} of plan {} ({}), asked for by {}\n  keys {}\n  until {}",
         request.kind,

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use reseal_core::Key;
+use reseal_core::audit::{Event, EventKind};
 use reseal_engine::{Census, Progress, Scope};
 use reseal_registry::Overrides;
 use reseal_store::Book;
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
 use crate::output::{number, table};
 use crate::view::View;
-use crate::{control, open};
+use crate::{control, open, trail};
 
 /// Counts cells; only reports.
 pub(crate) async fn census(plan: &Path, opened: bool, scope: &Scope) -> Outcome {
@@ -38,7 +40,41 @@ async fn count(plan: &Path, opened: bool, scope: &Scope) -> Result<Census, Failu
     drop(view);
     let census = census?;
     keep(&census, scope).await;
+    tell_trail(&at, &census, scope).await;
     Ok(census)
+}
+
+/// What the trail keeps of a count: cells by seal and key over all fields, and how many are under their primary.
+async fn tell_trail(at: &open::Opened, census: &Census, scope: &Scope) {
+    let kind = if census.by == "opened" { EventKind::Sweep } else { EventKind::Census };
+    let mut counts: Vec<(String, u64)> =
+        ["cells_current", "cells_old", "cells_quarantined"].map(|name| (name.to_owned(), 0)).into();
+    let mut add = |name: String, more: u64| match counts.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, cells)) => *cells += more,
+        None => counts.push((name, more)),
+    };
+    for field in &census.fields {
+        let to = at.job.tables.iter().filter(|table| table.name.to_string() == field.table);
+        let to =
+            to.flat_map(|table| &table.fields).find(|other| other.name == field.field).map(|field| &field.to);
+        let current = to.map(|to| (Some(to.name.as_str()), to.keyset.primary().map(Key::id)));
+        for line in &field.counts {
+            let found = (line.seal.as_deref(), line.key.as_deref());
+            let sum = match found {
+                (None, _) => "cells_quarantined",
+                found if Some(found) == current => "cells_current",
+                _ => "cells_old",
+            };
+            add(sum.to_owned(), line.cells);
+            add(format!("cells.{}.{}", found.0.unwrap_or("none"), found.1.unwrap_or("none")), line.cells);
+        }
+    }
+    let about = |event: Event| {
+        let event = event.of_plan(&at.plan.name, &at.plan.digest).with("scope", scope.json().to_string());
+        let event = event.with("clean", if census.clean { "yes" } else { "no" });
+        counts.into_iter().fold(event, |event, (name, cells)| event.with(&name, cells))
+    };
+    trail::note(kind, about).await;
 }
 
 /// Keeps what was counted for `reseal keys list`. The count does not depend on it.

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use reseal_core::audit::{Event, EventKind};
 use reseal_store::{Book, Database};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open};
+use crate::{control, open, trail};
 
 /// Applies the SQL of a book to a database, or prints it.
 pub(crate) async fn migrate(target: Option<&str>, control: bool, print: bool) -> Outcome {
@@ -26,6 +27,8 @@ pub(crate) async fn migrate(target: Option<&str>, control: bool, print: bool) ->
     let mut session = database.connect().await?;
     session.migrate(book).await?;
     let version = session.version(book).await?;
+    let about = |event: Event| event.with("book", name).with("version", version.unwrap_or_default());
+    trail::note(EventKind::Migrated, about).await;
     Ok(Done::new(CLEAN, json!({ "version": version }), format!("{name} is there")))
 }
 

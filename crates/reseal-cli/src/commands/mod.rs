@@ -1,6 +1,7 @@
 //! One file a command, or a family of them.
 
 mod approve;
+mod audit;
 mod catalogue;
 mod census;
 mod check;
@@ -13,6 +14,8 @@ mod rollback;
 mod run;
 mod runs;
 mod schedule;
+
+pub(crate) use run::operator;
 
 use clap::CommandFactory;
 use serde_json::json;
@@ -60,6 +63,7 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
             "reseal approve REQUEST --key FILE",
         )),
         Command::Schedule { command } => schedule::schedule(command).await,
+        Command::Audit { command } => audit::audit(command).await,
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "reseal", &mut out);

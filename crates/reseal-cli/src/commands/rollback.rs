@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reseal_core::RunState;
+use reseal_core::audit::{Event, EventKind};
 use reseal_engine::{Progress, RollbackOptions, Stopper};
 use reseal_registry::Overrides;
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::run::operator;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
 use crate::output::number;
 use crate::view::View;
-use crate::{control, open, signals};
+use crate::{control, open, signals, trail};
 
 /// Puts the old cells of the newest run back.
 pub(crate) async fn rollback(
@@ -38,7 +39,10 @@ pub(crate) async fn rollback(
     let options = RollbackOptions {
         run_id: run.map(str::to_owned),
         to_key: to_key.map(str::to_owned),
-        custody: Some(custody.await?),
+        custody: Some(match custody.await {
+            Ok(custody) => custody,
+            Err(error) => return Err(trail::refused("rollback", &plan, error.into()).await),
+        }),
         operator,
     };
     let progress = Arc::new(Progress::default());
@@ -47,7 +51,11 @@ pub(crate) async fn rollback(
     let view = View::start(&progress);
     let report = reseal_engine::rollback(&opened.job, &opened.database, &options, &progress, &stop).await;
     drop(view);
-    let report = report?;
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => return Err(trail::refused("rollback", &plan, error.into()).await),
+    };
+    trail::sign().await;
     let counts = &report.counts;
     let mut text = format!(
         "{} is {}\n  {} cells are back as they were",
@@ -74,13 +82,15 @@ pub(crate) async fn rollback(
 
 /// Drops kept old cells.
 pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
-    let (_, _, mut session, row) = open::latest(path, run).await?;
+    let (plan, _, mut session, row) = open::latest(path, run).await?;
     if !row.state.is_over() || row.state == RunState::RollingBack {
         let message = format!("run {} is {}: its old cells may still be needed", row.id, row.state);
         return Err(Failure::refused("run-not-over", message, "finish or cancel it first"));
     }
     let cells = session.undo_cells(&row.id).await?;
     session.drop_undo(&row.id).await?;
+    let about = |event: Event| event.of_plan(&plan.name, &plan.digest).of_run(&row.id).with("cells", cells);
+    trail::note(EventKind::UndoDropped, about).await;
     let text = format!(
         "{} old cells of run {} are dropped: its cells can no longer be put back exactly, only sealed anew under the old key",
         number(cells),

@@ -11,7 +11,7 @@ use crate::args::RunArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
 use crate::output::{cells, duration, number};
 use crate::view::View;
-use crate::{control, open, signals};
+use crate::{control, open, signals, trail};
 
 /// Rotates, or goes on with a run that is not over.
 pub(crate) async fn run(args: &RunArgs) -> Outcome {
@@ -58,7 +58,11 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> 
         true => None,
         false => {
             let control = control::database()?;
-            reseal_custody::before_run(&opened.plan, &opened.job, &opened.database, &control, options).await?
+            let (plan, job, database) = (&opened.plan, &opened.job, &opened.database);
+            match reseal_custody::before_run(plan, job, database, &control, options).await {
+                Ok(custody) => custody,
+                Err(error) => return Err(trail::refused("run", plan, error.into()).await),
+            }
         }
     };
     let options = &RunOptions { custody, ..options.clone() };
@@ -68,7 +72,14 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> 
     let view = View::start(&progress);
     let report = reseal_engine::run(&opened.job, &opened.database, options, &progress, &stop).await;
     drop(view);
-    let report = report?;
+    let report = match report {
+        Ok(report) => report,
+        Err(error) if options.dry_run => return Err(error.into()),
+        Err(error) => return Err(trail::refused("run", &opened.plan, error.into()).await),
+    };
+    if !options.dry_run {
+        trail::sign().await;
+    }
     let code = if report.stopped {
         STOPPED
     } else if report.cells_remain() {

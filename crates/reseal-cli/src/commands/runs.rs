@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reseal_core::RunState;
+use reseal_core::audit::{Event, EventKind};
 use reseal_custody::days;
 use reseal_store::{Book, Request, RunRow};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
-use crate::open;
 use crate::output::{cells, number, table};
+use crate::{open, trail};
 
 /// Lists runs.
 pub(crate) async fn runs(path: &Path) -> Outcome {
@@ -136,12 +137,22 @@ fn time(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map(|time| format!("{time:.0}")).unwrap_or_default()
 }
 
+/// Somebody asked the engine at work on a run for something; what came of it, the engine records.
+async fn steered(row: &RunRow, asked: &str) {
+    trail::note(EventKind::RunSteered, |event| of_run(event, row).with("asked", asked)).await;
+}
+
+fn of_run(event: Event, row: &RunRow) -> Event {
+    event.of_plan(&row.plan, &row.plan_digest).of_run(&row.id)
+}
+
 /// Asks a run to pause.
 pub(crate) async fn pause(args: &SteerArgs) -> Outcome {
     let (_, _, mut session, row) = open::latest(&args.plan, args.run.as_deref()).await?;
     match row.state {
         RunState::Running if row.lease_left_ms > 0 => {
             session.ask(&row.id, Request::Pause).await?;
+            steered(&row, "pause").await;
             Ok(Done::new(CLEAN, document(&row), format!("run {} stops after the batch in hand", row.id)))
         }
         state => {
@@ -163,6 +174,7 @@ pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
     }
     if row.state == RunState::Running && row.lease_left_ms > 0 {
         session.ask(&row.id, Request::Cancel).await?;
+        steered(&row, "cancel").await;
         let text = format!("run {} is given up after the batch in hand", row.id);
         return Ok(Done::new(CLEAN, document(&row), text));
     }
@@ -179,6 +191,9 @@ pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
         });
     }
     let row = session.run_by_id(&row.id).await?.unwrap_or(row);
+    let rotated = row.counts.cells_rotated;
+    let about = |event: Event| of_run(event, &row).with("state", "cancelled").with("cells_rotated", rotated);
+    trail::note(EventKind::RunCancelled, about).await;
     let text = format!(
         "run {} is cancelled\n  {} cells are under the new key; `reseal rollback` puts them back",
         row.id,

@@ -3,12 +3,66 @@
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 
-use super::{Detail, Entry, Event, EventKind, Fingerprint, Head};
+use super::{Checkpoint, Detail, Entry, Event, EventKind, Fingerprint, Head, PublicKey};
 
 /// Why what should be an event is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Unreadable(pub String);
+
+/// One line of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// An event.
+    Event(Entry),
+    /// A checkpoint, behind the event that it stands at.
+    Checkpoint(Checkpoint),
+}
+
+/// The lines of an export.
+pub fn read_export(bytes: &[u8]) -> impl Iterator<Item = Result<Line, Unreadable>> + '_ {
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    lines.split(|byte| *byte == b'\n').filter(|_| !bytes.is_empty()).map(Line::read)
+}
+
+impl Line {
+    fn read(line: &[u8]) -> Result<Line, Unreadable> {
+        let text = std::str::from_utf8(line).map_err(|_| Unreadable("the line is no text".into()))?;
+        if !text.starts_with("{\"checkpoint\"") {
+            return Entry::read_line(text).map(Line::Event);
+        }
+        let checkpoint = parse(text).and_then(|json| read_checkpoint(json.get("checkpoint")?));
+        let checkpoint = checkpoint.ok_or_else(|| Unreadable("the line is no checkpoint".into()))?;
+        exact(&checkpoint.line(), text, "the line")?;
+        Ok(Line::Checkpoint(checkpoint))
+    }
+}
+
+impl Checkpoint {
+    /// The checkpoint as one line of JSON, without the line's end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        json!({ "checkpoint": {
+            "sequence": self.sequence,
+            "head": self.head.to_string(),
+            "time_ms": self.time_ms,
+            "key": self.key.to_string(),
+            "signature": self.signature,
+        } })
+        .to_string()
+    }
+}
+
+fn read_checkpoint(json: &Json) -> Option<Checkpoint> {
+    let text = |name: &str| json.get(name)?.as_str();
+    Some(Checkpoint {
+        sequence: json.get("sequence")?.as_u64()?,
+        head: Head::parse(text("head")?)?,
+        time_ms: json.get("time_ms")?.as_i64()?,
+        key: PublicKey::parse(text("key")?)?,
+        signature: text("signature")?.to_owned(),
+    })
+}
 
 impl Event {
     /// The fields as JSON: `[["rows", 12], ["state", "complete"]]`.

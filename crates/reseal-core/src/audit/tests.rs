@@ -123,6 +123,7 @@ fn a_rewritten_trail_is_held_against_checkpoints_and_notices() {
     check(&bad, &notice(Some(12), 12), Some(12));
     check(&bad, &notice(None, 12), Some(1));
     check(&bad, &notice(Some(9), 9), None);
+    check(&good, &Against { known: vec![(None, Head::START)], ..Against::default() }, Some(1));
     check(&good[..11], &notice(Some(12), 12), Some(12));
 }
 

@@ -26,8 +26,19 @@ pub struct Verdict {
     pub signers: Vec<PublicKey>,
 }
 
+impl Verdict {
+    /// The verdict with a fault that was found elsewhere, unless an earlier one is known.
+    #[must_use]
+    pub fn or(mut self, sequence: u64, message: &str) -> Verdict {
+        if self.fault.as_ref().is_none_or(|fault| fault.sequence > sequence) {
+            self.fault = Some(Fault { sequence, message: message.to_owned() });
+        }
+        self
+    }
+}
+
 /// A trail that is read event by event, from the first to the last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trail<'a> {
     at: TrailHead,
     /// By sequence; those before `next` are checked.
@@ -89,6 +100,29 @@ impl<'a> Trail<'a> {
         self.fault.is_none()
     }
 
+    /// Takes the next event, as an export has it. Gives false when there is nothing more to learn.
+    pub fn take_entry(&mut self, entry: Entry) -> bool {
+        self.take(i64::try_from(entry.sequence).unwrap_or(i64::MAX), Ok(entry))
+    }
+
+    /// Takes what stands where an event should and is none.
+    pub fn unreadable(&mut self, why: &Unreadable) {
+        let expected = self.at.sequence + 1;
+        self.fail(expected, format!("what stands where event {expected} should was changed: {why}"));
+    }
+
+    /// Up to where the trail is intact.
+    #[must_use]
+    pub fn at(&self) -> TrailHead {
+        self.at
+    }
+
+    /// Whether a fault was found.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.fault.is_some()
+    }
+
     fn fail(&mut self, sequence: u64, message: String) -> bool {
         self.fault.get_or_insert(Fault { sequence, message });
         false
@@ -111,7 +145,9 @@ impl<'a> Trail<'a> {
             );
             self.fail(sequence, message);
         }
-        self.known.retain(|(at, known)| at.is_some_and(|at| at != sequence) || *known != head);
+        // The head of a trail without events is every trail's, and proves nothing.
+        self.known
+            .retain(|(at, known)| sequence == 0 || at.is_some_and(|at| at != sequence) || *known != head);
     }
 
     fn hold_checkpoint(&mut self, checkpoint: &Checkpoint) {

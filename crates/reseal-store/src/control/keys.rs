@@ -1,8 +1,10 @@
 //! The key catalogue: one row per key, moved from state to state by compare-and-set, each move noted.
 
 use reseal_core::KeyState;
+use reseal_core::audit::{Event, EventKind};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
+use super::host;
 use crate::ledger::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
 
@@ -221,7 +223,9 @@ impl Session {
             if self.run(&update).await? == 0 {
                 return Ok(false);
             }
-            self.run(&insert).await.map(|_| true)
+            self.run(&insert).await?;
+            let event = self.move_event(entry, (from, to), (operator, reason)).await?;
+            self.record_inside(&event).await.map(|_| true)
         };
         match outcome.await {
             Ok(true) => self.commit().await.map(|()| true),
@@ -231,6 +235,26 @@ impl Session {
                 Err(error)
             }
         }
+    }
+
+    /// What the audit trail says of a move.
+    async fn move_event(
+        &mut self,
+        entry: &str,
+        (from, to): (KeyState, KeyState),
+        (operator, reason): (&str, &str),
+    ) -> Result<Event, StoreError> {
+        let select = Query::select()
+            .columns(["plan", "keyset", "key_id", "method", "salt", "fingerprint"])
+            .from(self.ledger("catalogue_key"))
+            .and_where(Expr::col("id").eq(entry))
+            .to_owned();
+        let mut take = Taker::new(self.query(&select, &[Kind::Text; 6]).await?.pop().unwrap_or_default());
+        let (plan, keyset, key) = (take.text(), take.text(), take.text());
+        let digest = format!("{}:{}:{}", take.text(), take.text(), take.text());
+        let event = Event::new(EventKind::KeyStateChanged, self.now_ms().await?, operator, &host());
+        let event = event.of_plan(&plan, "").with("from", from.name()).with("to", to.name());
+        Ok(event.with("reason", reason).of_key(&keyset, &key, &digest))
     }
 
     /// Says when a key expires, as its source has it, or since when it seals where nobody knew.

@@ -9,7 +9,7 @@ mod keys;
 mod schedule;
 
 pub use approvals::{Approval, ApprovalRequest};
-pub use audit::Recorded;
+pub use audit::{Recorded, host};
 pub use census::CensusRow;
 pub use copies::KeyCopy;
 pub use emergency::EmergencyRow;

@@ -1,0 +1,62 @@
+//! What `reseal audit` is told.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::report::Standard;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Find the first event that was edited, removed, added or moved; exit 1 where there is one
+    Verify(VerifyArgs),
+    /// Write the trail as JSON lines, which a short script in any language verifies
+    Export {
+        /// The file to write instead of stdout
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Write what the trail shows of a time, for those who audit: a page that prints, or JSON
+    Report(ReportArgs),
+    /// Make the key that signs the trail
+    Keygen {
+        /// The file to write (mode 600); else the one that RESEAL_AUDIT_KEY names, else one in the state folder
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A head that left the house, such as one of a notice: the trail must have it
+    #[arg(long, value_name = "HASH")]
+    pub(crate) head: Option<String>,
+    /// The number of the event that has this head
+    #[arg(long, value_name = "N", requires = "head")]
+    pub(crate) sequence: Option<u64>,
+    /// A public key that must have signed the trail; others are then faults. May be repeated
+    #[arg(long = "key", value_name = "PUBLIC_KEY")]
+    pub(crate) keys: Vec<String>,
+    /// An export, instead of the control database
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The plans
+    #[arg(required = true)]
+    pub(crate) plans: Vec<PathBuf>,
+    /// The standard that it is written for
+    #[arg(long, value_enum)]
+    pub(crate) standard: Standard,
+    /// The first day (UTC), or a moment
+    #[arg(long, value_name = "DAY")]
+    pub(crate) from: String,
+    /// The last day, or a moment
+    #[arg(long, value_name = "DAY")]
+    pub(crate) to: String,
+    /// The file for the page; else it goes to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}

@@ -1,0 +1,86 @@
+//! `reseal audit report`: what the trail shows of a time, for those who audit.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use reseal_core::audit::{Trail, Verdict};
+use reseal_store::Session;
+
+use super::{Against, checkpoints, connect, entries, of_database};
+use crate::args::ReportArgs;
+use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
+use crate::report::{Subject, page, report as document};
+use crate::{open, trail};
+
+/// Writes the report: a page to `--out` or stdout; with `--json` the document goes to stdout.
+pub(super) async fn report(args: &ReportArgs) -> Outcome {
+    let range = (moment(&args.from, "from", false)?, moment(&args.to, "to", true)?);
+    if range.0 >= range.1 {
+        return Err(Failure::usage("audit-range", "--to lies before --from", "give the earlier day first"));
+    }
+    let mut plans = Vec::new();
+    for path in &args.plans {
+        let plan = open::plan(path)?;
+        let days = plan.policy.max_key_age.map(|age| age.as_secs() / 86_400);
+        plans.push((plan.name, days));
+    }
+    let mut session = connect().await?;
+    let verdict = of_database(&mut session, &Against::nothing()).await?;
+    let entries = legible(&mut session, &verdict).await?;
+    let subject = Subject { plans, standard: args.standard, range, now: trail::now_ms() };
+    let found = document(&entries, &verdict, &subject);
+    let page = page(&found).map_err(|error| Failure::failed("report", error.to_string()))?;
+    // A report about a broken trail is written all the same, and says so at its head.
+    let code = if verdict.fault.is_some() { REMAIN } else { CLEAN };
+    let Some(path) = &args.out else { return Ok(Done::new(code, found, page)) };
+    let shown = path.display();
+    std::fs::write(path, page)
+        .map_err(|error| Failure::failed("file", format!("{shown}: {}", error.kind())))?;
+    let told = match &verdict.fault {
+        None => format!("{shown} holds the report"),
+        Some(fault) => format!("{shown} holds the report; the trail is broken: {}", fault.message),
+    };
+    Ok(Done::new(code, found, told))
+}
+
+/// The events up to the first that is bad.
+async fn legible(
+    session: &mut Session,
+    verdict: &Verdict,
+) -> Result<Vec<reseal_core::audit::Entry>, Failure> {
+    if verdict.fault.is_none() {
+        return entries(session).await;
+    }
+    let (checkpoints, _) = checkpoints(session).await?;
+    let mut trail = Trail::new(&checkpoints, &[], &[]);
+    let (mut sound, mut last) = (Vec::new(), i64::MIN);
+    loop {
+        let page = session.trail_after(last, super::PAGE).await?;
+        let Some(end) = page.last() else { return Ok(sound) };
+        last = end.sequence;
+        for recorded in page {
+            if !trail.take(recorded.sequence, recorded.entry.clone()) {
+                return Ok(sound);
+            }
+            sound.extend(recorded.entry);
+        }
+    }
+}
+
+/// A day in UTC, or a moment; the end of a range is the end of its day.
+fn moment(text: &str, name: &str, end: bool) -> Result<i64, Failure> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment.as_millisecond());
+    }
+    let bad = || {
+        Failure::usage(
+            "audit-range",
+            format!("--{name} {text}: not a day"),
+            "2026-01-31, or 2026-01-31T06:00:00Z",
+        )
+    };
+    let day: Date = text.parse().map_err(|_| bad())?;
+    let day = if end { day.checked_add(1.day()).map_err(|_| bad())? } else { day };
+    let start = day.to_zoned(TimeZone::UTC).map_err(|_| bad())?;
+    Ok(start.timestamp().as_millisecond())
+}

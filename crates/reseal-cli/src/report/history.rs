@@ -1,0 +1,231 @@
+//! What the trail says of keys and runs, put together from its events.
+
+use std::collections::BTreeMap;
+
+use reseal_core::audit::{Detail, Entry, Event, EventKind};
+use serde::Serialize;
+
+/// A key as the trail knows it. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Key {
+    pub(super) plan: String,
+    pub(super) keyset: String,
+    pub(super) key: String,
+    pub(super) fingerprint: String,
+    /// When the trail first names it.
+    pub(super) seen: i64,
+    /// Since when it seals or may seal, and how the trail knows; none for a key that is older than the trail.
+    pub(super) since: Option<i64>,
+    pub(super) since_by: Option<&'static str>,
+    /// When a run that moved every cell off it ended.
+    pub(super) replaced: Option<i64>,
+    /// The state that the catalogue gave it last.
+    pub(super) state: Option<String>,
+}
+
+/// A run as the trail knows it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Run {
+    pub(super) run_id: String,
+    pub(super) plan: String,
+    pub(super) plan_digest: String,
+    pub(super) operator: String,
+    pub(super) host: String,
+    pub(super) began: i64,
+    pub(super) ended: Option<i64>,
+    pub(super) resumed: u64,
+    pub(super) state: String,
+    pub(super) reason: String,
+    pub(super) emergency: bool,
+    /// Keyset and key that it sealed with.
+    pub(super) primaries: Vec<(String, String)>,
+    /// Keyset and key that sealed before, where an earlier run in the trail tells.
+    pub(super) before: Vec<(String, String)>,
+    pub(super) cells_rotated: i64,
+    pub(super) cells_current: i64,
+    pub(super) cells_null: i64,
+    pub(super) cells_quarantined: i64,
+    pub(super) cells_old: i64,
+    /// Who approved, since the run before it.
+    pub(super) approvals: Vec<String>,
+    /// The numbers of its first and last event.
+    pub(super) events: (u64, u64),
+}
+
+/// Keys and runs, in the order in which the trail came to know them.
+#[derive(Default)]
+pub(super) struct History {
+    pub(super) keys: Vec<Key>,
+    pub(super) runs: Vec<Run>,
+    /// Who approved since the last run began, by plan.
+    approvals: BTreeMap<String, Vec<String>>,
+}
+
+impl History {
+    /// Reads the whole trail: what a key is today was often settled before the time that is asked about.
+    pub(super) fn read(entries: &[Entry]) -> History {
+        let mut history = History::default();
+        for entry in entries {
+            history.note_keys(&entry.event);
+            match entry.event.kind {
+                EventKind::RunStarted => history.begin(entry),
+                EventKind::RunResumed => history.resume(entry),
+                EventKind::RunFinished
+                | EventKind::RunPaused
+                | EventKind::RunFailed
+                | EventKind::RunCancelled
+                | EventKind::RunRolledBack => history.end(entry),
+                EventKind::ApprovalGiven => {
+                    let who = entry.event.text("approver").unwrap_or(&entry.event.operator);
+                    let (plan, who) = (entry.event.plan.clone(), who.to_owned());
+                    history.approvals.entry(plan).or_default().push(who);
+                }
+                _ => {}
+            }
+        }
+        history
+    }
+
+    fn key(&mut self, event: &Event, keyset: &str, key: &str) -> &mut Key {
+        let found = self
+            .keys
+            .iter()
+            .position(|known| known.plan == event.plan && known.keyset == keyset && known.key == key);
+        let at = found.unwrap_or_else(|| {
+            self.keys.push(Key {
+                plan: event.plan.clone(),
+                keyset: keyset.to_owned(),
+                key: key.to_owned(),
+                fingerprint: String::new(),
+                seen: event.time_ms,
+                since: None,
+                since_by: None,
+                replaced: None,
+                state: None,
+            });
+            self.keys.len() - 1
+        });
+        &mut self.keys[at]
+    }
+
+    fn note_keys(&mut self, event: &Event) {
+        for print in &event.keys {
+            let key = self.key(event, &print.keyset, &print.key);
+            if !print.digest.is_empty() {
+                key.fingerprint.clone_from(&print.digest);
+            }
+            match event.kind {
+                EventKind::KeyGenerated => {
+                    key.since.get_or_insert(event.time_ms);
+                    key.since_by.get_or_insert("generated");
+                }
+                EventKind::KeyStateChanged => key.state = event.text("to").map(str::to_owned),
+                _ => {}
+            }
+        }
+        if event.kind == EventKind::RunStarted {
+            for (keyset, primary) in primaries(event) {
+                let key = self.key(event, &keyset, &primary);
+                if key.since.is_none() {
+                    (key.since, key.since_by) = (Some(event.time_ms), Some("first run that sealed with it"));
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, entry: &Entry) {
+        let event = &entry.event;
+        let primaries = primaries(event);
+        let last = self.runs.iter().rev().find(|run| run.plan == event.plan && run.is_done());
+        let before = last.map(|last| last.primaries.clone()).unwrap_or_default();
+        let before = before.into_iter().filter(|old| !primaries.contains(old)).collect();
+        self.runs.push(Run {
+            run_id: event.run_id.clone(),
+            plan: event.plan.clone(),
+            plan_digest: event.plan_digest.clone(),
+            operator: event.operator.clone(),
+            host: event.host.clone(),
+            began: event.time_ms,
+            state: "running".to_owned(),
+            emergency: event.integer("emergency") == Some(1),
+            primaries,
+            before,
+            approvals: self.approvals.remove(&event.plan).unwrap_or_default(),
+            events: (entry.sequence, entry.sequence),
+            ..Run::default()
+        });
+    }
+
+    fn resume(&mut self, entry: &Entry) {
+        if !self.runs.iter().any(|run| run.run_id == entry.event.run_id) {
+            self.begin(entry);
+        }
+        let id = &entry.event.run_id;
+        if let Some(run) = self.runs.iter_mut().rev().find(|run| run.run_id == *id) {
+            run.resumed += 1;
+            run.events.1 = entry.sequence;
+            (run.ended, run.state, run.reason) = (None, "running".to_owned(), String::new());
+        }
+    }
+
+    fn end(&mut self, entry: &Entry) {
+        let event = &entry.event;
+        let Some(run) = self.runs.iter_mut().rev().find(|run| run.run_id == event.run_id) else { return };
+        let count = |name: &str| event.integer(name).unwrap_or_default();
+        run.ended = Some(event.integer("ended_ms").unwrap_or(event.time_ms));
+        run.state = event.text("state").unwrap_or_else(|| fallback(event.kind)).to_owned();
+        run.reason = event.text("reason").unwrap_or_default().to_owned();
+        run.events.1 = entry.sequence;
+        // A rollback counts what it put back, which is not what the run moved.
+        if event.kind != EventKind::RunRolledBack && event.integer("cells_rotated").is_some() {
+            run.cells_rotated = count("cells_rotated");
+            run.cells_current = count("cells_current");
+            run.cells_null = count("cells_null");
+            run.cells_quarantined = count("cells_quarantined");
+            run.cells_old = count("cells_old");
+        }
+        let run = run.clone();
+        self.replace(&run);
+    }
+
+    /// A run of the whole plan that is complete has moved every cell off the keys before its own; one that was rolled
+    /// back has not.
+    fn replace(&mut self, run: &Run) {
+        for key in self.keys.iter_mut().filter(|key| key.plan == run.plan) {
+            let Some((_, primary)) = run.primaries.iter().find(|(keyset, _)| *keyset == key.keyset) else {
+                continue;
+            };
+            if *primary == key.key {
+                key.replaced = None;
+            } else if run.state == "complete" && key.seen <= run.began {
+                key.replaced = key.replaced.or(run.ended);
+            } else if run.state == "rolled_back" && key.replaced.is_some_and(|at| at >= run.began) {
+                key.replaced = None;
+            }
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state.as_str(), "complete" | "scope_done")
+    }
+}
+
+fn fallback(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::RunPaused => "paused",
+        EventKind::RunCancelled => "cancelled",
+        EventKind::RunRolledBack => "rolled_back",
+        _ => "failed",
+    }
+}
+
+/// The primaries that an event names in fields `primary.KEYSET`.
+fn primaries(event: &Event) -> Vec<(String, String)> {
+    let named = event.fields.iter().filter_map(|(name, value)| match value {
+        Detail::Text(key) => Some((name.strip_prefix("primary.")?.to_owned(), key.clone())),
+        Detail::Integer(_) => None,
+    });
+    named.collect()
+}

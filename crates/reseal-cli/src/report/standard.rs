@@ -1,0 +1,164 @@
+//! What each standard asks that the trail can speak to, cited and in our own words. A clause is named only where an event
+//! of the trail bears on it, and nothing is claimed beyond that.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// A standard that a report is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Standard {
+    /// PCI DSS v4.0.1
+    PciDss,
+    /// HIPAA Security Rule, 45 CFR Part 164 Subpart C
+    Hipaa,
+    /// SOC 2, Trust Services Criteria
+    Soc2,
+    /// GDPR, Regulation (EU) 2016/679
+    Gdpr,
+}
+
+/// A clause, and what in this report bears on it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Clause {
+    pub(super) clause: &'static str,
+    pub(super) about: &'static str,
+    pub(super) shown: &'static str,
+}
+
+impl Standard {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Standard::PciDss => "pci-dss",
+            Standard::Hipaa => "hipaa",
+            Standard::Soc2 => "soc2",
+            Standard::Gdpr => "gdpr",
+        }
+    }
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Standard::PciDss => "PCI DSS v4.0.1",
+            Standard::Hipaa => "HIPAA Security Rule (45 CFR Part 164, Subpart C)",
+            Standard::Soc2 => "SOC 2 (Trust Services Criteria)",
+            Standard::Gdpr => "GDPR (Regulation (EU) 2016/679)",
+        }
+    }
+
+    /// What the trail cannot show, so that nobody reads it into the report.
+    pub(super) fn beyond(self) -> &'static str {
+        match self {
+            Standard::PciDss => {
+                "Not shown here: where keys are stored and who can read them (3.6.1.2 to 3.6.1.4), how they are distributed \
+                 (3.7.2), split knowledge (3.7.6), and that a cryptoperiod is the right one."
+            }
+            Standard::Hipaa => {
+                "Not shown here: who can read keys or records, the risk analysis behind the chosen intervals, and activity in \
+                 the application itself."
+            }
+            Standard::Soc2 => {
+                "Not shown here: access to keys and to the database outside of Reseal, and the review of this evidence by \
+                 people."
+            }
+            Standard::Gdpr => {
+                "Not shown here: which persons are concerned, whether a breach is likely to harm them, and what was notified \
+                 to whom."
+            }
+        }
+    }
+
+    pub(super) fn clauses(self) -> &'static [Clause] {
+        match self {
+            Standard::PciDss => PCI_DSS,
+            Standard::Hipaa => HIPAA,
+            Standard::Soc2 => SOC2,
+            Standard::Gdpr => GDPR,
+        }
+    }
+}
+
+const fn clause(clause: &'static str, about: &'static str, shown: &'static str) -> Clause {
+    Clause { clause, about, shown }
+}
+
+const PCI_DSS: &[Clause] = &[
+    clause(
+        "3.6.1",
+        "keys that protect stored account data are themselves protected against disclosure and misuse",
+        "Keys appear in the trail by id and salted fingerprint only. Refusals and unauthorised attempts are under Exceptions.",
+    ),
+    clause(
+        "3.7.1",
+        "keys are generated as strong keys",
+        "Keys that Reseal generated are marked so in the table of keys. Of others the trail knows only when they came into use.",
+    ),
+    clause(
+        "3.7.4",
+        "keys are changed when they reach the end of their cryptoperiod",
+        "Table and chart of keys: the age of each key when it was replaced, or today, against the limit that the plan set.",
+    ),
+    clause(
+        "3.7.5",
+        "keys are retired, replaced or destroyed when they are no longer needed, weakened or known to others",
+        "Rotations, changes of key states, and the section on emergencies. Zero cells left is proved by a sweep of the run.",
+    ),
+    clause(
+        "3.7.7",
+        "keys cannot be substituted without authorisation",
+        "A key whose bytes change under its id is refused; such a refusal is an event, code key-changed or key-renamed.",
+    ),
+];
+
+const HIPAA: &[Clause] = &[
+    clause(
+        "164.312(a)(2)(iv)",
+        "a mechanism to encrypt and decrypt electronic protected health information (addressable)",
+        "Rotations: which key the fields of a plan are sealed under, since when, and that each cell opened under it.",
+    ),
+    clause(
+        "164.312(b)",
+        "mechanisms that record and examine activity in systems that hold such information",
+        "The trail records what Reseal did and was refused. Its chain and signatures were verified for this report.",
+    ),
+    clause(
+        "164.316(b)(1), (b)(2)(i)",
+        "actions are documented, and the documentation is kept for six years",
+        "This report and the export of the trail are such documents. Reseal deletes nothing from the trail.",
+    ),
+];
+
+const SOC2: &[Clause] = &[
+    clause(
+        "CC6.1",
+        "logical access measures protect information assets, encryption and its keys among them",
+        "Table of keys with ages against the plan's limit, and the approvals of each rotation.",
+    ),
+    clause(
+        "CC7.2",
+        "system components are monitored for anomalies, which are analysed",
+        "Exceptions: refusals, failures, unauthorised attempts, missed schedules and alerts, each with its event.",
+    ),
+    clause(
+        "CC8.1",
+        "changes are authorised, tested, approved and carried out as such",
+        "Rotations with operator, approvals and plan digest; each change of a plan between its runs is an event.",
+    ),
+];
+
+const GDPR: &[Clause] = &[
+    clause(
+        "Art. 5(2)",
+        "the controller can demonstrate compliance (accountability)",
+        "The trail, its verification for this report, and its head, against which it can be held again.",
+    ),
+    clause(
+        "Art. 32(1)(a), (d)",
+        "encryption as a measure of security, and a process to test such measures regularly",
+        "Rotations, sweeps that opened every cell, and restore tests, each with its event.",
+    ),
+    clause(
+        "Art. 33(5)",
+        "breaches are documented: facts, effects, remedial action",
+        "Emergencies: when each was declared, and when every cell was off the key that had become known. Art. 33(1) counts \
+         its 72 hours from awareness, which the trail does not know.",
+    ),
+];

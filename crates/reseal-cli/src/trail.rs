@@ -1,0 +1,102 @@
+//! The audit trail, as commands write it beside what the engine records of runs; and the key that signs it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use reseal_core::SecretBytes;
+use reseal_core::audit::{Event, EventKind, Signer};
+use reseal_plan::Plan;
+use reseal_store::{Book, Session, host};
+
+use crate::commands::operator;
+use crate::control;
+use crate::exit::Failure;
+
+/// The variable that names the file with the key that signs checkpoints.
+const VARIABLE: &str = "RESEAL_AUDIT_KEY";
+
+/// Records what is done already, and signs the trail: a failure is a warning. `about` says what there is to say.
+pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
+    let recorded = async {
+        let mut control = control::database()?.connect().await?;
+        control.migrate(Book::Control).await?;
+        let event = Event::new(kind, control.now_ms().await?, &operator(), &host());
+        control.record(&about(event)).await?;
+        sign_in(&mut control).await
+    };
+    if let Err(failure) = recorded.await {
+        let help = failure.help.as_deref().unwrap_or_default();
+        tracing::warn!(help, "{kind} is not in the audit trail: {}", failure.message);
+    }
+}
+
+/// Records that a command was refused, and hands the refusal on. Mistakes of the command line are nobody's business.
+pub(crate) async fn refused(command: &str, plan: &Plan, failure: Failure) -> Failure {
+    let kind = match failure.code.as_str() {
+        "approval-needed" | "approval-wrong" => EventKind::ApprovalRefused,
+        _ if failure.exit == crate::exit::REFUSED => EventKind::Refused,
+        _ => return failure,
+    };
+    note(kind, |event| {
+        event
+            .of_plan(&plan.name, &plan.digest)
+            .with("command", command)
+            .with("code", failure.code.as_str())
+            .with("message", failure.message.as_str())
+    })
+    .await;
+    failure
+}
+
+/// Signs where the trail stands, where there is a key; a failure is a warning.
+pub(crate) async fn sign() {
+    let signed = async {
+        let mut control = control::database()?.connect().await?;
+        sign_in(&mut control).await
+    };
+    if let Err(failure) = signed.await {
+        tracing::warn!("the audit trail is not signed: {}", failure.message);
+    }
+}
+
+async fn sign_in(control: &mut Session) -> Result<(), Failure> {
+    let Some(signer) = signer()? else { return Ok(()) };
+    let (head, now) = (control.trail_head().await?, control.now_ms().await?);
+    Ok(control.add_checkpoint(&signer.sign(head, now)).await?)
+}
+
+/// The time of this host, in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// The file of the signing key: the one that `RESEAL_AUDIT_KEY` names, else one beside the default control database.
+pub(crate) fn key_file() -> Result<PathBuf, Failure> {
+    match std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
+        Some(path) => Ok(path.into()),
+        None => Ok(control::state_folder()?.join("audit.key")),
+    }
+}
+
+/// The key that signs checkpoints; without its file the trail is a chain and no more, and `audit verify` says so.
+fn signer() -> Result<Option<Signer>, Failure> {
+    let named = std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty());
+    let Ok(path) = key_file() else { return Ok(None) };
+    let shown = path.display();
+    let text = match std::fs::read(&path) {
+        Ok(text) => SecretBytes::new(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return Ok(None),
+        Err(error) => {
+            let message = format!("the audit key {shown} cannot be read: {}", error.kind());
+            return Err(Failure::refused("audit-key", message, "`reseal audit keygen` makes one"));
+        }
+    };
+    let open = std::fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
+    if open {
+        tracing::warn!("the audit key {shown} can be read by others than its owner: chmod 600");
+    }
+    Signer::parse(&text)
+        .map(Some)
+        .map_err(|error| Failure::refused("audit-key", format!("{shown}: {error}"), "name another file"))
+}

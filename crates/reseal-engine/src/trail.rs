@@ -1,0 +1,211 @@
+//! The audit trail, as runs write it.
+//!
+//! **Invariant:** a run that a control database follows swaps nothing before its beginning is in the trail. Its end can
+//! only be a warning where it cannot be recorded, since the work is done by then; whoever takes the plan up next reads
+//! that end from the ledger, and records it before anything else.
+
+use reseal_core::RunState;
+use reseal_core::audit::{Detail, Event, EventKind};
+use reseal_store::{Counts, RunRow, Session, host};
+use tracing::warn;
+
+use crate::catalogue::Custody;
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::rotate::RunOptions;
+
+/// The events that say where the latest run of a plan stands.
+const OF_RUNS: [EventKind; 8] = [
+    EventKind::RunStarted,
+    EventKind::RunResumed,
+    EventKind::RunFinished,
+    EventKind::RunPaused,
+    EventKind::RunFailed,
+    EventKind::RunCancelled,
+    EventKind::RollbackStarted,
+    EventKind::RunRolledBack,
+];
+
+/// A run begins, or goes on: its columns are held and its keys are pinned, and nothing is swapped yet. `run` is as it was
+/// found, so its state tells which of the two it is; `session` is one to the target database.
+pub(crate) async fn begins(
+    session: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    options: &RunOptions,
+) -> Result<(), EngineError> {
+    let Some(custody) = &options.custody else { return Ok(()) };
+    let mut control = custody.control.connect().await?;
+    catch_up(&mut control, session, job, run, &options.operator).await?;
+    let begun = [EventKind::RunStarted, EventKind::RunResumed];
+    let last = control.latest_event(&job.plan, &begun).await?.map(|entry| entry.event);
+    if let Some(last) = last.as_ref().filter(|last| last.plan_digest != job.digest) {
+        let event = event(&mut control, EventKind::PlanChanged, job, &options.operator).await?;
+        record(&mut control, &event.with("before", last.plan_digest.as_str())).await?;
+    }
+    if run.emergency && last.is_none_or(|last| last.run_id != run.id) {
+        let event = emergency(&mut control, job, run, options, custody).await?;
+        record(&mut control, &event).await?;
+    }
+    let kind = if run.state == RunState::Prepared { EventKind::RunStarted } else { EventKind::RunResumed };
+    let mut event = event(&mut control, kind, job, &options.operator).await?.of_run(&run.id);
+    event = primaries(event, job).with("scope", run.scope.as_str());
+    event = event.with("emergency", i64::from(run.emergency));
+    if kind == EventKind::RunResumed {
+        event = event.with("was", run.state.name());
+    }
+    if let Some(approval) = &custody.approval {
+        event = event.with("approval", approval.as_str());
+    }
+    for pin in session.pins(&job.plan).await? {
+        let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
+        event = event.of_key(&pin.keyset, &pin.key_id, &digest);
+    }
+    record(&mut control, &event).await
+}
+
+async fn emergency(
+    control: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    options: &RunOptions,
+    custody: &Custody,
+) -> Result<Event, EngineError> {
+    let event = event(control, EventKind::EmergencyDeclared, job, &options.operator).await?.of_run(&run.id);
+    let event = custody.skipped.iter().fold(event, |event, rule| event.with("set_aside", rule.as_str()));
+    let deadline = custody.deadline.map(|deadline| deadline.as_secs());
+    Ok(deadline.into_iter().fold(event, |event, seconds| event.with("deadline_seconds", seconds)))
+}
+
+/// Records the end of the run that the trail last saw begin, if the ledger knows it and the trail does not.
+async fn catch_up(
+    control: &mut Session,
+    session: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    operator: &str,
+) -> Result<(), EngineError> {
+    let Some(last) = control.latest_event(&job.plan, &OF_RUNS).await?.map(|entry| entry.event) else {
+        return Ok(());
+    };
+    let begun = [EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
+    if !begun.contains(&last.kind) {
+        return Ok(());
+    }
+    // The run in hand was taken up a moment ago; how it was found says how it ended before.
+    let row = match last.run_id == run.id {
+        true => Some(run.clone()),
+        false => session.run_by_id(&last.run_id).await?,
+    };
+    let working = [RunState::Prepared, RunState::Running, RunState::RollingBack];
+    let Some(row) = row.filter(|row| !working.contains(&row.state)) else { return Ok(()) };
+    let event = event(control, kind_of_end(row.state), job, operator).await?.of_run(&row.id);
+    let event = end(event, row.state, row.reason.as_deref(), &row.counts, row.cells_old);
+    record(control, &event.with("late", "from the ledger").with("ended_ms", row.updated_at)).await
+}
+
+/// A run stopped or is over, and the ledger says how.
+pub(crate) async fn ended(session: &mut Session, job: &Job, run_id: &str, options: &RunOptions) {
+    let Some(custody) = &options.custody else { return };
+    let recorded = async {
+        let Some(row) = session.run_by_id(run_id).await? else { return Ok(()) };
+        let mut counts = row.counts;
+        counts.cells_quarantined = session.quarantined(run_id).await?.len() as u64;
+        let mut control = custody.control.connect().await?;
+        let event = event(&mut control, kind_of_end(row.state), job, &options.operator).await?.of_run(run_id);
+        let event = end(event, row.state, row.reason.as_deref(), &counts, row.cells_old);
+        record(&mut control, &primaries(event, job).with("scope", row.scope.as_str())).await
+    };
+    if let Err(error) = recorded.await {
+        unrecorded(run_id, &error);
+    }
+}
+
+/// A rollback begins, or goes on; nothing is put back yet.
+pub(crate) async fn rolls_back(
+    control: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    operator: &str,
+) -> Result<(), EngineError> {
+    let event = event(control, EventKind::RollbackStarted, job, operator).await?.of_run(&run.id);
+    record(control, &event.with("was", run.state.name())).await
+}
+
+/// A run was rolled back.
+pub(crate) async fn rolled_back(
+    control: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    counts: &Counts,
+    operator: &str,
+) {
+    let recorded = async {
+        let event = event(control, EventKind::RunRolledBack, job, operator).await?.of_run(&run.id);
+        let event = event
+            .with("state", RunState::RolledBack.name())
+            .with("cells_restored", counts.cells_rotated)
+            .with("cells_resealed", counts.cells_raced)
+            .with("cells_quarantined", counts.cells_quarantined);
+        record(control, &event).await
+    };
+    if let Err(error) = recorded.await {
+        unrecorded(&run.id, &error);
+    }
+}
+
+fn unrecorded(run_id: &str, error: &EngineError) {
+    warn!("how run {run_id} ended is not in the audit trail yet ({error}): the plan's next run records it");
+}
+
+async fn event(
+    control: &mut Session,
+    kind: EventKind,
+    job: &Job,
+    operator: &str,
+) -> Result<Event, EngineError> {
+    let now = control.now_ms().await?;
+    Ok(Event::new(kind, now, operator, &host()).of_plan(&job.plan, &job.digest))
+}
+
+async fn record(control: &mut Session, event: &Event) -> Result<(), EngineError> {
+    control.record(event).await.map(drop).map_err(|error| {
+        let message = format!("{} is not in the audit trail, and nothing runs without: {error}", event.kind);
+        let help = "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again";
+        EngineError::refused("audit-trail", message, help)
+    })
+}
+
+/// Which key each keyset seals with.
+fn primaries(event: Event, job: &Job) -> Event {
+    let sealing = job.keysets.iter().filter_map(|keyset| Some((keyset, keyset.keyset.primary()?)));
+    sealing.fold(event, |mut event, (keyset, primary)| {
+        event.fields.push((format!("primary.{}", keyset.keyset.name()), Detail::from(primary.id())));
+        event
+    })
+}
+
+fn kind_of_end(state: RunState) -> EventKind {
+    match state {
+        RunState::Complete | RunState::ScopeDone => EventKind::RunFinished,
+        RunState::Paused => EventKind::RunPaused,
+        RunState::Cancelled => EventKind::RunCancelled,
+        RunState::RolledBack => EventKind::RunRolledBack,
+        RunState::Prepared | RunState::Running | RunState::RollingBack | RunState::Failed => {
+            EventKind::RunFailed
+        }
+    }
+}
+
+fn end(event: Event, state: RunState, reason: Option<&str>, counts: &Counts, cells_old: u64) -> Event {
+    event
+        .with("state", state.name())
+        .with("reason", reason.unwrap_or_default())
+        .with("rows_scanned", counts.rows_scanned)
+        .with("cells_rotated", counts.cells_rotated)
+        .with("cells_current", counts.cells_current)
+        .with("cells_null", counts.cells_null)
+        .with("cells_raced", counts.cells_raced)
+        .with("cells_quarantined", counts.cells_quarantined)
+        .with("cells_old", cells_old)
+}
