@@ -238,3 +238,23 @@ fn a_damaged_dek_stays_and_a_damaged_payload_is_found_by_the_sweep() {
     assert_eq!(code, 0, "{back}");
     assert_eq!(world.envelope_digest("digest"), before, "not the exact old bytes");
 }
+
+/// Watches that `IncorrectKeyException` is no trouble but an answer: envelopes that name no KEK are told apart by it.
+#[test]
+fn envelopes_that_name_no_key_are_told_by_the_answer() {
+    let (world, mut kms, deks) = seeded("sqlite", 60, 60);
+    kms.plan(&world, "rewrap", "");
+    let text = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    std::fs::write(world.path("plan.yaml"), text.replace(", key: key_id", "")).unwrap();
+    world.envelopes(&["move", &world.url, "keks.json", "v2", "1"]);
+    drop(kms.counts());
+    let (code, run) = kms.reseal(&world, &["run", "PLAN"]);
+    assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{run}");
+    assert_eq!(run["cells_rotated"], cells(60) - 1, "{run}");
+    let count = kms.counts();
+    assert_eq!(count("ReEncrypt"), 0, "which KEK it is shows only when it is asked");
+    assert_eq!(count("Encrypt"), deks - 1);
+    let (_, census) = kms.reseal(&world, &["census", "PLAN", "--open"]);
+    let expected = json!([{ "seal": "envelope", "key": "v2", "cells": cells(60) }]);
+    assert_eq!(census["fields"][0]["counts"], expected);
+}

@@ -8,7 +8,7 @@
     envelopes.py move URL KEKS KEK ID             write row ID anew under a KEK, as an application does
     envelopes.py hsm-keys KEKS                    make the keys of a token: AES-256, not extractable
 
-KEKS is a file {ID: {"local": BASE64} | {"kms": ARN, "endpoint": URL} | {"hsm": LABEL, "module", "token", "pin", "wrap"}};
+KEKS is a file {ID: {"local": BASE64, "prefix": true where the nonce stands in front} | {"kms": ARN, "endpoint": URL} | {"hsm": LABEL, "module", "token", "pin", "wrap"}};
 KEY one {"id", "key": BASE64}. A local KEK is pyca/cryptography's AES-GCM, one of a KMS boto3's, one of a token
 python-pkcs11's. Each DEK is bound to the context {"tenant": the row's tenant}, but where AES key wrap binds none.
 """
@@ -90,7 +90,8 @@ class Keks:
         kek = self.keks[name]
         if "local" in kek:
             nonce = os.urandom(12)
-            return nonce, AESGCM(base64.b64decode(kek["local"])).encrypt(nonce, dek, context_bytes(context) or None)
+            sealed = AESGCM(base64.b64decode(kek["local"])).encrypt(nonce, dek, context_bytes(context) or None)
+            return (None, nonce + sealed) if kek.get("prefix") else (nonce, sealed)
         if "hsm" in kek:
             return self.hsm_wrap(kek, dek, context)
         done = self.kms(kek).encrypt(KeyId=kek["kms"], Plaintext=dek, EncryptionContext=context)
@@ -105,6 +106,7 @@ class Keks:
     def ask(self, name, nonce, wrapped, context):
         kek = self.keks[name]
         if "local" in kek:
+            nonce, wrapped = (wrapped[:12], wrapped[12:]) if kek.get("prefix") else (nonce, wrapped)
             return AESGCM(base64.b64decode(kek["local"])).decrypt(nonce, wrapped, context_bytes(context) or None)
         if "hsm" in kek:
             return self.hsm_unwrap(kek, nonce, wrapped, context)

@@ -1,6 +1,7 @@
 """A KMS for tests: moto's server, which encrypts for real, behind a gate that counts what is asked.
 
-moto serves disabled keys, never throttles and is never away. For those the gate answers in its place, as a stub.
+moto serves disabled keys, never throttles, is never away, and says AccessDenied of a ciphertext under another key than the
+one that is named, where AWS says IncorrectKeyException. For those the gate answers in its place, as a stub.
 It prints {"port"}, then answers each line of JSON on stdin with one on stdout, until stdin ends:
 
     {"keys": 2}                                        make keys; gives their ARNs
@@ -9,7 +10,9 @@ It prints {"port"}, then answers each line of JSON on stdin with one on stdout, 
     {"delay": 0.5}                                     take that long for every request
 """
 
+import base64
 import collections
+import io
 import json
 import logging
 import sys
@@ -36,13 +39,22 @@ class Gate:
             if code and self.after > 0:
                 code, self.after = None, self.after - 1
         time.sleep(self.delay)
+        asked = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if operation == "Decrypt" and not code and other_key(json.loads(asked)):
+            code = "IncorrectKeyException"
         if not code:
+            environ["wsgi.input"] = io.BytesIO(asked)
             return self.moto(environ, start_response)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         body = json.dumps({"__type": code, "message": "said by the stub"}).encode()
         start_response(f"{STATUS.get(code, 400)} X", [
             ("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body))), ("x-amzn-errortype", code)])
         return [body]
+
+
+def other_key(asked):
+    """moto's ciphertext begins with the id of its key."""
+    named = asked.get("KeyId", "").rpartition("/")[2]
+    return named and not base64.b64decode(asked["CiphertextBlob"]).startswith(named.encode())
 
 
 class Handler(WSGIRequestHandler):

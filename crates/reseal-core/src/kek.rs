@@ -84,7 +84,8 @@ pub trait Kek: Send + Sync {
     /// [`KekFault::Invalid`] where it was not wrapped under this KEK and context; else the KEK could not be asked.
     async fn unwrap(&self, wrapped: &[u8], context: &KekContext) -> Result<SecretBytes, KekError>;
 
-    /// Wraps a DEK that is wrapped under `from`, a KEK of the same realm, anew under this one.
+    /// Wraps a DEK that is wrapped under `from`, a KEK of the same realm by its identity, anew under this one. The
+    /// contexts are those of the old and of the new wrapped DEK.
     ///
     /// # Errors
     /// As [`Kek::unwrap`].

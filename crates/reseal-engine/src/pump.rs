@@ -149,7 +149,12 @@ async fn write_groups(
             return Ok(Ended::Stopped);
         }
         let begun = Instant::now();
-        let group = match groups.recv().await {
+        // KEKs may take their time; nothing of what is waited for was written.
+        let group = tokio::select! {
+            group = groups.recv() => group,
+            () = shared.stop.wait() => return Ok(Ended::Stopped),
+        };
+        let group = match group {
             Some(group) => group?,
             None => return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped"))),
         };

@@ -44,8 +44,9 @@ impl KekSource for Named {
                 help: "set AWS_REGION, give the key `region:`, or name it by its ARN".into(),
             });
         };
-        let realm = format!("aws-kms {region}");
-        Ok(Arc::new(KmsKey { client: Client::new(&config), key: self.key.clone(), realm }))
+        let realm = format!("aws-kms {region} ");
+        let identity = format!("{realm}{}", self.key);
+        Ok(Arc::new(KmsKey { client: Client::new(&config), key: self.key.clone(), realm, identity }))
     }
 }
 
@@ -53,13 +54,15 @@ impl KekSource for Named {
 struct KmsKey {
     client: Client,
     key: String,
+    /// KMS and region, with which every identity of the realm begins: an alias is a key of its region.
     realm: String,
+    identity: String,
 }
 
 #[async_trait]
 impl Kek for KmsKey {
     fn identity(&self) -> &str {
-        &self.key
+        &self.identity
     }
 
     fn realm(&self) -> Option<&str> {
@@ -86,6 +89,7 @@ impl Kek for KmsKey {
         fits(wrapped)?;
         let ask = self.client.decrypt().key_id(&self.key).ciphertext_blob(Blob::new(wrapped));
         let done = ask.set_encryption_context(entries(context)).send().await.map_err(|error| told(&error))?;
+        is_of(&self.key, done.key_id())?;
         filled(done.plaintext).map(SecretBytes::new)
     }
 
@@ -97,10 +101,22 @@ impl Kek for KmsKey {
     ) -> Result<Vec<u8>, KekError> {
         fits(wrapped)?;
         let ask = self.client.re_encrypt().ciphertext_blob(Blob::new(wrapped));
+        let from = from.strip_prefix(self.realm.as_str()).unwrap_or(from);
         let ask = ask.source_key_id(from).set_source_encryption_context(entries(old));
         let ask = ask.destination_key_id(&self.key).set_destination_encryption_context(entries(context));
         let done = ask.send().await.map_err(|error| told(&error))?;
+        is_of(from, done.source_key_id())?;
         filled(done.ciphertext_blob)
+    }
+}
+
+/// Whether KMS used the key that was named, by its answer; an alias does not tell.
+fn is_of(named: &str, answered: Option<&str>) -> Result<(), KekError> {
+    let answered = answered.unwrap_or_default();
+    let is_alias = named.contains("alias/");
+    match is_alias || answered == named || answered.ends_with(&format!("/{named}")) {
+        true => Ok(()),
+        false => Err(KekError::new(KekFault::Invalid, "it was wrapped under another key")),
     }
 }
 
@@ -153,4 +169,21 @@ fn deepest(error: &dyn Error) -> String {
         deepest = source;
     }
     format!("{error}: {deepest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_tells_which_key_it_was() {
+        let arn = "arn:aws:kms:eu-west-1:1:key/a-1";
+        for named in [arn, "a-1", "alias/app", "arn:aws:kms:eu-west-1:1:alias/app"] {
+            assert!(is_of(named, Some(arn)).is_ok(), "{named}");
+        }
+        for named in ["arn:aws:kms:eu-west-1:1:key/b-1", "b-1", "1"] {
+            assert_eq!(is_of(named, Some(arn)).unwrap_err().fault, KekFault::Invalid, "{named}");
+        }
+        assert!(is_of(arn, None).is_err());
+    }
 }

@@ -8,17 +8,23 @@ use reseal_core::{Kek, KekError, KekFault};
 
 use super::*;
 
-/// Turns each byte of a DEK around; answers first what `answers` hold.
+/// Turns each byte of a DEK around; answers first what `answers` hold. One that `lies` unwraps to something else.
 struct Counting {
     asked: Mutex<u32>,
     answers: Mutex<VecDeque<KekFault>>,
+    lies: bool,
 }
 
 impl Counting {
     fn key(answers: &[KekFault]) -> (Key, Arc<Counting>) {
         let answers = Mutex::new(answers.iter().copied().collect());
-        let kek = Arc::new(Counting { asked: Mutex::default(), answers });
+        let kek = Arc::new(Counting { asked: Mutex::default(), answers, lies: false });
         (Key::of_kek("v1", kek.clone()), kek)
+    }
+
+    fn liar() -> Key {
+        let (asked, answers) = (Mutex::default(), Mutex::default());
+        Key::of_kek("v1", Arc::new(Counting { asked, answers, lies: true }))
     }
 
     fn turned(&self, bytes: &[u8]) -> Result<Vec<u8>, KekError> {
@@ -47,7 +53,9 @@ impl Kek for Counting {
 
     async fn unwrap(&self, wrapped: &[u8], _: &KekContext) -> Result<SecretBytes, KekError> {
         tokio::task::yield_now().await;
-        self.turned(wrapped).map(SecretBytes::new)
+        let mut dek = self.turned(wrapped)?;
+        dek[0] ^= u8::from(self.lies);
+        Ok(SecretBytes::new(dek))
     }
 }
 
@@ -98,4 +106,13 @@ async fn a_kek_proves_that_it_gives_back_what_it_wraps() {
     assert_eq!(kek.asked(), 2);
     assert_eq!(cache.stand_in(&key, 32, &context).await.unwrap().len(), 32);
     assert_eq!(kek.asked(), 0, "what was wrapped for the proof stands in for others");
+}
+
+/// P1: what would not unwrap to the same DEK again is never written.
+#[tokio::test]
+async fn a_kek_that_unwraps_to_something_else_wraps_nothing() {
+    let (cache, key, context) = (DekCache::default(), Counting::liar(), KekContext::default());
+    let dek = key.derived(SecretBytes::new(vec![7; 32]));
+    assert_eq!(cache.wrap_again((&key, &context), &[0; 32], &dek).await.unwrap(), None);
+    assert!(!cache.proves(&key, 32, &context).await.unwrap());
 }
