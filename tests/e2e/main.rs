@@ -19,6 +19,7 @@ mod leaks;
 mod pkcs11;
 mod promises;
 mod schedule;
+mod serve;
 mod shapes;
 mod systems;
 mod world;

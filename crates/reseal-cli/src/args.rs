@@ -1,12 +1,14 @@
 //! The command line, as design and documentation promise it.
 
 mod audit;
+mod schedule;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use audit::{AuditCommand, ReportArgs, VerifyArgs};
+pub(crate) use schedule::{ScheduleCommand, ServeArgs};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
 #[derive(Debug, Parser)]
@@ -167,6 +169,8 @@ pub(crate) enum Command {
         #[arg(long)]
         plan: Option<PathBuf>,
     },
+    /// The daemon: fires what plans schedule, and shows metrics
+    Serve(ServeArgs),
     /// What fires and when
     Schedule {
         #[command(subcommand)]
@@ -234,41 +238,6 @@ impl KeyArgs {
     pub(crate) fn named(&self) -> reseal_custody::Named {
         reseal_custody::Named { keyset: self.keyset.clone(), key_id: self.key.clone() }
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScheduleCommand {
-    /// List the jobs of plans: when, what, and what fires next
-    List {
-        /// The plans
-        #[arg(required = true)]
-        plans: Vec<PathBuf>,
-    },
-    /// List what will fire, in local time and UTC
-    Next {
-        /// The plan
-        plan: PathBuf,
-        /// From when: a date or time in the schedule's zone, or RFC 3339; now if left out
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// Until when; a year later if left out
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
-    },
-    /// Let jobs fire again; what passed meanwhile is not caught up
-    Enable {
-        /// The plan
-        plan: PathBuf,
-        /// One job alone
-        job: Option<String>,
-    },
-    /// Keep jobs from firing until they are enabled again
-    Disable {
-        /// The plan
-        plan: PathBuf,
-        /// One job alone
-        job: Option<String>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

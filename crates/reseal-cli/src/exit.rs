@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use reseal_engine::{Class, EngineError};
 use reseal_registry::{BuildError, ReadKeyError};
+use reseal_serve::ServeError;
 use reseal_store::StoreError;
 use serde_json::{Value, json};
 
@@ -80,6 +81,19 @@ impl From<EngineError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         EngineError::from(error).into()
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Store(error) => error.into(),
+            ServeError::Listen { .. } => Failure::refused(
+                "listen",
+                error.to_string(),
+                "another address, or the process that has this one",
+            ),
+        }
     }
 }
 

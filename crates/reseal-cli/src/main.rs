@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 fn logging(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
-    let ours = ["engine", "store", "registry", "custody", "plan", "cli", "core"]
+    let ours = ["engine", "store", "registry", "custody", "plan", "cli", "core", "serve"]
         .map(|name| format!("reseal_{name}={}", level(&asked)));
     let filter = EnvFilter::new(format!("warn,reseal={},{}", level(&asked), ours.join(",")));
     let builder = tracing_subscriber::fmt()

@@ -53,8 +53,8 @@ pub(crate) struct Opened {
     pub(crate) database: Database,
 }
 
-/// Reads plan and keys, and finds the database. Does not connect.
-pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+/// Reads a plan that asks for nothing that this version does not do.
+pub(crate) fn supported(path: &Path) -> Result<Plan, Failure> {
     let plan = plan(path)?;
     if let Some(problem) = plan.unsupported().iter().chain(plan.missing()).next() {
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
@@ -64,6 +64,12 @@ pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Fa
             problem.help.clone().unwrap_or_else(|| "see `reseal check`".into()),
         ));
     }
+    Ok(plan)
+}
+
+/// Reads plan and keys, and finds the database. Does not connect.
+pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+    let plan = supported(path)?;
     let database = database(&plan).await?;
     let (job, warnings) = reseal_registry::build(&plan, overrides, &database).await?;
     for warning in warnings {

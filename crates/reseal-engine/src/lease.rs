@@ -89,7 +89,8 @@ impl Stopper {
 }
 
 /// This process, as the ledger names it: `host, process N` and what tells it from a later one of the same number.
-pub(crate) fn holder() -> Holder {
+#[must_use]
+pub fn holder() -> Holder {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let pid = std::process::id();
     let started = start_time(pid).unwrap_or_default();
@@ -124,7 +125,9 @@ pub(crate) fn is_held(run: &RunRow) -> bool {
     working && run.lease_left_ms > 0 && !is_dead(&run.holder)
 }
 
-fn is_dead(holder: &Holder) -> bool {
+/// Whether a holder is known to be gone: a process of this very machine that is no longer there.
+#[must_use]
+pub fn is_dead(holder: &Holder) -> bool {
     let mine = self::holder();
     let (theirs, mine): (Vec<&str>, Vec<&str>) =
         (holder.0.split(" · ").collect(), mine.0.split(" · ").collect());

@@ -48,7 +48,7 @@ pub use deks::DekCache;
 pub use envelope::{Envelope, Move};
 pub use error::{Class, EngineError};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, Scope, TableJob};
-pub use lease::{Stop, Stopper};
+pub use lease::{Stop, Stopper, holder, is_dead};
 pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use report::Report;

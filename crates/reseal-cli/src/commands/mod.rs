@@ -14,6 +14,7 @@ mod rollback;
 mod run;
 mod runs;
 mod schedule;
+mod serve;
 
 pub(crate) use run::operator;
 
@@ -62,6 +63,7 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
             "say which request, and with which key",
             "reseal approve REQUEST --key FILE",
         )),
+        Command::Serve(args) => serve::serve(args).await,
         Command::Schedule { command } => schedule::schedule(command).await,
         Command::Audit { command } => audit::audit(command).await,
         Command::Completions { shell } => {

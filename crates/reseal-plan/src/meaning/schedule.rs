@@ -17,7 +17,7 @@ const LEAST: Duration = Duration::from_secs(60);
 /// What this version cannot do yet of what a job asks for.
 fn later(action: &Action) -> Option<&'static str> {
     match action {
-        Action::KeyAge | Action::RestoreTest | Action::KeysBackup | Action::Report(_) => Some(action.name()),
+        Action::RestoreTest | Action::KeysBackup | Action::Report(_) => Some(action.name()),
         _ => None,
     }
 }

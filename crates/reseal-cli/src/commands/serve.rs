@@ -1,0 +1,63 @@
+//! `reseal serve`: the daemon.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reseal_engine::Stopper;
+use reseal_serve::{Clock, LogNotices, Served, Setup};
+use serde_json::json;
+
+use crate::args::ServeArgs;
+use crate::exit::{CLEAN, Done, Failure, Outcome};
+use crate::{control, open, signals};
+
+/// Serves plans until it is told to stop.
+pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
+    let mut plans: Vec<Served> = Vec::new();
+    for path in &args.plans {
+        let served = served(path)?;
+        if plans.iter().any(|other| other.plan.name == served.plan.name) {
+            let message = format!("two of these plans are called {}", served.plan.name);
+            return Err(Failure::usage("two-plans-of-one-name", message, "give each a name of its own"));
+        }
+        plans.push(served);
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::failed("program", format!("where reseal itself lies: {}", error.kind())))?;
+    let setup = Setup {
+        plans,
+        control: control::database()?,
+        clock: args.clock_for_tests.as_deref().map_or(Ok(Clock::System), clock)?,
+        program,
+        notices: Arc::new(LogNotices),
+        listen: args.listen,
+    };
+    let stop = Stopper::default();
+    signals::watch(&stop);
+    reseal_serve::serve(setup, &stop).await?;
+    Ok(Done::new(CLEAN, json!({ "stopped": true }), "stopped"))
+}
+
+fn served(path: &Path) -> Result<Served, Failure> {
+    let plan = open::supported(path)?;
+    let Some(schedule) = plan.schedule.clone() else {
+        let message = format!("plan {} has no schedule: there is nothing to serve", plan.name);
+        return Err(Failure::usage("no-schedule", message, "add `schedule:` to the plan"));
+    };
+    let on = schedule.is_on(|name| std::env::var(name).ok());
+    Ok(Served { path: path.to_owned(), plan, schedule, on })
+}
+
+/// A clock of tests: `FROM,SINCE,SPEED`.
+fn clock(text: &str) -> Result<Clock, Failure> {
+    let parts: Vec<&str> = text.split(',').collect();
+    let read = || match parts[..] {
+        [from, since, speed] => Some(Clock::Simulated {
+            from: from.parse().ok()?,
+            since: since.parse().ok()?,
+            speed: speed.parse().ok()?,
+        }),
+        _ => None,
+    };
+    read().ok_or_else(|| Failure::usage("clock", "the clock is not understood", "FROM,SINCE,SPEED"))
+}

@@ -1,0 +1,62 @@
+//! Key ages: who must hear of a key that nears its end, or is past it.
+
+use jiff::Timestamp;
+use reseal_core::{KeyState, Notice, NoticeKind};
+use reseal_custody::{age, days, length};
+use reseal_plan::Plan;
+use reseal_store::KeyRow;
+
+/// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
+/// expired key is told of at every slot until it is rotated.
+pub(crate) fn notices(plan: &Plan, keys: &[KeyRow], slot: Timestamp, now: Timestamp) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = keys.iter().filter_map(|key| of_key(plan, key, slot, now)).collect();
+    notices.extend(too_many(plan, keys));
+    notices
+}
+
+fn of_key(plan: &Plan, key: &KeyRow, slot: Timestamp, now: Timestamp) -> Option<Notice> {
+    let now = now.as_millisecond();
+    let age = age(&plan.policy, key, now);
+    let (warned, expires_at) = (age.warned?, age.expires_at?);
+    let expires = Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let (kind, slot) = match warned.is_zero() {
+        true => (NoticeKind::KeyExpired, slot.to_string()),
+        false => (NoticeKind::KeyExpiring, format!("{expires} {}", length(warned))),
+    };
+    let subject = format!("{}/{}", key.keyset, key.key_id);
+    let mut notice = Notice::new(kind, &plan.name, &subject, &slot)
+        .with("keyset", &key.keyset)
+        .with("key", &key.key_id)
+        .with("expires", expires.to_string());
+    if let Some(since) = age.since {
+        notice = notice.with("age", days(now - since));
+    }
+    if let Some(max) = plan.policy.max_key_age {
+        notice = notice.with("limit", length(max));
+    }
+    Some(notice)
+}
+
+fn too_many(plan: &Plan, keys: &[KeyRow]) -> Vec<Notice> {
+    let Some(most) = plan.policy.max_active_keys else { return Vec::new() };
+    let mut keysets: Vec<&str> = keys.iter().map(|key| key.keyset.as_str()).collect();
+    keysets.sort_unstable();
+    keysets.dedup();
+    let active = |keyset: &str| {
+        let counts = |key: &&KeyRow| {
+            key.keyset == keyset && matches!(key.state, KeyState::Active | KeyState::Rotating)
+        };
+        keys.iter().filter(counts).count()
+    };
+    keysets
+        .into_iter()
+        .map(|keyset| (keyset, active(keyset)))
+        .filter(|(_, count)| *count > most as usize)
+        .map(|(keyset, count)| {
+            Notice::new(NoticeKind::TooManyKeys, &plan.name, keyset, &count.to_string())
+                .with("keyset", keyset)
+                .with("keys", count.to_string())
+                .with("limit", most.to_string())
+        })
+        .collect()
+}

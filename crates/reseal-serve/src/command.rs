@@ -1,0 +1,112 @@
+//! Runs and scans, as processes of the command `reseal`.
+//!
+//! The process gets this one's environment, since it reads the same keys; it prints one JSON document, of which a few
+//! fields are kept.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use reseal_engine::Stopper;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Map, Value};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+/// The most of a document that is read; a longer one is none of ours.
+const MOST: u64 = 1 << 20;
+/// The fields of a document that are worth keeping. None of them holds a value of a row.
+const KEPT: [&str; 10] = [
+    "run_id",
+    "state",
+    "reason",
+    "clean",
+    "rows_scanned",
+    "cells_rotated",
+    "cells_quarantined",
+    "cells_old",
+    "path",
+    "keys",
+];
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ended {
+    /// The exit code; `None` where a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// What it said, in a line.
+    pub(crate) said: String,
+}
+
+/// Runs `program args… --json` to its end. When a stop is asked for, it is told to stop (SIGTERM) and waited for.
+pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> Ended {
+    let spawned = Command::new(program)
+        .args(args)
+        .arg("--json")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => return Ended { code: None, said: format!("cannot start reseal: {}", error.kind()) },
+    };
+    let (document, code) = tokio::join!(read(child.stdout.take()), wait(&mut child, stop));
+    Ended { code, said: said(&document) }
+}
+
+async fn read(stdout: Option<tokio::process::ChildStdout>) -> Vec<u8> {
+    let mut document = Vec::new();
+    if let Some(stdout) = stdout {
+        let _ = stdout.take(MOST).read_to_end(&mut document).await;
+    }
+    document
+}
+
+async fn wait(child: &mut Child, stop: &Stopper) -> Option<i32> {
+    tokio::select! {
+        status = child.wait() => return status.ok()?.code(),
+        () = stop.wait() => {}
+    }
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    child.wait().await.ok()?.code()
+}
+
+/// What a document says, in a line: its error, or the fields that are kept.
+fn said(document: &[u8]) -> String {
+    let Ok(Value::Object(document)) = serde_json::from_slice::<Value>(document) else {
+        return String::new();
+    };
+    if let Some(error) = document.get("error").and_then(Value::as_object) {
+        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        return format!("{}: {}", text("code"), text("message"));
+    }
+    let kept: Map<String, Value> = KEPT
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), document.get(*name)?.clone())))
+        .filter(|(_, value)| !value.is_null() && !value.is_array() && !value.is_object())
+        .collect();
+    Value::Object(kept).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_told_in_a_line() {
+        for (document, line) in [
+            ("", ""),
+            ("not json", ""),
+            (r#"{"error": {"code": "busy", "message": "another run", "help": null}}"#, "busy: another run"),
+            (
+                r#"{"plan": "x", "state": "complete", "reason": null, "cells_rotated": 7, "fields": [1]}"#,
+                r#"{"state":"complete","cells_rotated":7}"#,
+            ),
+        ] {
+            assert_eq!(said(document.as_bytes()), line);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the daemon knows of itself.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Setup;
+
+/// Without a tick for so long, the daemon does not count as healthy.
+const HEALTHY: Duration = Duration::from_secs(120);
+
+/// What the daemon knows of itself, for the scheduler and the pages.
+pub struct State {
+    pub(crate) setup: Setup,
+    ticks: AtomicU64,
+    failures: AtomicU64,
+    last: Mutex<Last>,
+}
+
+struct Last {
+    tick: Instant,
+    failure: Option<String>,
+}
+
+impl State {
+    pub(crate) fn new(setup: Setup) -> State {
+        let last = Last { tick: Instant::now(), failure: None };
+        State { setup, ticks: AtomicU64::new(0), failures: AtomicU64::new(0), last: Mutex::new(last) }
+    }
+
+    /// Notes a tick that went well.
+    pub(crate) fn ticked(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+        *self.last() = Last { tick: Instant::now(), failure: None };
+    }
+
+    /// Notes one that did not.
+    pub(crate) fn failed(&self, why: &str) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.last().failure = Some(why.to_owned());
+    }
+
+    /// Why the daemon is not healthy, if it is not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let last = self.last();
+        let since = last.tick.elapsed();
+        let why = last.failure.clone().unwrap_or_else(|| "no tick was over".to_owned());
+        (since > HEALTHY).then(|| format!("{} s without a tick: {why}", since.as_secs()))
+    }
+
+    /// How many ticks went well, and how many did not.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.ticks.load(Ordering::Relaxed), self.failures.load(Ordering::Relaxed))
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

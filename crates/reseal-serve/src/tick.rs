@@ -1,0 +1,201 @@
+//! One tick: what is due is claimed, and what is begun is handed back.
+
+use jiff::Timestamp;
+use reseal_core::{Notice, NoticeKind};
+use reseal_engine::{holder, is_dead};
+use reseal_plan::{Action, JobSpec};
+use reseal_schedule::{Due, History};
+use reseal_store::{Firing, FiringState, ScheduleRow, Session, StoreError, Trouble};
+
+use crate::{Served, State};
+
+/// How long a daemon's word is good without another, by the database's clock.
+pub(crate) const LEASE_MS: i64 = 20_000;
+/// A wait for another attempt that is longer than this was meant by a clock that has stepped since.
+const LONGEST_WAIT_MS: i64 = 8 * 86_400_000;
+
+/// What a tick came to.
+pub(crate) struct Ticked {
+    /// Work that this daemon has claimed or taken up.
+    pub(crate) begun: Vec<Task>,
+    /// When something will be due; `None` where nothing is foreseen.
+    pub(crate) next: Option<Timestamp>,
+}
+
+/// Work under a lease.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    /// Which of the plans.
+    pub(crate) plan: usize,
+    pub(crate) job: JobSpec,
+    pub(crate) firing: Firing,
+    /// The epoch under which this daemon holds it.
+    pub(crate) epoch: i64,
+}
+
+/// Looks at every job of every plan.
+pub(crate) async fn tick(state: &State, control: &mut Session) -> Result<Ticked, StoreError> {
+    let now = state.setup.clock.now();
+    let mut ticked = Ticked { begun: Vec::new(), next: None };
+    for (at, served) in state.setup.plans.iter().enumerate().filter(|(_, served)| served.on) {
+        let mut open = control.open_firings(&served.plan.name).await?;
+        for job in &served.schedule.jobs {
+            let seen = now.as_millisecond();
+            let mut row =
+                control.schedule_seen(&served.plan.name, &job.name, &job.timing.to_string(), seen).await?;
+            if row.paused_by.is_some() {
+                continue;
+            }
+            while let Some(due) = ask(served, job, &row, &open, now) {
+                row = step(state, control, served, job, &row, due).await?;
+                open = control.open_firings(&served.plan.name).await?;
+            }
+            let zone = &served.schedule.zone;
+            let next = reseal_schedule::wake(&served.plan.name, job, zone, settled(&row));
+            ticked.next = [ticked.next, next.filter(|next| *next > now)].into_iter().flatten().min();
+        }
+        for firing in open {
+            if let Some(task) = take_up(control, at, served, firing, now, &mut ticked.next).await? {
+                ticked.begun.push(task);
+            }
+        }
+    }
+    Ok(ticked)
+}
+
+/// What is due of a job, if anything changes.
+fn ask(served: &Served, job: &JobSpec, row: &ScheduleRow, open: &[Firing], now: Timestamp) -> Option<Due> {
+    let running = open.iter().any(|firing| firing.job == job.name);
+    let history = History { settled: settled(row), running };
+    let due = reseal_schedule::due(&served.plan.name, job, &served.schedule.zone, &history, now);
+    due.settled.is_some().then_some(due)
+}
+
+fn settled(row: &ScheduleRow) -> Timestamp {
+    Timestamp::from_millisecond(row.settled).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Settles what is due, in one transaction: the claim, what was missed, and a reminder itself.
+async fn step(
+    state: &State,
+    control: &mut Session,
+    served: &Served,
+    job: &JobSpec,
+    row: &ScheduleRow,
+    due: Due,
+) -> Result<ScheduleRow, StoreError> {
+    let name = &served.plan.name;
+    control.begin().await?;
+    match settle(state, control, served, job, row, &due).await {
+        Ok(true) => control.commit().await?,
+        // Another daemon has settled something meanwhile: look again.
+        Ok(false) => control.rollback().await?,
+        Err(error) if error.trouble == Trouble::Constraint => {
+            // The slot was fired before the clock went back: it is settled, and not fired again.
+            control.rollback().await?;
+            let to = due.settled.map_or(row.settled, Timestamp::as_millisecond);
+            control.settle(name, &job.name, row.settled, to).await?;
+        }
+        Err(error) => {
+            control.rollback().await?;
+            return Err(error);
+        }
+    }
+    let now = state.setup.clock.now().as_millisecond();
+    control.schedule_seen(name, &job.name, &job.timing.to_string(), now).await
+}
+
+async fn settle(
+    state: &State,
+    control: &mut Session,
+    served: &Served,
+    job: &JobSpec,
+    row: &ScheduleRow,
+    due: &Due,
+) -> Result<bool, StoreError> {
+    let name = &served.plan.name;
+    let to = due.settled.map_or(row.settled, Timestamp::as_millisecond);
+    if !control.settle(name, &job.name, row.settled, to).await? {
+        return Ok(false);
+    }
+    if let Some(slot) = due.fire {
+        let (slot_ms, missed) = (slot.as_millisecond(), due.missed.len() as u64);
+        let holder = holder();
+        control.claim_slot(name, &job.name, slot_ms, missed, &holder).await?;
+        if let Action::Remind(template) = &job.action {
+            state
+                .setup
+                .notices
+                .post(control, &served.plan, &reminder(served, job, template.as_deref(), slot))
+                .await?;
+            let firing = Firing {
+                plan: name.clone(),
+                job: job.name.clone(),
+                slot: slot_ms,
+                state: FiringState::Claimed,
+                epoch: 1,
+                holder,
+                lease_left_ms: 0,
+                retry_at: 0,
+                missed,
+                outcome: None,
+                finished_at: None,
+            };
+            control.end_firing(&firing, 1, FiringState::Done, "posted").await?;
+        }
+    }
+    if matches!(job.action, Action::Remind(_)) {
+        // A reminder that was due and did not go out is itself an alert.
+        for slot in &due.missed {
+            state.setup.notices.post(control, &served.plan, &dead_man(served, job, *slot)).await?;
+        }
+    }
+    tracing::info!(plan = %name, job = %job.name, fire = ?due.fire, missed = due.missed.len(), "settled");
+    Ok(true)
+}
+
+fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, slot: Timestamp) -> Notice {
+    let local = slot.to_zoned(served.schedule.zone.clone());
+    let mut notice = Notice::new(NoticeKind::Remind, &served.plan.name, &job.name, &slot.to_string())
+        .with("reminder", template.unwrap_or(&job.name))
+        .with("due", local.strftime("%A, %-d %B %Y, %H:%M %Z").to_string());
+    if let Some(owner) = &served.plan.owner {
+        notice = notice.with("owner", owner);
+    }
+    notice
+}
+
+fn dead_man(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
+    let local = slot.to_zoned(served.schedule.zone.clone());
+    let message = format!("the reminder of {} did not go out", local.strftime("%-d %B %Y, %H:%M %Z"));
+    Notice::new(NoticeKind::DeadMan, &served.plan.name, &job.name, &slot.to_string()).with("message", message)
+}
+
+/// Takes up work that nobody is at: just claimed by this daemon, left by one that is gone, or put back until now.
+async fn take_up(
+    control: &mut Session,
+    plan: usize,
+    served: &Served,
+    firing: Firing,
+    now: Timestamp,
+    next: &mut Option<Timestamp>,
+) -> Result<Option<Task>, StoreError> {
+    let wait = firing.retry_at - now.as_millisecond();
+    if wait > 0 && wait < LONGEST_WAIT_MS {
+        let again = Timestamp::from_millisecond(firing.retry_at).ok();
+        *next = [*next, again].into_iter().flatten().min();
+        return Ok(None);
+    }
+    // A job that the plan no longer has ends here; the row says so.
+    let Some(job) = served.schedule.jobs.iter().find(|job| job.name == firing.job).cloned() else {
+        let why = "the plan no longer has this job";
+        control.end_firing(&firing, firing.epoch, FiringState::Failed, why).await?;
+        return Ok(None);
+    };
+    let free = firing.lease_left_ms <= 0 || is_dead(&firing.holder);
+    if !free {
+        return Ok(None);
+    }
+    let epoch = control.take_firing(&firing, &holder(), LEASE_MS).await?;
+    Ok(epoch.map(|epoch| Task { plan, job, firing, epoch }))
+}
