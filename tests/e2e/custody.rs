@@ -137,6 +137,9 @@ fn a_key_is_destroyed_once_it_was_kept_long_enough() {
     let destroy = |confirm: &str| world.reseal(&["keys", "destroy", "PLAN", "v1", "--confirm", confirm]);
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
     assert_eq!(code(&destroy("v1")), (3, "key-state"), "it is not retired");
+    world.plan("policy: { keep_undo: 30d }\n");
+    assert_eq!(code(&world.reseal(&["undo", "drop", "PLAN"])), (3, "undo-kept"));
+    world.plan("");
     assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).0, 0);
     assert_eq!(world.reseal(&["keys", "retire", "PLAN", "v1", "--reason", "quarterly"]).0, 0);
     assert_eq!(code(&destroy("v2")), (2, "confirm"));
@@ -207,6 +210,35 @@ fn a_young_key_is_rotated_in_an_emergency_only() {
     old.plan("policy: { min_key_age: 76d }\n");
     assert_eq!(old.reseal(&["keys", "activate", "PLAN", "v1", "--since", "2020-01-01"]).0, 0);
     assert_eq!(old.reseal(&["run", "PLAN"]).0, 0);
+}
+
+/// Watches that the catalogue learns from a query when keys expire, and that the list warns in time.
+#[test]
+fn keys_expire_when_their_source_says() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    world.sql(&["CREATE TABLE app_keys (id text PRIMARY KEY, secret text, expires_at text)"]);
+    for (id, expires) in [("v1", "2020-01-01 00:00:00"), ("v2", "2999-01-01 00:00:00")] {
+        let key = std::fs::read_to_string(world.path(&format!("{id}.key"))).unwrap();
+        world.sql(&[&format!("INSERT INTO app_keys VALUES ('{id}', '{key}', '{expires}')")]);
+    }
+    world.plan("ignore: [app_keys.secret]\npolicy: { warn: [14d] }\n");
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let (head, rest) = plan.split_once("    keys:\n").unwrap();
+    let (_, tail) = rest.split_once("seals:\n").unwrap();
+    let from = "    keys_from:\n      - sql: \"SELECT id, secret, expires_at FROM app_keys\"\n        key: { sql: secret, encoding: base64 }\nseals:\n";
+    std::fs::write(world.path("plan.yaml"), format!("{head}{from}{tail}")).unwrap();
+    let (exit, done) = world.reseal(&["keys", "activate", "PLAN", "v1", "--since", "2019-01-01"]);
+    assert_eq!(exit, 0, "{done}");
+    let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+    let of = |key: &str| list["keys"].as_array().unwrap().iter().find(|other| other["key"] == key).unwrap();
+    assert_eq!(
+        (of("v1")["expires"].as_str(), of("v1")["warned"].as_bool()),
+        (Some("2020-01-01T00:00:00Z"), Some(true))
+    );
+    assert_eq!(
+        (of("v2")["expires"].as_str(), of("v2")["warned"].as_bool()),
+        (Some("2999-01-01T00:00:00Z"), Some(false))
+    );
 }
 
 /// Somebody who may agree: makes the key, gives the line for the file of approvers.

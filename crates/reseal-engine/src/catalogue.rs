@@ -90,7 +90,7 @@ pub async fn enter(control: &mut Session, job: &Job) -> Result<Vec<Entry>, Engin
     for _ in 0..ATTEMPTS {
         let entries = find(control, job).await?;
         if entries.iter().all(|entry| entry.row.is_some()) {
-            return Ok(entries);
+            return dated(control, job, entries).await;
         }
         let rows = control.catalogued(&job.plan).await?;
         for entry in entries.iter().filter(|entry| entry.row.is_none()) {
@@ -104,6 +104,19 @@ pub async fn enter(control: &mut Session, job: &Job) -> Result<Vec<Entry>, Engin
         }
     }
     Err(raced())
+}
+
+/// Notes when keys expire, where their sources say so and the catalogue says otherwise.
+async fn dated(control: &mut Session, job: &Job, mut entries: Vec<Entry>) -> Result<Vec<Entry>, EngineError> {
+    for entry in &mut entries {
+        let Some(row) = &mut entry.row else { continue };
+        let said = job.expiries.iter().find(|(keyset, id, _)| (keyset, id) == (&entry.keyset, &entry.key_id));
+        if let Some((_, _, at)) = said.filter(|(_, _, at)| row.expires_at != Some(*at)) {
+            control.date_key(&row.id, Some(*at), None).await?;
+            row.expires_at = Some(*at);
+        }
+    }
+    Ok(entries)
 }
 
 /// Enters a key that was made just now.

@@ -29,6 +29,8 @@ pub struct Job {
     pub tables: Vec<TableJob>,
     /// Formats that recognise ciphertext: nothing that one of them recognises counts as plaintext.
     pub recognisers: Vec<Arc<dyn Format>>,
+    /// When keys expire, as their sources say: keyset, key id, milliseconds since 1970.
+    pub expiries: Vec<(String, String, i64)>,
     /// Columns that discovery must not ask about, as `table.column`.
     pub ignore: Vec<String>,
     /// Triggers and generated columns that may change with a row.

@@ -83,6 +83,7 @@ fn with_keysets(job: &Job, turned: &HashMap<String, Arc<Keyset>>) -> Job {
             .collect(),
         tables: job.tables.iter().map(table).collect(),
         recognisers: job.recognisers.clone(),
+        expiries: job.expiries.clone(),
         ignore: job.ignore.clone(),
         side_effects: job.side_effects.clone(),
         undo: job.undo,

@@ -65,6 +65,7 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
         keysets: keysets(plan, keys),
         tables,
         recognisers: recognisers(),
+        expiries: expiries(keys),
         ignore: ignore.collect(),
         side_effects: plan.side_effects.clone(),
         undo: plan.undo == Undo::Keep,
@@ -77,6 +78,16 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
         reread: None,
         deks: Arc::default(),
     })
+}
+
+/// When keys expire, as a query that lists them says.
+fn expiries(keys: &Keys) -> Vec<(String, String, i64)> {
+    let facts = keys.facts.iter();
+    facts
+        .filter_map(|facts| {
+            Some((facts.keyset.clone(), facts.id.clone(), facts.expires_at?.as_millisecond()))
+        })
+        .collect()
 }
 
 fn keysets(plan: &Plan, keys: &Keys) -> Vec<KeysetJob> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
+use reseal_custody::days;
 use reseal_engine::{Progress, RollbackOptions, Stopper};
 use reseal_registry::Overrides;
 use serde_json::json;
@@ -86,6 +87,13 @@ pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
     if !row.state.is_over() || row.state == RunState::RollingBack {
         let message = format!("run {} is {}: its old cells may still be needed", row.id, row.state);
         return Err(Failure::refused("run-not-over", message, "finish or cancel it first"));
+    }
+    let kept = plan.policy.keep_undo.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX / 4));
+    let left = kept.map_or(0, |kept| row.completed_at.unwrap_or(row.updated_at) + kept);
+    let left = left - session.now_ms().await?;
+    if left > 0 {
+        let message = format!("the policy keeps the old cells of run {} for another {}", row.id, days(left));
+        return Err(Failure::refused("undo-kept", message, "wait, or change `keep_undo` in the plan"));
     }
     let cells = session.undo_cells(&row.id).await?;
     session.drop_undo(&row.id).await?;

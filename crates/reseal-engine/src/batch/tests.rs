@@ -73,6 +73,7 @@ fn job() -> Arc<Job> {
         keysets: vec![],
         tables: vec![table],
         recognisers: vec![],
+        expiries: vec![],
         ignore: vec![],
         side_effects: vec![],
         undo: true,
