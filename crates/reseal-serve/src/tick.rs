@@ -43,12 +43,15 @@ pub(crate) async fn tick(state: &State, control: &mut Session) -> Result<Ticked,
             let seen = now.as_millisecond();
             let mut row =
                 control.schedule_seen(&served.plan.name, &job.name, &job.timing.to_string(), seen).await?;
-            if row.paused_by.is_some() {
-                continue;
-            }
-            while let Some(due) = ask(served, job, &row, &open, now) {
+            // Looked at each time: somebody may pause the job in between, and then nothing settles.
+            while row.paused_by.is_none()
+                && let Some(due) = ask(served, job, &row, &open, now)
+            {
                 row = step(state, control, served, job, &row, due).await?;
                 open = control.open_firings(&served.plan.name).await?;
+            }
+            if row.paused_by.is_some() {
+                continue;
             }
             let zone = &served.schedule.zone;
             let next = reseal_schedule::wake(&served.plan.name, job, zone, settled(&row));
