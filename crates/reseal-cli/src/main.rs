@@ -28,13 +28,6 @@ use crate::exit::Failure;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// One arena for each core instead of four: what one thread drops is then at hand for the next, measured, a twentieth less
-/// CPU. The allocator reads this variable, a C string, when it starts (jemalloc(3), "TUNING").
-#[allow(unsafe_code)]
-// SAFETY: the name is jemalloc's own, which defines it weakly to be overridden by a pointer to a C string, and this is one.
-#[unsafe(export_name = "_rjem_malloc_conf")]
-pub static ALLOCATOR_SETTINGS: Option<&'static [u8; 16]> = Some(b"narenas_ratio:1\0");
-
 fn main() -> ExitCode {
     // A core dump would hold keys.
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
