@@ -5,6 +5,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use reseal_core::Key;
+use reseal_core::audit::{Event, EventKind};
 use reseal_engine::catalogue;
 use reseal_plan::{Encoding, Plan};
 use reseal_registry::Wanted;
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::args::{GenerateArgs, KeyEncoding};
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open};
+use crate::{control, open, trail};
 
 /// Makes a key as the command line or the plan wants it, and enters it in the plan's catalogue.
 pub(crate) async fn generate(args: &GenerateArgs) -> Outcome {
@@ -56,7 +57,10 @@ fn encoding_for(wanted: &Wanted) -> KeyEncoding {
 
 async fn enter(plan: &Plan, wanted: &Wanted, key: &Key) -> Result<(), Failure> {
     let mut session = control::database()?.connect().await?;
-    Ok(catalogue::enter_generated(&mut session, &plan.name, &wanted.name, key, wanted.passphrase).await?)
+    catalogue::enter_generated(&mut session, &plan.name, &wanted.name, key, wanted.passphrase).await?;
+    let about = |event: Event| event.of_plan(&plan.name, &plan.digest).of_key(&wanted.name, key.id(), "");
+    trail::note(EventKind::KeyGenerated, about).await;
+    Ok(())
 }
 
 /// Makes a key into a new file that only its owner can read.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+use reseal_core::audit::{Event, EventKind};
 use reseal_plan::{Action, JobSpec, Plan, ScheduleSpec};
 use reseal_store::{Book, ScheduleRow, Session};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use super::run::operator;
 use crate::args::ScheduleCommand;
 use crate::exit::{CLEAN, Done, Failure, Outcome};
 use crate::output::{number, table};
-use crate::{control, open};
+use crate::{control, open, trail};
 
 /// The most firings that `next` lists.
 const MOST: usize = 10_000;
@@ -179,6 +180,11 @@ async fn switch(path: &Path, name: Option<&str>, on: bool) -> Outcome {
         }
     }
     let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+    let about = |event: Event| {
+        let event = event.of_plan(&plan.name, &plan.digest).with("jobs", names.join(", "));
+        event.with("to", if on { "enabled" } else { "disabled" })
+    };
+    trail::note(EventKind::ScheduleChanged, about).await;
     let word = if on { "enabled" } else { "disabled" };
     let mut text = format!("{word}: {}", names.join(", "));
     if on && let Some(why) = switched_off(&schedule) {

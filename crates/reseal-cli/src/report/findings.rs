@@ -137,7 +137,9 @@ fn exception(event: &Event) -> Option<String> {
             Some(words.into_iter().flatten().collect::<Vec<_>>().join(": "))
         }
         EventKind::ScheduleMissed | EventKind::NoticeFailed | EventKind::AlertRaised => Some(said(event)),
-        EventKind::RestoreTested if event.text("result").is_some_and(|result| result != "passed") => {
+        EventKind::RestoreTested
+            if event.text("result").is_some_and(|result| result.starts_with("failed")) =>
+        {
             Some(said(event))
         }
         EventKind::HookStep if event.text("result").is_some_and(|result| result == "failed") => {

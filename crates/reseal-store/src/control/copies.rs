@@ -1,5 +1,6 @@
 //! What became of keys outside: backups, trials of them, archives.
 
+use reseal_core::audit::EventKind;
 use sea_query::{Expr, ExprTrait, Order, Query};
 
 use crate::ledger::Taker;
@@ -44,7 +45,25 @@ impl Session {
                 copy.result.as_str().into(),
             ])
             .to_owned();
-        self.run(&insert).await.map(drop)
+        let kind = match copy.kind.as_str() {
+            "restore-test" => EventKind::RestoreTested,
+            _ => EventKind::KeyBackedUp,
+        };
+        let event = self.key_event(kind, &copy.entry, &copy.operator).await?;
+        let event = event.with("copy", copy.kind.as_str()).with("file", copy.file.as_str());
+        let event = event.with("file_sha256", copy.digest.as_str()).with("result", copy.result.as_str());
+        self.begin().await?;
+        let outcome = match self.run(&insert).await {
+            Ok(_) => self.record_inside(&event).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(_) => self.commit().await,
+            Err(error) => {
+                let _ = self.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     /// The copies of a key, newest first.

@@ -224,7 +224,8 @@ impl Session {
                 return Ok(false);
             }
             self.run(&insert).await?;
-            let event = self.move_event(entry, (from, to), (operator, reason)).await?;
+            let event = self.key_event(EventKind::KeyStateChanged, entry, operator).await?;
+            let event = event.with("from", from.name()).with("to", to.name()).with("reason", reason);
             self.record_inside(&event).await.map(|_| true)
         };
         match outcome.await {
@@ -237,12 +238,12 @@ impl Session {
         }
     }
 
-    /// What the audit trail says of a move.
-    async fn move_event(
+    /// An event about a key of the catalogue.
+    pub(super) async fn key_event(
         &mut self,
+        kind: EventKind,
         entry: &str,
-        (from, to): (KeyState, KeyState),
-        (operator, reason): (&str, &str),
+        operator: &str,
     ) -> Result<Event, StoreError> {
         let select = Query::select()
             .columns(["plan", "keyset", "key_id", "method", "salt", "fingerprint"])
@@ -252,9 +253,8 @@ impl Session {
         let mut take = Taker::new(self.query(&select, &[Kind::Text; 6]).await?.pop().unwrap_or_default());
         let (plan, keyset, key) = (take.text(), take.text(), take.text());
         let digest = format!("{}:{}:{}", take.text(), take.text(), take.text());
-        let event = Event::new(EventKind::KeyStateChanged, self.now_ms().await?, operator, &host());
-        let event = event.of_plan(&plan, "").with("from", from.name()).with("to", to.name());
-        Ok(event.with("reason", reason).of_key(&keyset, &key, &digest))
+        let event = Event::new(kind, self.now_ms().await?, operator, &host());
+        Ok(event.of_plan(&plan, "").of_key(&keyset, &key, &digest))
     }
 
     /// Says when a key expires, as its source has it, or since when it seals where nobody knew.

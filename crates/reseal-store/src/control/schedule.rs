@@ -5,8 +5,10 @@
 //! claim is for ever; the work behind it has a holder with a lease and an epoch, and is taken up by another when the
 //! holder is gone.
 
+use reseal_core::audit::{Event, EventKind};
 use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
 
+use super::host;
 use crate::ledger::{Taker, signed};
 use crate::{Holder, Kind, Session, StoreError, Trouble};
 
@@ -249,7 +251,10 @@ impl Session {
                 now,
             ])
             .to_owned();
-        self.run(&insert).await.map(drop)
+        self.run(&insert).await?;
+        let event = Event::new(EventKind::ScheduleFired, self.now_ms().await?, "schedule", &host());
+        let event = event.of_plan(plan, "").with("job", job).with("slot_ms", slot).with("missed", missed);
+        self.record_inside(&event).await.map(drop)
     }
 
     /// Takes up work that nobody is at: gives the new epoch, unless another was faster.
