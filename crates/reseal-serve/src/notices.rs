@@ -21,10 +21,17 @@ pub struct LogNotices;
 
 #[async_trait]
 impl Notices for LogNotices {
-    async fn post(&self, _: &mut Session, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
+    async fn post(&self, control: &mut Session, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
         let Notice { kind, plan, subject, slot, fields, .. } = notice;
         let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        tracing::warn!("notice {kind}: plan {plan}, {subject}, for {slot}: {}", fields.join(", "));
+        // What leaves the house carries where the trail stood: it can be held against that for ever.
+        let trail = control.trail_head().await?;
+        tracing::warn!(
+            trail_sequence = trail.sequence,
+            trail_head = %trail.head,
+            "notice {kind}: plan {plan}, {subject}, for {slot}: {}",
+            fields.join(", ")
+        );
         Ok(())
     }
 }

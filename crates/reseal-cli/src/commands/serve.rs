@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use reseal_core::audit::{Event, EventKind};
 use reseal_engine::Stopper;
 use reseal_serve::{Clock, LogNotices, Served, Setup};
 use serde_json::json;
 
 use crate::args::ServeArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open, signals};
+use crate::{control, open, signals, trail};
 
 /// Serves plans until it is told to stop.
 pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
@@ -24,6 +25,8 @@ pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
     }
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed("program", format!("where reseal itself lies: {}", error.kind())))?;
+    let names: Vec<&str> = plans.iter().map(|served| served.plan.name.as_str()).collect();
+    let names = names.join(", ");
     let setup = Setup {
         plans,
         control: control::database()?,
@@ -34,7 +37,11 @@ pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
     };
     let stop = Stopper::default();
     signals::watch(&stop);
-    reseal_serve::serve(setup, &stop).await?;
+    let about = |event: Event| event.with("plans", names.as_str());
+    trail::note(EventKind::ServiceStarted, about).await;
+    let ended = reseal_serve::serve(setup, &stop).await;
+    trail::note(EventKind::ServiceStopped, about).await;
+    ended?;
     Ok(Done::new(CLEAN, json!({ "stopped": true }), "stopped"))
 }
 
