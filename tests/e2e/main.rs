@@ -14,6 +14,7 @@ mod disk;
 mod envelopes;
 mod faults;
 mod formats;
+mod hooks;
 mod kms;
 mod leaks;
 mod pkcs11;

@@ -67,15 +67,27 @@ pub(crate) fn supported(path: &Path) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// Reads plan and keys, and finds the database. Does not connect.
+/// Reads plan and keys, and finds the database.
 pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = supported(path)?;
     let database = database(&plan).await?;
-    let (job, warnings) = reseal_registry::build(&plan, overrides, &database).await?;
+    let built = reseal_registry::build(&plan, overrides, &database).await?;
+    Ok(opened(plan, database, built))
+}
+
+/// The same for a run, whose first steps may bring the keys.
+pub(crate) async fn job_for_run(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+    let plan = supported(path)?;
+    let database = database(&plan).await?;
+    let built = reseal_registry::build_for_run(&plan, overrides, &database).await?;
+    Ok(opened(plan, database, built))
+}
+
+fn opened(plan: Plan, database: Database, (job, warnings): (Job, Vec<String>)) -> Opened {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    Ok(Opened { plan, job: Arc::new(job), database })
+    Opened { plan, job: Arc::new(job), database }
 }
 
 /// The plan's database; no key is read.

@@ -20,6 +20,7 @@ mod notice;
 mod plaintext;
 mod plugin;
 mod run_state;
+mod scrub;
 mod step;
 mod template;
 mod value;
@@ -38,6 +39,7 @@ pub use plugin::{
     OptionKind, OptionSpec, OptionValue, Options, SourceArgs,
 };
 pub use run_state::RunState;
+pub use scrub::{Scrub, looks_like_key};
 pub use step::{StepHole, StepPiece};
 pub use template::{Context, Template, TemplateError};
 pub use value::Value;

@@ -5,11 +5,15 @@ use std::time::Instant;
 use reseal_core::RunState;
 use reseal_store::{RunRow, Session};
 
+use tracing::warn;
+
+use crate::canary;
 use crate::error::{Class, EngineError};
-use crate::job::Job;
+use crate::hooks::{Phase, When};
 use crate::lease::Stop;
 use crate::report::Report;
 use crate::rotate::RunOptions;
+use crate::steps::{Cut, Steps};
 use crate::sweep::Swept;
 use crate::trail;
 
@@ -23,10 +27,10 @@ pub(crate) enum Outcome {
     Stopped(Stop),
 }
 
-/// Writes how the run ended and reports it.
+/// Writes how the run ended, carries out the steps that follow from it, and reports it.
 pub(crate) async fn conclude(
-    mut session: Session,
-    job: &Job,
+    session: &mut Session,
+    steps: &mut Steps,
     options: &RunOptions,
     run: &RunRow,
     epoch: i64,
@@ -34,7 +38,7 @@ pub(crate) async fn conclude(
     begun: Instant,
 ) -> Result<Report, EngineError> {
     let stopped = matches!(outcome, Ok(Outcome::Stopped(_)));
-    let (state, reason, error) = match outcome {
+    let (state, mut reason, error) = match outcome {
         Ok(Outcome::Clean) if run.whole => (RunState::Complete, None, None),
         Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
         Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
@@ -45,34 +49,63 @@ pub(crate) async fn conclude(
         Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
         Err(error) if error.code == "superseded" => return Err(error),
         Err(error) => {
-            let state = if error.class == Class::Failed { RunState::Failed } else { RunState::Paused };
+            let failed = error.class == Class::Failed || error.code == canary::FAILED;
+            let state = if failed { RunState::Failed } else { RunState::Paused };
             (state, Some(error.message.clone()), Some(error))
         }
     };
+    if matches!(state, RunState::Complete | RunState::ScopeDone) {
+        steps.owe(session, run.whole).await?;
+    }
     if !session.move_run((&run.id, epoch), RunState::Running, state, reason.as_deref()).await? {
         return Err(EngineError::superseded());
     }
-    trail::ended(&mut session, job, &run.id, options).await;
+    let job = steps.job().clone();
+    trail::ended(session, &job, &run.id, options).await;
+    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    steps.stands(state, row.counts.cells_rotated);
+    let failed = follow(session, steps, state).await;
     if let Some(error) = error {
         return Err(error);
     }
-    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    reason = reason.or(failed.as_ref().map(|error| error.message.clone()));
     let mut counts = row.counts;
     counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
     Ok(Report {
         run_id: run.id.clone(),
         state,
         reason,
-        plan: job.plan.clone(),
-        plan_digest: job.digest.clone(),
+        plan: run.plan.clone(),
+        plan_digest: run.plan_digest.clone(),
         scope: options.scope.json(),
         dry_run: false,
         stopped,
+        steps_failed: failed.is_some(),
+        steps: session.steps(&run.id).await?,
         counts,
         cells_old: row.cells_old,
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,
     })
+}
+
+/// The steps that follow from how the run ended; gives why one failed that the run still owes. The run's state stays
+/// what it is.
+async fn follow(session: &mut Session, steps: &Steps, state: RunState) -> Option<EngineError> {
+    if matches!(state, RunState::Complete | RunState::ScopeDone) {
+        return match steps.play(session, Phase::After, None).await {
+            Err(Cut::Failed(error)) => {
+                warn!(help = error.help, "{}", error.message);
+                Some(error)
+            }
+            _ => None,
+        };
+    }
+    if state == RunState::Failed {
+        steps.play_all(session, Phase::OnFailure, Some(When::Failed)).await;
+    }
+    steps.play_all(session, Phase::OnStop, None).await;
+    None
 }
 
 /// Why a run that went through is not complete.

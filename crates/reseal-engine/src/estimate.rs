@@ -85,6 +85,8 @@ pub(crate) async fn dry_run(
         scope: options.scope.json(),
         dry_run: true,
         stopped: false,
+        steps_failed: false,
+        steps: Vec::new(),
         counts,
         cells_old,
         seconds,

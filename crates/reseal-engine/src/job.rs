@@ -13,6 +13,7 @@ use reseal_core::{Format, Keyset, Part, Value};
 use reseal_store::{GuardKind, TableName};
 
 use crate::error::EngineError;
+use crate::hooks::Hooks;
 use crate::{DekCache, Seal};
 
 /// A plan, ready to be carried out.
@@ -45,6 +46,10 @@ pub struct Job {
     pub reread: Option<Reread>,
     /// What KEKs were asked.
     pub deks: Arc<DekCache>,
+    /// Steps around a run.
+    pub hooks: Arc<Hooks>,
+    /// Why its keysets are empty, where the keys may be what the steps of `before` bring. Only a run takes such a job.
+    pub keys_missing: Option<EngineError>,
 }
 
 /// Reads the keysets of a job again, in their order.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reseal_core::RunState;
-use reseal_store::{Database, Holder, Request, RunRow};
+use reseal_store::{Database, Holder, Request, RunRow, Session, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -121,8 +120,7 @@ pub(crate) fn holder_for_people(holder: &Holder) -> String {
 /// machine that is gone is known to be dead; of others only the lease can tell. A wrong answer costs nothing but a
 /// takeover: the epoch keeps the old engine from committing.
 pub(crate) fn is_held(run: &RunRow) -> bool {
-    let working = matches!(run.state, RunState::Running | RunState::Prepared | RunState::RollingBack);
-    working && run.lease_left_ms > 0 && !is_dead(&run.holder)
+    run.lease_left_ms > 0 && !is_dead(&run.holder)
 }
 
 /// Whether a holder is known to be gone: a process of this very machine that is no longer there.
@@ -178,6 +176,13 @@ impl Renewal {
             }
         });
         Renewal { task }
+    }
+
+    /// Ends it, and gives the lease back: what the run owed is done.
+    pub(crate) async fn end(mut self, session: &mut Session, run: (&str, i64)) -> Result<(), StoreError> {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+        session.release(run.0, run.1).await
     }
 }
 

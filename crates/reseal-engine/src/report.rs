@@ -1,8 +1,10 @@
 //! What a run came to.
 
 use reseal_core::RunState;
-use reseal_store::Counts;
+use reseal_store::{Counts, StepRow};
 use serde_json::{Value, json};
+
+use crate::steps::step_documents;
 
 /// What a run came to, when the command that drove it ended.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct Report {
     pub dry_run: bool,
     /// Whether it was stopped before it was through.
     pub stopped: bool,
+    /// Whether a step failed that is owed to a run which is over; it is tried again.
+    pub steps_failed: bool,
+    /// The steps that were carried out, or are owed.
+    pub steps: Vec<StepRow>,
     /// The counts.
     pub counts: Counts,
     /// Cells under another key than the primary, by the last sweep; in a dry run, cells to rotate.
@@ -54,6 +60,9 @@ impl Report {
             "cells_old": self.cells_old,
             "seconds": (self.seconds * 1000.0).round() / 1000.0,
         });
+        if !self.steps.is_empty() {
+            out["steps"] = step_documents(&self.steps);
+        }
         if let Some(estimate) = self.estimate_seconds {
             out["estimate_seconds"] = ((estimate * 10.0).round() / 10.0).into();
         }

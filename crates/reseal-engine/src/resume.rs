@@ -21,14 +21,18 @@ pub(crate) async fn find_or_write(
         return Ok(run);
     }
     let id = uuid::Uuid::now_v7().to_string();
-    let keys = pins::keys_of_run(job, &id)?;
+    // Steps of `before` may change which keys there are: then they are noted after those.
+    let keys = match job.hooks.before.is_empty() {
+        true => pins::keys_of_run(job, &id)?.to_string(),
+        false => String::new(),
+    };
     let new = NewRun {
         id: id.clone(),
         plan: job.plan.clone(),
         plan_digest: job.digest.clone(),
         scope: options.scope.json().to_string(),
         whole: options.scope.is_whole(),
-        primaries: keys.to_string(),
+        primaries: keys,
         operator: options.operator.clone(),
         emergency: options.emergency,
         holder: holder(),
@@ -88,6 +92,12 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), Engin
     if Scope::from_json(&run.scope) != options.scope {
         let message = format!("run {} is {} in another scope: {}", run.id, run.state, run.scope);
         return Err(EngineError::refused("scope-changed", message, "resume it in its scope, or cancel it"));
+    }
+    if run.primaries.is_empty() {
+        return Ok(());
+    }
+    if let Some(error) = &job.keys_missing {
+        return Err(error.clone());
     }
     let primaries = pins::keys_of_run(job, &run.id)?.to_string();
     if primaries != run.primaries {

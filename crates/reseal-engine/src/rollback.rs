@@ -1,13 +1,15 @@
 //! Back to the old cells: exactly, where the new ones still stand; re-encrypted to the old key, where the application
 //! has written since; never to plaintext.
 
+mod which;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::{Key, RunState, Value};
 use reseal_store::{
-    Book, Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
+    Claimed, Counts, Database, NewRun, Row, RowKey, RunRow, Session, Swap, Trouble, UndoBatch,
 };
 
 use crate::beside;
@@ -15,17 +17,20 @@ use crate::catalogue::{self, Custody};
 use crate::cell::{Opening, Trust, open};
 use crate::deks::{Deks, Stage, prepare};
 use crate::error::EngineError;
+use crate::hooks::{Phase, When};
 use crate::job::{Job, Scope};
 use crate::lease::{LEASE_MS, Renewal, Stopper, holder};
 use crate::pace::Pacer;
-use crate::progress::{Phase, Progress};
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::resume::{claims, take_up};
 use crate::rotate::reopen;
+use crate::steps::Steps;
 use crate::target::Target;
 use crate::trail;
 use crate::turn::{has_no_way_back, of_run, turned_back, without_way_back};
 use crate::undo::{self, Entry, OldValue};
+use which::{may_send_plaintext, newest};
 
 /// How a rollback is to be carried out.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +75,10 @@ pub async fn rollback(
     drop(renewal);
     let mut session = reopen(session, database).await?;
     let counts = outcome?;
+    let mut steps = Steps::of(&mut session, database, job, &run, (epoch, &options.operator)).await?;
+    steps.stands(RunState::RolledBack, run.counts.cells_rotated);
+    // Before the state says so: a crash among them repeats them, and loses none.
+    steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
     if !session.move_run((&run.id, epoch), RunState::RollingBack, RunState::RolledBack, None).await? {
         return Err(EngineError::superseded());
     }
@@ -95,66 +104,13 @@ pub async fn rollback(
         scope: scope.json(),
         dry_run: false,
         stopped: false,
+        steps_failed: false,
+        steps: session.steps(&run.id).await?,
         counts,
         cells_old: 0,
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,
     })
-}
-
-/// Rolling a first encryption back sends plaintext to the server, as a bound parameter: refused while it logs those.
-async fn may_send_plaintext(session: &mut Session, job: &Job) -> Result<(), EngineError> {
-    let mut seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
-    if !seals.any(|seal| seal.format.plaintext) {
-        return Ok(());
-    }
-    match session.server().await?.logs_parameters {
-        None => Ok(()),
-        Some(setting) => Err(EngineError::refused(
-            "parameters-logged",
-            format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
-            "turn it off while cells are put back to plaintext",
-        )),
-    }
-}
-
-/// The run that is to be rolled back: the newest that swapped anything, and no other.
-async fn newest(session: &mut Session, job: &Job, options: &RollbackOptions) -> Result<RunRow, EngineError> {
-    let none = || {
-        EngineError::refused(
-            "no-run",
-            format!("plan {} has no run to roll back", job.plan),
-            "see `reseal runs`",
-        )
-    };
-    if session.version(Book::Ledger).await?.is_none() {
-        return Err(none());
-    }
-    let runs = session.runs(Some(&job.plan), 1000).await?;
-    let Some(newest) =
-        runs.iter().find(|run| run.state != RunState::RolledBack && run.counts.cells_rotated > 0)
-    else {
-        return Err(none());
-    };
-    if let Some(asked) = &options.run_id
-        && *asked != newest.id
-    {
-        return Err(match runs.iter().any(|run| run.id == *asked) {
-            true => EngineError::refused(
-                "not-newest",
-                format!("run {} came after {asked}", newest.id),
-                "only the newest run can be rolled back; roll it back first",
-            ),
-            false => {
-                EngineError::usage("no-such-run", format!("there is no run {asked}"), "see `reseal runs`")
-            }
-        });
-    }
-    if newest.plan_digest != job.digest {
-        let message = format!("the plan changed since run {} began", newest.id);
-        return Err(EngineError::refused("plan-changed", message, "roll back with the plan as it was"));
-    }
-    Ok(newest.clone())
 }
 
 async fn hold_again(
@@ -215,7 +171,7 @@ async fn put_back(
     progress: &Progress,
     stop: &Stopper,
 ) -> Result<Counts, EngineError> {
-    progress.begin(Phase::Rollback, 0, session.undo_cells(&run.id).await?);
+    progress.begin(crate::progress::Phase::Rollback, 0, session.undo_cells(&run.id).await?);
     let mut counts = Counts::default();
     let mut after = (-1, -1);
     while let Some(batch) = session.next_undo(&run.id, after).await? {
@@ -242,7 +198,7 @@ fn interrupted(stop: &Stopper) -> Result<(), EngineError> {
 }
 
 /// Puts the old cells of one batch back where the new ones still stand.
-async fn exactly(
+pub(crate) async fn exactly(
     session: &mut Session,
     target: &Arc<Target>,
     batch: &UndoBatch,

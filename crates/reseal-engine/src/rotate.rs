@@ -2,35 +2,34 @@
 //!
 //! plan → check → connect → preflight → shards → ┌ page → open → seal → reopen → swap + checkpoint ┐ → sweep → complete
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use reseal_store::{Book, Database, RunRow, Session, ShardRow};
-use tokio::sync::Mutex;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::catalogue::{self, Custody};
 use crate::conclude::{Outcome, conclude};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::lag::LagWatch;
-use crate::lease::{Renewal, Stop, Stopper};
+use crate::lease::{Renewal, Stopper};
+use crate::owed::owed;
 use crate::pace::Pacer;
-use crate::preflight::{self, Passed, Severity};
 use crate::progress::{Phase, Progress};
-use crate::pump::{Ended, Shared, pump};
+use crate::pump::Shared;
 use crate::reconnect::{RECONNECTS, living};
 use crate::report::Report;
 use crate::resume::{find_or_write, take_up};
 use crate::shards::cut;
+use crate::steps::Steps;
 use crate::sweep::{Listing, Swept, sweep};
 use crate::target::Target;
 use crate::tell::tell;
 use crate::undo::UndoKey;
-use crate::{estimate, guard, pins, trail};
+use crate::workers::rotate;
+use crate::{canary, estimate, guard, opening, pins, preflight, trail};
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
 const ROUNDS: i64 = 3;
@@ -68,11 +67,13 @@ pub async fn run(
     let begun = Instant::now();
     preflight::application(job, options.accept_outage || options.dry_run)?;
     let mut session = database.connect().await?;
+    if let Some(report) = owed(&mut session, database, job, options, stop).await? {
+        return Ok(report);
+    }
     progress.begin(Phase::Preflight, 0, 0);
-    let passed = preflight::look(&mut session, job, &options.scope).await?;
-    told(&passed)?;
+    let targets = opening::look(&mut session, job, options).await?;
     if options.dry_run {
-        return estimate::dry_run(job, database, &passed.targets, options, progress).await;
+        return estimate::dry_run(job, database, &targets, options, progress).await;
     }
     let pacer = Arc::new(Pacer::new(&job.pace));
     if !pacer.is_open(Timestamp::now()) {
@@ -80,20 +81,53 @@ pub async fn run(
         return Err(EngineError::stopped("window", "the plan's windows are closed now", help));
     }
     session.migrate(Book::Ledger).await?;
-    let fresh = pins::check(&mut session, job).await?;
+    pins::check(&mut session, job).await?;
     let run = find_or_write(&mut session, job, options).await?;
-    catalogue::begin(job, &run, options, progress).await?;
-    for pin in &fresh {
-        session.pin(&job.plan, pin).await?;
-    }
     let epoch = take_up(&mut session, &run).await?;
     info!(run = run.id, epoch, "run taken up");
+    let mut steps = Steps::of(&mut session, database, job, &run, (epoch, &options.operator)).await?;
     if let Err(untrailed) = trail::begins(&mut session, job, &run, options).await {
-        return conclude(session, job, options, &run, epoch, Err(untrailed), begun).await;
+        return conclude(&mut session, &mut steps, options, &run, epoch, Err(untrailed), begun).await;
     }
+    let lease = (run.id.clone(), epoch);
+    let renewal = Renewal::start(database.clone(), lease, pacer.clone(), options.until, stop.clone());
+    let asked = (options, progress, stop);
+    let outcome = match opening::open(
+        &mut session,
+        &mut steps,
+        targets,
+        &run,
+        epoch,
+        (options, progress.as_ref(), stop),
+    )
+    .await
+    {
+        Ok(Ok(targets)) => {
+            work(&mut session, &steps, database, (&run, epoch), &targets, (asked, pacer)).await
+        }
+        Ok(Err(stop)) => Ok(Outcome::Stopped(stop)),
+        Err(error) => Err(error),
+    };
+    let mut session = reopen(session, database).await?;
+    let report = conclude(&mut session, &mut steps, options, &run, epoch, outcome, begun).await;
+    // A lease that cannot be given back ends by itself.
+    let _ = renewal.end(&mut session, (&run.id, epoch)).await;
+    report
+}
+
+/// The rounds, once nothing stands before the first write.
+async fn work(
+    session: &mut Session,
+    steps: &Steps,
+    database: &Database,
+    (run, epoch): (&RunRow, i64),
+    targets: &[Arc<Target>],
+    ((options, progress, stop), pacer): ((&RunOptions, &Arc<Progress>, &Stopper), Arc<Pacer>),
+) -> Result<Outcome, EngineError> {
     if run.whole {
-        guard::take_away(&mut session, &passed.targets).await?;
+        guard::take_away(session, targets).await?;
     }
+    let job = steps.job();
     let undo_key = undo_key(job, run.emergency).await?;
     let shared = Arc::new(Shared {
         database: database.clone(),
@@ -107,21 +141,8 @@ pub async fn run(
         custody: options.custody.clone(),
         idle: std::sync::Mutex::default(),
     });
-    let lag = LagWatch::start(database.clone(), pacer.clone());
-    let renewal =
-        Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, options.until, stop.clone());
-    let outcome = rounds(&shared, &mut session, job, &run, &passed.targets).await;
-    drop((renewal, lag));
-    let session = reopen(session, database).await?;
-    conclude(session, job, options, &run, epoch, outcome, begun).await
-}
-
-/// Passes findings on; refusals end here.
-fn told(passed: &Passed) -> Result<(), EngineError> {
-    for finding in passed.findings.iter().filter(|finding| finding.severity == Severity::Warning) {
-        warn!(code = finding.code, help = finding.help, "{}", finding.message);
-    }
-    preflight::refusal(&passed.findings).map_or(Ok(()), Err)
+    let _lag = LagWatch::start(database.clone(), pacer);
+    rounds(&shared, session, steps, run, targets).await
 }
 
 /// The key that old cells are kept under when the old key is known to others.
@@ -137,16 +158,21 @@ async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, EngineE
 async fn rounds(
     shared: &Arc<Shared>,
     session: &mut Session,
-    job: &Arc<Job>,
+    steps: &Steps,
     run: &RunRow,
     targets: &[Arc<Target>],
 ) -> Result<Outcome, EngineError> {
+    let job = steps.job();
     let mut round = run.round;
     let mut tables: Vec<&Arc<Target>> = targets.iter().collect();
     let last = round + ROUNDS - 1;
     let mut guarded = false;
     loop {
         let shards = shards_of(shared, session, job, &tables, round).await?;
+        let shards = match canary::sent_ahead(shared, session, steps, targets, shards).await? {
+            Ok(shards) => shards,
+            Err(stop) => return Ok(Outcome::Stopped(stop)),
+        };
         if let Some(stop) = rotate(shared, targets, shards).await? {
             return Ok(Outcome::Stopped(stop));
         }
@@ -227,77 +253,6 @@ fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), En
         }
     }
     Ok(())
-}
-
-/// By a table's label: its target, and for each field the failures in a row.
-type Targets = HashMap<String, (Arc<Target>, Arc<Vec<AtomicU64>>)>;
-
-/// Pumps every shard through, as many at once as there are workers. Gives the reason, if it was stopped.
-async fn rotate(
-    shared: &Arc<Shared>,
-    targets: &[Arc<Target>],
-    shards: Vec<ShardRow>,
-) -> Result<Option<Stop>, EngineError> {
-    let by_label: Arc<Targets> = Arc::new(
-        targets
-            .iter()
-            .map(|target| {
-                let fails = target.fields.iter().map(|_| AtomicU64::new(0)).collect();
-                (target.label().to_owned(), (target.clone(), Arc::new(fails)))
-            })
-            .collect(),
-    );
-    // SQLite has one writer at a time; a second worker would only wait for the first.
-    let single = shared.database.dialect() == reseal_store::Dialect::Sqlite;
-    let workers = if single { 1 } else { shards.len().min(targets[0].job.pace.workers) };
-    let queue = Arc::new(Mutex::new(VecDeque::from(shards)));
-    let tasks: Vec<_> = (0..workers)
-        .map(|_| tokio::spawn(work_queue(shared.clone(), queue.clone(), by_label.clone())))
-        .collect();
-    let mut first: Option<EngineError> = None;
-    for task in tasks {
-        let outcome = match task.await {
-            Ok(outcome) => outcome,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        if let Err(error) = outcome {
-            first.get_or_insert(error);
-        }
-    }
-    match first {
-        Some(error) => Err(error),
-        None => Ok(shared.stop.asked()),
-    }
-}
-
-async fn work_queue(
-    shared: Arc<Shared>,
-    queue: Arc<Mutex<VecDeque<ShardRow>>>,
-    targets: Arc<Targets>,
-) -> Result<(), EngineError> {
-    let outcome = async {
-        let mut session = shared.connect().await?;
-        loop {
-            // Taken in a statement of its own: in the head of a loop, the lock would be held for the whole body.
-            let next = queue.lock().await.pop_front();
-            let Some(shard) = next else { break };
-            let Some((target, fails)) = targets.get(&shard.table) else {
-                return Err(EngineError::failed(
-                    "ledger",
-                    format!("the run has a shard of unknown table {}", shard.table),
-                ));
-            };
-            if pump(&shared, &mut session, target, &shard, fails).await? == Ended::Stopped {
-                break;
-            }
-        }
-        Ok(())
-    };
-    let outcome = outcome.await;
-    if outcome.is_err() {
-        shared.stop.ask(Stop::Failing);
-    }
-    outcome
 }
 
 /// The sweep of all tables. It writes nothing but the quarantine, so where its connection is lost it begins anew.

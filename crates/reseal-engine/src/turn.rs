@@ -91,6 +91,8 @@ fn with_keysets(job: &Job, turned: &HashMap<String, Arc<Keyset>>) -> Job {
         pace: job.pace.clone(),
         reread: None,
         deks: job.deks.clone(),
+        hooks: job.hooks.clone(),
+        keys_missing: None,
     }
 }
 

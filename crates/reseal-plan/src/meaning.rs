@@ -204,7 +204,7 @@ impl Meaning<'_> {
     }
 
     fn sections_of_later(&mut self) {
-        for section in ["hooks", "vars", "notify"] {
+        for section in ["notify"] {
             if self.root.get(section).is_some_and(|node| !node.entries().is_empty()) {
                 self.not_yet(&[section], &format!("`{section}:`"));
             }

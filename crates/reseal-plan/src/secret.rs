@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use reseal_core::looks_like_key;
+
 use crate::yaml::{Content, Node, Span};
 
 /// What a message shows of a name from the plan: cut to a readable length, no control characters, no secret.
@@ -33,13 +35,8 @@ pub(crate) fn looks_secret(text: &str) -> bool {
     }
     // Standard base64 holds slashes, and so do paths, whose pieces are judged one by one.
     let is_path = text.starts_with(['/', '.', '~']);
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || "+=_-".contains(c) || (c == '/' && !is_path))).any(
-        |run| {
-            let any = |test: fn(&u8) -> bool| run.bytes().any(|b| test(&b));
-            let mixed = any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit);
-            (run.len() >= 16 && mixed) || (run.len() >= 32 && run.bytes().all(|b| b.is_ascii_hexdigit()))
-        },
-    )
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || "+=_-".contains(c) || (c == '/' && !is_path)))
+        .any(looks_like_key)
 }
 
 /// Whether a URL in the text holds a password, before the host or among its parameters.

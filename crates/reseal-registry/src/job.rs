@@ -77,6 +77,8 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
         pace: pace(plan, overrides),
         reread: None,
         deks: Arc::default(),
+        hooks: Arc::default(),
+        keys_missing: None,
     })
 }
 

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** key bytes enter the process here and go nowhere but into [`reseal_core::Key`].
 
+mod hooks;
 mod job;
 mod keks;
 mod keys;
@@ -14,6 +15,9 @@ pub use keys::{
 };
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES};
 
+use std::sync::Arc;
+
+use reseal_engine::EngineError;
 use reseal_plan::{Plan, Vocabulary};
 use reseal_store::Database;
 
@@ -51,8 +55,30 @@ pub async fn build(
     let keys = keys(plan, overrides.primary.as_deref(), database).await?;
     let warnings = keys.warnings.clone();
     let mut job = job(plan, &keys, overrides)?;
+    job.hooks = Arc::new(hooks::hooks(plan, overrides, database));
     job.reread = Some(keks::reread(plan, overrides.primary.as_deref(), database));
     Ok((job, warnings))
+}
+
+/// The same for a run, whose steps of `before` may bring the keys: where they cannot be read yet, the job's keysets are
+/// empty and it says why.
+///
+/// # Errors
+/// When a key cannot be read and no step may bring it, or does not fit.
+pub async fn build_for_run(
+    plan: &Plan,
+    overrides: &Overrides,
+    database: &Database,
+) -> Result<(Job, Vec<String>), BuildError> {
+    match build(plan, overrides, database).await {
+        Err(BuildError::Key(error)) if !plan.hooks.before.is_empty() => {
+            let mut job = job(plan, &keys::none(plan), overrides)?;
+            job.hooks = Arc::new(hooks::hooks(plan, overrides, database));
+            job.keys_missing = Some(EngineError::refused("key", error.message, error.help));
+            Ok((job, Vec::new()))
+        }
+        built => built,
+    }
 }
 
 pub use reseal_engine::Job;

@@ -32,9 +32,15 @@ impl Book {
     /// The scripts, in the order in which they are applied.
     fn scripts(self, dialect: Dialect) -> &'static [Script] {
         match (self, dialect) {
-            (Book::Ledger, Dialect::Postgres) => scripts!("postgres": 1 "0001_ledger", 4 "0004_progress"),
-            (Book::Ledger, Dialect::Mysql) => scripts!("mysql": 1 "0001_ledger", 4 "0004_progress"),
-            (Book::Ledger, Dialect::Sqlite) => scripts!("sqlite": 1 "0001_ledger", 4 "0004_progress"),
+            (Book::Ledger, Dialect::Postgres) => {
+                scripts!("postgres": 1 "0001_ledger", 2 "0002_steps", 4 "0004_progress")
+            }
+            (Book::Ledger, Dialect::Mysql) => {
+                scripts!("mysql": 1 "0001_ledger", 2 "0002_steps", 4 "0004_progress")
+            }
+            (Book::Ledger, Dialect::Sqlite) => {
+                scripts!("sqlite": 1 "0001_ledger", 2 "0002_steps", 4 "0004_progress")
+            }
             (Book::Control, Dialect::Postgres) => {
                 scripts!("postgres/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
                     4 "0004_schedule")

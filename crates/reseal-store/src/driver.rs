@@ -1,5 +1,7 @@
 //! What a dialect has to bring.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures::{Stream, TryStreamExt};
 use reseal_core::Value;
@@ -47,6 +49,10 @@ pub(crate) trait Driver: Send {
 
     /// Runs statements that take no arguments and give no rows, each on its own (migrations, session control).
     async fn script(&mut self, statements: &[String]) -> Result<(), StoreError>;
+
+    /// Runs one statement of the caller's own in a transaction of its own, for no longer than `limit` where the server
+    /// measures that; what the statement itself raises is told in its words.
+    async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError>;
 
     /// Runs one query of the caller's own; gives what it finds as the server writes it in text.
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError>;

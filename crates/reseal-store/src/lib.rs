@@ -34,7 +34,8 @@ pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
 pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
-    Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, UndoBatch,
+    Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, SqlPart,
+    StepDone, StepKey, StepRow, UndoBatch,
 };
 pub use look_up::LookedUp;
 pub use page::Slice;

@@ -1,5 +1,7 @@
 //! Secrets that a program prints: any secrets manager's own client.
 
+mod program;
+
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -9,9 +11,11 @@ use reseal_core::{
     KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, SecretBytes, SourceArgs,
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
+
+pub use program::{ALWAYS_PASSED, Started, not_started, start};
 
 /// The plugin.
 pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
@@ -19,9 +23,6 @@ pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
     summary: "What a program prints, such as a secrets manager's client.",
     build,
 };
-
-/// What every child may see of Reseal's environment.
-const ALWAYS_PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 /// Room for a map of many keys.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -49,9 +50,9 @@ struct Program {
 #[async_trait]
 impl KeySource for Program {
     async fn read(&self) -> Result<Material, KeySourceError> {
-        let mut child = self.command().spawn().map_err(|error| self.not_started(&error))?;
-        // Dropping the child kills it, so that no way out of here leaves one behind.
-        let (status, bytes) = match timeout(self.time_limit, output_of(&mut child)).await {
+        let mut started = self.start()?;
+        // Dropping it kills it, so that no way out of here leaves one behind.
+        let (status, bytes) = match timeout(self.time_limit, output_of(&mut started.child)).await {
             Ok(output) => output.map_err(|_| self.wrong("could not be read from", "run it again"))?,
             Err(_) => {
                 let seconds = self.time_limit.as_secs();
@@ -64,6 +65,7 @@ impl KeySource for Program {
         if bytes.expose().len() > MAX_BYTES {
             return Err(self.wrong("printed more than 1 MiB", "let it print the key and nothing else"));
         }
+        started.is_over();
         if !status.success() {
             // What it wrote to stderr might hold the secret.
             return Err(self.wrong(&format!("failed ({status})"), "run it by hand to see what it says"));
@@ -76,28 +78,13 @@ impl KeySource for Program {
 }
 
 impl Program {
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.args.words[0]);
-        let passed = ALWAYS_PASSED.into_iter().chain(self.args.pass_env.iter().map(String::as_str));
-        command
-            .args(&self.args.words[1..])
-            .env_clear()
-            .envs(passed.filter_map(|name| Some((name, std::env::var_os(name)?))))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        command
-    }
-
-    fn not_started(&self, error: &io::Error) -> KeySourceError {
-        match error.kind() {
-            io::ErrorKind::NotFound => self.wrong("was not found", "give its full path, or put it on PATH"),
-            io::ErrorKind::PermissionDenied => {
-                self.wrong("may not be run", "make it executable for this user")
-            }
-            _ => self.wrong("could not be started", "run it by hand"),
-        }
+    fn start(&self) -> Result<Started, KeySourceError> {
+        let passed = self.args.pass_env.iter();
+        let env = passed.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
+        start(&self.args.words, env, Stdio::null()).map_err(|error| {
+            let (what, help) = not_started(&error);
+            self.wrong(what, help)
+        })
     }
 
     /// Names the program alone: an argument may be more than an operator wants in a log.
@@ -182,10 +169,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_hangs_is_killed() {
+    async fn a_program_that_hangs_is_killed_with_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let survived = folder.path().join("survived");
-        let script = format!("sleep 0.5; touch '{}'", survived.display());
+        let script = format!("(sleep 0.5; touch '{}') & wait", survived.display());
         let args = SourceArgs { words: vec!["sh".into(), "-c".into(), script], pass_env: vec![] };
         let program = Program { args, time_limit: Duration::from_millis(100) };
         assert!(shown(program.read().await).contains("was killed"));

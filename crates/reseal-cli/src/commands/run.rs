@@ -53,7 +53,7 @@ pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
 }
 
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> Outcome {
-    let opened = open::job(plan, overrides).await?;
+    let opened = open::job_for_run(plan, overrides).await?;
     let custody = match options.dry_run {
         true => None,
         false => {
@@ -82,7 +82,7 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> 
     }
     let code = if report.stopped {
         STOPPED
-    } else if report.cells_remain() {
+    } else if report.cells_remain() || report.steps_failed {
         REMAIN
     } else {
         CLEAN
@@ -128,6 +128,11 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
 fn next(report: &Report, plan: &str) -> Option<String> {
     if report.stopped {
         return Some(format!("next: `reseal run {plan}` goes on where it stopped"));
+    }
+    if report.steps_failed {
+        return Some(format!(
+            "next: put it right, then `reseal run {plan}` tries the steps again that are left"
+        ));
     }
     if !report.cells_remain() {
         return None;

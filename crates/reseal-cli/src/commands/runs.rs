@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::days;
-use reseal_store::{Book, Request, RunRow};
+use reseal_store::{Book, Request, RunRow, StepRow};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
@@ -56,12 +56,28 @@ pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcom
         _ => STOPPED,
     };
     let (mut shown, mut text) = (document(&row), tell(&row));
+    let steps = session.steps(&row.id).await?;
+    if !steps.is_empty() {
+        shown["steps"] = reseal_engine::step_documents(&steps);
+        text += &steps.iter().map(step).collect::<String>();
+    }
     if row.emergency {
         let deadline = deadline(&row).await;
         shown["deadline"] = deadline.map(time).into();
         text += &deadline.map(|at| due(&row, at)).unwrap_or_default();
     }
     Ok(Done::new(code, shown, text))
+}
+
+/// A step as people read it, with the end of what it printed where it failed.
+fn step(row: &StepRow) -> String {
+    let status = row.status.as_ref().map(|status| format!(": {status}")).unwrap_or_default();
+    let mut text = format!("\n  {} {}, {}: {}{status}", row.key.phase, row.key.number, row.label, row.state);
+    if row.state == "failed" {
+        let output = row.output.iter().flat_map(|output| output.lines());
+        output.for_each(|line| text += &format!("\n    {line}"));
+    }
+    text
 }
 
 /// When an emergency run must be over: the control database knows, if it can be asked.

@@ -81,6 +81,8 @@ fn job() -> Arc<Job> {
         pace: Pace::default(),
         reread: None,
         deks: Arc::default(),
+        hooks: Arc::default(),
+        keys_missing: None,
     })
 }
 

@@ -8,8 +8,8 @@ mod reader;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reseal_core::{Key, KeyLength, Keyset, KeysetError, SourceArgs};
-use reseal_plan::{KeyIdSpec, KeysetSpec, Plan, PrimarySpec};
+use reseal_core::{Key, KeyLength, Keyset, KeysetError, Material, SourceArgs};
+use reseal_plan::{KeyIdSpec, KeysetSpec, Plan, PrimarySpec, SourceSpec};
 use reseal_store::Database;
 use zeroize::Zeroizing;
 
@@ -86,6 +86,26 @@ pub async fn printed(words: &[String]) -> Result<String, String> {
     let material = program.read().await.map_err(|error| error.message)?;
     String::from_utf8(material.bytes.expose().to_vec())
         .map_err(|_| format!("the command {} printed no text", words[0]))
+}
+
+/// Reads a source that holds a text, such as a variable of the environment of a program.
+pub(crate) async fn word(
+    reader: &mut Reader<'_>,
+    source: &SourceSpec,
+    what: &str,
+) -> Result<Zeroizing<String>, ReadKeyError> {
+    let material = reader.read(source, &source.args, what).await?;
+    text(&Material { bytes: decode(material.bytes, source.encoding, what)?, warnings: vec![] }, what)
+}
+
+/// The keysets of a plan without their keys, for a run whose first steps bring them.
+pub(crate) fn none(plan: &Plan) -> Keys {
+    let empty = |spec: &KeysetSpec| {
+        let keyset = Keyset::new(&spec.name, Vec::new(), None);
+        Arc::new(keyset.unwrap_or_else(|_| unreachable!("no keys cannot clash")))
+    };
+    let keysets = plan.keysets.iter().map(empty).collect();
+    Keys { keysets, facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() }
 }
 
 /// Reads all keys of a plan, those that lie in its database in one snapshot of it; `asked` (`--primary`) is the primary

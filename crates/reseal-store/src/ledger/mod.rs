@@ -1,10 +1,12 @@
 //! Reseal's tables beside the data.
 
 mod claim;
+mod hold;
 mod pins;
 mod quarantine;
 mod run;
 mod shard;
+mod step;
 mod undo;
 
 use reseal_core::Value;
@@ -15,6 +17,7 @@ pub use pins::Pin;
 pub use quarantine::Quarantined;
 pub use run::{Holder, NewRun, Request, RunRow};
 pub use shard::{Counts, ShardAdvance, ShardRow};
+pub use step::{SqlPart, StepDone, StepKey, StepRow};
 pub use undo::UndoBatch;
 
 use crate::session::table_ref;

@@ -5,6 +5,7 @@ mod guard;
 mod swap;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -84,6 +85,19 @@ impl Driver for Mysql {
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError> {
+        // MySQL has no such limit for what writes, and says so.
+        let bounded = format!("SET SESSION max_statement_time = {}", limit.as_secs_f64());
+        let _ = self.connection.execute(AssertSqlSafe(bounded)).await;
+        let sql = AssertSqlSafe(statement.sql);
+        // Without arguments in the protocol that takes every statement there is.
+        let outcome = match statement.args.0.is_empty() {
+            true => self.connection.execute(sqlx::raw_sql(sql)).await,
+            false => sqlx::query_with(sql, SqlxValues(statement.args)).execute(&mut self.connection).await,
+        };
+        outcome.map(drop).map_err(|error| StoreError::from_driver(&error, classify_step))
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
@@ -247,6 +261,13 @@ fn failed(error: &sqlx::Error) -> StoreError {
 /// An error while connecting: whatever the reason, nothing was in flight.
 fn unreachable(error: &sqlx::Error) -> StoreError {
     StoreError { trouble: Trouble::Refused, ..failed(error) }
+}
+
+/// The same for steps, where SIGNAL is how a statement says why it refuses to go on.
+fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
+    let (trouble, show) = classify(error);
+    let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
+    (trouble, show || number == Some(1644))
 }
 
 /// Sorts error numbers (MariaDB and MySQL server error references). Messages of data errors quote the value.

@@ -6,6 +6,7 @@ mod guard;
 mod swap;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -106,6 +107,18 @@ impl Driver for Postgres {
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError> {
+        let bounded = format!("SET statement_timeout = {}", limit.as_millis().max(1));
+        self.connection.execute(AssertSqlSafe(bounded)).await.map_err(|error| failed(&error))?;
+        let sql = AssertSqlSafe(statement.sql);
+        // Without arguments in the protocol that takes every statement there is.
+        let outcome = match statement.args.0.is_empty() {
+            true => self.connection.execute(sqlx::raw_sql(sql)).await,
+            false => sqlx::query_with(sql, SqlxValues(statement.args)).execute(&mut self.connection).await,
+        };
+        outcome.map(drop).map_err(|error| StoreError::from_driver(&error, classify_step))
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
@@ -400,6 +413,12 @@ fn unreachable(error: &sqlx::Error) -> StoreError {
         error.trouble = Trouble::Refused;
     }
     error
+}
+
+/// The same for steps, where RAISE is how a statement says why it refuses to go on.
+fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
+    let (trouble, show) = classify(error);
+    (trouble, show || error.code().as_deref() == Some("P0001"))
 }
 
 /// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values.

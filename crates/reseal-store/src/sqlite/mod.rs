@@ -75,6 +75,16 @@ impl Driver for Sqlite {
         Ok(())
     }
 
+    async fn step(&mut self, statement: Statement, _limit: Duration) -> Result<(), StoreError> {
+        let sql = AssertSqlSafe(statement.sql);
+        // Without arguments in the protocol that takes every statement there is.
+        let outcome = match statement.args.0.is_empty() {
+            true => self.connection.execute(sqlx::raw_sql(sql)).await,
+            false => sqlx::query_with(sql, SqlxValues(statement.args)).execute(&mut self.connection).await,
+        };
+        outcome.map(drop).map_err(|error| StoreError::from_driver(&error, classify_step))
+    }
+
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
         // A transaction of SQLite that only reads is one in which nobody writes: this forbids it.
         self.simple("PRAGMA query_only = 1").await?;
@@ -242,6 +252,12 @@ fn failed(error: &sqlx::Error) -> StoreError {
 /// An error while opening the file: whatever the reason, nothing was in flight.
 fn unreachable(error: &sqlx::Error) -> StoreError {
     StoreError { trouble: Trouble::Refused, ..failed(error) }
+}
+
+/// The same for steps, where RAISE in a trigger (1811) is how a statement says why it refuses to go on.
+fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
+    let (trouble, show) = classify(error);
+    (trouble, show || error.code().as_deref() == Some("1811"))
 }
 
 /// Sorts result codes (sqlite.org/rescode.html); the low byte is the primary code.

@@ -1,0 +1,81 @@
+//! Before the first write: the steps of `before`, then the keys as they are now, pinned for the run.
+
+use std::sync::Arc;
+
+use reseal_store::{RunRow, Session};
+use tracing::warn;
+
+use crate::error::EngineError;
+use crate::hooks::Phase;
+use crate::job::Job;
+use crate::lease::{Stop, Stopper};
+use crate::preflight::{self, Passed, Severity};
+use crate::progress::Progress;
+use crate::rotate::RunOptions;
+use crate::steps::{Cut, Steps};
+use crate::target::Target;
+use crate::{catalogue, pins};
+
+/// Looks before anything is begun. Keys that cannot be read yet may be what the steps of `before` bring: then preflight
+/// follows them, and there are no targets yet.
+pub(crate) async fn look(
+    session: &mut Session,
+    job: &Arc<Job>,
+    options: &RunOptions,
+) -> Result<Vec<Arc<Target>>, EngineError> {
+    match &job.keys_missing {
+        None => passed(preflight::look(session, job, &options.scope).await?),
+        Some(error) if options.dry_run => Err(error.clone()),
+        Some(error) => {
+            warn!("{}; the steps of `before` are carried out first, then the keys are read", error.message);
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Passes findings on; refusals end here.
+fn passed(passed: Passed) -> Result<Vec<Arc<Target>>, EngineError> {
+    for finding in passed.findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+        warn!(code = finding.code, help = finding.help, "{}", finding.message);
+    }
+    preflight::refusal(&passed.findings).map_or(Ok(passed.targets), Err)
+}
+
+/// Carries out what comes before the first write, and gives the tables as the run works on them; or the reason, where a
+/// stop came first.
+pub(crate) async fn open(
+    session: &mut Session,
+    steps: &mut Steps,
+    mut targets: Vec<Arc<Target>>,
+    run: &RunRow,
+    epoch: i64,
+    (options, progress, stop): (&RunOptions, &Progress, &Stopper),
+) -> Result<Result<Vec<Arc<Target>>, Stop>, EngineError> {
+    steps.settle_vars(session).await?;
+    let hooks = steps.job().hooks.clone();
+    // Where the run has its keys noted, these steps are done: keys are noted after them.
+    if !hooks.before.is_empty() && run.primaries.is_empty() {
+        match steps.play(session, Phase::Before, Some(stop)).await {
+            Ok(()) => {}
+            Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
+            Err(Cut::Failed(error)) => return Err(error),
+        }
+        if let Some(resolver) = &hooks.resolver {
+            steps.with_job(&Arc::new(resolver.job().await?));
+        }
+        targets = passed(preflight::look(session, steps.job(), &options.scope).await?)?;
+    }
+    let job = steps.job();
+    let fresh = pins::check(session, job).await?;
+    if run.primaries.is_empty() {
+        let keys = pins::keys_of_run(job, &run.id)?.to_string();
+        if !session.note_keys((&run.id, epoch), &keys).await? {
+            return Err(EngineError::superseded());
+        }
+    }
+    catalogue::begin(job, run, options, progress).await?;
+    for pin in &fresh {
+        session.pin(&job.plan, pin).await?;
+    }
+    Ok(Ok(targets))
+}

@@ -1,0 +1,66 @@
+//! Starting a program: no shell, an environment of its own, a process group of its own.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+/// What every child may see of Reseal's environment.
+pub const ALWAYS_PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
+
+/// A program that was started. Dropped before [`Started::is_over`], it is killed with all that it started in turn.
+pub struct Started {
+    /// The program itself; its standard output is a pipe, its standard input is empty.
+    pub child: Child,
+    group: Option<Pid>,
+}
+
+/// Starts a program with `env` beside [`ALWAYS_PASSED`].
+///
+/// # Errors
+/// When it is not there or may not be run.
+pub fn start(words: &[String], env: Vec<(OsString, OsString)>, stderr: Stdio) -> io::Result<Started> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(io::Error::from(io::ErrorKind::NotFound));
+    };
+    let passed = ALWAYS_PASSED.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
+    let child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(passed.chain(env))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    Ok(Started { child, group })
+}
+
+impl Started {
+    /// The program came to its end by itself: what it left running is its own business.
+    pub fn is_over(mut self) {
+        self.group = None;
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Why a program was not started, and what to do.
+#[must_use]
+pub fn not_started(error: &io::Error) -> (&'static str, &'static str) {
+    match error.kind() {
+        io::ErrorKind::NotFound => ("was not found", "give its full path, or put it on PATH"),
+        io::ErrorKind::PermissionDenied => ("may not be run", "make it executable for this user"),
+        _ => ("could not be started", "run it by hand"),
+    }
+}
