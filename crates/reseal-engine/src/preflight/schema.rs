@@ -116,6 +116,12 @@ fn no_column(table: &TableJob, facts: &TableFacts, name: &str) -> Finding {
     )
 }
 
+fn names_a_key(table: &TableJob, name: &str) -> bool {
+    let mut parts = table.fields.iter().flat_map(|field| &field.columns);
+    table.key_column.as_deref() == Some(name)
+        || parts.any(|(part, column)| *part == Part::Key && column == name)
+}
+
 fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Finding> {
     let Some(column) = facts.column(name) else { return vec![no_column(table, facts, name)] };
     let place = format!("{}.{name}", table.name);
@@ -128,7 +134,8 @@ fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Find
             "name the column it comes from",
         );
     }
-    if column.referenced {
+    // A column that names a key may well point at the application's list of keys.
+    if column.referenced && !names_a_key(table, name) {
         refuse("referenced-column", format!("a foreign key hangs on {place}"), "drop the foreign key first");
     }
     if !column.writable {
