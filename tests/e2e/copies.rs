@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use crate::world::{World, variable};
 
 /// An identity of the real age: its file, and its recipient.
-fn identity(world: &World, name: &str) -> (String, String) {
+pub(crate) fn identity(folder: &Path, name: &str) -> (String, String) {
     let age = variable("RESEAL_TEST_AGE");
-    let file = world.path(name).display().to_string();
+    let file = folder.join(name).display().to_string();
     let keygen = Path::new(&age).with_file_name("age-keygen");
     let made = Command::new(&keygen).args(["-o", &file]).stderr(Stdio::null()).status().unwrap();
     assert!(made.success());
@@ -31,8 +31,8 @@ fn code(answer: &(i32, serde_json::Value)) -> (i32, &str) {
 #[test]
 fn a_backup_is_read_by_age_and_proved_by_cells() {
     let world = World::new("sqlite", "aes-gcm", 20);
-    let (id, to) = identity(&world, "identity");
-    let (other, _) = identity(&world, "other");
+    let (id, to) = identity(world.folder.path(), "identity");
+    let (other, _) = identity(world.folder.path(), "other");
     let file = |name: &str| world.path(name).display().to_string();
     let backup = |name: &str| world.reseal(&["keys", "backup", "PLAN", "--to", &to, "--file", &file(name)]);
     let test = |name: &str, identity: &str| {
@@ -86,7 +86,7 @@ fn a_backup_is_read_by_age_and_proved_by_cells() {
 #[test]
 fn a_generated_age_file_is_a_source_of_keys() {
     let world = World::new("sqlite", "aes-gcm", 10);
-    let (id, to) = identity(&world, "identity");
+    let (id, to) = identity(world.folder.path(), "identity");
     let file = world.path("v2.age").display().to_string();
     let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
     let old = format!("{{ file: \"{}\",", world.path("v2.key").display());
@@ -116,7 +116,7 @@ fn a_generated_age_file_is_a_source_of_keys() {
 fn a_retired_key_is_archived() {
     let world = World::new("sqlite", "aes-gcm", 5);
     world.plan("undo: none\n");
-    let (id, to) = identity(&world, "identity");
+    let (id, to) = identity(world.folder.path(), "identity");
     let file = world.path("v1.age").display().to_string();
     let archive = || world.reseal(&["keys", "archive", "PLAN", "v1", "--to", &to, "--file", &file]);
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);

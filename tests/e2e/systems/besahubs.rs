@@ -8,9 +8,11 @@ use super::system::System;
 fn besahubs_carries_out_its_runbook() {
     let mut system = System::new("besahubs", "postgres");
     let (first, second) = (system.generate("hex"), system.generate("hex"));
-    system.seed(&json!({ "key": first }));
+    system.seed(&json!({ "key": first }), 150);
     system.set_all([("ENCRYPTION_KEY", &first), ("ENCRYPTION_KEY_NEW", &second)]);
     let before = system.digest();
+    system.set("ROTATION_SCHEDULE", "enabled");
+    reminds_every_quarter(&system);
     // "Database backup": a run wants to see one.
     system.refused(3, "proof", &["run", "PLAN", "--accept-outage"]);
     system.write("backups/backup-2025-10-01-03-00.sql", "dump");
@@ -30,12 +32,14 @@ fn besahubs_carries_out_its_runbook() {
     assert_eq!(run["cells_rotated"].as_u64(), Some(cells), "{run}");
     assert_eq!(system.digest().1, before.1, "columns beside the plan changed");
     progress_by_sql(&system, &run["run_id"]);
+    assert_eq!(audit_log(&system), json!([["completed", run["run_id"]]]));
 
     // "Emergency rollback (requires confirmation)", by the id of the run.
     let id = run["run_id"].as_str().unwrap().to_owned();
     system.refused(2, "confirm", &["rollback", "PLAN", "--run", &id]);
     system.runs("rolled_back", &["rollback", "PLAN", "--run", &id, "--confirm", "besahubs"]);
     assert_eq!(system.digest(), before, "not the exact old bytes");
+    assert_eq!(audit_log(&system)[1], json!(["rolled_back", id]));
     system.runs("complete", &["run", "PLAN", "--accept-outage"]);
     system.reads_all(&new, &old);
 
@@ -50,6 +54,21 @@ fn besahubs_carries_out_its_runbook() {
     system.set_all([("ENCRYPTION_KEY", &second), ("ENCRYPTION_KEY_NEW", &third)]);
     system.runs("complete", &["run", "PLAN", "--accept-outage"]);
     system.reads_all(&json!({ "key": third }), &new);
+}
+
+/// "Rotation logged in audit_log".
+fn audit_log(system: &System) -> serde_json::Value {
+    system.sql(&["SELECT details->>'status', details->>'rotation_id' FROM audit_log
+        WHERE event_type = 'KEY_ROTATION' ORDER BY created_at"])
+}
+
+/// "The quarterly rotation reminder runs on": four mornings at four o'clock, where the variable enables it.
+fn reminds_every_quarter(system: &System) {
+    let year = ["schedule", "next", "PLAN", "--from", "2026-01-01", "--until", "2027-01-01"];
+    let next = system.ends(0, &year);
+    let slots = next["slots"].as_array().unwrap().iter();
+    let local: Vec<&str> = slots.map(|slot| &slot["local"].as_str().unwrap()[..16]).collect();
+    assert_eq!(local, ["2026-01-01T04:00", "2026-04-01T04:00", "2026-07-01T04:00", "2026-10-01T04:00"]);
 }
 
 /// "Check rotation_progress": the runbook's own query, against the view of that name.

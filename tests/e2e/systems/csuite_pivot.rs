@@ -17,7 +17,7 @@ fn csuite_pivot_carries_out_its_runbook_on_mariadb() {
 fn carries_out_its_runbook(store: &str) {
     let mut system = System::new("csuite-pivot", store);
     let (first, second) = (system.generate("base64"), system.generate("base64"));
-    system.seed(&json!({ "primary": "1", "1": first }));
+    system.seed(&json!({ "primary": "1", "1": first }), 150);
     let before = system.digest();
     // "Recent database snapshot captured".
     system.write("snapshots/before-2.sql", "dump");
@@ -29,9 +29,11 @@ fn carries_out_its_runbook(store: &str) {
     let one = system.ends(0, &[&scoped[..], &["--dry-run"]].concat());
     system.ends(0, &["run", "PLAN", "--domain", "knowledge", "--batch-rows", "250", "--dry-run"]);
     assert_eq!(system.digest(), before, "a dry run wrote");
+    assert!(!system.path("queues.log").exists(), "a dry run paused the queues");
 
     // Phased: one tenant's connectors first, then what is left; rows of the latest version are skipped.
     let phase = system.runs("scope_done", &scoped);
+    assert_eq!(queues(&system), ["paused", "running"]);
     assert_eq!(phase["cells_rotated"], one["cells_old"], "{phase}");
     let phase = phase["cells_rotated"].as_u64().unwrap();
     assert!(phase > 0 && phase < whole);
@@ -65,6 +67,12 @@ fn promote(system: &mut System, version: &str, key: &str, previous: &serde_json:
     ]);
 }
 
+/// What the workers' queues were told, in order.
+fn queues(system: &System) -> Vec<String> {
+    let log = std::fs::read_to_string(system.path("queues.log")).unwrap();
+    log.lines().map(str::to_owned).collect()
+}
+
 /// A cell that does not open keeps its whole row under the old version, and the run from success; mended, the same
 /// command goes on and takes only what is left.
 fn a_row_moves_whole_or_not_at_all(system: &System, left: u64) {
@@ -74,6 +82,7 @@ fn a_row_moves_whole_or_not_at_all(system: &System, left: u64) {
     system.sql(&["UPDATE knowledge_entries SET summary = 'AAAA.BBBB.CCCC' WHERE number = 8"]);
     let run = system.ends(1, &["run", "PLAN"]);
     assert!(run["cells_quarantined"].as_u64().unwrap() > 0, "{run}");
+    assert_eq!(queues(system).last().unwrap(), "running", "the workers stay paused for ever");
     assert_eq!(system.value(&format!("SELECT encryption_key_version {row}")), 1);
     assert_eq!(system.value(&format!("SELECT content {row}")), content, "half of a row moved");
     let summary = summary.as_str().unwrap();

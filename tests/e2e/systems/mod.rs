@@ -4,6 +4,8 @@
 //! edited, not even between two rotations. Programs that hooks and sources of the plans name stand in `tests/systems/`.
 
 mod besahubs;
+mod connections;
 mod csuite_pivot;
+mod intelliwiz;
 mod pazpaz;
 mod system;

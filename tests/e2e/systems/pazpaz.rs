@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::system::System;
+use crate::copies::identity;
 
 #[test]
 fn pazpaz_carries_out_its_runbook() {
     let mut system = System::new("pazpaz", "postgres");
     let first = system.generate("base64");
-    system.seed(&json!({ "primary": "v1", "v1": first }));
+    system.seed(&json!({ "primary": "v1", "v1": first }), 150);
+    system.write("application.json", &json!({ "database": system.url }).to_string());
     for name in ["alice", "bob"] {
         approver(&system, name);
     }
@@ -33,10 +35,18 @@ fn pazpaz_carries_out_its_runbook() {
     system.runs("complete", &["run", "PLAN"]);
     system.reads_all(&new, &old);
 
-    // Phase 4: nothing holds the old key any more; it is kept for ever.
+    // "Key backup", and the test of every quarter that it opens what it has to.
+    let (identity, to) = identity(&system.path(""), "identity");
+    system.ends(0, &["keys", "backup", "PLAN", "--to", &to, "--file", "keys.age"]);
+    let restored =
+        system.ends(0, &["keys", "restore-test", "PLAN", "--file", "keys.age", "--identity", &identity]);
+    assert_eq!(restored["passed"], true, "{restored}");
+
+    // Phase 4: nothing holds the old key any more; it is archived and kept for ever.
     system.refused(3, "undo-holds", &["keys", "retire", "PLAN", "v1"]);
     system.drops_undo();
     system.retires("v1", (", plan: phi", ""), "sessions.plan");
+    system.ends(0, &["keys", "archive", "PLAN", "v1", "--to", &to, "--file", "v1.age"]);
     system.refused(3, "key-kept", &["keys", "destroy", "PLAN", "v1", "--confirm", "v1"]);
 
     // The next key, after an incident: the secret grows, the plan stays.
@@ -48,6 +58,13 @@ fn pazpaz_carries_out_its_runbook() {
     assert!(status["deadline"].is_string(), "{status}");
     assert!(run["seconds"].as_f64().unwrap() < 10.0, "an emergency has no throttle: {run}");
     system.reads_all(&json!({ "v3": third }), &new);
+    let audit = system.sql(&[
+        "SELECT old_key_version, new_key_version, rotation_type, initiated_by, records_reencrypted > 0
+         FROM key_rotation_audit ORDER BY rotation_date",
+    ]);
+    let who = "ops@example.com";
+    let routine = json!(["v1", "v2", "routine", who, true]);
+    assert_eq!(audit, json!([routine, routine, ["v2", "v3", "emergency", who, true]]));
 }
 
 /// Phases 1 and 2: the secret holds both keys, the application opens both and seals with the newer one.

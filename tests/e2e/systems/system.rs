@@ -8,9 +8,6 @@ use serde_json::Value;
 
 use crate::world::{binary, new_database, python, run_script, script, wait_until_swapping};
 
-/// Rows in each table with sealed cells.
-pub(crate) const ROWS: u64 = 150;
-
 /// A system, as its operator has it before him.
 pub(crate) struct System {
     folder: tempfile::TempDir,
@@ -138,17 +135,25 @@ impl System {
     /// The system's own script, in a process that holds no Reseal code.
     pub(crate) fn producer(&self, command: &str, args: &[&str]) -> Value {
         let script = format!("{}.py", self.name.replace('-', "_"));
-        self.script(&script, &[&[command, &self.url], args].concat())
+        run_script(&mut self.script(&script, &[&[command, &self.url], args].concat()))
     }
 
-    fn script(&self, name: &str, args: &[&str]) -> Value {
-        run_script(&mut script(name, args, self.folder.path()))
+    /// A script of the producers.
+    pub(crate) fn script(&self, name: &str, args: &[&str]) -> Command {
+        script(name, args, self.folder.path())
     }
 
-    /// Makes the system's tables and rows, sealed under `keys`.
-    pub(crate) fn seed(&self, keys: &Value) {
+    /// The stand-in for Django's management commands, as the operator calls it.
+    pub(crate) fn manage(&self, name: &str) {
+        let mut command = Command::new(python());
+        command.args(["manage.py", name]).env_clear().envs(&self.variables).current_dir(self.folder.path());
+        run_script(&mut command);
+    }
+
+    /// Makes the system's tables, and `rows` rows in each with sealed cells, under `keys`.
+    pub(crate) fn seed(&self, keys: &Value, rows: u32) {
         self.write("keys.json", &keys.to_string());
-        self.producer("seed", &["keys.json", &ROWS.to_string()]);
+        self.producer("seed", &["keys.json", &rows.to_string()]);
     }
 
     /// Every cell read by the system itself, with these keys and no others.
@@ -167,7 +172,7 @@ impl System {
     /// The bar of a rotation: the system reads every cell under the new key, and none under the old ones.
     pub(crate) fn reads_all(&self, new: &Value, old: &Value) -> u64 {
         let read = self.read(new);
-        assert!(read.cells > ROWS && read.nulls > 0, "{read:?}");
+        assert!(read.cells > 250 && read.nulls > 0, "{read:?}");
         assert_eq!((read.opened, read.right), (read.cells, read.cells), "{} under the new key", self.name);
         let under_old = self.read(old);
         assert_eq!((under_old.opened, under_old.nulls), (0, read.nulls), "{} under the old key", self.name);
@@ -183,16 +188,12 @@ impl System {
     }
 
     pub(crate) fn sql(&self, statements: &[&str]) -> Value {
-        self.script("producer.py", &[&["sql", &self.url], statements].concat())
+        run_script(&mut self.script("producer.py", &[&["sql", &self.url], statements].concat()))
     }
 
     /// Whether the database refuses a statement.
     pub(crate) fn refuses(&self, statement: &str) -> bool {
-        !script("producer.py", &["sql", &self.url, statement], self.folder.path())
-            .output()
-            .unwrap()
-            .status
-            .success()
+        !self.script("producer.py", &["sql", &self.url, statement]).output().unwrap().status.success()
     }
 
     /// Drops the old cells of every run that is over: from then on nothing can be rolled back.
@@ -219,6 +220,13 @@ impl System {
         let retired = self.ends(0, &["keys", "retire", "PLAN", key]);
         assert_eq!(retired["state"], "retired", "{retired}");
         assert!(retired["notes"].to_string().contains("backups"), "what no scan covers is told: {retired}");
+    }
+
+    /// State of a key in the catalogue.
+    pub(crate) fn key_state(&self, key: &str) -> String {
+        let list = self.ends(0, &["keys", "list", "PLAN"]);
+        let found = list["keys"].as_array().unwrap().iter().rfind(|other| other["key"] == key);
+        found.map(|key| key["state"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
     }
 
     /// One value of one row.

@@ -1,0 +1,90 @@
+//! connections: envelopes under AWS KMS in columns, older rows under a key that lies in the database.
+
+use serde_json::{Value, json};
+
+use super::system::System;
+use crate::kms::Kms;
+
+#[test]
+fn connections_carries_out_its_runbook() {
+    let mut system = System::new("connections", "postgres");
+    let kms = Kms::start(system.script("kms.py", &[]));
+    let [first, second] = kms.keys.clone();
+    system.set_all([
+        ("AWS_ENDPOINT_URL_KMS", kms.endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ]);
+    let application = json!({ "database": system.url, "endpoint": kms.endpoint });
+    system.write("application.json", &application.to_string());
+    let derived = system.generate("base64");
+    let old = json!({ "endpoint": kms.endpoint, "arn": first, "derived": derived });
+    let new = json!({ "endpoint": kms.endpoint, "arn": second });
+    system.seed(&old, 400);
+    let before = system.digest();
+
+    // 1.1 and 1.2: the next KMS key, named in the environment.
+    system.set_all([
+        ("NEXT_KEY_ID", "2025-03-kms"),
+        ("NEXT_KMS_KEY_ARN", &second),
+        ("NEXT_KMS_ALIAS", "prod/app/2025-03"),
+    ]);
+    system.ends(0, &["check", "PLAN", "--connect"]);
+    system.ends(0, &["run", "PLAN", "--dry-run"]);
+    assert_eq!(system.digest(), before, "a dry run wrote");
+    let payloads = envelopes(&system);
+    completes_with_errors(&system);
+    system.reads_all(&new, &old);
+    assert_eq!(envelopes(&system), payloads, "a rewrap wrote a payload");
+    assert_eq!(system.digest().1, before.1, "columns beside the plan changed");
+    finalizes(&system);
+
+    system.runs("rolled_back", &["rollback", "PLAN", "--confirm", "connections"]);
+    // The row that was damaged meanwhile gets back the reason that stood in it when it was swapped.
+    system.sql(&["UPDATE connections SET last_error = NULL WHERE number = 6"]);
+    assert_eq!(system.digest(), before, "not the exact old bytes");
+    assert_eq!(key_status(&system, "2024-03-kms"), "active");
+    system.runs("complete", &["run", "PLAN"]);
+    system.reads_all(&new, &old);
+    system.drops_undo();
+    let mirrors = "        mirrors: { ciphertext: encrypted_credentials, nonce: iv }      # assumed names\n";
+    system.retires("2024-03-kms", (mirrors, ""), "connections.encrypted_credentials");
+}
+
+/// The payloads of rows that were envelopes from the beginning.
+fn envelopes(system: &System) -> Value {
+    let of = "SELECT md5(string_agg(payload_ciphertext || payload_iv, ',' ORDER BY number))";
+    system.value(&format!("{of} FROM connections WHERE number % 4 <> 1"))
+}
+
+fn key_status(system: &System, id: &str) -> Value {
+    system.value(&format!("SELECT status FROM encryption_keys WHERE key_id = '{id}'"))
+}
+
+/// 1.4 and 1.5: "completed_with_errors", the row's own last_error, and the same command again once it is mended.
+fn completes_with_errors(system: &System) {
+    let row = "FROM connections WHERE number = 6";
+    let dek = system.value(&format!("SELECT data_key_ciphertext {row}"));
+    let dek = dek.as_str().unwrap();
+    let set = |dek: &str| format!("UPDATE connections SET data_key_ciphertext = '{dek}' WHERE number = 6");
+    let end = if dek.ends_with("AAAA") { "BBBB" } else { "AAAA" };
+    system.sql(&[&set(&format!("{}{end}", &dek[..dek.len() - 4]))]);
+    let run = system.ends(1, &["run", "PLAN"]);
+    assert_eq!(run["cells_quarantined"], 1, "{run}");
+    assert_eq!(system.value(&format!("SELECT last_error {row}")), "wrapped-dek-invalid");
+    assert_eq!(key_status(system, "2024-03-kms"), "rotating", "the old key stays until all is moved");
+    assert_eq!(std::fs::read_to_string(system.path("refreshed.log")).unwrap(), "refreshed\n");
+    system.sql(&[&set(dek)]);
+    system.runs("complete", &["run", "PLAN"]);
+    assert_eq!(system.value(&format!("SELECT last_error {row}")), Value::Null);
+}
+
+/// 1.6 and 2.3: the old key is retired, expired tokens are gone, the census says that all is well.
+fn finalizes(system: &System) {
+    assert_eq!(key_status(system, "2024-03-kms"), "retired");
+    assert_eq!(key_status(system, "2025-03-kms"), "active");
+    let aged = "FROM connection_scoped_tokens WHERE expires_at < now() OR used_at IS NOT NULL";
+    assert_eq!(system.value(&format!("SELECT count(*) {aged}")), 0);
+    assert_ne!(system.value("SELECT count(*) FROM connection_scoped_tokens"), 0);
+    system.ends(0, &["verify", "PLAN"]);
+}

@@ -1,0 +1,135 @@
+//! IntelliWiz: key ids and states in the application's own table, every 90 days.
+
+use serde_json::{Value, json};
+
+use super::system::{Read, System};
+
+const OLDEST: &str = "key_20240601_090000_a1b2";
+const CURRENT: &str = "key_20250901_090000_c3d4";
+
+#[test]
+fn intelliwiz_carries_out_its_runbook() {
+    let mut system = System::new("intelliwiz", "postgres");
+    system.set("DJANGO_SETTINGS_MODULE", "intelliwiz_config.settings");
+    let keys = begin(&system);
+    let before = system.digest();
+
+    let new = prepares(&system, &before);
+    system.refused(3, "proof", &["run", "PLAN"]);
+    system.write("backups/backup_20251130_020000.sql", "dump");
+    stuck(&system);
+    rotates(&system, &new);
+    let under = |id: &str| json!({ id: key(&system, id) });
+    let old = json!({ OLDEST: keys[OLDEST], CURRENT: keys[CURRENT] });
+    let cells = system.reads_all(&under(&new), &old);
+    assert_eq!(system.digest().1, before.1, "columns beside the plan changed");
+    assert_eq!(restarts(&system), 1);
+
+    // "Emergency rollback": the previous key is active again, the new one waits.
+    let back = ["rollback", "PLAN", "--confirm", "intelliwiz"];
+    system.refused(2, "which-key", &back);
+    system.runs("rolled_back", &[&back[..], &["--to-key", CURRENT]].concat());
+    assert_eq!(system.digest(), before, "not the exact old bytes");
+    assert_eq!((status(&system, CURRENT), status(&system, &new)), (json!("active"), json!("created")));
+    assert_eq!(system.read(&keys).right, cells, "the application reads what it read before");
+
+    system.runs("complete", &["run", "PLAN"]);
+    system.reads_all(&under(&new), &old);
+    system.drops_undo();
+    system.retires(CURRENT, ("      mobno: { to: v2, from: [bare] }\n", ""), "people.mobno");
+
+    system.ends(0, &["keys", "retire", "PLAN", OLDEST]);
+
+    // The next key by the same plan: it is too young for that, and an incident does not wait.
+    system.manage("create_encryption_key");
+    let waits = system.value("SELECT key_id FROM encryption_key_metadata WHERE rotation_status = 'created'");
+    system.refused(3, "key-young", &["run", "PLAN", "--primary", waits.as_str().unwrap()]);
+    system.runs("complete", &["run", "PLAN", "--emergency"]);
+    let newer = system.value("SELECT key_id FROM encryption_key_metadata WHERE is_active");
+    let newer = newer.as_str().unwrap();
+    assert_ne!(newer, new);
+    assert_eq!(status(&system, &new), "retired");
+    system.reads_all(&under(newer), &under(&new));
+}
+
+/// People, and two keys as the application has them: one that was retired although bare tokens are under it, and the
+/// one that is active since 80 days.
+fn begin(system: &System) -> Value {
+    system.write("application.json", &json!({ "database": system.url }).to_string());
+    let mut keys = json!({ "primary": CURRENT, "bare": OLDEST });
+    for id in [OLDEST, CURRENT] {
+        let key = system.generate("base64url");
+        system.write(&format!("encryption_keys/{id}"), &key);
+        keys[id] = key.into();
+    }
+    system.seed(&keys, 300);
+    let row = |id: &str, active: bool, state: &str, days: u32| {
+        format!(
+            "INSERT INTO encryption_key_metadata
+             (key_id, is_active, rotation_status, created_at, activated_at, rotated_at, expires_at)
+             SELECT '{id}', {active}, '{state}', at, at, CASE WHEN '{state}' = 'retired' THEN at + interval '90 days' END,
+                    at + interval '90 days' FROM (SELECT now() - interval '{days} days' AS at) AS made"
+        )
+    };
+    system.sql(&[&row(OLDEST, false, "retired", 500), &row(CURRENT, true, "active", 80)]);
+    system.ends(0, &["keys", "activate", "PLAN", CURRENT, "--since", "2025-09-01"]);
+    keys
+}
+
+fn key(system: &System, id: &str) -> String {
+    std::fs::read_to_string(system.path(&format!("encryption_keys/{id}"))).unwrap()
+}
+
+fn status(system: &System, id: &str) -> Value {
+    system.value(&format!("SELECT rotation_status FROM encryption_key_metadata WHERE key_id = '{id}'"))
+}
+
+fn restarts(system: &System) -> usize {
+    std::fs::read_to_string(system.path("supervisor.log")).unwrap().lines().count()
+}
+
+/// "Check current key status", a new key that waits, and a dry run to it.
+fn prepares(system: &System, before: &(String, String)) -> String {
+    assert_eq!(system.key_state(CURRENT), "active");
+    system.manage("create_encryption_key");
+    let new = system.value("SELECT key_id FROM encryption_key_metadata WHERE rotation_status = 'created'");
+    let new = new.as_str().unwrap().to_owned();
+    let dry = system.ends(0, &["run", "PLAN", "--dry-run", "--primary", &new]);
+    let Read { cells, .. } = system.read(&json!({}));
+    assert_eq!(dry["cells_old"].as_u64(), Some(cells), "{dry}");
+    assert!(dry["estimate_seconds"].as_f64().unwrap() > 0.0, "{dry}");
+    assert_eq!((&system.digest(), restarts_none(system)), (before, true), "a dry run wrote, or ran a hook");
+    new
+}
+
+fn restarts_none(system: &System) -> bool {
+    !system.path("supervisor.log").exists()
+}
+
+/// "No keys stuck in rotating": a step before the run refuses, and nothing is written.
+fn stuck(system: &System) {
+    let set = |state: &str| {
+        format!("UPDATE encryption_key_metadata SET rotation_status = '{state}' WHERE key_id = '{OLDEST}'")
+    };
+    let before = system.digest();
+    system.sql(&[&set("rotating")]);
+    let (code, refused) = system.reseal(&["run", "PLAN"]);
+    assert!(code == 3 && refused.to_string().contains("stuck in rotating"), "{code}: {refused}");
+    assert_eq!((system.digest(), restarts_none(system)), (before, true));
+    system.sql(&[&set("retired")]);
+}
+
+/// A run that fails can be gone on with, so the new key stays active and the old one rotating until it is over; steps
+/// that are done are not done again.
+fn rotates(system: &System, new: &str) {
+    let row = "FROM people WHERE number = 21";
+    let email = system.value(&format!("SELECT email {row}"));
+    system.sql(&["UPDATE people SET email = left(email, -4) WHERE number = 21"]);
+    let run = system.ends(1, &["run", "PLAN"]);
+    assert_eq!(run["cells_quarantined"], 1, "{run}");
+    assert_eq!((status(system, CURRENT), status(system, new)), (json!("rotating"), json!("active")));
+    system.sql(&[&format!("UPDATE people SET email = '{}' WHERE number = 21", email.as_str().unwrap())]);
+    system.runs("complete", &["run", "PLAN"]);
+    assert_eq!((status(system, CURRENT), status(system, new)), (json!("retired"), json!("active")));
+    system.ends(0, &["verify", "PLAN"]);
+}
