@@ -17,6 +17,7 @@ mod formats;
 mod hooks;
 mod kms;
 mod leaks;
+mod notify;
 mod pkcs11;
 mod promises;
 mod schedule;

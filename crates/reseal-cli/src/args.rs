@@ -181,6 +181,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Tell people what the plan's `notify:` names
+    Notify {
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -340,6 +345,31 @@ pub(crate) struct GenerateArgs {
     /// How the key is written; by default as the plan reads it, or in base64
     #[arg(long, value_enum)]
     pub(crate) encoding: Option<KeyEncoding>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Send one notice of each kind to those whom the plan names for it
+    Test {
+        /// The plan
+        plan: PathBuf,
+    },
+    /// Send what is due: for cron, where `reseal serve` does not run
+    Send {
+        /// The plan
+        plan: PathBuf,
+        /// Also what waits for a later time
+        #[arg(long)]
+        early: bool,
+        /// Also what was given up
+        #[arg(long)]
+        dead: bool,
+    },
+    /// List what waits, what was given up, and what is wrong
+    List {
+        /// The plan
+        plan: PathBuf,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

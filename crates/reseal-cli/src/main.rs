@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod control;
 mod exit;
+mod notices;
 mod open;
 mod output;
 mod report;
@@ -45,13 +46,14 @@ fn main() -> ExitCode {
 }
 
 /// Logs go to stderr: warnings by default, what `RUST_LOG` asks for otherwise. Libraries below Reseal are never
-/// asked for more than warnings: what they print at finer levels is not ours to vouch for.
+/// asked for more than warnings: what they print at finer levels is not ours to vouch for. Notices that a plan sends to
+/// the log are logged in any case.
 fn logging(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
-    let ours = ["engine", "store", "registry", "custody", "plan", "cli", "core", "serve"]
+    let ours = ["engine", "store", "registry", "custody", "notify", "plan", "cli", "core", "serve"]
         .map(|name| format!("reseal_{name}={}", level(&asked)));
-    let filter = EnvFilter::new(format!("warn,reseal={},{}", level(&asked), ours.join(",")));
+    let filter = EnvFilter::new(format!("warn,notify_log=info,reseal={},{}", level(&asked), ours.join(",")));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -17,6 +17,7 @@ mod key;
 mod key_state;
 mod layout;
 mod notice;
+mod notifier;
 mod plaintext;
 mod plugin;
 mod run_state;
@@ -33,6 +34,7 @@ pub use key::{Key, Keyset, KeysetError, SecretBytes};
 pub use key_state::KeyState;
 pub use layout::{Hole, Layout, LayoutError, Mismatch, Pieces, UnfitPiece};
 pub use notice::{Notice, NoticeKind, Severity};
+pub use notifier::{BuildNotifier, Message, Notifier, NotifierPlugin, Outcome, Secrets};
 pub use plaintext::Plaintext;
 pub use plugin::{
     BuiltFormat, FormatPlugin, KeyLength, KeySource, KeySourceError, KeySourcePlugin, Material, OptionError,

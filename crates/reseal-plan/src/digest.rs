@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::yaml::Node;
 
-/// Sections that a resumed run may find changed: how fast and when, never what.
-const PACE_AND_SCHEDULE: [&str; 6] = ["batch", "throttle", "windows", "workers", "emergency", "schedule"];
+/// Sections that a resumed run may find changed: how fast and when, and who hears of it, never what is done.
+const PACE_AND_SCHEDULE: [&str; 7] =
+    ["batch", "throttle", "windows", "workers", "emergency", "schedule", "notify"];
 
 /// SHA-256 (hex) of all that a plan says, but pace and schedule.
 pub(crate) fn without_pace(root: &Node) -> String {

@@ -28,10 +28,10 @@ mod yaml;
 pub use cron::{CronError, CronLine};
 pub use plan::{
     Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DeedSpec, DiskProof, Emergency,
-    Encoding, EnvelopeSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
-    KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, Overlap, Pace, Plan, Policy, PrimarySpec, Proof,
-    RunWindow, ScheduleSpec, SealSpec, SourceSpec, Standard, StepEnvSpec, StepSpec, Switch, TableSpec,
-    Throttle, Timing, Undo, VarSpec, When,
+    Encoding, EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow,
+    KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, NotifySpec, Overlap, Pace, Plan, Policy,
+    PrimarySpec, Proof, Recipient, RunWindow, ScheduleSpec, SealSpec, SourceSpec, Standard, StepEnvSpec,
+    StepSpec, Switch, TableSpec, Throttle, Timing, Undo, VarSpec, ViaSpec, When, WordingSpec,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};

@@ -5,6 +5,7 @@
 mod envelopes;
 mod hooks;
 mod keys;
+mod notify;
 mod pace;
 mod policy;
 mod schedule;
@@ -148,7 +149,7 @@ impl Meaning<'_> {
         let schedule = raw.schedule.map(|schedule| self.schedule(schedule, policy.approvals.run));
         let vars = self.vars(raw.vars);
         let hooks = self.hooks(raw.hooks, &vars);
-        self.sections_of_later();
+        let notify = raw.notify.map(|notify| self.notify(notify));
         Some(Plan {
             name: raw.name,
             description: raw.description,
@@ -182,6 +183,7 @@ impl Meaning<'_> {
             },
             hooks,
             vars: all(vars)?,
+            notify: flat(notify)?,
             digest: digest::without_pace(self.root),
             full_digest: digest::whole(self.root),
             unsupported: Vec::new(),
@@ -200,14 +202,6 @@ impl Meaning<'_> {
                 &["name"],
                 "a plan's name is up to 63 letters, digits, dots, hyphens and underscores",
             );
-        }
-    }
-
-    fn sections_of_later(&mut self) {
-        for section in ["notify"] {
-            if self.root.get(section).is_some_and(|node| !node.entries().is_empty()) {
-                self.not_yet(&[section], &format!("`{section}:`"));
-            }
         }
     }
 
@@ -308,6 +302,15 @@ fn quoted(name: &str) -> String {
 /// All entries, where none is broken.
 fn all<T>(entries: Entries<T>) -> Option<Vec<T>> {
     entries.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// Something that may be left out, and was either left out or sound.
+fn flat<T>(option: Option<Option<T>>) -> Option<Option<T>> {
+    match option {
+        None => Some(None),
+        Some(None) => None,
+        Some(value) => Some(value),
+    }
 }
 
 /// The place of a name among entries.

@@ -3,6 +3,7 @@
 mod envelopes;
 mod hooks;
 mod keys;
+mod notify;
 mod pace;
 mod policy;
 mod schedule;
@@ -16,6 +17,7 @@ pub use keys::{
 };
 
 pub use envelopes::{EnvelopeSpec, Move};
+pub use notify::{EventSpec, NotifySpec, Recipient, ViaSpec, WordingSpec};
 pub use pace::{Batch, Emergency, Pace, Throttle};
 pub use policy::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
 pub use schedule::{Action, JobSpec, Misfire, Overlap, RunWindow, ScheduleSpec, Standard, Switch, Timing};
@@ -61,8 +63,10 @@ pub struct Plan {
     pub hooks: Hooks,
     /// What differs from rotation to rotation and is no secret.
     pub vars: Vec<VarSpec>,
-    /// SHA-256 (hex) of what the plan says, without pace, windows, emergency and schedule: a run is resumed only under
-    /// the same digest. Comments, layout and the order of names do not count.
+    /// Who hears of what, and how.
+    pub notify: Option<NotifySpec>,
+    /// SHA-256 (hex) of what the plan says, without pace, windows, emergency, schedule and notices: a run is resumed
+    /// only under the same digest. Comments, layout and the order of names do not count.
     pub digest: String,
     /// SHA-256 (hex) of all that the plan says.
     pub full_digest: String,

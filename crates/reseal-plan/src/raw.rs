@@ -6,7 +6,7 @@
 mod envelopes;
 mod hooks;
 mod keys;
-mod later;
+mod notify;
 mod policy;
 mod schedule;
 mod tables;
@@ -21,7 +21,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 pub(crate) use envelopes::*;
 pub(crate) use hooks::*;
 pub(crate) use keys::*;
-pub(crate) use later::*;
+pub(crate) use notify::*;
 pub(crate) use policy::*;
 pub(crate) use schedule::*;
 pub(crate) use tables::*;

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::VOCABULARY;
-use reseal_core::{Digest, Kdf, OptionValue, Part, StepHole, StepPiece, Template};
+use reseal_core::{Digest, Kdf, NoticeKind, OptionValue, Part, StepHole, StepPiece, Template};
 use reseal_plan::{
     Action, Application, Approvals, BackupProof, Batch, Database, DeedSpec, DiskProof, Encoding,
     EnvelopeSpec, Guard, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Plan,
@@ -158,6 +158,53 @@ fn schedules_become_types() {
 }
 
 #[test]
+fn notices_become_types() {
+    let plan = plan(include_str!("right/besahubs.yaml"));
+    let notify = plan.notify.as_ref().unwrap();
+    let [mail, log] = notify.via.as_slice() else { panic!("two ways") };
+    assert_eq!((mail.plugin.as_str(), log.plugin.as_str()), ("smtp", "log"));
+    assert_eq!(mail.options.text("from"), Some("reseal@besahubs.com"));
+    assert_eq!(mail.secrets[0].1.args.words, ["SMTP_URL"]);
+    let told = |kind| {
+        let recipients = notify.recipients(kind).iter();
+        recipients.map(|to| (to.via, to.address.as_deref().unwrap_or("-"))).collect::<Vec<_>>()
+    };
+    let (security, dba) = ((0, "security@besahubs.com"), (0, "dba@besahubs.com"));
+    assert_eq!(told(NoticeKind::Failed), [security, dba, (1, "-")]);
+    assert_eq!(told(NoticeKind::KeyExpired), [security], "both notices of a key's age are one event");
+    assert_eq!(told(NoticeKind::DeadMan), [security], "who waits for reminders hears when one is missing");
+    assert_eq!(told(NoticeKind::Started), []);
+    assert_eq!(notify.event("slow").and_then(|on| on.time), Some(Duration::from_secs(1800)));
+    assert!(!plan.unsupported().iter().any(|problem| problem.message.contains("notify")));
+}
+
+#[test]
+fn notices_have_times_and_words_of_their_own() {
+    let more = r##"
+schedule: { zone: UTC, review: { every: 90d, do: { remind: review } } }
+notify:
+  via: { log: { log: {} }, chat: { webhook: { url: { env: CHAT }, shape: slack } } }
+  to: { all: { chat: ["#a", "#b"], log: [] }, chat: { chat: [] } }
+  on:
+    announced: [all, log]
+    deadline: { before: 4h, to: [chat] }
+    failed-opens: [log]
+    no-progress: { after: 5m, to: [log] }
+  templates: { review: { text: "{{ plan }}" }, failed: { subject: "{% if x %}{% endif %}" } }
+"##;
+    let notify = plan(&format!("{FIRST}{more}")).notify.unwrap();
+    let of = |event: &str| {
+        let on = notify.event(event).unwrap();
+        (on.to.len(), on.time.map(|time| time.as_secs()), on.percent)
+    };
+    assert_eq!(of("announced"), (3, Some(86_400), None), "who is named twice hears it once");
+    assert_eq!(of("deadline"), (1, Some(14_400), None));
+    assert_eq!(of("failed-opens"), (1, None, Some(1)));
+    assert_eq!(of("no-progress"), (1, Some(300), None));
+    assert_eq!(notify.wording("review").and_then(|own| own.text.as_deref()), Some("{{ plan }}"));
+}
+
+#[test]
 fn what_waits_for_its_issue_is_named() {
     let codes = |text: &str| {
         let plan = plan(text);
@@ -223,10 +270,11 @@ fn envelopes_become_types() {
 }
 
 #[test]
-fn pace_and_schedule_leave_the_digest_alone() {
+fn pace_schedule_and_notices_leave_the_digest_alone() {
     let plain = plan(FIRST);
-    let paced =
-        plan(&format!("{FIRST}\nworkers: 3\nbatch: {{ rows: 5 }}\nschedule: {{ zone: UTC }} # now\n"));
+    let paced = plan(&format!(
+        "{FIRST}\nworkers: 3\nbatch: {{ rows: 5 }}\nschedule: {{ zone: UTC }} # now\nnotify: {{ via: {{ log: {{ log: {{}} }} }} }}\n"
+    ));
     assert_eq!(plain.digest, paced.digest);
     assert_ne!(plain.full_digest, paced.full_digest);
     let reordered =

@@ -7,13 +7,15 @@ mod hooks;
 mod job;
 mod keks;
 mod keys;
+mod notifiers;
 mod plugins;
 
 pub use job::{Overrides, job};
 pub use keys::{
     Kept, KeyFacts, Keys, ReadKeyError, Wanted, database, keys, printed, restored, wanted, will_be,
 };
-pub use plugins::{FORMATS, KEKS, KEY_SOURCES};
+pub use notifiers::notifier;
+pub use plugins::{FORMATS, KEKS, KEY_SOURCES, NOTIFIERS};
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use reseal_store::Database;
 /// What plans can name.
 #[must_use]
 pub fn vocabulary() -> Vocabulary<'static> {
-    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES, keks: KEKS }
+    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES, keks: KEKS, notifiers: NOTIFIERS }
 }
 
 /// Why a plan that was checked cannot become a job.

@@ -1,6 +1,6 @@
 //! The list of plugins. A new one is one line here.
 
-use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin};
+use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin, NotifierPlugin};
 
 /// Every format that a plan can name.
 pub const FORMATS: &[FormatPlugin] =
@@ -12,3 +12,6 @@ pub const KEY_SOURCES: &[KeySourcePlugin] =
 
 /// Every kind of KEK that a plan can name, also those that this build does not have.
 pub const KEKS: &[KekPlugin] = &[keys_aws_kms::PLUGIN, keys_local::PLUGIN, keys_pkcs11::PLUGIN];
+
+/// Every way that a plan can tell people something.
+pub const NOTIFIERS: &[NotifierPlugin] = &[notify_log::PLUGIN, notify_smtp::PLUGIN, notify_webhook::PLUGIN];

@@ -35,7 +35,13 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     let mut control = state.setup.control.connect().await?;
     let now = state.setup.clock.now();
     let (mut enabled, mut next, mut firings, mut last) = (vec![], vec![], vec![], vec![]);
+    let mut letters = Vec::new();
     for served in &state.setup.plans {
+        let plan = &served.plan.name;
+        let of = control.letter_counts(Some(plan)).await?;
+        for (state, count) in [("waiting", of.waiting), ("sent", of.sent), ("dead", of.dead)] {
+            letters.push((format!("{{plan=\"{plan}\",state=\"{state}\"}}"), count as f64));
+        }
         let known = control.schedules(&served.plan.name).await?;
         for job in &served.schedule.jobs {
             let on = is_enabled(served, &known, &job.name);
@@ -56,6 +62,7 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     line(&mut out, "reseal_schedule_last_timestamp_seconds", "gauge", help, &last);
     let help = "Slots that were claimed, by what came of them.";
     line(&mut out, "reseal_schedule_firings_total", "counter", help, &firings);
+    line(&mut out, "reseal_notices", "gauge", "Letters of the outbox, by where they stand.", &letters);
     Ok(out)
 }
 

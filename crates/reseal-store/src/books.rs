@@ -43,15 +43,15 @@ impl Book {
             }
             (Book::Control, Dialect::Postgres) => {
                 scripts!("postgres/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
-                    4 "0004_schedule")
+                    4 "0004_schedule", 5 "0005_outbox")
             }
             (Book::Control, Dialect::Mysql) => {
                 scripts!("mysql/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
-                    4 "0004_schedule")
+                    4 "0004_schedule", 5 "0005_outbox")
             }
             (Book::Control, Dialect::Sqlite) => {
                 scripts!("sqlite/control": 1 "0001_control", 2 "0002_audit", 3 "0003_catalogue",
-                    4 "0004_schedule")
+                    4 "0004_schedule", 5 "0005_outbox")
             }
         }
     }

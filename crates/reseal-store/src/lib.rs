@@ -26,8 +26,9 @@ mod sqlite;
 
 pub use books::Book;
 pub use control::{
-    Approval, ApprovalRequest, CensusRow, EmergencyRow, Firing, FiringState, KeyCopy, KeyMove, KeyRow,
-    NewKey, Recorded, ScheduleRow, Since, host,
+    AlertRow, Approval, ApprovalRequest, CensusRow, EmergencyRow, Firing, FiringState, KeyCopy, KeyMove,
+    KeyRow, LetterCounts, LetterRow, LetterState, NewKey, NewLetter, Recorded, ScheduleRow, Settled, Since,
+    host,
 };
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};

@@ -5,7 +5,7 @@ use crate::workspace::{Dependency, Member};
 
 /// Our crates, from the ground up, each with the crates of ours that it may name. Tests may look further: see
 /// [`allowed`].
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("reseal-core", &[]),
     ("reseal-plan", &["reseal-core"]),
     ("reseal-store", &["reseal-core"]),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
         &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-schedule", PLUGINS],
     ),
     ("reseal-custody", &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-registry"]),
+    ("reseal-notify", &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-registry"]),
     (
         "reseal-serve",
         &[
@@ -26,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "reseal-schedule",
             "reseal-registry",
             "reseal-custody",
+            "reseal-notify",
         ],
     ),
     (
@@ -38,6 +40,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "reseal-schedule",
             "reseal-registry",
             "reseal-custody",
+            "reseal-notify",
             "reseal-serve",
         ],
     ),
@@ -50,7 +53,7 @@ const PLUGINS: &str = "plugins/*";
 const OUTSIDE: [&str; 2] = ["reseal-tests", "xtask"];
 
 /// Libraries that only these crates may name, so that what they stand for stays behind one wall.
-const WALLS: [(&str, &[&str]); 13] = [
+const WALLS: [(&str, &[&str]); 16] = [
     ("age", &["keys-age", "reseal-custody"]),
     ("sqlx", &["reseal-store"]),
     ("sea-query", &["reseal-store"]),
@@ -61,6 +64,9 @@ const WALLS: [(&str, &[&str]); 13] = [
     ("aes-gcm", &["format-aes-gcm", "reseal-engine"]),
     ("fernet", &["format-fernet"]),
     ("cfb-mode", &["format-pgcrypto"]),
+    ("lettre", &["notify-smtp"]),
+    ("reqwest", &["notify-webhook"]),
+    ("minijinja", &["reseal-cli", "reseal-notify", "reseal-plan", "notify-webhook"]),
     ("clap", &["reseal-cli"]),
     ("miette", &["reseal-cli"]),
     ("indicatif", &["reseal-cli"]),

@@ -9,6 +9,7 @@ mod copies;
 mod demo;
 mod keys;
 mod migrate;
+mod notify;
 mod quarantine;
 mod rollback;
 mod run;
@@ -21,7 +22,7 @@ pub(crate) use run::operator;
 use clap::CommandFactory;
 use serde_json::json;
 
-use crate::args::{ApproveCommand, Cli, Command, KeysCommand, UndoCommand};
+use crate::args::{ApproveCommand, Cli, Command, KeysCommand, NotifyCommand, UndoCommand};
 use crate::exit::{CLEAN, Done, Failure, Outcome};
 
 /// Carries out what was asked for.
@@ -66,6 +67,11 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
         Command::Serve(args) => serve::serve(args).await,
         Command::Schedule { command } => schedule::schedule(command).await,
         Command::Audit { command } => audit::audit(command).await,
+        Command::Notify { command } => match command {
+            NotifyCommand::Test { plan } => notify::test(plan).await,
+            NotifyCommand::Send { plan, early, dead } => notify::send(plan, *early, *dead).await,
+            NotifyCommand::List { plan } => notify::list(plan).await,
+        },
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "reseal", &mut out);

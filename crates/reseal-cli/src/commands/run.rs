@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned, civil::Time};
 use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
+use reseal_notify::Attempt;
 use reseal_registry::Overrides;
 
 use crate::args::RunArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
+use crate::notices::{self, Watch};
 use crate::output::{cells, duration, number};
 use crate::view::View;
 use crate::{control, open, signals, trail};
@@ -59,7 +61,11 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> 
         false => {
             let control = control::database()?;
             let (plan, job, database) = (&opened.plan, &opened.job, &opened.database);
-            match reseal_custody::before_run(plan, job, database, &control, options).await {
+            let allowed = reseal_custody::before_run(plan, job, database, &control, options).await;
+            let refusal = allowed.as_ref().err().map(|error| (error.code, error.message.as_str()));
+            let operator = options.operator.as_str();
+            notices::gate(plan, Attempt { action: "run", operator, refusal }).await;
+            match allowed {
                 Ok(custody) => custody,
                 Err(error) => return Err(trail::refused("run", plan, error.into()).await),
             }
@@ -69,9 +75,16 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> 
     let progress = Arc::new(Progress::default());
     let stop = Stopper::default();
     signals::watch(&stop);
+    let watch = match options.dry_run {
+        true => None,
+        false => Watch::start(&opened.plan, &opened.database, &progress).await,
+    };
     let view = View::start(&progress);
     let report = reseal_engine::run(&opened.job, &opened.database, options, &progress, &stop).await;
     drop(view);
+    if let Some(watch) = watch {
+        watch.end().await;
+    }
     let report = match report {
         Ok(report) => report,
         Err(error) if options.dry_run => return Err(error.into()),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
+use crate::notices;
 use crate::output::{cells, number, table};
 use crate::{open, trail};
 
@@ -41,7 +42,7 @@ pub(crate) async fn runs(path: &Path) -> Outcome {
 
 /// Shows where a run stands.
 pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcome {
-    let (_, _, mut session, mut row) = open::latest(path, run).await?;
+    let (plan, _, mut session, mut row) = open::latest(path, run).await?;
     while wait
         && matches!(row.state, RunState::Prepared | RunState::Running | RunState::RollingBack)
         && row.lease_left_ms > 0
@@ -65,6 +66,12 @@ pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcom
         let deadline = deadline(&row).await;
         shown["deadline"] = deadline.map(time).into();
         text += &deadline.map(|at| due(&row, at)).unwrap_or_default();
+    }
+    if let Some(counts) = notices::counts(&plan).await {
+        shown["notices"] = json!({ "waiting": counts.waiting, "dead": counts.dead });
+        if counts.waiting + counts.dead > 0 {
+            text += &format!("\n  notices: {} waiting, {} given up", counts.waiting, counts.dead);
+        }
     }
     Ok(Done::new(code, shown, text))
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use reseal_core::audit::{Event, EventKind};
 use reseal_engine::Stopper;
-use reseal_serve::{Clock, LogNotices, Served, Setup};
+use reseal_serve::{Clock, Served, Setup};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::args::ServeArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open, signals, trail};
+use crate::notices::{self, Posted};
+use crate::{open, signals, trail};
 
 /// Serves plans until it is told to stop.
 pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
@@ -27,19 +29,22 @@ pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
         .map_err(|error| Failure::failed("program", format!("where reseal itself lies: {}", error.kind())))?;
     let names: Vec<&str> = plans.iter().map(|served| served.plan.name.as_str()).collect();
     let names = names.join(", ");
-    let setup = Setup {
-        plans,
-        control: control::database()?,
-        clock: args.clock_for_tests.as_deref().map_or(Ok(Clock::System), clock)?,
-        program,
-        notices: Arc::new(LogNotices),
-        listen: args.listen,
-    };
+    let clock = args.clock_for_tests.as_deref().map_or(Ok(Clock::System), clock)?;
+    let (control, _) = notices::outbox().await?;
+    let mut telling = JoinSet::new();
+    for served in plans.iter().filter(|served| served.plan.notify.is_some()) {
+        let target = open::database(&served.plan).await?;
+        telling.spawn(notices::keep_telling(served.plan.clone(), target, control.clone(), clock));
+    }
+    let setup =
+        Setup { plans, control, clock, program, notices: Arc::new(Posted { clock }), listen: args.listen };
     let stop = Stopper::default();
     signals::watch(&stop);
     let about = |event: Event| event.with("plans", names.as_str());
     trail::note(EventKind::ServiceStarted, about).await;
     let ended = reseal_serve::serve(setup, &stop).await;
+    // A letter that is just being sent is tried again by whoever comes next, under the same id.
+    telling.shutdown().await;
     trail::note(EventKind::ServiceStopped, about).await;
     ended?;
     Ok(Done::new(CLEAN, json!({ "stopped": true }), "stopped"))

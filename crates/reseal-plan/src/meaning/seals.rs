@@ -3,7 +3,7 @@
 use reseal_core::{FormatPlugin, OptionValue, Options};
 use serde_json::Value;
 
-use super::{Entries, Meaning, index_of, names_of, quoted};
+use super::{Entries, Meaning, flat, index_of, names_of, quoted};
 use crate::document::Finding;
 use crate::nearest::{did_you_mean, listed};
 use crate::plan::{KeysetSpec, SealSpec};
@@ -130,17 +130,8 @@ impl Meaning<'_> {
     }
 }
 
-/// Something that may be left out, and was either left out or sound.
-fn flat<T>(option: Option<Option<T>>) -> Option<Option<T>> {
-    match option {
-        None => Some(None),
-        Some(None) => None,
-        Some(value) => Some(value),
-    }
-}
-
 /// Options as the plugins take them; names and kinds were checked by form.
-fn options_of(raw: &Value) -> Options {
+pub(super) fn options_of(raw: &Value) -> Options {
     let value = |value: &Value| match value {
         Value::String(text) => Some(OptionValue::Text(text.clone())),
         Value::Number(n) => n.as_i64().map(OptionValue::Integer),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Named, Nothing};
+use super::Named;
 
 /// What happens when.
 #[derive(Deserialize, JsonSchema)]
@@ -159,3 +159,8 @@ pub(crate) struct RunJob {
     #[schemars(range(min = 1, max = 20))]
     pub(crate) approvals: Option<u32>,
 }
+
+/// An empty map.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}

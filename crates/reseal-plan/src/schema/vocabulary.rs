@@ -1,6 +1,6 @@
 //! What the plugins add to the language: formats with their options, and places where keys are kept.
 
-use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin, OptionKind, OptionSpec};
+use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin, NotifierPlugin, OptionKind, OptionSpec};
 use serde_json::{Map, Value, json};
 
 /// The plugins whose names a plan may use. The registry hands them in: this crate knows none by name.
@@ -12,6 +12,8 @@ pub struct Vocabulary<'a> {
     pub key_sources: &'a [KeySourcePlugin],
     /// Kinds of KEKs.
     pub keks: &'a [KekPlugin],
+    /// Ways to notify.
+    pub notifiers: &'static [NotifierPlugin],
 }
 
 /// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
@@ -36,10 +38,17 @@ impl<'a> Vocabulary<'a> {
         self.keks.iter().find(|plugin| plugin.name == name)
     }
 
+    pub(crate) fn notifier(&self, name: &str) -> Option<&'static NotifierPlugin> {
+        self.notifiers.iter().find(|plugin| plugin.name == name)
+    }
+
     /// Puts the plugins' words into the schema of the raw types.
     pub(crate) fn complete(&self, root: &mut Value) {
         let Some(Value::Object(defs)) = root.get_mut("$defs") else { return };
-        defs.insert("Format".into(), self.format_schema());
+        let formats = self.formats.iter().map(|plugin| (plugin.name, plugin.summary, plugin.options));
+        defs.insert("Format".into(), plugin_schema("A ciphertext format with its options.", formats));
+        let notifiers = self.notifiers.iter().map(|plugin| (plugin.name, plugin.summary, plugin.options));
+        defs.insert("Via".into(), plugin_schema("A way to notify with its options.", notifiers));
         let many = [("directory", "A directory with one file per key, named by the key's id.", text())];
         let source = defs.get("Source").cloned().unwrap_or_default();
         // Where each key of a query is kept: as a key of the plan, but for what only such a key has.
@@ -52,17 +61,6 @@ impl<'a> Vocabulary<'a> {
             let schema = self.source_schema(&common, more, Some(&tag).filter(|_| name == "Key"));
             defs.insert(name.into(), schema);
         }
-    }
-
-    fn format_schema(&self) -> Value {
-        let variants = self.formats.iter().map(|plugin| {
-            json!({
-                "type": "object", "description": plugin.summary,
-                "properties": { plugin.name: options_schema(plugin.options) },
-                "required": [plugin.name], "additionalProperties": false,
-            })
-        });
-        json!({ "description": "A ciphertext format with its options.", "oneOf": variants.collect::<Value>() })
     }
 
     /// One variant per place, each with what the raw type says of all of them; where `keks` tells what stands beside
@@ -113,6 +111,20 @@ impl<'a> Vocabulary<'a> {
         let all: Vec<Value> = variants.chain(keks).collect();
         json!({ "description": common.get("description"), "oneOf": all })
     }
+}
+
+/// One variant per plugin, with its options.
+fn plugin_schema<'p>(
+    description: &str,
+    plugins: impl Iterator<Item = (&'p str, &'p str, &'p [OptionSpec])>,
+) -> Value {
+    let variants = plugins.map(|(name, summary, options)| {
+        json!({
+            "type": "object", "description": summary, "properties": { name: options_schema(options) },
+            "required": [name], "additionalProperties": false,
+        })
+    });
+    json!({ "description": description, "oneOf": variants.collect::<Value>() })
 }
 
 /// A map of a plugin's options.

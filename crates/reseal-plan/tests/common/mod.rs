@@ -10,8 +10,8 @@
 use async_trait::async_trait;
 use reseal_core::{
     BuiltFormat, Cell, Format, FormatPlugin, Identified, Kek, KekPlugin, KekSource, Key, KeyLength,
-    KeySource, KeySourceError, KeySourcePlugin, Material, OpenError, OptionError, OptionKind, OptionSpec,
-    Part, Plaintext, SealError, SecretBytes, SourceArgs,
+    KeySource, KeySourceError, KeySourcePlugin, Material, NotifierPlugin, OpenError, OptionError, OptionKind,
+    OptionSpec, Part, Plaintext, SealError, SecretBytes, SourceArgs,
 };
 use reseal_plan::Vocabulary;
 
@@ -20,6 +20,55 @@ pub const VOCABULARY: Vocabulary<'static> = Vocabulary {
     formats: &[AES_GCM, FERNET, PGCRYPTO, CBC, PLAINTEXT],
     key_sources: &[ENV, FILE, COMMAND],
     keks: &[AWS_KMS, LOCAL],
+    notifiers: &[SMTP, WEBHOOK, LOG],
+};
+
+const URL: OptionSpec =
+    OptionSpec { name: "url", kind: OptionKind::Source, doc: "A source of the URL.", required: true };
+
+/// Needs addresses.
+const SMTP: NotifierPlugin = NotifierPlugin {
+    name: "smtp",
+    summary: "Mail.",
+    options: &[URL, OptionSpec { name: "from", kind: OptionKind::Text, doc: "The sender.", required: true }],
+    needs_address: true,
+    check: |options| match options.text("from").is_some_and(|from| from.contains('@')) {
+        true => Ok(()),
+        false => Err(OptionError { option: Some("from"), ..complaint("this is no address of a sender") }),
+    },
+    address: |address| match address.contains('@') {
+        true => Ok(()),
+        false => Err("such as security@example.com".into()),
+    },
+    build: |_, _| Err(OptionError { option: None, message: String::new(), help: None }),
+};
+
+/// Takes an address or none.
+const WEBHOOK: NotifierPlugin = NotifierPlugin {
+    name: "webhook",
+    summary: "An HTTP POST.",
+    options: &[
+        URL,
+        OptionSpec {
+            name: "shape",
+            kind: OptionKind::OneOf(&["plain", "slack"]),
+            doc: "What the JSON looks like.",
+            required: false,
+        },
+    ],
+    needs_address: false,
+    check: |_| Ok(()),
+    address: |_| Ok(()),
+    ..SMTP
+};
+
+/// Takes none.
+const LOG: NotifierPlugin = NotifierPlugin {
+    name: "log",
+    summary: "The log.",
+    options: &[],
+    address: |_| Err("the log takes no address: write `[]`".into()),
+    ..WEBHOOK
 };
 
 const LAYOUT: OptionSpec =

@@ -1,0 +1,169 @@
+//! Telling people of runs: beside the run, never in its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reseal_core::Notice;
+use reseal_engine::Progress;
+use reseal_notify::{Attempt, Delivered, Outbox, Tick};
+use reseal_plan::Plan;
+use reseal_serve::{Clock, LogNotices, Notices};
+use reseal_store::{Book, Database, LetterCounts, Session, StoreError};
+use tokio::task::JoinHandle;
+
+use crate::control;
+use crate::exit::Failure;
+
+/// How often a run that is under way is looked at.
+const EVERY: Duration = Duration::from_secs(20);
+/// How long the end of a command waits for mail; what does not go out by then waits in the outbox.
+const AT_THE_END: Duration = Duration::from_secs(10);
+
+/// The control database with its tables, and a connection to it.
+pub(crate) async fn outbox() -> Result<(Database, Session), Failure> {
+    let database = control::database()?;
+    let mut session = database.connect().await?;
+    session.migrate(Book::Control).await?;
+    Ok((database, session))
+}
+
+/// Now, in milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// From 0 to 1, another each time.
+pub(crate) fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness all attempts come at the same times, and nothing else changes.
+    let _ = getrandom::fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}
+
+/// Looks at a plan's runs once: posts what there is to tell, and delivers what is due.
+pub(crate) async fn look(
+    plan: &Plan,
+    target: &Database,
+    control: &Database,
+    waiting: Option<&str>,
+    within: Duration,
+) -> Result<Delivered, StoreError> {
+    let tick = Tick { plan, target, control, waiting, jitter: &jitter, within };
+    reseal_notify::tick(&tick, now()).await
+}
+
+/// Posts the daemon's notices to the outbox; of a plan that tells nobody, to the log.
+pub(crate) struct Posted {
+    pub(crate) clock: Clock,
+}
+
+#[async_trait]
+impl Notices for Posted {
+    async fn post(&self, control: &mut Session, plan: &Plan, notice: &Notice) -> Result<(), StoreError> {
+        match plan.notify {
+            Some(_) => reseal_notify::post(control, plan, notice, self.clock.now().as_millisecond()).await,
+            None => LogNotices.post(control, plan, notice).await,
+        }
+    }
+}
+
+/// Looks at a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
+pub(crate) async fn keep_telling(plan: Plan, target: Database, control: Database, clock: Clock) {
+    loop {
+        let tick = Tick {
+            plan: &plan,
+            target: &target,
+            control: &control,
+            waiting: None,
+            jitter: &jitter,
+            within: EVERY,
+        };
+        warn(reseal_notify::tick(&tick, clock.now().as_millisecond()).await);
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Tells people of a run while it is under way, from a task of its own, and once more at its end.
+pub(crate) struct Watch {
+    task: JoinHandle<()>,
+    plan: Arc<Plan>,
+    target: Database,
+    control: Database,
+}
+
+impl Watch {
+    /// Begins to watch; `None` where the plan tells nobody, or the control database cannot be had. A run goes on
+    /// without it: what it gives to tell is in the ledger, and is found there later.
+    pub(crate) async fn start(plan: &Plan, target: &Database, progress: &Arc<Progress>) -> Option<Watch> {
+        plan.notify.as_ref()?;
+        let control = match outbox().await {
+            Ok((control, _)) => control,
+            Err(failure) => {
+                tracing::warn!("notices wait: {}", failure.message);
+                return None;
+            }
+        };
+        let (plan, target, progress) = (Arc::new(plan.clone()), target.clone(), progress.clone());
+        // What happens from here on is news.
+        warn(look(&plan, &target, &control, None, Duration::ZERO).await);
+        let (watched, watched_target, watched_control) = (plan.clone(), target.clone(), control.clone());
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                let waiting = progress.waiting();
+                warn(look(&watched, &watched_target, &watched_control, waiting.as_deref(), EVERY).await);
+            }
+        });
+        Some(Watch { task, plan, target, control })
+    }
+
+    /// Tells what the run came to, and waits a short while for it to go out.
+    pub(crate) async fn end(self) {
+        self.task.abort();
+        let look = look(&self.plan, &self.target, &self.control, None, AT_THE_END);
+        match tokio::time::timeout(AT_THE_END, look).await {
+            Ok(looked) => warn(looked),
+            Err(_) => tracing::warn!("notices wait: `reseal notify send`, or `reseal serve`, sends them"),
+        }
+    }
+}
+
+/// Tells of an attempt that the policy refused, and waits a short while for it to go out; of one that may go on, that
+/// what was told before is over.
+pub(crate) async fn gate(plan: &Plan, attempt: Attempt<'_>) {
+    if plan.notify.is_none() {
+        return;
+    }
+    let told = async {
+        let (control, mut session) = outbox().await.map_err(|failure| failure.message)?;
+        let told = reseal_notify::gate(&mut session, plan, attempt, now()).await;
+        told.map_err(|error| error.to_string())?;
+        // A rotation that may begin waits for no mail.
+        if attempt.refusal.is_none() {
+            return Ok(());
+        }
+        let outbox = Outbox { plan, control: &control, jitter: &jitter, early: false };
+        let delivered = outbox.deliver(now(), AT_THE_END).await;
+        delivered.map(drop).map_err(|error| error.to_string())
+    };
+    match tokio::time::timeout(AT_THE_END, told).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(why)) => tracing::warn!("notices wait: {why}"),
+        Err(_) => tracing::warn!("notices wait: `reseal notify send`, or `reseal serve`, sends them"),
+    }
+}
+
+fn warn(looked: Result<Delivered, StoreError>) {
+    if let Err(error) = looked {
+        tracing::warn!("notices wait: the control database: {error}");
+    }
+}
+
+/// How many of a plan's letters stand where; `None` where the plan tells nobody, or the control database cannot be had.
+pub(crate) async fn counts(plan: &Plan) -> Option<LetterCounts> {
+    plan.notify.as_ref()?;
+    let (_, mut session) = outbox().await.ok()?;
+    session.letter_counts(Some(&plan.name)).await.ok()
+}

@@ -1,0 +1,62 @@
+//! Alerts: each cause is told once, and once more when it is over.
+
+use reseal_core::{Notice, NoticeKind};
+use reseal_plan::Plan;
+use reseal_store::{Session, StoreError};
+
+use crate::letter::post;
+
+/// Raises an alert: the notice's subject is the cause. True where it was not on before; then its notice is posted in
+/// the same transaction.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn raise(
+    control: &mut Session,
+    plan: &Plan,
+    mut notice: Notice,
+    now: i64,
+) -> Result<bool, StoreError> {
+    control.begin().await?;
+    let outcome = async {
+        let name = (notice.kind.name(), notice.subject.as_str());
+        let Some(times) = control.raise_alert(&plan.name, name, now).await? else { return Ok(false) };
+        // The next time that the same cause comes up, it is news again.
+        notice.slot = times.to_string();
+        post(control, plan, &notice, now).await.map(|()| true)
+    };
+    end(outcome.await, control).await
+}
+
+/// Resolves an alert. True where it was on; then the notice that it is over is posted in the same transaction.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn resolve(
+    control: &mut Session,
+    plan: &Plan,
+    (kind, cause): (NoticeKind, &str),
+    now: i64,
+) -> Result<bool, StoreError> {
+    control.begin().await?;
+    let outcome = async {
+        let Some(times) = control.resolve_alert(&plan.name, (kind.name(), cause), now).await? else {
+            return Ok(false);
+        };
+        let mut notice = Notice::new(kind, &plan.name, cause, &times.to_string()).with("cause", cause);
+        notice.resolved = true;
+        post(control, plan, &notice, now).await.map(|()| true)
+    };
+    end(outcome.await, control).await
+}
+
+async fn end(outcome: Result<bool, StoreError>, control: &mut Session) -> Result<bool, StoreError> {
+    match outcome {
+        Ok(true) => control.commit().await.map(|()| true),
+        Ok(false) => control.rollback().await.map(|()| false),
+        Err(error) => {
+            let _ = control.rollback().await;
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Delivery: what is due goes out, way by way, and what became of it is noted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use reseal_core::audit::TrailHead;
+use reseal_core::{Message, Notice, NoticeKind, Notifier, Outcome};
+use reseal_plan::{Plan, ViaSpec};
+use reseal_store::{Database, LetterRow, Session, Settled, StoreError};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::wording::word;
+
+/// The most letters in one delivery; the rest waits for the next.
+const MOST: u64 = 200;
+/// How long a letter is ours: longer than any attempt lasts. A process that is gone loses its letters at once.
+const LEASE: Duration = Duration::from_secs(120);
+/// What no notifier should need; one that does not keep its word is cut off here.
+const ATTEMPT: Duration = Duration::from_secs(60);
+/// Attempts until a letter is dead: over a day, with the pauses between them.
+const ATTEMPTS: i64 = 16;
+/// After so many in a row, what is wrong is the way and not the letter.
+const FAILURES_IN_A_ROW: u32 = 3;
+
+/// A plan's letters in the control database.
+pub struct Outbox<'a> {
+    /// The plan: its ways and wordings.
+    pub plan: &'a Plan,
+    /// The control database, with its tables.
+    pub control: &'a Database,
+    /// From 0 to 1, another each time: spreads attempts of many letters over time.
+    pub jitter: &'a (dyn Fn() -> f64 + Sync),
+    /// Whether letters are tried that wait for a later time too: the mail server was mended.
+    pub early: bool,
+}
+
+/// What a delivery came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Letters that were taken.
+    pub sent: u64,
+    /// Letters that are tried again later.
+    pub later: u64,
+    /// Letters that nobody tries again.
+    pub dead: u64,
+}
+
+/// What the ways of one delivery share.
+struct Round {
+    session: Mutex<Session>,
+    /// In milliseconds since 1970.
+    now: i64,
+    /// When the last attempt may begin.
+    until: Instant,
+    /// Number and head of the audit trail.
+    trail: Option<String>,
+}
+
+impl Outbox<'_> {
+    /// Delivers what is due. Begins no attempt after `within`, and each attempt ends within a minute. `now` is in
+    /// milliseconds since 1970. Several may deliver at once: each letter is taken by one.
+    ///
+    /// # Errors
+    /// When the control database refuses. What a mail server does is no error, but noted with the letter.
+    pub async fn deliver(&self, now: i64, within: Duration) -> Result<Delivered, StoreError> {
+        let Some(notify) = &self.plan.notify else { return Ok(Delivered::default()) };
+        let mut session = self.control.connect().await?;
+        let by = if self.early { i64::MAX } else { now };
+        let due = session.due_letters(&self.plan.name, by, MOST).await?;
+        let mut ways: BTreeMap<String, Vec<LetterRow>> = BTreeMap::new();
+        for row in due.into_iter().filter(is_free) {
+            ways.entry(row.letter.via.clone()).or_default().push(row);
+        }
+        // Every notice carries number and head of the audit trail out of the house.
+        let TrailHead { sequence, head } = session.trail_head().await?;
+        let trail = (sequence > 0).then(|| format!("{sequence} {head}"));
+        let round = Round { session: Mutex::new(session), now, until: Instant::now() + within, trail };
+        // Side by side, so that a mail server that is gone holds back no webhook.
+        let all = join_all(ways.into_iter().map(|(name, rows)| {
+            let via = notify.via.iter().find(|via| via.name == name);
+            self.way(via, name, rows, &round)
+        }));
+        let mut sum = Delivered::default();
+        for delivered in all.await {
+            let delivered = delivered?;
+            sum.sent += delivered.sent;
+            sum.later += delivered.later;
+            sum.dead += delivered.dead;
+        }
+        Ok(sum)
+    }
+
+    async fn way(
+        &self,
+        via: Option<&ViaSpec>,
+        name: String,
+        rows: Vec<LetterRow>,
+        round: &Round,
+    ) -> Result<Delivered, StoreError> {
+        // Built anew each time something is due: whoever changes a password need not restart anything.
+        let notifier = match via {
+            Some(via) => reseal_registry::notifier(via)
+                .await
+                .map_err(|error| format!("{}: {}", error.message, error.help)),
+            None => Err(format!("the plan has no way to notify that is called {name}")),
+        };
+        let (mut sum, mut failures) = (Delivered::default(), 0);
+        for row in rows {
+            if Instant::now() >= round.until || failures == FAILURES_IN_A_ROW {
+                break;
+            }
+            let holder = reseal_engine::holder();
+            let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+            if !round.session.lock().await.take_letter(&row, &holder, lease).await? {
+                continue;
+            }
+            let outcome = match &notifier {
+                Ok(notifier) => self.attempt(notifier.as_ref(), &row, round).await,
+                Err(why) => Outcome::Later(why.clone()),
+            };
+            let settled = settle(outcome, row.attempts + 1, round.now, (self.jitter)());
+            match &settled {
+                Settled::Sent => (sum.sent, failures) = (sum.sent + 1, 0),
+                Settled::Later(_, why) => {
+                    tracing::warn!(kind = row.letter.kind, via = name, "a notice waits: {why}");
+                    (sum.later, failures) = (sum.later + 1, failures + 1);
+                }
+                Settled::Dead(why) => {
+                    tracing::error!(kind = row.letter.kind, via = name, "a notice was given up: {why}");
+                    (sum.dead, failures) = (sum.dead + 1, 0);
+                }
+            }
+            round
+                .session
+                .lock()
+                .await
+                .settle_letter(&row.letter.id, row.attempts + 1, &settled, round.now)
+                .await?;
+        }
+        Ok(sum)
+    }
+
+    async fn attempt(&self, notifier: &dyn Notifier, row: &LetterRow, round: &Round) -> Outcome {
+        let Some(message) = self.message(row, round.trail.as_deref()) else {
+            return Outcome::Refused("the notice is of a kind that this build does not know".into());
+        };
+        match timeout(ATTEMPT, notifier.send(&message, round.now)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::Later(format!("no end within {} s", ATTEMPT.as_secs())),
+        }
+    }
+
+    fn message(&self, row: &LetterRow, trail: Option<&str>) -> Option<Message> {
+        let letter = &row.letter;
+        let notice = Notice {
+            kind: NoticeKind::parse(&letter.kind)?,
+            plan: letter.plan.clone(),
+            subject: letter.subject.clone(),
+            slot: letter.slot.clone(),
+            fields: serde_json::from_str(&letter.fields).unwrap_or_default(),
+            resolved: letter.resolved,
+        };
+        let worded = word(&notice, self.plan.notify.as_ref()?, trail);
+        Some(Message {
+            id: letter.id.clone(),
+            notice,
+            to: letter.address.clone(),
+            title: worded.title,
+            text: worded.text,
+            html: Some(worded.html),
+            posted_at: letter.posted_at,
+        })
+    }
+}
+
+/// Whether nobody tries the letter now.
+fn is_free(row: &LetterRow) -> bool {
+    row.lease_left_ms <= 0 || row.holder.as_ref().is_none_or(reseal_engine::is_dead)
+}
+
+fn settle(outcome: Outcome, attempt: i64, now: i64, jitter: f64) -> Settled {
+    match outcome {
+        Outcome::Sent => Settled::Sent,
+        Outcome::Refused(why) => Settled::Dead(why),
+        Outcome::Later(why) if attempt >= ATTEMPTS => {
+            Settled::Dead(format!("given up after {attempt} attempts: {why}"))
+        }
+        Outcome::Later(why) => {
+            let pause = i64::try_from(backoff(attempt, jitter).as_millis()).unwrap_or(i64::MAX);
+            Settled::Later(now.saturating_add(pause), why)
+        }
+    }
+}
+
+/// The pause after an attempt (from 1): half a minute, doubled each time up to four hours, and of that at least half,
+/// by `jitter` from 0 to 1.
+#[must_use]
+pub fn backoff(attempt: i64, jitter: f64) -> Duration {
+    const FIRST: f64 = 30.0;
+    const LONGEST: f64 = 4.0 * 3600.0;
+    let doublings = i32::try_from(attempt.clamp(1, 30) - 1).unwrap_or_default();
+    let pause = (FIRST * 2f64.powi(doublings)).min(LONGEST);
+    Duration::from_secs_f64(pause * (0.5 + 0.5 * jitter.clamp(0.0, 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        let seconds = |attempt, jitter| backoff(attempt, jitter).as_secs();
+        assert_eq!(
+            [1, 2, 3, 10, 16, i64::MAX].map(|n| seconds(n, 1.0)),
+            [30, 60, 120, 14_400, 14_400, 14_400]
+        );
+        assert_eq!([seconds(1, 0.0), seconds(1, 0.5), seconds(1, 7.0)], [15, 22, 30]);
+        let whole: u64 = (1..ATTEMPTS).map(|attempt| seconds(attempt, 0.0)).sum();
+        assert!(whole > 12 * 3600, "a letter outlives a night without a mail server: {whole} s");
+    }
+
+    #[test]
+    fn refusals_are_final_and_the_rest_is_not_for_ever() {
+        let later = || Outcome::Later("x".into());
+        assert_eq!(settle(Outcome::Sent, 1, 0, 0.0), Settled::Sent);
+        assert!(matches!(settle(Outcome::Refused("x".into()), 1, 0, 0.0), Settled::Dead(_)));
+        assert_eq!(settle(later(), 1, 1_000, 1.0), Settled::Later(31_000, "x".into()));
+        assert!(matches!(settle(later(), ATTEMPTS, 0, 0.0), Settled::Dead(_)));
+    }
+}

@@ -1,0 +1,191 @@
+//! What the ledger's runs give to tell: notices of their states, and alerts.
+//!
+//! The ledger lies beside the data and the outbox in the control database, so no transaction holds both. Instead the
+//! ledger is read again and again, and what it tells has a name of its own: told twice, it is posted once.
+
+use std::time::Duration;
+
+use reseal_core::{Notice, NoticeKind, RunState};
+use reseal_plan::{NotifySpec, Plan};
+use reseal_store::RunRow;
+
+/// Runs that are looked at: the newest ones. Older ones have been told of, or belong to a time before there was
+/// anyone to tell.
+pub(crate) const RUNS: u64 = 20;
+
+/// What is to be told of a run as it stands.
+pub(crate) fn notices(run: &RunRow, max_key_age: Option<Duration>) -> Vec<Notice> {
+    let about = |kind, slot: &str| Notice::new(kind, &run.plan, &run.id, slot).with("run", &run.id);
+    let (counts, (new_key, old_keys)) = (&run.counts, keys(run));
+    match run.state {
+        RunState::Running => vec![
+            about(NoticeKind::Started, "started")
+                .with("new_key", new_key)
+                .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
+                .with("emergency", if run.emergency { "yes" } else { "no" })
+                .with("operator", &run.operator)
+                .with("began", time(run.created_at)),
+        ],
+        RunState::Complete | RunState::ScopeDone => {
+            let ended = run.completed_at.unwrap_or(run.updated_at);
+            let finished = about(NoticeKind::Finished, "finished")
+                .with("old_keys", old_keys)
+                .with("new_key", new_key)
+                .with("cells", number(counts.cells_rotated))
+                .with("rows", number(counts.rows_scanned))
+                .with("duration", duration(ended - run.created_at))
+                .with("began", time(run.created_at))
+                .with("ended", time(ended))
+                .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
+                .with("operator", &run.operator);
+            vec![match max_key_age {
+                Some(age) => finished.with("next_due", time(ended.saturating_add(ms(age)))),
+                None => finished,
+            }]
+        }
+        // The epoch tells apart what failed again after it was taken up.
+        RunState::Failed => vec![failed(run, about(NoticeKind::Failed, &format!("failed {}", run.epoch)))],
+        RunState::Paused if run.cells_old > 0 => {
+            let notice = about(NoticeKind::Failed, &format!("remain {}", run.epoch));
+            vec![failed(run, notice).with("cells_under_an_old_key", number(run.cells_old))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn failed(run: &RunRow, notice: Notice) -> Notice {
+    notice
+        .with("state", run.state.name())
+        .with("reason", run.reason.clone().unwrap_or_default())
+        .with("rows", format!("{} of {}", number(run.counts.rows_scanned), number(run.counts.rows_total)))
+        .with("cells", number(run.counts.cells_rotated))
+        .with("operator", &run.operator)
+}
+
+/// Something that may be wrong, and whether it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) notice: Notice,
+    pub(crate) holds: bool,
+}
+
+/// What is wrong with the newest run, of what can be told from the ledger. `now` is by the ledger's clock, and so is
+/// `still_since`: since when its counts have not moved.
+pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since: i64) -> Vec<Finding> {
+    let counts = &run.counts;
+    let about = |kind| Notice::new(kind, &run.plan, &run.id, "").with("run", &run.id);
+    let of = |kind: NoticeKind| notify.event(kind.event()).and_then(|on| on.time);
+    let works = run.state == RunState::Running && run.lease_left_ms > 0;
+    let opened = counts.cells_rotated + counts.cells_current + counts.cells_quarantined;
+    let in_hand = run.state.is_resumable();
+    let mut findings = Vec::new();
+    let mut find = |holds: bool, notice: Notice| findings.push(Finding { notice, holds });
+    find(
+        in_hand && counts.cells_quarantined > 0,
+        about(NoticeKind::Quarantined)
+            .with("cells_quarantined", number(counts.cells_quarantined))
+            .with("cells", number(counts.cells_rotated)),
+    );
+    if let Some(limit) = notify.event(NoticeKind::FailedOpens.event()).and_then(|on| on.percent) {
+        let share = (counts.cells_quarantined * 100).checked_div(opened).unwrap_or_default();
+        find(
+            in_hand && counts.cells_quarantined > 0 && share >= u64::from(limit),
+            about(NoticeKind::FailedOpens)
+                .with("share", format!("{share} %"))
+                .with("cells_quarantined", number(counts.cells_quarantined))
+                .with("limit", format!("{limit} %")),
+        );
+    }
+    if let Some(limit) = of(NoticeKind::Slow) {
+        find(
+            works && now - run.created_at >= ms(limit),
+            about(NoticeKind::Slow)
+                .with("running_for", duration(now - run.created_at))
+                .with("expected", duration(ms(limit))),
+        );
+    }
+    if let Some(limit) = of(NoticeKind::NoProgress) {
+        // When all rows are through, the sweep reads, and counts nothing until it is over.
+        let rotates = counts.rows_scanned < counts.rows_total;
+        find(
+            works && rotates && now - still_since >= ms(limit),
+            about(NoticeKind::NoProgress)
+                .with("standing_for", duration(now - still_since))
+                .with("rows", format!("{} of {}", number(counts.rows_scanned), number(counts.rows_total))),
+        );
+    }
+    findings
+}
+
+/// The notice that an emergency's deadline is near, when it is. `deadline` is what was set when it began.
+pub(crate) fn deadline(run: &RunRow, plan: &Plan, deadline: i64, now: i64) -> Option<Notice> {
+    let before = plan.notify.as_ref()?.event(NoticeKind::Deadline.event())?.time?;
+    (run.state.is_resumable() && now >= deadline - ms(before)).then(|| {
+        Notice::new(NoticeKind::Deadline, &run.plan, &run.id, "deadline")
+            .with("run", &run.id)
+            .with("deadline", time(deadline))
+            .with("left", if now < deadline { duration(deadline - now) } else { "nothing".to_owned() })
+            .with("rows", format!("{} of {}", number(run.counts.rows_scanned), number(run.counts.rows_total)))
+    })
+}
+
+/// What moves while a run gets on.
+pub(crate) fn pulse(run: &RunRow) -> String {
+    let counts = &run.counts;
+    format!(
+        "{} {} {} {} {} {}",
+        run.id,
+        run.epoch,
+        run.round,
+        counts.rows_scanned,
+        counts.cells_rotated,
+        counts.cells_current + counts.cells_quarantined + counts.cells_raced
+    )
+}
+
+/// `keyset: key` of what the run seals under, and of its other keys, as it noted them.
+fn keys(run: &RunRow) -> (String, String) {
+    let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    let (mut new, mut old) = (Vec::new(), Vec::new());
+    for (keyset, noted) in noted.as_object().into_iter().flatten() {
+        let Some(primary) = noted["primary"].as_str() else { continue };
+        new.push(format!("{keyset}: {primary}"));
+        let others = noted["keys"].as_object().into_iter().flatten().filter(|(id, _)| *id != primary);
+        old.extend(others.map(|(id, _)| format!("{keyset}: {id}")));
+    }
+    (new.join(", "), old.join(", "))
+}
+
+pub(crate) fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map(|time| format!("{time:.0}")).unwrap_or_default()
+}
+
+/// A number with its thousands apart.
+fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A duration in the units that people read.
+pub(crate) fn duration(ms: i64) -> String {
+    match ms.max(0) / 1000 {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds @ 7200..=172_799 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        seconds => format!("{} days {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! One notice of each kind, as whoever posts it fills it in: for `reseal notify test`, for the golden files, and to look
+//! up which fields a template can name.
+
+use reseal_core::{Notice, NoticeKind};
+
+/// A sample notice. Times in it are invented, and say so in their slot.
+#[must_use]
+pub fn sample(kind: NoticeKind, plan: &str) -> Notice {
+    of_a_run(kind, plan).unwrap_or_else(|| of_keys_and_times(kind, plan))
+}
+
+/// What is told of a run; `None` for what is told of something else.
+fn of_a_run(kind: NoticeKind, plan: &str) -> Option<Notice> {
+    const RUN: &str = "0198c2a4-1f00-7000-8000-000000000000";
+    let run = Notice::new(kind, plan, RUN, "sample").with("run", RUN);
+    Some(match kind {
+        NoticeKind::Started => run
+            .with("new_key", "phi: v3")
+            .with("scope", "whole plan")
+            .with("emergency", "no")
+            .with("operator", "ops"),
+        NoticeKind::Finished => run
+            .with("old_keys", "phi: v2")
+            .with("new_key", "phi: v3")
+            .with("cells", "1,204,331")
+            .with("rows", "602,166")
+            .with("duration", "12 min 4 s")
+            .with("began", "2026-07-01T06:00:12Z")
+            .with("ended", "2026-07-01T06:12:16Z")
+            .with("operator", "ops")
+            .with("next_due", "2027-07-01"),
+        NoticeKind::Failed => run
+            .with("state", "failed")
+            .with("reason", "the server takes no writes: read-only transaction [25006]")
+            .with("rows", "31,000 of 602,166")
+            .with("cells", "62,000")
+            .with("operator", "ops"),
+        NoticeKind::Quarantined => run.with("cells_quarantined", "3").with("cells", "1,204,328"),
+        NoticeKind::Deadline => run
+            .with("deadline", "2026-07-02T06:00:12Z")
+            .with("left", "4 h 0 min")
+            .with("rows", "412,000 of 602,166"),
+        NoticeKind::Slow => run.with("running_for", "32 min 10 s").with("expected", "30 min 0 s"),
+        NoticeKind::FailedOpens => {
+            run.with("share", "12 %").with("cells_quarantined", "120").with("limit", "1 %")
+        }
+        NoticeKind::NoProgress => run.with("standing_for", "15 min 0 s").with("rows", "31,000 of 602,166"),
+        NoticeKind::Throttled => {
+            run.with("why", "a replica lags 42 s behind").with("waiting_for", "1 h 0 min")
+        }
+        _ => return None,
+    })
+}
+
+/// What is told of keys, of times, and of the house around a run.
+fn of_keys_and_times(kind: NoticeKind, plan: &str) -> Notice {
+    let about = |subject: &str| Notice::new(kind, plan, subject, "sample");
+    match kind {
+        NoticeKind::Remind => about("quarterly-reminder")
+            .with("template", "quarterly-reminder")
+            .with("due", "2026-04-01T04:00-04:00")
+            .with("next_due", "2026-07-01T04:00-04:00"),
+        NoticeKind::KeyExpiring => about("v2")
+            .with("key", "v2")
+            .with("keyset", "phi")
+            .with("age", "76 days")
+            .with("limit", "90 days")
+            .with("expires", "2026-04-15"),
+        NoticeKind::KeyExpired => about("v2")
+            .with("key", "v2")
+            .with("keyset", "phi")
+            .with("age", "93 days")
+            .with("limit", "90 days")
+            .with("expired", "2026-04-15"),
+        NoticeKind::Announced => about("rotate")
+            .with("start", "2026-07-01T09:00+03:00")
+            .with("window", "7 days")
+            .with("application", "keeps running with both keys")
+            .with("contact", "security@example.com"),
+        NoticeKind::RestoreTestDue => about("restore-test").with("due", "2026-07-01T06:00+03:00"),
+        NoticeKind::RestoreTestFailed => about("restore-test")
+            .with("keyset", "phi")
+            .with("key", "v3")
+            .with("reason", "the backup holds other bytes than the key in use")
+            .with("backup", "/backups/keys-latest.age"),
+        NoticeKind::DeadMan => about("quarterly-reminder")
+            .with("what", "the reminder")
+            .with("due", "1 April 2026")
+            .with("verb", "go out")
+            .with("last", "2026-01-01T04:00-05:00"),
+        NoticeKind::TooManyKeys => {
+            about("phi").with("keyset", "phi").with("active", "6").with("limit", "5").with("oldest", "v1")
+        }
+        NoticeKind::AuditBroken => about("trail")
+            .with("sequence", "4711")
+            .with("reason", "the event does not follow from the one before it")
+            .with("events", "10,000"),
+        NoticeKind::Unauthorised => about("run")
+            .with("action", "emergency-run")
+            .with("operator", "mallory")
+            .with("needs", "2 approvals")
+            .with("has", "1")
+            .with("at", "2026-07-01T03:12:00Z"),
+        NoticeKind::ConnectionErrors => about("database")
+            .with("for", "5 min 0 s")
+            .with("error", "the connection failed: connection refused"),
+        NoticeKind::Disk => about("disk").with("free", "11 %").with("limit", "20 %"),
+        kind => about(kind.name()),
+    }
+}

@@ -1,0 +1,37 @@
+//! Notices in Reseal's own log.
+
+use async_trait::async_trait;
+use reseal_core::{Message, Notifier, NotifierPlugin, Outcome, Severity};
+
+/// The plugin.
+pub const PLUGIN: NotifierPlugin = NotifierPlugin {
+    name: "log",
+    summary: "Reseal's own log.",
+    options: &[],
+    needs_address: false,
+    check: |_| Ok(()),
+    address: |_| Err("the log takes no address: write `[]`".into()),
+    build: |_, _| Ok(Box::new(Log)),
+};
+
+struct Log;
+
+#[async_trait]
+impl Notifier for Log {
+    async fn send(&self, message: &Message, _now: i64) -> Outcome {
+        let (title, plan) = (message.title.as_str(), message.notice.plan.as_str());
+        let (kind, about) = (message.notice.kind.name(), message.notice.subject.as_str());
+        let fields: Vec<String> =
+            message.notice.fields.iter().map(|(name, text)| format!("{name}={text:?}")).collect();
+        let fields = fields.join(" ");
+        match message.notice.kind.severity() {
+            _ if message.notice.resolved => {
+                tracing::info!(plan, kind, about, resolved = true, "{title} {fields}")
+            }
+            Severity::Info => tracing::info!(plan, kind, about, "{title} {fields}"),
+            Severity::Warning => tracing::warn!(plan, kind, about, "{title} {fields}"),
+            Severity::Critical => tracing::error!(plan, kind, about, "{title} {fields}"),
+        }
+        Outcome::Sent
+    }
+}

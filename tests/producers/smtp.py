@@ -1,0 +1,137 @@
+"""A mail server of another make (aiosmtpd), for the tests of notices. Prints its port, then serves until it is killed.
+
+usage: smtp.py FOLDER [--tls starttls|implicit] [--auth USER:PASSWORD]
+
+FOLDER/mode says, anew for each mail, what becomes of it:
+  ok          taken
+  pause:S     taken after S seconds
+  later       refused, to be asked again (451)
+  no          refused for good (550)
+  login       refused at the login (535)
+  drop        the connection is cut in the middle
+  drop-after  taken, and the connection is cut before the answer
+  stall       taken, and never answered
+Every mail that is taken is a line of FOLDER/mails: JSON with its recipient, its headers and its parts.
+With TLS, FOLDER/ca.pem is the certificate that the server shows, and the one to trust.
+"""
+
+import argparse
+import asyncio
+import datetime
+import email
+import email.policy
+import ipaddress
+import json
+import pathlib
+import ssl
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+def certificate(folder):
+    """A certificate for localhost, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    cert = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    encryption = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    (folder / "ca.key").write_bytes(private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "ca.key")
+    return context
+
+
+class Handler:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def mode(self):
+        return (self.folder / "mode").read_text().strip()
+
+    def keep(self, envelope):
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        part = lambda kind: (mail.get_body((kind,)).get_content() if mail.get_body((kind,)) else None)
+        line = {
+            "to": envelope.rcpt_tos,
+            "from": envelope.mail_from,
+            "headers": {name.lower(): str(value) for name, value in mail.items()},
+            "text": part("plain"),
+            "html": part("html"),
+        }
+        with open(self.folder / "mails", "a") as mails:
+            mails.write(json.dumps(line) + "\n")
+
+    async def handle_DATA(self, server, session, envelope):
+        mode, _, seconds = self.mode().partition(":")
+        if mode == "later":
+            return "451 4.7.1 come back later"
+        if mode == "no":
+            return "550 5.1.1 no such user here"
+        if mode == "drop":
+            server.transport.abort()
+            return "421 gone"
+        if mode == "pause":
+            await asyncio.sleep(float(seconds))
+        self.keep(envelope)
+        if mode == "drop-after":
+            server.transport.abort()
+        if mode == "stall":
+            await asyncio.sleep(600)
+        return "250 OK"
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--tls", choices=["starttls", "implicit"])
+    parser.add_argument("--auth")
+    args = parser.parse_args()
+    handler = Handler(args.folder)
+    context = certificate(args.folder) if args.tls else None
+
+    def login(server, session, envelope, mechanism, data):
+        if isinstance(data, LoginPassword) and handler.mode() != "login":
+            user, _, password = args.auth.partition(":")
+            good = (data.login.decode(), data.password.decode()) == (user, password)
+        else:
+            good = False
+        return AuthResult(success=good, handled=True) if good else AuthResult(success=False, handled=False)
+
+    def server():
+        starttls = args.tls == "starttls"
+        return SMTP(
+            handler,
+            hostname="localhost",
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            auth_required=bool(args.auth),
+            auth_require_tls=starttls,
+            authenticator=login if args.auth else None,
+        )
+
+    loop = asyncio.get_running_loop()
+    implicit = context if args.tls == "implicit" else None
+    listening = await loop.create_server(server, "127.0.0.1", 0, ssl=implicit)
+    print(listening.sockets[0].getsockname()[1], flush=True)
+    await listening.serve_forever()
+
+
+asyncio.run(main())
