@@ -5,6 +5,7 @@
 // A helper that unwraps fails its test, which is what it is for.
 #![allow(clippy::unwrap_used)]
 
+mod approvals;
 mod audit;
 mod bad_input;
 mod copies;

@@ -1,13 +1,15 @@
 //! The command line, as design and documentation promise it.
 
 mod audit;
+mod keys;
 mod schedule;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditCommand, ReportArgs, VerifyArgs};
+pub(crate) use keys::{ApproveCommand, GenerateArgs, KeyEncoding, KeysCommand};
 pub(crate) use schedule::{ScheduleCommand, ServeArgs};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
@@ -208,146 +210,6 @@ pub(crate) enum UndoCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ApproveCommand {
-    /// Make a key pair, and print the line for the file of approvers
-    Keygen {
-        /// The name that you log in with
-        name: String,
-        /// The file for the secret key (mode 600); must not exist
-        #[arg(long)]
-        file: PathBuf,
-    },
-    /// List what waits for approval
-    List {
-        /// The plan
-        plan: PathBuf,
-    },
-}
-
-/// One key of a plan.
-#[derive(Debug, Args)]
-pub(crate) struct KeyArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
-    /// The key's id
-    pub(crate) key: String,
-    /// The keyset, where several have such a key
-    #[arg(long)]
-    pub(crate) keyset: Option<String>,
-    /// Why, for the record
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-impl KeyArgs {
-    pub(crate) fn named(&self) -> reseal_custody::Named {
-        reseal_custody::Named { keyset: self.keyset.clone(), key_id: self.key.clone() }
-    }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// List a plan's keys: state, fingerprint, age, expiry, cells held
-    List {
-        /// The plan
-        plan: PathBuf,
-        /// Only retired keys that were kept for as long as the policy says
-        #[arg(long)]
-        due: bool,
-    },
-    /// Say that a key seals, or since when one has
-    Activate {
-        #[command(flatten)]
-        key: KeyArgs,
-        /// Since when, if not from now on: a date, or RFC 3339
-        #[arg(long, value_name = "TIME")]
-        since: Option<String>,
-    },
-    /// Retire a key that holds no cell any more
-    Retire {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
-    /// Destroy a retired key for ever
-    Destroy {
-        #[command(flatten)]
-        key: KeyArgs,
-        /// The key's id, typed out
-        #[arg(long, value_name = "KEY")]
-        confirm: Option<String>,
-    },
-    /// Make a new key
-    Generate(GenerateArgs),
-    /// Write keys into a new age file
-    Backup {
-        /// The plan
-        plan: PathBuf,
-        /// Only the key with this id; may be repeated
-        #[arg(long = "key", value_name = "KEY")]
-        keys: Vec<String>,
-        /// Who can read the file: a recipient of age; may be repeated
-        #[arg(long, value_name = "RECIPIENT", required = true)]
-        to: Vec<String>,
-        /// The file to write (mode 600); must not exist
-        #[arg(long)]
-        file: PathBuf,
-    },
-    /// Try whether a backup can be restored: its keys open a sample of cells
-    RestoreTest {
-        /// The plan
-        plan: PathBuf,
-        /// The backup
-        #[arg(long)]
-        file: PathBuf,
-        /// The file with the identity that decrypts it
-        #[arg(long)]
-        identity: PathBuf,
-        /// Rows of each table that are tried
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-        rows: u32,
-    },
-    /// Write a retired key into a new age file
-    Archive {
-        #[command(flatten)]
-        key: KeyArgs,
-        /// Who can read the file: a recipient of age; may be repeated
-        #[arg(long, value_name = "RECIPIENT", required = true)]
-        to: Vec<String>,
-        /// The file to write (mode 600); must not exist
-        #[arg(long)]
-        file: PathBuf,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct GenerateArgs {
-    /// The file to write (mode 600); must not exist
-    #[arg(long, required_unless_present = "stdout")]
-    pub(crate) file: Option<PathBuf>,
-    /// Print the key on stdout instead
-    #[arg(long, conflicts_with_all = ["file", "age"])]
-    pub(crate) stdout: bool,
-    /// Encrypt the file to this recipient of age
-    #[arg(long, value_name = "RECIPIENT", requires = "file")]
-    pub(crate) age: Option<String>,
-    /// The plan that the key is for: its catalogue gets to know it, its formats say how long it is
-    #[arg(long, requires = "id")]
-    pub(crate) plan: Option<PathBuf>,
-    /// The keyset, where the plan has several
-    #[arg(long, requires = "plan")]
-    pub(crate) keyset: Option<String>,
-    /// The key's id in the plan
-    #[arg(long, requires = "plan")]
-    pub(crate) id: Option<String>,
-    /// Bytes of randomness; by default what the plan's format needs, or 32
-    #[arg(long, value_parser = clap::value_parser!(u16).range(16..=64))]
-    pub(crate) bytes: Option<u16>,
-    /// How the key is written; by default as the plan reads it, or in base64
-    #[arg(long, value_enum)]
-    pub(crate) encoding: Option<KeyEncoding>,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
     /// Send one notice of each kind to those whom the plan names for it
     Test {
@@ -370,18 +232,6 @@ pub(crate) enum NotifyCommand {
         /// The plan
         plan: PathBuf,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum KeyEncoding {
-    /// As bytes (files only)
-    Raw,
-    /// Hexadecimal; as a pgcrypto passphrase, the text itself is the key
-    Hex,
-    /// Base64
-    Base64,
-    /// URL-safe base64, as Fernet libraries want it
-    Base64url,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -32,93 +32,93 @@ fn between(timing: &Timing, zone_name: &str, from: &str, until: &str) -> Vec<Str
 }
 
 /// Watches the mapping of a wall clock's times to instants, in spring and in autumn.
+/// A cron line, its zone, from when, until when, and its slots.
+type Clocks = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+
+const CLOCKS_THAT_CHANGE: &[Clocks] = &[
+    // New York springs from 02:00 to 03:00 at 07:00Z and falls back at 06:00Z.
+    (
+        "30 2 * * *",
+        "America/New_York",
+        "2026-03-07T12:00:00Z",
+        "2026-03-09T12:00:00Z",
+        &["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"],
+    ),
+    (
+        "30 1 * * *",
+        "America/New_York",
+        "2026-10-31T12:00:00Z",
+        "2026-11-02T12:00:00Z",
+        &["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"],
+    ),
+    // Berlin: both at 01:00Z.
+    (
+        "0 2 * * *",
+        "Europe/Berlin",
+        "2026-03-28T12:00:00Z",
+        "2026-03-30T12:00:00Z",
+        &["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"],
+    ),
+    (
+        "59 2 * * *",
+        "Europe/Berlin",
+        "2026-10-24T12:00:00Z",
+        "2026-10-26T12:00:00Z",
+        &["2026-10-25T00:59:00Z", "2026-10-26T01:59:00Z"],
+    ),
+    // Every quarter of an hour: what the clock jumps over falls together, what it repeats comes once.
+    (
+        "*/15 2,3 * * *",
+        "Europe/Berlin",
+        "2026-03-29T00:00:00Z",
+        "2026-03-29T01:45:00Z",
+        &["2026-03-29T01:00:00Z", "2026-03-29T01:15:00Z", "2026-03-29T01:30:00Z", "2026-03-29T01:45:00Z"],
+    ),
+    (
+        "*/30 * * * *",
+        "Europe/Berlin",
+        "2026-10-25T00:00:00Z",
+        "2026-10-25T02:00:00Z",
+        &["2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z"],
+    ),
+    // From within the second pass of the repeated hour.
+    (
+        "*/30 * * * *",
+        "Europe/Berlin",
+        "2026-10-25T01:10:00Z",
+        "2026-10-25T02:00:00Z",
+        &["2026-10-25T02:00:00Z"],
+    ),
+    // Lord Howe moves by half an hour: 02:00 to 02:30, on 4 October at 15:30Z of the day before.
+    (
+        "15 2 * * *",
+        "Australia/Lord_Howe",
+        "2026-10-03T00:00:00Z",
+        "2026-10-04T23:00:00Z",
+        &["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"],
+    ),
+    // Beirut jumps from midnight: the day begins at 01:00.
+    (
+        "0 0 * * *",
+        "Asia/Beirut",
+        "2026-03-28T00:00:00Z",
+        "2026-03-29T23:00:00Z",
+        &["2026-03-28T22:00:00Z", "2026-03-29T21:00:00Z"],
+    ),
+    // Jerusalem falls back from 02:00 to 01:00 on 25 October, at 23:00Z.
+    (
+        "30 1 * * *",
+        "Asia/Jerusalem",
+        "2026-10-24T12:00:00Z",
+        "2026-10-25T23:45:00Z",
+        &["2026-10-24T22:30:00Z", "2026-10-25T23:30:00Z"],
+    ),
+];
+
 #[test]
 fn a_slot_in_the_gap_comes_right_after_it_and_one_in_the_repeated_hour_once() {
-    for (line, zone, from, until, expect) in [
-        // New York springs from 02:00 to 03:00 at 07:00Z and falls back at 06:00Z.
-        (
-            "30 2 * * *",
-            "America/New_York",
-            "2026-03-07T12:00:00Z",
-            "2026-03-09T12:00:00Z",
-            vec!["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"],
-        ),
-        (
-            "30 1 * * *",
-            "America/New_York",
-            "2026-10-31T12:00:00Z",
-            "2026-11-02T12:00:00Z",
-            vec!["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"],
-        ),
-        // Berlin: both at 01:00Z.
-        (
-            "0 2 * * *",
-            "Europe/Berlin",
-            "2026-03-28T12:00:00Z",
-            "2026-03-30T12:00:00Z",
-            vec!["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"],
-        ),
-        (
-            "59 2 * * *",
-            "Europe/Berlin",
-            "2026-10-24T12:00:00Z",
-            "2026-10-26T12:00:00Z",
-            vec!["2026-10-25T00:59:00Z", "2026-10-26T01:59:00Z"],
-        ),
-        // Every quarter of an hour: what the clock jumps over falls together, what it repeats comes once.
-        (
-            "*/15 2,3 * * *",
-            "Europe/Berlin",
-            "2026-03-29T00:00:00Z",
-            "2026-03-29T01:45:00Z",
-            vec![
-                "2026-03-29T01:00:00Z",
-                "2026-03-29T01:15:00Z",
-                "2026-03-29T01:30:00Z",
-                "2026-03-29T01:45:00Z",
-            ],
-        ),
-        (
-            "*/30 * * * *",
-            "Europe/Berlin",
-            "2026-10-25T00:00:00Z",
-            "2026-10-25T02:00:00Z",
-            vec!["2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z"],
-        ),
-        // From within the second pass of the repeated hour.
-        (
-            "*/30 * * * *",
-            "Europe/Berlin",
-            "2026-10-25T01:10:00Z",
-            "2026-10-25T02:00:00Z",
-            vec!["2026-10-25T02:00:00Z"],
-        ),
-        // Lord Howe moves by half an hour: 02:00 to 02:30, on 4 October at 15:30Z of the day before.
-        (
-            "15 2 * * *",
-            "Australia/Lord_Howe",
-            "2026-10-03T00:00:00Z",
-            "2026-10-04T23:00:00Z",
-            vec!["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"],
-        ),
-        // Beirut jumps from midnight: the day begins at 01:00.
-        (
-            "0 0 * * *",
-            "Asia/Beirut",
-            "2026-03-28T00:00:00Z",
-            "2026-03-29T23:00:00Z",
-            vec!["2026-03-28T22:00:00Z", "2026-03-29T21:00:00Z"],
-        ),
-        // Jerusalem falls back from 02:00 to 01:00 on 25 October, at 23:00Z.
-        (
-            "30 1 * * *",
-            "Asia/Jerusalem",
-            "2026-10-24T12:00:00Z",
-            "2026-10-25T23:45:00Z",
-            vec!["2026-10-24T22:30:00Z", "2026-10-25T23:30:00Z"],
-        ),
-    ] {
-        assert_eq!(between(&cron(line), zone, from, until), expect, "{line} {zone}");
+    for (line, zone, from, until, expect) in CLOCKS_THAT_CHANGE {
+        assert_eq!(between(&cron(line), zone, from, until), *expect, "{line} {zone}");
     }
 }
 

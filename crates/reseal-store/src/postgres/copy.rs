@@ -5,7 +5,8 @@ use futures::{Stream, TryStreamExt};
 use reseal_core::Value;
 use sqlx::postgres::PgConnection;
 
-use super::{decode_bytes, failed};
+use super::decode::decode_bytes;
+use super::trouble::failed;
 use crate::{Kind, Row, RowKey, StoreError, Trouble};
 
 /// What binary output begins with (PostgreSQL documentation, COPY, "Binary Format"): a signature, flags, and the length

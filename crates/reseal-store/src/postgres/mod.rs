@@ -1,27 +1,27 @@
 //! PostgreSQL: what only it does.
 
 mod copy;
+mod decode;
 mod facts;
 mod guard;
 mod swap;
+mod trouble;
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use reseal_core::{SecretBytes, Value};
+use reseal_core::Value;
 use sea_query::{Expr, ExprTrait, Values};
 use sea_query_sqlx::SqlxValues;
-use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgValueFormat};
-use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr, TypeInfo,
-    ValueRef,
-};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr};
 use tokio::sync::mpsc::Sender;
 
 use self::copy::Columns;
+use self::decode::{as_written, decode, line_pointer, version};
+use self::trouble::{classify_step, failed, unreachable};
 use crate::driver::{Driver, ScanPlan, Statement};
 use crate::nodelay;
 use crate::session::iden;
@@ -341,105 +341,5 @@ fn full(table: &TableName) -> String {
     match &table.schema {
         Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
         None => quote(&table.name),
-    }
-}
-
-fn decode(row: &PgRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
-    kinds
-        .iter()
-        .enumerate()
-        .map(|(at, kind)| decode_one(row, at, *kind).map_err(|error| failed(&error)))
-        .collect()
-}
-
-/// Reads a value as the server sends it. Columns are read as types that are sent alike whatever they are declared as, so
-/// that the driver need not look each type up for each value.
-fn decode_one(row: &PgRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> {
-    let raw = row.try_get_raw(at)?;
-    if raw.is_null() {
-        return Ok(Value::Null);
-    }
-    let wrong = || sqlx::Error::Decode(format!("column {at} is not sent as {kind:?}").into());
-    let textual = matches!(kind, Kind::Text | Kind::Json | Kind::Other);
-    if !textual && raw.format() == PgValueFormat::Text {
-        return Err(wrong());
-    }
-    decode_bytes(raw.as_bytes().map_err(|_| wrong())?, kind).ok_or_else(wrong)
-}
-
-/// Reads a value that is sent in binary; `None` where it is of another kind.
-fn decode_bytes(bytes: &[u8], kind: Kind) -> Option<Value> {
-    Some(match kind {
-        Kind::Text | Kind::Json | Kind::Other => Value::Text(std::str::from_utf8(bytes).ok()?.to_owned()),
-        Kind::Binary => Value::Bytes(bytes.to_vec()),
-        Kind::Int => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
-        Kind::Uuid => Value::Uuid(bytes.try_into().ok()?),
-    })
-}
-
-/// A value as the server writes it in text; a binary one as its bytes.
-fn as_written(row: &PgRow, at: usize) -> Result<Option<SecretBytes>, sqlx::Error> {
-    let raw = row.try_get_raw(at)?;
-    if raw.is_null() {
-        return Ok(None);
-    }
-    let wrong = || sqlx::Error::Decode(format!("column {at} is not sent as text").into());
-    let bytes = raw.as_bytes().map_err(|_| wrong())?;
-    let bytes = match bytes.strip_prefix(br"\x") {
-        Some(digits) if raw.type_info().name() == "BYTEA" => hex::decode(digits).map_err(|_| wrong())?,
-        _ => bytes.to_vec(),
-    };
-    Ok(Some(SecretBytes::new(bytes)))
-}
-
-/// The transaction that wrote the row: an unsigned 32-bit number, as the server sends an `xid`.
-fn version(xmin: &[u8]) -> Option<u32> {
-    Some(u32::from_be_bytes(xmin.try_into().ok()?))
-}
-
-/// The row's line pointer in its page: the last two bytes of a `tid` as the server sends it.
-fn line_pointer(ctid: &[u8]) -> u16 {
-    u16::from_be_bytes(ctid.last_chunk().copied().unwrap_or_default())
-}
-
-fn failed(error: &sqlx::Error) -> StoreError {
-    StoreError::from_driver(error, classify)
-}
-
-/// An error while connecting: whatever the reason, nothing was in flight.
-fn unreachable(error: &sqlx::Error) -> StoreError {
-    let mut error = failed(error);
-    if !matches!(error.trouble, Trouble::Retry) {
-        error.trouble = Trouble::Refused;
-    }
-    error
-}
-
-/// The same for steps, where RAISE is how a statement says why it refuses to go on.
-fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let (trouble, show) = classify(error);
-    (trouble, show || error.code().as_deref() == Some("P0001"))
-}
-
-/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values.
-fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let code = error.code().unwrap_or_default();
-    match code.as_ref() {
-        "40001" | "40P01" | "55P03" => (Trouble::Retry, true),
-        "57014" | "25P03" => (Trouble::Timeout, true),
-        "57P01" | "57P02" | "57P03" | "57P05" => (Trouble::ConnectionLost, true),
-        "42501" => (Trouble::Permission, true),
-        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" => (Trouble::Missing, true),
-        "25006" | "53100" | "53200" | "53400" => (Trouble::Unwritable, true),
-        "28000" | "28P01" | "3D000" | "53300" => (Trouble::Refused, true),
-        _ if code.starts_with("08") => (Trouble::ConnectionLost, true),
-        _ if code.starts_with("23")
-            || code.starts_with("22")
-            || code.starts_with("P0")
-            || code == "44000" =>
-        {
-            (Trouble::Constraint, false)
-        }
-        _ => (Trouble::Other, true),
     }
 }
