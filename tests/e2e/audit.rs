@@ -75,6 +75,30 @@ fn a_rotation_and_its_rollback_are_in_the_trail() {
     }
 }
 
+/// Watches the record of steps: the trail names each and what it came to, and announces those of `before` first, so that
+/// a trail which takes no writes keeps them from changing anything.
+#[test]
+fn steps_are_in_the_trail() {
+    let world = world("sqlite", 20);
+    world.plan(
+        "hooks:\n  before: [{ sql: \"CREATE TABLE made (id integer)\" }]\n  after: [{ command: [sh, -c, \"exit 7\"] }]\n",
+    );
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 1, "a step of after failed");
+    let steps: Vec<(String, String)> = events(&world)
+        .iter()
+        .filter(|event| event["kind"] == "hook-step")
+        .map(|event| {
+            let text = |name: &str| field(event, name).as_str().unwrap().to_owned();
+            (text("phase"), text("result"))
+        })
+        .collect();
+    let expected = [("before", "begun"), ("before", "done"), ("after", "failed")];
+    assert_eq!(steps, expected.map(|(phase, result)| (phase.to_owned(), result.to_owned())));
+    let told = kinds(&world);
+    let at = |kind: &str| told.iter().position(|told| told == kind).unwrap();
+    assert!(at("hook-step") < at("run-started"), "{told:?}");
+}
+
 /// Watches the export and its verifier: both agree on what is sound, and both find an edit, on what either reads.
 #[test]
 fn another_language_verifies_the_export() {

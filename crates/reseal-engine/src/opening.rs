@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::rotate::RunOptions;
 use crate::steps::{Cut, Steps};
 use crate::target::Target;
-use crate::{catalogue, pins};
+use crate::{catalogue, pins, trail};
 
 /// Looks before anything is begun. Keys that cannot be read yet may be what the steps of `before` bring: then preflight
 /// follows them, and there are no targets yet.
@@ -55,6 +55,7 @@ pub(crate) async fn open(
     let hooks = steps.job().hooks.clone();
     // Where the run has its keys noted, these steps are done: keys are noted after them.
     if !hooks.before.is_empty() && run.primaries.is_empty() {
+        steps.announced().await?;
         match steps.play(session, Phase::Before, Some(stop)).await {
             Ok(()) => {}
             Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
@@ -77,5 +78,7 @@ pub(crate) async fn open(
     for pin in &fresh {
         session.pin(&job.plan, pin).await?;
     }
+    // With the keys as the steps of `before` left them.
+    trail::begins(session, job, run, options).await?;
     Ok(Ok(targets))
 }

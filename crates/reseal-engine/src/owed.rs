@@ -50,7 +50,8 @@ pub(crate) async fn owed(
     let Some(epoch) = session.hold(&run, &holder(), LEASE_MS).await? else { return Err(busy()) };
     let pacer = Arc::new(Pacer::new(&job.pace));
     let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, None, stop.clone());
-    let mut steps = Steps::of(session, database, job, &run, (epoch, &options.operator)).await?;
+    let mut steps =
+        Steps::of(session, database, job, &run, (epoch, &options.operator, options.custody.as_ref())).await?;
     steps.stands(run.state, run.counts.cells_rotated);
     let outcome = steps.play(session, Phase::After, None).await;
     renewal.end(session, (&run.id, epoch)).await?;

@@ -75,7 +75,9 @@ pub async fn rollback(
     drop(renewal);
     let mut session = reopen(session, database).await?;
     let counts = outcome?;
-    let mut steps = Steps::of(&mut session, database, job, &run, (epoch, &options.operator)).await?;
+    let mut steps =
+        Steps::of(&mut session, database, job, &run, (epoch, &options.operator, options.custody.as_ref()))
+            .await?;
     steps.stands(RunState::RolledBack, run.counts.cells_rotated);
     // Before the state says so: a crash among them repeats them, and loses none.
     steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;

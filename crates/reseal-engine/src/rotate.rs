@@ -29,7 +29,7 @@ use crate::target::Target;
 use crate::tell::tell;
 use crate::undo::UndoKey;
 use crate::workers::rotate;
-use crate::{canary, estimate, guard, opening, pins, preflight, trail};
+use crate::{canary, estimate, guard, opening, pins, preflight};
 
 /// Rounds of rotate and sweep before the run says that an application still seals with an old key.
 const ROUNDS: i64 = 3;
@@ -85,10 +85,9 @@ pub async fn run(
     let run = find_or_write(&mut session, job, options).await?;
     let epoch = take_up(&mut session, &run).await?;
     info!(run = run.id, epoch, "run taken up");
-    let mut steps = Steps::of(&mut session, database, job, &run, (epoch, &options.operator)).await?;
-    if let Err(untrailed) = trail::begins(&mut session, job, &run, options).await {
-        return conclude(&mut session, &mut steps, options, &run, epoch, Err(untrailed), begun).await;
-    }
+    let mut steps =
+        Steps::of(&mut session, database, job, &run, (epoch, &options.operator, options.custody.as_ref()))
+            .await?;
     let lease = (run.id.clone(), epoch);
     let renewal = Renewal::start(database.clone(), lease, pacer.clone(), options.until, stop.clone());
     let asked = (options, progress, stop);

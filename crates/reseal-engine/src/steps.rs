@@ -8,10 +8,12 @@ use reseal_core::{Key, RunState, Scrub, StepHole, StepPiece, Value};
 use reseal_store::{Database, RunRow, Session, SqlPart, StepDone, StepKey, StepRow};
 use tracing::{info, warn};
 
+use crate::catalogue::Custody;
 use crate::error::{Class, EngineError};
 use crate::hooks::{Deed, Phase, Ran, Step, When};
 use crate::job::Job;
 use crate::lease::{Stop, Stopper};
+use crate::trail::{self, Stepped};
 
 /// How much of a step's output is kept and shown: its end.
 const SHOWN: usize = 4096;
@@ -23,6 +25,7 @@ pub(crate) struct Steps {
     scrub: Scrub,
     facts: Facts,
     epoch: i64,
+    custody: Option<Custody>,
 }
 
 /// What a run says of itself.
@@ -48,7 +51,7 @@ impl Steps {
         database: &Database,
         job: &Arc<Job>,
         run: &RunRow,
-        (epoch, operator): (i64, &str),
+        (epoch, operator, custody): (i64, &str, Option<&Custody>),
     ) -> Result<Steps, EngineError> {
         let facts = Facts {
             id: run.id.clone(),
@@ -59,7 +62,8 @@ impl Steps {
             cells_rotated: run.counts.cells_rotated,
             vars: session.vars(&run.id).await?,
         };
-        Ok(Steps { job: job.clone(), database: database.clone(), scrub: scrub(job), facts, epoch })
+        let custody = custody.cloned();
+        Ok(Steps { job: job.clone(), database: database.clone(), scrub: scrub(job), facts, epoch, custody })
     }
 
     /// Reads the variables where the run has none noted yet, and notes them: an engine that goes on finds the same.
@@ -161,6 +165,8 @@ impl Steps {
         let status = self.scrub.clean(ran.status.as_bytes());
         let done = StepDone { ok: ran.ok, status: &status, output: &output };
         session.end_step(&self.facts.id, key, &done).await?;
+        let result = if ran.ok { "done" } else { "failed" };
+        self.recorded(key, &step.label, result).await;
         if ran.ok {
             return Ok(());
         }
@@ -170,6 +176,24 @@ impl Steps {
             output => format!("it said:\n{output}"),
         };
         Err(EngineError { class: Class::Refused, code: "hook-failed", message, help: Some(help) })
+    }
+
+    /// Says in the audit trail that the steps of `before` are about to begin: what they change outside of Reseal changes
+    /// only if that can be recorded.
+    pub(crate) async fn announced(&self) -> Result<(), EngineError> {
+        let Some(custody) = &self.custody else { return Ok(()) };
+        let step = Stepped { phase: Phase::Before.name(), number: 0, label: "all", result: "begun" };
+        trail::stepped(custody, &self.job, &self.facts.id, &self.facts.operator, step).await
+    }
+
+    /// Records what a step came to; where that cannot be done, the ledger still has it.
+    async fn recorded(&self, key: &StepKey, label: &str, result: &str) {
+        let Some(custody) = &self.custody else { return };
+        let step = Stepped { phase: &key.phase, number: key.number, label, result };
+        let recorded = trail::stepped(custody, &self.job, &self.facts.id, &self.facts.operator, step).await;
+        if let Err(error) = recorded {
+            warn!("a step is in the ledger and not in the audit trail: {error}");
+        }
     }
 
     /// A statement on a connection of its own, so that what it sets does not outlive it.

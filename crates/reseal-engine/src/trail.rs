@@ -121,6 +121,29 @@ pub(crate) async fn ended(session: &mut Session, job: &Job, run_id: &str, option
     }
 }
 
+/// A step of the plan, and what it came to.
+pub(crate) struct Stepped<'a> {
+    pub(crate) phase: &'a str,
+    /// Its place in the phase, from 1; 0 for all of them.
+    pub(crate) number: i64,
+    pub(crate) label: &'a str,
+    pub(crate) result: &'a str,
+}
+
+/// A step is about to begin, or was carried out. What it printed is in the ledger alone.
+pub(crate) async fn stepped(
+    custody: &Custody,
+    job: &Job,
+    run_id: &str,
+    operator: &str,
+    step: Stepped<'_>,
+) -> Result<(), EngineError> {
+    let mut control = custody.control.connect().await?;
+    let event = event(&mut control, EventKind::HookStep, job, operator).await?.of_run(run_id);
+    let event = event.with("phase", step.phase).with("number", step.number);
+    record(&mut control, &event.with("step", step.label).with("result", step.result)).await
+}
+
 /// A rollback begins, or goes on; nothing is put back yet.
 pub(crate) async fn rolls_back(
     control: &mut Session,
