@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use reseal_core::{KeyState, RunState};
-use reseal_engine::{Custody, EngineError, Entry, Job, RunOptions, catalogue};
+use reseal_engine::{Custody, EngineError, Entry, Job, Allowed, RunOptions, Rules, catalogue};
 use reseal_plan::{Plan, Policy};
-use reseal_store::{Book, Database};
+use reseal_store::{Book, Database, RunRow};
 use tracing::warn;
 
 use crate::ages::{days, length};
@@ -26,35 +26,61 @@ pub async fn before_run(
     if options.dry_run {
         return Ok(None);
     }
-    let begins = !goes_on(plan, database).await?;
+    let gone_on = gone_on_with(plan, database).await?;
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
-    let mut custody = Custody {
-        control: control.clone(),
-        approval: None,
-        deadline: deadline.filter(|_| options.emergency),
-        skipped: Vec::new(),
+    let mut custody =
+        Custody { deadline: deadline.filter(|_| options.emergency), ..Custody::of(control) };
+    let emergency = match &gone_on {
+        None => {
+            proofs(&plan.policy, Timestamp::now()).await?;
+            catalogue::may_seal(&entries)?;
+            let now = session.now_ms().await?;
+            custody.skipped = criteria(&plan.policy, &plan.name, &entries, options.emergency, now)?;
+            let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
+            custody.approval = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+            options.emergency
+        }
+        Some(run) => run.emergency,
     };
-    if begins {
-        proofs(&plan.policy, Timestamp::now()).await?;
-        catalogue::may_seal(&entries)?;
-        let now = session.now_ms().await?;
-        custody.skipped = criteria(&plan.policy, &plan.name, &entries, options.emergency, now)?;
-        let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
-        custody.approval = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+    match plan.hooks.before.is_empty() {
+        true if gone_on.is_none() => too_many_active(&plan.policy, &entries),
+        true => {}
+        // A run that has its keys noted was held against its rules when they were.
+        false if gone_on.as_ref().is_none_or(|run| run.primaries.is_empty()) => {
+            custody.rules = Some(rules(plan, emergency));
+        }
+        false => {}
     }
     Ok(Some(custody))
 }
 
-/// Whether `run` would go on with a run that is not over.
-async fn goes_on(plan: &Plan, database: &Database) -> Result<bool, EngineError> {
+/// The run that `run` would go on with, as it is not over.
+async fn gone_on_with(plan: &Plan, database: &Database) -> Result<Option<RunRow>, EngineError> {
     let mut session = database.connect().await?;
     if session.version(Book::Ledger).await?.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
     let latest = session.runs(Some(&plan.name), 1).await?.pop();
-    Ok(latest.is_some_and(|run| !run.state.is_over()))
+    Ok(latest.filter(|run| !run.state.is_over()))
+}
+
+/// What holds for the keys once the steps of `before` are done.
+fn rules(plan: &Plan, emergency: bool) -> Rules {
+    let (policy, name) = (plan.policy.clone(), plan.name.clone());
+    Rules::new(move |entries, now| {
+        catalogue::may_seal(entries)?;
+        let skipped = criteria(&policy, &name, entries, emergency, now).map_err(|refusal| EngineError {
+            help: Some(format!(
+                "its steps of `before` are done: wait and `reseal resume`, or undo them with \
+                 `reseal rollback --confirm {name}` and begin anew, with --emergency where it cannot wait"
+            )),
+            ..refusal
+        })?;
+        too_many_active(&policy, entries);
+        Ok(Allowed { skipped })
+    })
 }
 
 /// The criteria to proceed to another key: the one that seals now is old enough, and none is stuck between two runs.
@@ -66,7 +92,6 @@ fn criteria(
     emergency: bool,
     now: i64,
 ) -> Result<Vec<String>, EngineError> {
-    too_many_active(policy, entries);
     let Some(min) = policy.min_key_age else { return Ok(Vec::new()) };
     let mut skipped = Vec::new();
     for new in entries.iter().filter(|entry| entry.primary && state(entry) != Some(KeyState::Active)) {
@@ -143,8 +168,7 @@ pub async fn before_rollback(
     control: &Database,
     (run, operator): (Option<&str>, &str),
 ) -> Result<Custody, EngineError> {
-    let mut custody =
-        Custody { control: control.clone(), approval: None, deadline: None, skipped: Vec::new() };
+    let mut custody = Custody::of(control);
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let mut target = database.connect().await?;

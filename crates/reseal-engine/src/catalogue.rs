@@ -15,6 +15,7 @@ use crate::pins;
 use crate::progress::Progress;
 use crate::rollback::RollbackOptions;
 use crate::rotate::RunOptions;
+use crate::rules::Rules;
 use crate::trail;
 
 /// What ties a run to the control database.
@@ -28,6 +29,22 @@ pub struct Custody {
     pub deadline: Option<Duration>,
     /// Rules of the policy that an emergency set aside.
     pub skipped: Vec<String>,
+    /// What its keys are held against once the steps of `before` are done; none where that was done before.
+    pub rules: Option<Rules>,
+}
+
+impl Custody {
+    /// Nothing but the control database.
+    #[must_use]
+    pub fn of(control: &Database) -> Custody {
+        Custody {
+            control: control.clone(),
+            approval: None,
+            deadline: None,
+            skipped: Vec::new(),
+            rules: None,
+        }
+    }
 }
 
 /// A key of a job, and the catalogue's entry for it.

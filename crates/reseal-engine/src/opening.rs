@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::rotate::RunOptions;
 use crate::steps::{Cut, Steps};
 use crate::target::Target;
-use crate::{catalogue, pins, trail};
+use crate::{catalogue, pins, rules, trail};
 
 /// Looks before anything is begun. Keys that cannot be read yet may be what the steps of `before` bring: then preflight
 /// follows them, and there are no targets yet.
@@ -68,6 +68,7 @@ pub(crate) async fn open(
     }
     let job = steps.job();
     let fresh = pins::check(session, job).await?;
+    let options = &rules::held(job, options).await?;
     if run.primaries.is_empty() {
         let keys = pins::keys_of_run(job, &run.id)?.to_string();
         if !session.note_keys((&run.id, epoch), &keys).await? {
