@@ -3,6 +3,7 @@
 //! Nothing that the control database says of an agreement is believed: what was signed is built anew from what is about
 //! to be done, and each signature is held against the public keys in the file of approvers.
 
+mod brought;
 mod keys;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
@@ -14,6 +15,7 @@ use reseal_plan::{Approvals, Plan};
 use reseal_store::{ApprovalRequest, Session};
 use serde_json::{Map, Value, json};
 
+pub use brought::{brought, of_run};
 pub use keys::{Approver, approvers, generate, sign};
 
 /// How long people have to agree, and what they agreed to may wait, in milliseconds.

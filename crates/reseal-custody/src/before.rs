@@ -32,6 +32,7 @@ pub async fn before_run(
     let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
     let mut custody =
         Custody { deadline: deadline.filter(|_| options.emergency), ..Custody::of(control) };
+    let mut agreed = None;
     let emergency = match &gone_on {
         None => {
             proofs(&plan.policy, Timestamp::now()).await?;
@@ -40,6 +41,7 @@ pub async fn before_run(
             custody.skipped = criteria(&plan.policy, &plan.name, &entries, options.emergency, now)?;
             let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
             custody.approval = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+            agreed = custody.approval.is_some().then_some(facts.fingerprints);
             options.emergency
         }
         Some(run) => run.emergency,
@@ -49,7 +51,10 @@ pub async fn before_run(
         true => {}
         // A run that has its keys noted was held against its rules when they were.
         false if gone_on.as_ref().is_none_or(|run| run.primaries.is_empty()) => {
-            custody.rules = Some(rules(plan, emergency));
+            if let Some(run) = &gone_on {
+                agreed = approvals::of_run(&mut session, plan, run).await?;
+            }
+            custody.rules = Some(rules(plan, emergency, agreed));
         }
         false => {}
     }
@@ -66,11 +71,12 @@ async fn gone_on_with(plan: &Plan, database: &Database) -> Result<Option<RunRow>
     Ok(latest.filter(|run| !run.state.is_over()))
 }
 
-/// What holds for the keys once the steps of `before` are done.
-fn rules(plan: &Plan, emergency: bool) -> Rules {
+/// What holds for the keys once the steps of `before` are done. `agreed` are those that people agreed to, if they did.
+fn rules(plan: &Plan, emergency: bool, agreed: Option<String>) -> Rules {
     let (policy, name) = (plan.policy.clone(), plan.name.clone());
     Rules::new(move |entries, now| {
         catalogue::may_seal(entries)?;
+        let brought = agreed.as_ref().map(|agreed| approvals::brought(agreed, &name, entries)).transpose()?;
         let skipped = criteria(&policy, &name, entries, emergency, now).map_err(|refusal| EngineError {
             help: Some(format!(
                 "its steps of `before` are done: wait and `reseal resume`, or undo them with \
@@ -79,7 +85,7 @@ fn rules(plan: &Plan, emergency: bool) -> Rules {
             ..refusal
         })?;
         too_many_active(&policy, entries);
-        Ok(Allowed { skipped })
+        Ok(Allowed { skipped, brought: brought.unwrap_or_default() })
     })
 }
 

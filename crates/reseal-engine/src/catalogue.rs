@@ -31,6 +31,8 @@ pub struct Custody {
     pub skipped: Vec<String>,
     /// What its keys are held against once the steps of `before` are done; none where that was done before.
     pub rules: Option<Rules>,
+    /// Keys that the steps of `before` brought after people agreed to the run.
+    pub brought: Vec<String>,
 }
 
 impl Custody {
@@ -43,6 +45,7 @@ impl Custody {
             deadline: None,
             skipped: Vec::new(),
             rules: None,
+            brought: Vec::new(),
         }
     }
 }

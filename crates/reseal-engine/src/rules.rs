@@ -14,6 +14,8 @@ use crate::rotate::RunOptions;
 pub struct Allowed {
     /// Rules that an emergency set aside.
     pub skipped: Vec<String>,
+    /// Keys that are there since people agreed to the run, each as keyset, id and fingerprint.
+    pub brought: Vec<String>,
 }
 
 /// The rules' judgement of a run's keys, at a time of the control database.
@@ -47,6 +49,7 @@ pub(crate) async fn held(job: &Job, options: &RunOptions) -> Result<RunOptions, 
     let mut control = custody.control.connect().await?;
     let entries = catalogue::enter(&mut control, job).await?;
     let allowed = (rules.0)(&entries, control.now_ms().await?)?;
+    custody.brought = allowed.brought;
     for rule in allowed.skipped {
         if !custody.skipped.contains(&rule) {
             custody.skipped.push(rule);

@@ -57,6 +57,7 @@ pub(crate) async fn begins(
     if let Some(approval) = &custody.approval {
         event = event.with("approval", approval.as_str());
     }
+    event = custody.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     for pin in session.pins(&job.plan).await? {
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);

@@ -96,6 +96,24 @@ impl Session {
         Ok(self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?.pop().map(read))
     }
 
+    /// The request of a kind that was made use of for a run.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn approval_used_for(
+        &mut self,
+        kind: &str,
+        used_for: &str,
+    ) -> Result<Option<ApprovalRequest>, StoreError> {
+        let select = Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .from(self.ledger("approval_request"))
+            .and_where(Expr::col("kind").eq(kind))
+            .and_where(Expr::col("used_for").eq(used_for))
+            .to_owned();
+        Ok(self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?.pop().map(read))
+    }
+
     /// The requests of a plan that were not made use of, newest first.
     ///
     /// # Errors
