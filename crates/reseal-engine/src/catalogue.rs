@@ -1,5 +1,5 @@
 //! The key catalogue, as runs move it: the new primary is active and the old keys are rotating from before the first
-//! write; a rollback turns that back. Nothing else here retires a key or destroys one.
+//! write; `restored.rs` turns that back. Nothing else here retires a key or destroys one.
 
 use std::time::Duration;
 
@@ -204,6 +204,11 @@ pub fn may_seal(entries: &[Entry]) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// Why a run moves a key. What a rollback takes back, it finds by this.
+pub(crate) fn why(run_id: &str) -> String {
+    format!("run {run_id}")
+}
+
 /// A run begins, or is gone on with: its primaries are active, the keys that it moves cells away from are rotating.
 pub(crate) async fn run_starts(
     control: &mut Session,
@@ -211,7 +216,7 @@ pub(crate) async fn run_starts(
     run_id: &str,
     operator: &str,
 ) -> Result<(), EngineError> {
-    let why = format!("run {run_id}");
+    let why = why(run_id);
     for _ in 0..ATTEMPTS {
         let entries = enter(control, job).await?;
         may_seal(&entries)?;
@@ -243,45 +248,6 @@ fn starting(entry: &Entry, row: &KeyRow, sealing: bool) -> Vec<((KeyState, KeySt
         }
         _ => Vec::new(),
     }
-}
-
-/// Whether no other run of the plan moved cells to the keys of a run that was rolled back.
-pub(crate) fn moved_alone(run: &RunRow, runs: &[RunRow]) -> bool {
-    let primaries = |run: &RunRow| {
-        let keysets: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&run.primaries).unwrap_or_default();
-        keysets.into_iter().map(|(name, keyset)| (name, keyset["primary"].clone())).collect::<Vec<_>>()
-    };
-    let stands = |other: &&RunRow| {
-        other.id != run.id && other.state != RunState::RolledBack && other.counts.cells_rotated > 0
-    };
-    !runs.iter().filter(stands).any(|other| primaries(other) == primaries(run))
-}
-
-/// A run was rolled back: the old keys seal again, and what the new ones sealed is gone. `old` is the job turned back.
-pub(crate) async fn rolled_back(
-    control: &mut Session,
-    (job, old): (&Job, &Job),
-    run_id: &str,
-    operator: &str,
-) -> Result<(), EngineError> {
-    let why = format!("run {run_id} was rolled back");
-    let entries = enter(control, job).await?;
-    for entry in &entries {
-        let Some(row) = &entry.row else { continue };
-        let back = old.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
-        let Some(sealing) = back.and_then(|keyset| keyset.keyset.primary()) else { continue };
-        let seals = sealing.id() == entry.key_id;
-        let to = match (entry.primary, seals, row.state) {
-            // A keyset of one key has no other to turn back to.
-            (true, false, KeyState::Active) => KeyState::Created,
-            (false, true, KeyState::Rotating) => KeyState::Active,
-            _ => continue,
-        };
-        let who_and_why = (operator, why.as_str());
-        let _ = control.move_key(&row.id, (row.state, to), who_and_why, Since::Now).await?;
-    }
-    Ok(())
 }
 
 /// Makes use of what people agreed to, for a run that is about to be written.
@@ -355,22 +321,4 @@ pub(crate) async fn before_rollback(
     }
     trail::rolls_back(&mut control, job, run, &options.operator).await?;
     Ok(Some(control))
-}
-
-/// After a rollback. Cells are back by now, so trouble with the catalogue is told and no more.
-pub(crate) async fn after_rollback(
-    control: Option<&mut Session>,
-    jobs: (&Job, &Job),
-    (run, runs): (&RunRow, &[RunRow]),
-    operator: &str,
-) {
-    let Some(control) = control else { return };
-    if !moved_alone(run, runs) {
-        return;
-    }
-    if let Err(error) = rolled_back(control, jobs, &run.id, operator).await {
-        warn!(
-            "the key catalogue was not told of the rollback ({error}): `reseal keys activate` does it by hand"
-        );
-    }
 }

@@ -31,6 +31,7 @@ mod progress;
 mod pump;
 mod reconnect;
 mod report;
+mod restored;
 mod resume;
 mod rollback;
 mod rotate;

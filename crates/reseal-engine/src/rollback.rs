@@ -23,6 +23,7 @@ use crate::lease::{LEASE_MS, Renewal, Stopper, holder};
 use crate::pace::Pacer;
 use crate::progress::Progress;
 use crate::report::Report;
+use crate::restored;
 use crate::resume::{claims, take_up};
 use crate::rotate::reopen;
 use crate::steps::Steps;
@@ -89,7 +90,7 @@ pub async fn rollback(
         trail::rolled_back(control, job, &run, &counts, &options.operator).await;
     }
     let runs = session.runs(Some(&job.plan), 1000).await?;
-    catalogue::after_rollback(
+    restored::after_rollback(
         control.as_mut(),
         (job.as_ref(), back.as_ref()),
         (&run, &runs),
