@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use reseal_core::{KeyState, RunState};
-use reseal_engine::{Custody, EngineError, Entry, Job, Allowed, RunOptions, Rules, catalogue};
+use reseal_engine::{Custody, EngineError, Entry, Job, Allowed, Rules, RunOptions, catalogue, to_roll_back};
 use reseal_plan::{Plan, Policy};
 use reseal_store::{Book, Database, RunRow};
 use tracing::warn;
@@ -181,11 +181,9 @@ pub async fn before_rollback(
     if target.version(Book::Ledger).await?.is_none() {
         return Ok(custody);
     }
-    // The run that would be rolled back: the newest that moved anything.
-    let runs = target.runs(Some(&plan.name), 1000).await?;
-    let moved =
-        |row: &&reseal_store::RunRow| row.state != RunState::RolledBack && row.counts.cells_rotated > 0;
-    let Some(newest) = runs.iter().find(moved).filter(|row| run.is_none_or(|run| run == row.id)) else {
+    // A run that only carried out steps counts too: what undoes those acts on the application as much as cells do.
+    let newest = to_roll_back(&mut target, &plan.name).await?;
+    let Some(newest) = newest.filter(|newest| run.is_none_or(|run| run == newest.id)) else {
         return Ok(custody);
     };
     if newest.state != RunState::RollingBack {

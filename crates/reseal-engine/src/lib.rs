@@ -61,7 +61,7 @@ pub use lease::{Stop, Stopper, holder, is_dead};
 pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use report::Report;
-pub use rollback::{RollbackOptions, rollback};
+pub use rollback::{RollbackOptions, rollback, to_roll_back};
 pub use rotate::{RunOptions, run};
 pub use rules::{Allowed, Rules};
 pub use seal::{Seal, Validator};

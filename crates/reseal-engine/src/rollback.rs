@@ -31,6 +31,7 @@ use crate::target::Target;
 use crate::trail;
 use crate::turn::{has_no_way_back, of_run, turned_back, without_way_back};
 use crate::undo::{self, Entry, OldValue};
+pub use which::to_roll_back;
 use which::{may_send_plaintext, newest};
 
 /// How a rollback is to be carried out.
@@ -237,7 +238,9 @@ pub(crate) async fn exactly(
 fn old_values(target: &Target, row: &Row, entry: &Entry, deks: Option<&Deks>) -> Option<Vec<Value>> {
     let mut old = Vec::with_capacity(entry.old.len());
     for (place, value) in entry.old.iter().enumerate() {
-        // What the application wrote there since is its own.
+        // What the application wrote there since is its own. A reason that stood there before comes back with its cell,
+        // though the cell was mended meanwhile: a rollback gives the row as it was when it was swapped, and says nothing
+        // of what has become true since. The next run that moves the cell clears it again.
         let now = row.values[place].text().filter(|_| target.told.contains(&place));
         if now.is_some_and(|now| !beside::is_reason(&now)) {
             old.push(row.values[place].clone());

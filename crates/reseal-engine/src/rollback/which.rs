@@ -23,7 +23,22 @@ pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Resu
     }
 }
 
-/// The run that is to be rolled back: the newest that swapped anything or carried out steps, and no other.
+/// The run that a rollback is of: the newest that swapped anything or carried out steps, and no other. A run that moved
+/// nothing may have changed something by its steps, and `on_failure` undoes what those changed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<RunRow>, EngineError> {
+    for run in session.runs(Some(plan), 1000).await? {
+        let did = run.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty();
+        if did && run.state != RunState::RolledBack {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
+
+/// The run that is to be rolled back, where it may be.
 pub(super) async fn newest(
     session: &mut Session,
     job: &Job,
@@ -39,20 +54,12 @@ pub(super) async fn newest(
     if session.version(Book::Ledger).await?.is_none() {
         return Err(none());
     }
-    let runs = session.runs(Some(&job.plan), 1000).await?;
-    let mut found = None;
-    for run in runs.iter().filter(|run| run.state != RunState::RolledBack) {
-        // A run that moved nothing may have changed something by its steps, and what those changed is to be undone.
-        if run.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty() {
-            found = Some(run);
-            break;
-        }
-    }
-    let Some(newest) = found else { return Err(none()) };
+    let Some(newest) = to_roll_back(session, &job.plan).await? else { return Err(none()) };
     if let Some(asked) = &options.run_id
         && *asked != newest.id
     {
-        return Err(match runs.iter().any(|run| run.id == *asked) {
+        let known = session.run_by_id(asked).await?.filter(|run| run.plan == job.plan);
+        return Err(match known.is_some() {
             true => EngineError::refused(
                 "not-newest",
                 format!("run {} came after {asked}", newest.id),
@@ -67,5 +74,5 @@ pub(super) async fn newest(
         let message = format!("the plan changed since run {} began", newest.id);
         return Err(EngineError::refused("plan-changed", message, "roll back with the plan as it was"));
     }
-    Ok(newest.clone())
+    Ok(newest)
 }
