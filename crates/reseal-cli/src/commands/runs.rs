@@ -37,7 +37,11 @@ pub(crate) async fn runs(path: &Path) -> Outcome {
         true => format!("plan {} has no run yet", plan.name),
         false => table(&["run", "state", "began", "cells", "by"], &[3], rows.collect()),
     };
-    Ok(Done::new(CLEAN, json!({ "runs": runs.iter().map(document).collect::<Vec<_>>() }), text))
+    let mut documents = Vec::new();
+    for run in &runs {
+        documents.push(with_steps(document(run), &session.steps(&run.id).await?));
+    }
+    Ok(Done::new(CLEAN, json!({ "runs": documents }), text))
 }
 
 /// Shows where a run stands.
@@ -56,12 +60,9 @@ pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcom
         RunState::Paused if row.cells_old > 0 => REMAIN,
         _ => STOPPED,
     };
-    let (mut shown, mut text) = (document(&row), tell(&row));
     let steps = session.steps(&row.id).await?;
-    if !steps.is_empty() {
-        shown["steps"] = reseal_engine::step_documents(&steps);
-        text += &steps.iter().map(step).collect::<String>();
-    }
+    let (mut shown, mut text) = (with_steps(document(&row), &steps), tell(&row));
+    text += &steps.iter().map(step).collect::<String>();
     if row.emergency {
         let deadline = deadline(&row).await;
         shown["deadline"] = deadline.map(time).into();
@@ -74,6 +75,14 @@ pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcom
         }
     }
     Ok(Done::new(code, shown, text))
+}
+
+/// A run's document with its steps, where it carried out any.
+fn with_steps(mut document: Value, steps: &[StepRow]) -> Value {
+    if !steps.is_empty() {
+        document["steps"] = reseal_engine::step_documents(steps);
+    }
+    document
 }
 
 /// A step as people read it, with the end of what it printed where it failed.
