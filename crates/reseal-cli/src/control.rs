@@ -1,7 +1,7 @@
 //! The control database: what belongs to no single run.
 
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reseal_store::Database;
 use zeroize::Zeroizing;
@@ -11,21 +11,39 @@ use crate::exit::Failure;
 /// The variable that names the control database.
 const VARIABLE: &str = "RESEAL_DATABASE_URL";
 
-/// The control database that `RESEAL_DATABASE_URL` names, else an SQLite file of this user's.
+/// The control database that `RESEAL_DATABASE_URL` names, else an SQLite file of this user's. A file that is not there
+/// is made.
 pub(crate) fn database() -> Result<Database, Failure> {
     if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
-        return Ok(Database::parse(&Zeroizing::new(url))?);
+        let database = Database::parse(&Zeroizing::new(url))?;
+        if let Some(file) = database.file() {
+            make(&file)?;
+        }
+        return Ok(database);
     }
     let folder = state_folder()?;
     let path = folder.join("control.db");
-    let failed = |error: std::io::Error| {
-        let message = format!("the control database {} cannot be made: {}", path.display(), error.kind());
-        Failure::refused("control-database", message, format!("set {VARIABLE} to another database"))
-    };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-    // Made here, since a file that SQLite makes can be read by all.
-    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| cannot_be_made(&path, &error))?;
+    make(&path)?;
     Ok(Database::parse(&format!("sqlite://{}", path.display()))?)
+}
+
+/// Makes a file where there is none, since one that SQLite makes can be read by all.
+fn make(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Ok(());
+    }
+    let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(|error| cannot_be_made(path, &error))
+}
+
+fn cannot_be_made(path: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("the control database {} cannot be made: {}", path.display(), error.kind());
+    Failure::refused("control-database", message, format!("set {VARIABLE} to another database"))
 }
 
 /// Where a user's programs keep what is worth keeping (XDG Base Directory Specification).

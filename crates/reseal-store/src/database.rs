@@ -47,6 +47,12 @@ impl Database {
         self.dialect
     }
 
+    /// The file that it lies in, where that is one which may be written.
+    #[must_use]
+    pub fn file(&self) -> Option<std::path::PathBuf> {
+        (self.dialect == Dialect::Sqlite).then(|| sqlite::Sqlite::file(&self.url))?
+    }
+
     /// Opens a connection of its own; there is no pool.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod facts;
 mod guard;
 mod swap;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -39,6 +40,13 @@ impl Sqlite {
         let connection =
             SqliteConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
         Ok(Sqlite { connection, in_transaction: false })
+    }
+
+    /// The file that a URL names and that may be written; `None` for a database in memory.
+    pub(crate) fn file(url: &str) -> Option<PathBuf> {
+        let options = SqliteConnectOptions::from_str(url).ok()?;
+        let elsewhere = url.contains(":memory:") || url.contains("mode=memory") || url.contains("mode=ro");
+        (!elsewhere).then(|| options.get_filename().to_owned())
     }
 
     async fn simple(&mut self, sql: &'static str) -> Result<(), StoreError> {
