@@ -63,6 +63,7 @@ pub(crate) async fn open(
         }
         if let Some(resolver) = &hooks.resolver {
             steps.with_job(&Arc::new(resolver.job().await?));
+            steps.scrub_noted(session).await?;
         }
         targets = passed(preflight::look(session, steps.job(), &options.scope).await?)?;
     }

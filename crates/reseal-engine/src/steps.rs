@@ -72,13 +72,37 @@ impl Steps {
             return Ok(());
         };
         let vars = resolver.vars().await?;
-        if let Some((name, _)) = vars.iter().find(|(_, value)| self.scrub.finds_in(value.as_bytes())) {
-            let message = format!("the variable {name} holds a key, and variables are noted in the ledger");
-            return Err(EngineError::refused("var-is-secret", message, "`vars:` is for what is no secret"));
-        }
+        self.hold_no_key(&vars)?;
         session.note_vars(&self.facts.id, &vars).await?;
         self.facts.vars = vars;
         Ok(())
+    }
+
+    fn hold_no_key(&self, vars: &BTreeMap<String, String>) -> Result<(), EngineError> {
+        let Some((name, _)) = vars.iter().find(|(_, value)| self.scrub.finds_in(value.as_bytes())) else {
+            return Ok(());
+        };
+        let message = format!("the variable {name} holds a key, and variables are noted in the ledger");
+        Err(EngineError::refused("var-is-secret", message, "`vars:` is for what is no secret"))
+    }
+
+    /// Takes keys out of what the ledger has of this run by now: those that the steps of `before` brought, nobody could
+    /// recognise in what they printed, nor in a variable.
+    pub(crate) async fn scrub_noted(&mut self, session: &mut Session) -> Result<(), EngineError> {
+        for row in session.steps(&self.facts.id).await? {
+            let (status, output) = (row.status.unwrap_or_default(), row.output.unwrap_or_default());
+            if [&status, &output].iter().any(|text| self.scrub.finds_in(text.as_bytes())) {
+                let clean = [&status, &output].map(|text| self.scrub.clean(text.as_bytes()));
+                let done = StepDone { ok: row.state == "done", status: &clean[0], output: &clean[1] };
+                session.end_step(&self.facts.id, &row.key, &done).await?;
+            }
+        }
+        let held = self.hold_no_key(&self.facts.vars);
+        if held.is_err() {
+            session.drop_vars(&self.facts.id).await?;
+            self.facts.vars.clear();
+        }
+        held
     }
 
     /// The job that the run works by.

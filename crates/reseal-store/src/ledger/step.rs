@@ -241,6 +241,18 @@ impl Session {
         }
         self.run(&insert).await.map(drop)
     }
+
+    /// Forgets the variables of a run.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn drop_vars(&mut self, run_id: &str) -> Result<(), StoreError> {
+        let delete = Query::delete()
+            .from_table(self.ledger("var"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .to_owned();
+        self.run(&delete).await.map(drop)
+    }
 }
 
 fn read_step(row: Vec<Value>) -> StepRow {
