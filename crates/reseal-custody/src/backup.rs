@@ -9,7 +9,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reseal_core::{KeyState, SecretBytes};
-use reseal_engine::{EngineError, catalogue, try_cells};
+use reseal_engine::{EngineError, Job, catalogue, try_cells};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
 use reseal_store::{KeyCopy, KeyRow, Session};
@@ -29,6 +29,8 @@ pub struct Copied {
     pub digest: String,
     /// The keys in it, as `keyset/id`.
     pub keys: Vec<String>,
+    /// Keys of the plan that no copy can hold, as `keyset/id`: a KEK hands out no bytes.
+    pub not_contained: Vec<String>,
 }
 
 /// How one key of a backup did.
@@ -44,6 +46,17 @@ pub struct Trial {
     pub cells: u64,
     /// How many of them the restored key opened.
     pub opened: u64,
+}
+
+/// How a backup did.
+#[derive(Clone, Debug)]
+pub struct Trials {
+    /// Its keys.
+    pub keys: Vec<Trial>,
+    /// KEKs of the plan, which are in no backup, as `keyset/id`; and sampled cells that opened with their help.
+    pub keks: Vec<(String, u64)>,
+    /// Fields with sampled cells that carry a DEK of which none opened: the field, how many, and why.
+    pub not_covered: Vec<(String, u64, String)>,
 }
 
 impl Trial {
@@ -79,13 +92,22 @@ impl Custodian<'_> {
         let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(unreadable)?;
         let chosen: Vec<&Kept> =
             keys.kept.iter().filter(|kept| ids.is_empty() || ids.contains(&kept.id)).collect();
+        let keks = keks(self.job);
+        if chosen.is_empty() && !keks.is_empty() {
+            return Err(no_bytes(&keks));
+        }
         for id in ids {
+            if keks.iter().any(|(_, kek)| kek == id) && !chosen.iter().any(|kept| kept.id == *id) {
+                return Err(no_bytes(&keks));
+            }
             if !chosen.iter().any(|kept| kept.id == *id) {
                 let message = format!("plan {} has no key {id}", self.plan.name);
                 return Err(EngineError::usage("no-such-key", message, "`reseal keys list PLAN` lists them"));
             }
         }
-        self.copy("backup", &chosen, recipients, path).await
+        let copied = self.copy("backup", &chosen, recipients, path).await?;
+        let not_contained = keks.iter().map(|(keyset, id)| format!("{keyset}/{id}")).collect();
+        Ok(Copied { not_contained, ..copied })
     }
 
     /// Writes one retired key into a new age file.
@@ -111,6 +133,10 @@ impl Custodian<'_> {
         let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(unreadable)?;
         let chosen: Vec<&Kept> =
             keys.kept.iter().filter(|kept| kept.keyset == row.keyset && kept.id == row.key_id).collect();
+        let keks = keks(self.job);
+        if chosen.is_empty() && keks.contains(&(row.keyset.clone(), row.key_id.clone())) {
+            return Err(no_bytes(&keks));
+        }
         if chosen.is_empty() {
             let message = format!("no source of the plan gives {} any more", row.key_id);
             return Err(EngineError::refused("key", message, "bring it back into the plan first"));
@@ -138,7 +164,7 @@ impl Custodian<'_> {
             let result = format!("to {}", recipients.join(", "));
             self.note(&mut control, row, kind, (path, &digest), &result).await?;
         }
-        Ok(Copied { digest, keys })
+        Ok(Copied { digest, keys, not_contained: Vec::new() })
     }
 
     /// Tries a backup: each key in it must be the one that the catalogue knows, and open the sampled cells that are
@@ -152,7 +178,7 @@ impl Custodian<'_> {
         path: &Path,
         identity: &[u8],
         rows: usize,
-    ) -> Result<Vec<Trial>, EngineError> {
+    ) -> Result<Trials, EngineError> {
         let encrypted = std::fs::read(path).map_err(|error| {
             let message = format!("{}: {}", path.display(), error.kind());
             EngineError::usage("file", message, "check the path")
@@ -182,14 +208,19 @@ impl Custodian<'_> {
                 (None, Some(here)) => here.key_id == key_id,
                 _ => false,
             };
-            let (cells, opened) = tried.get(&(keyset.clone(), key_id.clone())).copied().unwrap_or_default();
+            let (cells, opened) =
+                tried.keys.get(&(keyset.clone(), key_id.clone())).copied().unwrap_or_default();
             let trial = Trial { keyset, key_id, same, cells, opened };
             if let Some(row) = known.or(here) {
                 self.note(&mut control, &row, "restore-test", (path, &digest), &trial.result()).await?;
             }
             trials.push(trial);
         }
-        Ok(trials)
+        let keks = keks(self.job).into_iter().map(|name| {
+            let cells = tried.keks.get(&name).copied().unwrap_or_default();
+            (format!("{}/{}", name.0, name.1), cells)
+        });
+        Ok(Trials { keys: trials, keks: keks.collect(), not_covered: tried.not_covered })
     }
 
     async fn note(
@@ -212,6 +243,22 @@ impl Custodian<'_> {
         };
         Ok(control.note_copy(&copy).await?)
     }
+}
+
+/// The KEKs of a job, by keyset and id.
+fn keks(job: &Job) -> Vec<(String, String)> {
+    let keysets = job.keysets.iter().map(|keyset| &keyset.keyset);
+    let keks = keysets.flat_map(|keyset| {
+        let keks = keyset.keys().iter().filter(|key| key.kek().is_some());
+        keks.map(|key| (keyset.name().to_owned(), key.id().to_owned()))
+    });
+    keks.collect()
+}
+
+fn no_bytes(keks: &[(String, String)]) -> EngineError {
+    let names: Vec<String> = keks.iter().map(|(keyset, id)| format!("{keyset}/{id}")).collect();
+    let message = format!("no copy can hold {}: a KEK hands out no bytes", names.join(", "));
+    EngineError::refused("kek", message, "see how the KMS or the token itself is backed up")
 }
 
 fn unreadable(error: reseal_registry::ReadKeyError) -> EngineError {

@@ -11,7 +11,7 @@ mod proofs;
 mod retire;
 
 pub use ages::{KeyAge, age, days, length};
-pub use backup::{Copied, Trial, encrypt, identity, write_new};
+pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
 pub use proofs::proofs;
 pub use retire::{Custodian, GivenUp, Held, Named};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reseal_custody::{Copied, Named};
+use reseal_custody::{Copied, Named, Trial, Trials};
 use reseal_registry::Overrides;
 use serde_json::{Value, json};
 
@@ -30,8 +30,16 @@ pub(crate) async fn archive(path: &Path, named: &Named, to: &[String], file: &Pa
 
 fn told(copied: &Copied, file: &Path, next: &str) -> Done {
     let shown = file.display();
-    let text = format!("{shown} holds {}\n  SHA-256 {}\n  {next}", copied.keys.join(", "), copied.digest);
-    let document = json!({ "file": shown.to_string(), "keys": copied.keys, "sha256": copied.digest });
+    let mut text = format!("{shown} holds {}\n  SHA-256 {}", copied.keys.join(", "), copied.digest);
+    if !copied.not_contained.is_empty() {
+        text +=
+            &format!("\n  not in it, since a KEK hands out no bytes: {}", copied.not_contained.join(", "));
+    }
+    text += &format!("\n  {next}");
+    let document = json!({
+        "file": shown.to_string(), "keys": copied.keys, "not_contained": copied.not_contained,
+        "sha256": copied.digest,
+    });
     Done::new(CLEAN, document, text)
 }
 
@@ -41,17 +49,31 @@ pub(crate) async fn restore_test(path: &Path, file: &Path, identity: &Path, rows
     let (operator, control) = (operator(), control::database()?);
     let identity = reseal_custody::identity(identity)?;
     let trials = custodian(&opened, &control, &operator).restore_test(file, &identity, rows).await?;
-    let passed = trials.iter().all(reseal_custody::Trial::passed);
-    let documents: Vec<Value> = trials
+    let passed = trials.keys.iter().all(Trial::passed);
+    let keks = trials.keks.iter().map(|(kek, cells)| json!({ "kek": kek, "cells": cells }));
+    let not_covered = trials
+        .not_covered
         .iter()
-        .map(|trial| {
-            json!({
-                "keyset": trial.keyset, "key": trial.key_id, "same": trial.same,
-                "cells": trial.cells, "opened": trial.opened, "passed": trial.passed(),
-            })
-        })
-        .collect();
-    let rows = trials.iter().map(|trial| {
+        .map(|(field, cells, why)| json!({ "field": field, "cells": cells, "why": why }));
+    let document = json!({
+        "passed": passed,
+        "keys": trials.keys.iter().map(of_key).collect::<Vec<_>>(),
+        "keks": keks.collect::<Vec<_>>(),
+        "not_covered": not_covered.collect::<Vec<_>>(),
+    });
+    let code = if passed { CLEAN } else { REMAIN };
+    Ok(Done::new(code, document, tell(&trials, passed)))
+}
+
+fn of_key(trial: &Trial) -> Value {
+    json!({
+        "keyset": trial.keyset, "key": trial.key_id, "same": trial.same,
+        "cells": trial.cells, "opened": trial.opened, "passed": trial.passed(),
+    })
+}
+
+fn tell(trials: &Trials, passed: bool) -> String {
+    let rows = trials.keys.iter().map(|trial| {
         vec![
             format!("{}/{}", trial.keyset, trial.key_id),
             if trial.same { "the same" } else { "another" }.to_owned(),
@@ -60,11 +82,19 @@ pub(crate) async fn restore_test(path: &Path, file: &Path, identity: &Path, rows
             if trial.passed() { "passed" } else { "failed" }.to_owned(),
         ]
     });
-    let verdict = match passed {
-        true => "the backup is of use",
-        false => "the backup is of no use for every key: make a new one with `reseal keys backup`",
-    };
-    let text = table(&["key", "bytes", "cells", "opened", "result"], &[2, 3], rows.collect());
-    let code = if passed { CLEAN } else { REMAIN };
-    Ok(Done::new(code, json!({ "passed": passed, "keys": documents }), format!("{text}\n{verdict}")))
+    let mut text = table(&["key", "bytes", "cells", "opened", "result"], &[2, 3], rows.collect());
+    for (kek, cells) in &trials.keks {
+        text +=
+            &format!("\n{kek}, a KEK, is in no backup; where it is kept, it opened {} cells", number(*cells));
+    }
+    if !trials.not_covered.is_empty() {
+        text += &format!("\nfields that this did not cover: {}", trials.not_covered.len());
+    }
+    for (field, cells, why) in &trials.not_covered {
+        text += &format!("\n  {field}, {} cells that carry a DEK: {why}", number(*cells));
+    }
+    text + match passed {
+        true => "\nthe backup is of use",
+        false => "\nthe backup is of no use for every key: make a new one with `reseal keys backup`",
+    }
 }
