@@ -22,6 +22,7 @@ mod plaintext;
 mod plugin;
 mod run_state;
 mod scrub;
+mod states;
 mod step;
 mod template;
 mod value;

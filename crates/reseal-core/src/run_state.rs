@@ -1,66 +1,32 @@
 //! The states of a run and the one table of transitions between them.
 
-use std::fmt;
+use crate::states::states;
 
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RunState {
-    /// Preflight passed, shards are written, no swap yet.
-    Prepared,
-    /// An engine works on it.
-    Running,
-    /// Stopped on purpose or by circumstance; `run` goes on where it stopped.
-    Paused,
-    /// Stopped by an error; `run` goes on where it stopped.
-    Failed,
-    /// A sweep of the whole plan found every cell under the primary.
-    Complete,
-    /// A sweep of the run's scope found every cell in it under the primary.
-    ScopeDone,
-    /// Given up by an operator.
-    Cancelled,
-    /// Cells are being put back.
-    RollingBack,
-    /// Every cell that could be put back was.
-    RolledBack,
+states! {
+    /// Where a run stands.
+    RunState {
+        /// Preflight passed, shards are written, no swap yet.
+        Prepared = "prepared",
+        /// An engine works on it.
+        Running = "running",
+        /// Stopped on purpose or by circumstance; `run` goes on where it stopped.
+        Paused = "paused",
+        /// Stopped by an error; `run` goes on where it stopped.
+        Failed = "failed",
+        /// A sweep of the whole plan found every cell under the primary.
+        Complete = "complete",
+        /// A sweep of the run's scope found every cell in it under the primary.
+        ScopeDone = "scope_done",
+        /// Given up by an operator.
+        Cancelled = "cancelled",
+        /// Cells are being put back.
+        RollingBack = "rolling_back",
+        /// Every cell that could be put back was.
+        RolledBack = "rolled_back",
+    }
 }
 
 impl RunState {
-    /// Every state.
-    pub const ALL: [RunState; 9] = [
-        RunState::Prepared,
-        RunState::Running,
-        RunState::Paused,
-        RunState::Failed,
-        RunState::Complete,
-        RunState::ScopeDone,
-        RunState::Cancelled,
-        RunState::RollingBack,
-        RunState::RolledBack,
-    ];
-
-    /// The state's name in the ledger and in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            RunState::Prepared => "prepared",
-            RunState::Running => "running",
-            RunState::Paused => "paused",
-            RunState::Failed => "failed",
-            RunState::Complete => "complete",
-            RunState::ScopeDone => "scope_done",
-            RunState::Cancelled => "cancelled",
-            RunState::RollingBack => "rolling_back",
-            RunState::RolledBack => "rolled_back",
-        }
-    }
-
-    /// The state with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<RunState> {
-        RunState::ALL.into_iter().find(|state| state.name() == name)
-    }
-
     /// Whether `run` can go on with a run in this state.
     #[must_use]
     pub fn is_resumable(self) -> bool {
@@ -94,22 +60,9 @@ impl RunState {
     }
 }
 
-impl fmt::Display for RunState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_read_back() {
-        for state in RunState::ALL {
-            assert_eq!(RunState::parse(state.name()), Some(state));
-        }
-    }
 
     #[test]
     fn nothing_leaves_rolled_back_and_nothing_resumes_what_is_over() {
