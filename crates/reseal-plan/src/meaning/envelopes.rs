@@ -148,21 +148,12 @@ impl Meaning<'_> {
     /// The columns that copy parts of a field.
     pub(super) fn mirrors(
         &mut self,
-        raw: Option<raw::Mirrors>,
+        raw: Option<raw::Columns<Option<String>>>,
         columns: &[(Part, String)],
         path: &[&str],
     ) -> Vec<(Part, String)> {
         let Some(raw) = raw else { return Vec::new() };
-        let parts = [
-            (Part::Ciphertext, raw.ciphertext),
-            (Part::Nonce, raw.nonce),
-            (Part::Tag, raw.tag),
-            (Part::WrappedDek, raw.wrapped_dek),
-            (Part::DekNonce, raw.dek_nonce),
-            (Part::Key, raw.key),
-        ];
-        let mirrors: Vec<(Part, String)> =
-            parts.into_iter().filter_map(|(part, column)| Some((part, column?))).collect();
+        let mirrors = raw.named();
         if mirrors.is_empty() {
             self.find("empty", path, "`mirrors` names no column");
         }

@@ -146,7 +146,7 @@ impl Meaning<'_> {
             }
             from.push(self.seal_named(seal, seals, &path));
         }
-        let columns = full.columns.map_or_else(|| whole_cell(name), columns);
+        let columns = full.columns.map_or_else(|| whole_cell(name), raw::Columns::named);
         let mirrors = self.mirrors(full.mirrors, &columns, &[&path[..], &["mirrors"]].concat());
         Some(FieldSpec {
             name: name.into(),
@@ -230,16 +230,4 @@ impl Meaning<'_> {
             "`ignore` lists `table.column` or `schema.table.column`",
         );
     }
-}
-
-fn columns(raw: raw::Columns) -> Vec<(Part, String)> {
-    let parts = [
-        (Part::Ciphertext, Some(raw.ciphertext)),
-        (Part::Nonce, raw.nonce),
-        (Part::Tag, raw.tag),
-        (Part::WrappedDek, raw.wrapped_dek),
-        (Part::DekNonce, raw.dek_nonce),
-        (Part::Key, raw.key),
-    ];
-    parts.into_iter().filter_map(|(part, column)| Some((part, column?))).collect()
 }

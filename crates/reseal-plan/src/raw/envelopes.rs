@@ -1,4 +1,4 @@
-//! Envelopes, and columns beside a cell.
+//! Envelopes.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -37,28 +37,4 @@ pub(crate) enum Dek {
     /// 16 random bytes.
     #[serde(rename = "aes-128")]
     Aes128,
-}
-
-/// Columns that hold a copy, by part.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Mirrors {
-    /// The ciphertext.
-    #[schemars(length(min = 1))]
-    pub(crate) ciphertext: Option<String>,
-    /// The nonce.
-    #[schemars(length(min = 1))]
-    pub(crate) nonce: Option<String>,
-    /// The authentication tag.
-    #[schemars(length(min = 1))]
-    pub(crate) tag: Option<String>,
-    /// The wrapped DEK.
-    #[schemars(length(min = 1))]
-    pub(crate) wrapped_dek: Option<String>,
-    /// The nonce of the wrapped DEK.
-    #[schemars(length(min = 1))]
-    pub(crate) dek_nonce: Option<String>,
-    /// The key's mark.
-    #[schemars(length(min = 1))]
-    pub(crate) key: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! Tables and fields.
 
+use reseal_core::Part;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Encoding, Mirrors, Named, OneOrMany};
+use super::{Encoding, Named, OneOrMany};
 
 /// A table.
 #[derive(Deserialize, JsonSchema)]
@@ -53,9 +54,9 @@ pub(crate) struct FullField {
     #[serde(default)]
     pub(crate) from: Vec<String>,
     /// The columns of a cell that lies in several.
-    pub(crate) columns: Option<Columns>,
+    pub(crate) columns: Option<Columns<String>>,
     /// Columns that hold a copy.
-    pub(crate) mirrors: Option<Mirrors>,
+    pub(crate) mirrors: Option<Columns<Option<String>>>,
     /// A column that shows why a cell is in quarantine.
     #[schemars(length(min = 1))]
     pub(crate) last_error: Option<String>,
@@ -63,13 +64,14 @@ pub(crate) struct FullField {
     pub(crate) encoding: Option<Encoding>,
 }
 
-/// The columns of a cell.
+// `C` is a name for a cell, which is never without a ciphertext, and may be none where only copies are named.
+/// Columns by the part of a cell that they hold.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Columns {
+pub(crate) struct Columns<C> {
     /// The column that holds the ciphertext.
     #[schemars(length(min = 1))]
-    pub(crate) ciphertext: String,
+    pub(crate) ciphertext: C,
     /// The column that holds the nonce.
     #[schemars(length(min = 1))]
     pub(crate) nonce: Option<String>,
@@ -85,4 +87,19 @@ pub(crate) struct Columns {
     /// The column that holds the key's mark.
     #[schemars(length(min = 1))]
     pub(crate) key: Option<String>,
+}
+
+impl<C: Into<Option<String>>> Columns<C> {
+    /// The columns that are named, with their parts.
+    pub(crate) fn named(self) -> Vec<(Part, String)> {
+        let parts = [
+            (Part::Ciphertext, self.ciphertext.into()),
+            (Part::Nonce, self.nonce),
+            (Part::Tag, self.tag),
+            (Part::WrappedDek, self.wrapped_dek),
+            (Part::DekNonce, self.dek_nonce),
+            (Part::Key, self.key),
+        ];
+        parts.into_iter().filter_map(|(part, column)| Some((part, column?))).collect()
+    }
 }
