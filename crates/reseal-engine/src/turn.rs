@@ -108,6 +108,10 @@ fn turn(keyset: &Keyset, to_key: Option<&str>) -> Result<Keyset, EngineError> {
             let message = format!("keyset {} has several old keys: {}", keyset.name(), ids.join(", "));
             return Err(EngineError::usage("which-key", message, "say --to-key with one of them"));
         }
+        (Some(asked), _) if asked == primary.id() => {
+            let message = format!("keyset {}: {asked} is what the run sealed with", keyset.name());
+            return Err(EngineError::usage("which-key", message, "say --to-key with one of its other keys"));
+        }
         (Some(asked), _) => asked,
     };
     Keyset::new(keyset.name(), keyset.keys().to_vec(), Some(old)).map_err(|error| {
