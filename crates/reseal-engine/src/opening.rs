@@ -9,12 +9,20 @@ use crate::error::EngineError;
 use crate::hooks::Phase;
 use crate::job::Job;
 use crate::lease::{Stop, Stopper};
-use crate::preflight::{self, Passed, Severity};
+use crate::preflight::{self, Finding, Passed, Severity};
 use crate::progress::Progress;
 use crate::rotate::RunOptions;
 use crate::steps::{Cut, Steps};
 use crate::target::Target;
 use crate::{catalogue, pins, rules, trail};
+
+/// What preflight came to.
+pub(crate) struct Looked {
+    /// The tables as the run works on them.
+    pub(crate) targets: Vec<Arc<Target>>,
+    /// What was warned about.
+    told: Vec<String>,
+}
 
 /// Looks before anything is begun. Keys that cannot be read yet may be what the steps of `before` bring: then preflight
 /// follows them, and there are no targets yet.
@@ -22,23 +30,27 @@ pub(crate) async fn look(
     session: &mut Session,
     job: &Arc<Job>,
     options: &RunOptions,
-) -> Result<Vec<Arc<Target>>, EngineError> {
+) -> Result<Looked, EngineError> {
     match &job.keys_missing {
-        None => passed(preflight::look(session, job, &options.scope).await?),
+        None => passed(preflight::look(session, job, &options.scope).await?, &[]),
         Some(error) if options.dry_run => Err(error.clone()),
         Some(error) => {
             warn!("{}; the steps of `before` are carried out first, then the keys are read", error.message);
-            Ok(Vec::new())
+            Ok(Looked { targets: Vec::new(), told: Vec::new() })
         }
     }
 }
 
-/// Passes findings on; refusals end here.
-fn passed(passed: Passed) -> Result<Vec<Arc<Target>>, EngineError> {
-    for finding in passed.findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+/// Passes findings on, but those that were `told` before; refusals end here.
+fn passed(passed: Passed, told: &[String]) -> Result<Looked, EngineError> {
+    let is_new = |finding: &&Finding| !told.contains(&finding.message);
+    let warnings = passed.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+    let warnings: Vec<&Finding> = warnings.filter(is_new).collect();
+    for finding in &warnings {
         warn!(code = finding.code, help = finding.help, "{}", finding.message);
     }
-    preflight::refusal(&passed.findings).map_or(Ok(passed.targets), Err)
+    let told = warnings.into_iter().map(|finding| finding.message.clone()).collect();
+    preflight::refusal(&passed.findings).map_or(Ok(Looked { targets: passed.targets, told }), Err)
 }
 
 /// Carries out what comes before the first write, and gives the tables as the run works on them; or the reason, where a
@@ -46,11 +58,12 @@ fn passed(passed: Passed) -> Result<Vec<Arc<Target>>, EngineError> {
 pub(crate) async fn open(
     session: &mut Session,
     steps: &mut Steps,
-    mut targets: Vec<Arc<Target>>,
+    looked: Looked,
     run: &RunRow,
     epoch: i64,
     (options, progress, stop): (&RunOptions, &Progress, &Stopper),
 ) -> Result<Result<Vec<Arc<Target>>, Stop>, EngineError> {
+    let Looked { mut targets, told } = looked;
     steps.settle_vars(session).await?;
     let hooks = steps.job().hooks.clone();
     // Where the run has its keys noted, these steps are done: keys are noted after them.
@@ -65,7 +78,7 @@ pub(crate) async fn open(
             steps.with_job(&Arc::new(resolver.job().await?));
             steps.scrub_noted(session).await?;
         }
-        targets = passed(preflight::look(session, steps.job(), &options.scope).await?)?;
+        targets = passed(preflight::look(session, steps.job(), &options.scope).await?, &told)?.targets;
     }
     let job = steps.job();
     let fresh = pins::check(session, job).await?;

@@ -71,9 +71,9 @@ pub async fn run(
         return Ok(report);
     }
     progress.begin(Phase::Preflight, 0, 0);
-    let targets = opening::look(&mut session, job, options).await?;
+    let looked = opening::look(&mut session, job, options).await?;
     if options.dry_run {
-        return estimate::dry_run(job, database, &targets, options, progress).await;
+        return estimate::dry_run(job, database, &looked.targets, options, progress).await;
     }
     let pacer = Arc::new(Pacer::new(&job.pace));
     if !pacer.is_open(Timestamp::now()) {
@@ -94,7 +94,7 @@ pub async fn run(
     let outcome = match opening::open(
         &mut session,
         &mut steps,
-        targets,
+        looked,
         &run,
         epoch,
         (options, progress.as_ref(), stop),
