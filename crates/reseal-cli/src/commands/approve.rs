@@ -8,7 +8,6 @@ use reseal_store::{ApprovalRequest, Book};
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::output::table;
 use crate::{control, open, trail};
 
 /// Signs a request.
@@ -45,17 +44,34 @@ pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcom
     };
     trail::note(EventKind::ApprovalGiven, about).await;
     let text = format!(
-        "{name} agrees to request {id}:\n  {} of plan {} ({}), asked for by {}\n  keys {}\n  until {}",
+        "{name} agrees to request {id}:\n  {} of plan {} ({}), asked for by {}{}\n  until {}",
         request.kind,
         request.plan,
         if request.scope == "{}" { "the whole of it" } else { &request.scope },
         request.operator,
-        request.fingerprints,
+        keys(&request),
         lapses(&request)
     );
     let mut document = document(&request);
     document["approver"] = name.into();
     Ok(Done::new(CLEAN, document, text))
+}
+
+/// The keys that a request is about, a line each.
+fn keys(request: &ApprovalRequest) -> String {
+    let keysets: serde_json::Map<String, Value> =
+        serde_json::from_str(&request.fingerprints).unwrap_or_default();
+    let mut lines = String::new();
+    for (keyset, keys) in &keysets {
+        for (id, key) in keys.as_object().into_iter().flatten() {
+            let text = |name: &str| key[name].as_str().unwrap_or_default();
+            lines += &format!("\n  {keyset}/{id}, {}\n    {}", text("role"), text("fingerprint"));
+        }
+    }
+    match lines.is_empty() {
+        true => "\n  no key could be read yet: the plan's steps of `before` bring what is missing".to_owned(),
+        false => lines,
+    }
 }
 
 /// Makes the key pair of an approver.
@@ -74,24 +90,26 @@ pub(crate) async fn list(path: &Path) -> Outcome {
     let now = session.now_ms().await?;
     let mut requests = session.approval_requests(&plan.name).await?;
     requests.retain(|request| request.expires_at > now);
-    let (mut rows, mut documents) = (Vec::new(), Vec::new());
+    let (mut lines, mut documents) = (Vec::new(), Vec::new());
     for request in &requests {
         let approvals = session.approvals(&request.id).await?;
         let names: Vec<String> = approvals.into_iter().map(|approval| approval.approver).collect();
-        rows.push(vec![
-            request.id.clone(),
-            request.kind.clone(),
-            request.operator.clone(),
-            format!("{} of {}", names.len(), request.needed),
-            lapses(request),
-        ]);
+        lines.push(format!(
+            "{}  {}\n  asked for by {}, {} of {} signed, until {}",
+            request.id,
+            request.kind,
+            request.operator,
+            names.len(),
+            request.needed,
+            lapses(request)
+        ));
         let mut document = document(request);
         document["approvers"] = names.into();
         documents.push(document);
     }
-    let text = match rows.is_empty() {
+    let text = match lines.is_empty() {
         true => format!("nothing of plan {} waits for approval", plan.name),
-        false => table(&["request", "kind", "by", "signed", "until"], &[], rows),
+        false => lines.join("\n"),
     };
     Ok(Done::new(CLEAN, json!({ "requests": documents }), text))
 }

@@ -128,26 +128,28 @@ fn tell(plan: &Plan, keys: &[Value], census: Option<&CensusRow>, due: bool) -> S
     let rows = keys.iter().map(|key| {
         let held = key["cells"].as_array().map(|fields| {
             let total: u64 = fields.iter().filter_map(|field| field["cells"].as_u64()).sum();
-            let names: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{}.{}", text(&field["table"]), text(&field["field"])))
-                .collect();
-            if names.is_empty() {
-                "0".to_owned()
-            } else {
-                format!("{} in {}", number(total), names.join(", "))
+            match fields.as_slice() {
+                [] => "0".to_owned(),
+                [_] => format!("{} in 1 field", number(total)),
+                _ => format!("{} in {} fields", number(total), fields.len()),
             }
         });
         let age = key["age_seconds"].as_i64().map(|seconds| days(seconds * 1000));
+        // The day; to the second it is in the document.
+        let expires = text(&key["expires"]);
+        let day = expires.split('T').next().unwrap_or_default();
         let note = match (&key["warned"], &key["destroyable"]) {
-            (Value::Bool(true), _) => "expires soon, or has".to_owned(),
+            (Value::Bool(true), _) => {
+                let over = expires.parse::<Timestamp>().is_ok_and(|at| at < Timestamp::now());
+                format!("{day} {}", if over { "(is over)" } else { "(soon)" })
+            }
             (_, Value::Bool(true)) => "may be destroyed".to_owned(),
-            _ => text(&key["expires"]),
+            _ => day.to_owned(),
         };
         vec![
             format!("{}/{}", text(&key["keyset"]), text(&key["key"])),
             if key["state"].is_null() { "not used yet".to_owned() } else { text(&key["state"]) },
-            text(&key["fingerprint"]).chars().take(12).collect(),
+            text(&key["fingerprint"]).chars().take(8).collect(),
             age.unwrap_or_else(|| "-".into()),
             note,
             held.unwrap_or_else(|| "-".into()),

@@ -100,7 +100,8 @@ pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
     let about = |event: Event| event.of_plan(&plan.name, &plan.digest).of_run(&row.id).with("cells", cells);
     trail::note(EventKind::UndoDropped, about).await;
     let text = format!(
-        "{} old cells of run {} are dropped: its cells can no longer be put back exactly, only sealed anew under the old key",
+        "{} old cells of run {} are dropped\n  \
+         its cells can no longer be put back exactly, only sealed anew under the old key",
         number(cells),
         row.id
     );

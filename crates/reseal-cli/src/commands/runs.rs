@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
 use crate::notices;
-use crate::output::{cells, number, table};
+use crate::output::{cells, number};
 use crate::{open, trail};
 
 /// Lists runs.
@@ -24,18 +24,9 @@ pub(crate) async fn runs(path: &Path) -> Outcome {
         Some(_) => session.runs(Some(&plan.name), 100).await?,
         None => Vec::new(),
     };
-    let rows = runs.iter().map(|run| {
-        vec![
-            run.id.clone(),
-            run.state.to_string(),
-            time(run.created_at),
-            number(run.counts.cells_rotated),
-            run.operator.clone(),
-        ]
-    });
     let text = match runs.is_empty() {
         true => format!("plan {} has no run yet", plan.name),
-        false => table(&["run", "state", "began", "cells", "by"], &[3], rows.collect()),
+        false => runs.iter().map(line).collect::<Vec<_>>().join("\n"),
     };
     let mut documents = Vec::new();
     for run in &runs {
@@ -77,6 +68,18 @@ pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcom
     Ok(Done::new(code, shown, text))
 }
 
+/// A run among others, for people: what they copy stands first, and nothing is broken over lines.
+fn line(run: &RunRow) -> String {
+    format!(
+        "{}  {}\n  began {} by {}, {} rotated",
+        run.id,
+        run.state,
+        time(run.created_at),
+        run.operator,
+        cells(run.counts.cells_rotated)
+    )
+}
+
 /// A run's document with its steps, where it carried out any.
 fn with_steps(mut document: Value, steps: &[StepRow]) -> Value {
     if !steps.is_empty() {
@@ -87,7 +90,8 @@ fn with_steps(mut document: Value, steps: &[StepRow]) -> Value {
 
 /// A step as people read it, with the end of what it printed where it failed.
 fn step(row: &StepRow) -> String {
-    let status = row.status.as_ref().map(|status| format!(": {status}")).unwrap_or_default();
+    let status = row.status.as_ref().filter(|status| **status != row.state);
+    let status = status.map(|status| format!(": {status}")).unwrap_or_default();
     let mut text = format!("\n  {} {}, {}: {}{status}", row.key.phase, row.key.number, row.label, row.state);
     if row.state == "failed" {
         let output = row.output.iter().flat_map(|output| output.lines());
