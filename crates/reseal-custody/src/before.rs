@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use reseal_core::{KeyState, RunState};
-use reseal_engine::{Custody, EngineError, Entry, Job, Allowed, Rules, RunOptions, catalogue, to_roll_back};
+use reseal_engine::{Allowed, Custody, EngineError, Entry, Job, Rules, RunOptions, catalogue, to_roll_back};
 use reseal_plan::{Plan, Policy};
 use reseal_store::{Book, Database, RunRow};
 use tracing::warn;
@@ -30,8 +30,7 @@ pub async fn before_run(
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
-    let mut custody =
-        Custody { deadline: deadline.filter(|_| options.emergency), ..Custody::of(control) };
+    let mut custody = Custody { deadline: deadline.filter(|_| options.emergency), ..Custody::of(control) };
     let mut agreed = None;
     let emergency = match &gone_on {
         None => {
@@ -77,16 +76,20 @@ fn rules(plan: &Plan, emergency: bool, agreed: Option<String>) -> Rules {
     Rules::new(move |entries, now| {
         catalogue::may_seal(entries)?;
         let brought = agreed.as_ref().map(|agreed| approvals::brought(agreed, &name, entries)).transpose()?;
-        let skipped = criteria(&policy, &name, entries, emergency, now).map_err(|refusal| EngineError {
-            help: Some(format!(
-                "its steps of `before` are done: wait and `reseal resume`, or undo them with \
-                 `reseal rollback --confirm {name}` and begin anew, with --emergency where it cannot wait"
-            )),
-            ..refusal
-        })?;
+        let skipped = criteria(&policy, &name, entries, emergency, now)
+            .map_err(|refusal| EngineError { help: Some(behind_before(&name, refusal.help)), ..refusal })?;
         too_many_active(&policy, entries);
         Ok(Allowed { skipped, brought: brought.unwrap_or_default() })
     })
+}
+
+/// What to do about a refusal once the steps of `before` are done.
+fn behind_before(plan: &str, help: Option<String>) -> String {
+    let help = help.map(|help| format!("{help}\n")).unwrap_or_default();
+    format!(
+        "{help}the steps of `before` are done: `reseal resume` goes on when this is settled,\n\
+         `reseal rollback --confirm {plan}` undoes them, so that another run may begin"
+    )
 }
 
 /// The criteria to proceed to another key: the one that seals now is old enough, and none is stuck between two runs.
