@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::custody::code;
-use crate::world::World;
+use crate::world::{World, answer};
 
 /// Somebody who may agree: makes the key, gives the line for the file of approvers.
 fn approver(world: &World, name: &str) -> String {
@@ -28,13 +28,14 @@ fn request(answer: &(i32, Value)) -> String {
     message.strip_prefix("request ").unwrap().split(':').next().unwrap().to_owned()
 }
 
-struct Approved {
-    world: World,
+/// A world in which people must agree.
+pub(crate) struct Approved {
+    pub(crate) world: World,
 }
 
 impl Approved {
     /// Two of alice, bob and carol must agree to anything.
-    fn new(approvals: &str) -> Approved {
+    pub(crate) fn new(approvals: &str) -> Approved {
         let world = World::new("sqlite", "aes-gcm", 5);
         let lines: Vec<String> = ["alice", "bob", "carol"].map(|name| approver(&world, name)).into();
         write(&world.path("approvers"), &format!("# who may agree\n{}\n", lines.join("\n")), 0o644);
@@ -50,25 +51,23 @@ impl Approved {
         ));
     }
 
-    fn command(&self, operator: &str, args: &[&str]) -> (i32, Value) {
-        let output = self
-            .world
-            .command(&[args, &["--json"]].concat())
-            .env_remove("SUDO_USER")
-            .env("USER", operator)
-            .output()
-            .unwrap();
-        (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+    pub(crate) fn command(&self, operator: &str, args: &[&str]) -> (i32, Value) {
+        let mut command = self.world.command(&[args, &["--json"]].concat());
+        answer(command.env_remove("SUDO_USER").env("USER", operator))
+    }
+
+    /// These agree to what an answer asks for; gives the request.
+    pub(crate) fn agree(&self, answer: &(i32, Value), names: &[&str]) -> String {
+        let id = request(answer);
+        for name in names {
+            assert_eq!(self.approve(&id, name).0, 0, "{name}");
+        }
+        id
     }
 
     fn approve(&self, request: &str, name: &str) -> (i32, Value) {
         let key = self.world.path(&format!("{name}.approver")).display().to_string();
         self.world.reseal(&["approve", request, "--key", &key])
-    }
-
-    fn control(&self, statement: &str) {
-        let control = self.world.control.clone();
-        self.world.producer(&["sql", &control, statement]);
     }
 }
 
@@ -115,11 +114,11 @@ fn an_approval_is_of_one_plan_one_scope_one_set_of_keys_and_one_time() {
     approver(world, "bob");
     assert_eq!(approved.approve(&id, "bob").0, 0);
     not_counted(run(), "not of this request, or not by bob's key");
-    approved.control("DELETE FROM reseal_approval");
+    approved.world.control("DELETE FROM reseal_approval");
     approver(world, "mallory");
     assert_eq!(approved.approve(&id, "mallory").0, 0);
     not_counted(run(), "mallory is not among the approvers");
-    approved.control("DELETE FROM reseal_approval");
+    approved.world.control("DELETE FROM reseal_approval");
     write(&world.path("bob.approver"), &real, 0o600);
     assert_eq!(approved.approve(&id, "bob").0, 0);
     // The same signature under other facts.
@@ -131,11 +130,11 @@ fn an_approval_is_of_one_plan_one_scope_one_set_of_keys_and_one_time() {
     approved.plan("1", "ignore: [people.note]\n");
     assert_ne!(request(&run()), id, "another plan");
     approved.plan("1", "");
-    approved.control(&format!(
+    approved.world.control(&format!(
         "UPDATE reseal_approval_request SET expires_at = expires_at + 1 WHERE id = '{id}'"
     ));
     not_counted(run(), "not of this request");
-    approved.control(&format!("UPDATE reseal_approval_request SET expires_at = 1 WHERE id = '{id}'"));
+    approved.world.control(&format!("UPDATE reseal_approval_request SET expires_at = 1 WHERE id = '{id}'"));
     assert_ne!(request(&run()), id, "it has lapsed");
     let lapsed = approved.approve(&id, "carol");
     assert_eq!(code(&lapsed), (3, "request-over"));
@@ -167,4 +166,101 @@ fn files_that_others_could_write_or_read_prove_nothing() {
     assert_eq!(code(&approved.command("dave", &["run", "PLAN"])), (3, "approvers"));
     write(&path, &text, 0o644);
     assert_eq!(approved.command("dave", &["run", "PLAN", "--emergency"]).0, 0);
+}
+
+/// Watches that a rollback waits for approval also where the run moved no cell: what its steps did is undone too.
+#[test]
+fn a_rollback_of_steps_alone_is_agreed_to() {
+    let approved = Approved::new("{ rollback: 1 }");
+    let world = &approved.world;
+    let note = world.path("note").display().to_string();
+    let command = |more: &str| format!("command: [sh, -c, 'echo back >> \"$0\"', \"{note}\"]{more}");
+    approved.plan(
+        "{ rollback: 1 }",
+        &format!(
+            "hooks:\n  before: [{{ {} }}, {{ command: [\"false\"] }}]\n  on_failure: [{{ {} }}]\n",
+            command(""),
+            command(", when: rolled_back")
+        ),
+    );
+    assert_eq!(code(&approved.command("dave", &["run", "PLAN"])), (3, "hook-failed"));
+    let back = || approved.command("dave", &["rollback", "PLAN", "--confirm", "people"]);
+    approved.agree(&back(), &["bob"]);
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "back\n", "a step ran before people agreed");
+    let (exit, done) = back();
+    assert_eq!((exit, done["state"].as_str()), (0, Some("rolled_back")), "{done}");
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "back\nback\n");
+}
+
+/// Watches that the destruction of a key is agreed to for that key, and counted by its own number.
+#[test]
+fn a_key_is_destroyed_only_when_people_agreed_to_that_key() {
+    let approved = Approved::new("{ destroy: 2 }");
+    let world = &approved.world;
+    let file = world.path("approvers").display().to_string();
+    world.plan(&format!(
+        "policy: {{ approvals: {{ destroy: 2 }}, approvers: {{ file: \"{file}\" }}, keep_retired: 1ms }}\nundo: none\n"
+    ));
+    assert_eq!(approved.command("dave", &["run", "PLAN"]).0, 0, "a run is not the destruction of a key");
+    assert_eq!(approved.command("dave", &["keys", "retire", "PLAN", "v1"]).0, 0);
+    let destroy = || approved.command("alice", &["keys", "destroy", "PLAN", "v1", "--confirm", "v1"]);
+    let id = approved.agree(&destroy(), &["alice", "bob"]);
+    assert_eq!(request(&destroy()), id, "who asks for it does not count");
+    assert!(world.path("v1.key").exists());
+    let (_, list) = approved.command("alice", &["approve", "list", "PLAN"]);
+    let asked = &list["requests"][0];
+    assert_eq!(asked["kind"], "destroy");
+    assert!(asked["scope"].as_str().unwrap().starts_with("main/v1 "), "{asked}");
+    assert_eq!(approved.approve(&id, "carol").0, 0);
+    assert_eq!(destroy().0, 0);
+    assert!(!world.path("v1.key").exists());
+    // Made use of once.
+    let used = world.control("SELECT count(*) FROM reseal_approval_request WHERE used_at IS NOT NULL");
+    assert_eq!(used[0][0], 1, "{used}");
+}
+
+/// Watches that two names with one key are one approver, and that what is agreed to of one kind is not of another.
+#[test]
+fn one_key_under_two_names_counts_once_and_a_run_is_no_emergency() {
+    let approved = Approved::new("{ run: 2, emergency: 1 }");
+    let world = &approved.world;
+    let file = world.path("approvers");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let bob = text.lines().find(|line| line.starts_with("bob ")).unwrap();
+    write(&file, &format!("{text}{}\n", bob.replace("bob ", "robert ")), 0o644);
+    let secret = std::fs::read_to_string(world.path("bob.approver")).unwrap();
+    write(&world.path("robert.approver"), &secret.replace(" bob ", " robert "), 0o600);
+    let run = || approved.command("dave", &["run", "PLAN"]);
+    let id = approved.agree(&run(), &["bob", "robert"]);
+    let waits = run();
+    assert_eq!(request(&waits), id);
+    let message = waits.1["error"]["message"].as_str().unwrap();
+    assert!(message.contains("robert has the key of another approver"), "{message}");
+    assert_ne!(request(&approved.command("dave", &["run", "PLAN", "--emergency"])), id, "another kind");
+    assert_eq!(approved.approve(&id, "carol").0, 0);
+    assert_eq!(run().0, 0);
+}
+
+/// Watches that whoever agrees can hold the request against the plan that he has read, and the folder of the approvers' file.
+#[test]
+fn a_plan_that_was_not_asked_about_is_not_agreed_to() {
+    let approved = Approved::new("1");
+    let world = &approved.world;
+    let run = || approved.command("dave", &["run", "PLAN"]);
+    let id = request(&run());
+    let key = world.path("bob.approver").display().to_string();
+    let agree = || world.reseal(&["approve", &id, "--key", &key, "--plan", "PLAN"]);
+    approved.plan("1", "ignore: [people.note]\n");
+    assert_eq!(code(&agree()), (3, "plan-changed"));
+    approved.plan("1", "");
+    assert_eq!(agree().0, 0);
+    // Whoever may write the folder can put another file in its place.
+    let mode = |mode| {
+        std::fs::set_permissions(world.folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o777);
+    let refused = run();
+    mode(0o700);
+    assert_eq!(code(&refused), (3, "approvers"), "{}", refused.1);
+    assert_eq!(run().0, 0);
 }

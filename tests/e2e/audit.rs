@@ -14,7 +14,7 @@ fn world(store: &str, rows: u32) -> World {
 }
 
 /// The events of the trail, from the export.
-fn events(world: &World) -> Vec<Value> {
+pub(crate) fn events(world: &World) -> Vec<Value> {
     let (code, export) = world.reseal(&["audit", "export"]);
     assert_eq!(code, 0, "{export}");
     let lines = export["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
@@ -24,7 +24,7 @@ fn events(world: &World) -> Vec<Value> {
         .collect()
 }
 
-fn field<'e>(event: &'e Value, name: &str) -> &'e Value {
+pub(crate) fn field<'e>(event: &'e Value, name: &str) -> &'e Value {
     let fields = event["fields"].as_array().unwrap();
     fields.iter().find(|pair| pair[0] == name).map_or(&Value::Null, |pair| &pair[1])
 }

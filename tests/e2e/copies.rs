@@ -1,5 +1,6 @@
 //! Copies of keys: what reseal writes, the real age reads, and the other way about; and a copy that is of no use is found.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -54,10 +55,20 @@ fn a_backup_is_read_by_age_and_proved_by_cells() {
     assert_eq!(of(&trial, "v1")["opened"], 38, "every sampled cell opened under the restored key");
     assert_eq!(code(&test("good.age", &other)), (3, "undecryptable"));
     assert_eq!(code(&test("v1.key", &id)), (3, "undecryptable"));
+    let mode = |mode| std::fs::set_permissions(&id, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    assert_eq!(code(&test("good.age", &id)), (3, "identity"), "a secret that others can read");
+    mode(0o600);
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    std::fs::write(world.path("plan.yaml"), plan.replace("name: people", "name: others")).unwrap();
+    assert_eq!(code(&test("good.age", &id)), (3, "other-plan"));
+    std::fs::write(world.path("plan.yaml"), plan).unwrap();
     // The same ids with other bytes: a backup of keys that nobody uses.
     std::fs::rename(world.path("v1.key"), world.path("kept")).unwrap();
     let kept = std::fs::read_to_string(world.path("kept")).unwrap();
+    let waits = std::fs::read_to_string(world.path("v2.key")).unwrap();
     world.new_key("v1");
+    world.new_key("v2");
     let elsewhere = World::new("sqlite", "aes-gcm", 1);
     let (exit, answer) = {
         let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
@@ -66,8 +77,11 @@ fn a_backup_is_read_by_age_and_proved_by_cells() {
     };
     assert_eq!(exit, 0, "{answer}");
     std::fs::write(world.path("v1.key"), kept).unwrap();
+    std::fs::write(world.path("v2.key"), waits).unwrap();
     let (exit, trial) = test("wrong.age", &id);
     assert_eq!((exit, trial["passed"].as_bool()), (1, Some(false)), "{trial}");
+    let v2 = of(&trial, "v2");
+    assert_eq!((v2["cells"].as_u64(), v2["passed"].as_bool()), (Some(0), Some(false)), "no cell proves it");
     let v1 = of(&trial, "v1");
     assert_eq!(
         (v1["same"].as_bool(), v1["opened"].as_u64(), v1["cells"].as_u64()),
@@ -126,4 +140,44 @@ fn a_retired_key_is_archived() {
     let document: serde_json::Value = serde_json::from_str(&decrypted(&file, &id)).unwrap();
     assert_eq!(document["keys"].as_array().unwrap().len(), 1);
     assert_eq!(document["keys"][0]["id"], "v1");
+}
+
+/// Watches that KEKs are named as what no backup holds, and that envelopes are opened with their help or named as not
+/// covered.
+#[test]
+fn keks_are_in_no_backup_and_asked_where_they_are_kept() {
+    let world = crate::envelopes::seeded("sqlite");
+    let (v1, v2) = (crate::envelopes::local(&world, "v1"), crate::envelopes::local(&world, "v2"));
+    crate::envelopes::plan(&world, "rewrap", &[v1, v2], "");
+    let (id, to) = identity(world.folder.path(), "identity");
+    let file = world.path("keys.age").display().to_string();
+    let backup = ["keys", "backup", "PLAN", "--to", &to, "--file", &file];
+    let (exit, made) = world.reseal(&backup);
+    assert_eq!(exit, 0, "{made}");
+    assert_eq!(made["keys"], serde_json::json!(["derived/derived"]));
+    assert_eq!(made["not_contained"], serde_json::json!(["kms/v1", "kms/v2"]));
+    let alone = world.reseal(&[
+        "keys",
+        "backup",
+        "PLAN",
+        "--key",
+        "v1",
+        "--to",
+        &to,
+        "--file",
+        &world.path("v1.age").display().to_string(),
+    ]);
+    assert_eq!(code(&alone), (3, "kek"), "{}", alone.1);
+    let test = ["keys", "restore-test", "PLAN", "--file", &file, "--identity", &id, "--rows", "1000"];
+    let (exit, trial) = world.reseal(&test);
+    assert_eq!((exit, trial["passed"].as_bool()), (0, Some(true)), "{trial}");
+    assert_eq!(trial["keys"][0]["opened"], 40, "{trial}");
+    let keks = serde_json::json!([{ "kek": "kms/v1", "cells": 294 }, { "kek": "kms/v2", "cells": 0 }]);
+    assert_eq!((&trial["keks"], &trial["not_covered"]), (&keks, &serde_json::json!([])), "{trial}");
+    // Another key at the KEK's place: nothing opens by it, and that is said.
+    world.new_key("v1");
+    let (exit, trial) = world.reseal(&test);
+    assert_eq!(exit, 0, "the key that is in the backup is of use: {trial}");
+    assert_eq!(trial["not_covered"][0]["field"], "secrets.credentials", "{trial}");
+    assert_eq!(trial["not_covered"][0]["cells"], 294, "{trial}");
 }

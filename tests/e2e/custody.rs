@@ -24,9 +24,15 @@ fn states(world: &World) -> Vec<(String, String)> {
     states
 }
 
-fn is(world: &World, v1: &str, v2: &str) {
+pub(crate) fn is(world: &World, v1: &str, v2: &str) {
     let expected = [("v1".to_owned(), v1.to_owned()), ("v2".to_owned(), v2.to_owned())];
     assert_eq!(states(world), expected);
+}
+
+/// The day before this one, in UTC.
+pub(crate) fn yesterday() -> String {
+    let day = std::process::Command::new("date").args(["-u", "-d", "yesterday", "+%Y-%m-%d"]).output();
+    String::from_utf8(day.unwrap().stdout).unwrap().trim().to_owned()
 }
 
 /// A policy's commands that print these.
@@ -100,6 +106,8 @@ fn a_key_is_retired_only_when_nothing_holds_its_cells() {
         ]);
         assert_eq!(world.reseal(&["run", "PLAN"]).0, 1);
         assert_eq!(code(&retire()), (3, "run-not-over"), "{store}");
+        let by_hand = world.reseal(&["keys", "activate", "PLAN", "v1"]);
+        assert_eq!(code(&by_hand), (3, "run-not-over"), "{store}: {}", by_hand.1);
         world.sql(&["UPDATE people SET a = NULL WHERE id = 2"]);
         assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
         let active = world.reseal(&["keys", "retire", "PLAN", "v2"]);
@@ -190,17 +198,12 @@ fn a_young_key_is_rotated_in_an_emergency_only() {
     assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key-age-unknown"));
     let activate = |since: &str| world.reseal(&["keys", "activate", "PLAN", "v1", "--since", since]);
     assert_eq!(code(&activate("2999-01-01")), (2, "since"));
-    let yesterday = world.output(&["--version"]).status.success().then(|| {
-        let day = std::process::Command::new("date").args(["-u", "-d", "yesterday", "+%Y-%m-%d"]).output();
-        String::from_utf8(day.unwrap().stdout).unwrap().trim().to_owned()
-    });
-    assert_eq!(activate(&yesterday.unwrap()).0, 0);
+    assert_eq!(activate(&yesterday()).0, 0);
     assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key-young"));
     assert_eq!(world.reseal(&["run", "PLAN", "--emergency"]).0, 0);
     let (_, status) = world.reseal(&["status", "PLAN"]);
     assert!(status["deadline"].is_string(), "{status}");
-    let control = world.control.clone();
-    let noted = world.producer(&["sql", &control, "SELECT skipped FROM reseal_emergency"]);
+    let noted = world.control("SELECT skipped FROM reseal_emergency");
     assert!(noted[0][0].as_str().unwrap().contains("seals for"), "{noted}");
     world.new_key("v2");
     let old = World::new("sqlite", "aes-gcm", 5);
@@ -236,4 +239,93 @@ fn keys_expire_when_their_source_says() {
         (of("v2")["expires"].as_str(), of("v2")["warned"].as_bool()),
         (Some("2999-01-01T00:00:00Z"), Some(false))
     );
+}
+
+/// Adds keys to the plan, the last of them as its primary.
+pub(crate) fn with_keys(world: &World, ids: &[&str]) {
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let mut lines = String::new();
+    for id in ids {
+        world.new_key(id);
+        let file = world.path(&format!("{id}.key")).display().to_string();
+        lines += &format!("      {id}: {{ file: \"{file}\", encoding: base64 }}\n");
+    }
+    let plan = plan.replace("    keys:\n", &format!("    keys:\n{lines}"));
+    let primary = format!("    primary: {}\n", ids.last().unwrap());
+    std::fs::write(world.path("plan.yaml"), plan.replace("    primary: v2\n", &primary)).unwrap();
+}
+
+/// Watches that a rollback takes back the moves of its run and no others, whichever keys there are.
+#[test]
+fn a_rollback_brings_every_key_back_to_where_it_was() {
+    let world = World::new("sqlite", "aes-gcm", 20);
+    let three = |v1: &str, v2: &str, v3: &str| {
+        let expected = [("v1", v1), ("v2", v2), ("v3", v3)].map(|(key, state)| (key.into(), state.into()));
+        assert_eq!(states(&world), expected);
+    };
+    let back = || {
+        let (exit, done) = world.reseal(&["rollback", "PLAN", "--confirm", "people", "--to-key", "v1"]);
+        assert_eq!(exit, 0, "{done}");
+    };
+    // Two that seal by hand, and one that waits.
+    with_keys(&world, &["v3"]);
+    for key in ["v1", "v2"] {
+        assert_eq!(world.reseal(&["keys", "activate", "PLAN", key, "--since", "2025-01-01"]).0, 0);
+    }
+    let since = |key: &str| {
+        let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+        let keys = list["keys"].as_array().unwrap().clone();
+        keys.into_iter().find(|other| other["key"] == key).unwrap()["activated"].clone()
+    };
+    let before = since("v2");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    three("rotating", "rotating", "active");
+    back();
+    three("active", "active", "created");
+    assert_eq!((since("v2"), since("v3")), (before, Value::Null), "a key has become younger");
+    // One that an earlier run left rotating stays that, though this run seals with it.
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(world.reseal(&["run", "PLAN", "--primary", "v1"]).0, 0);
+    three("active", "rotating", "rotating");
+    let (exit, done) = world.reseal(&["rollback", "PLAN", "--confirm", "people", "--to-key", "v3"]);
+    assert_eq!(exit, 0, "{done}");
+    three("rotating", "rotating", "active");
+    back();
+    three("active", "active", "created");
+}
+
+/// Watches `max_active_keys`: a sixth key that seals is warned about, and refused nothing.
+#[test]
+fn more_keys_in_use_than_the_policy_allows_are_warned_about() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    world.plan("policy: { max_active_keys: 5 }\n");
+    with_keys(&world, &["v3", "v4", "v5", "v6"]);
+    let warned = || {
+        let run = world.output(&["run", "PLAN"]);
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stderr)
+            .unwrap()
+            .contains("6 keys are active or rotating, and the policy allows 5")
+    };
+    for key in ["v1", "v2", "v3", "v4"] {
+        assert_eq!(world.reseal(&["keys", "activate", "PLAN", key, "--since", "2025-01-01"]).0, 0);
+    }
+    assert!(!warned(), "five are not six");
+    assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people", "--to-key", "v1"]).0, 0);
+    assert_eq!(world.reseal(&["keys", "activate", "PLAN", "v5", "--since", "2025-01-01"]).0, 0);
+    assert!(warned(), "the sixth passed unseen");
+}
+
+/// Watches that the control database is made for its owner alone, where a variable names a file that is not there.
+#[test]
+fn a_control_database_that_is_not_there_is_made() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut world = World::new("sqlite", "aes-gcm", 5);
+    let path = world.path("new control.db");
+    world.control = format!("sqlite://{}", path.display());
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    is(&world, "rotating", "active");
+    world.control = format!("sqlite://{}", world.path("nowhere/control.db").display());
+    assert_eq!(code(&world.reseal(&["keys", "list", "PLAN"])), (3, "control-database"));
 }

@@ -29,7 +29,7 @@ fn keks(world: &World, prefix: bool) {
     std::fs::write(world.path("keks.json"), Value::Object(keks).to_string()).unwrap();
 }
 
-fn local(world: &World, id: &str) -> String {
+pub(crate) fn local(world: &World, id: &str) -> String {
     let path = world.path(&format!("{id}.key"));
     format!("{{ local: {{ key: {{ file: \"{}\", encoding: base64 }} }} }}", path.display())
 }
@@ -94,7 +94,7 @@ impl World {
     }
 }
 
-fn seeded(store: &str) -> World {
+pub(crate) fn seeded(store: &str) -> World {
     let world = world(store);
     seed(&world);
     world
@@ -280,4 +280,35 @@ fn envelopes_that_do_not_name_their_kek_are_asked_about() {
     assert_eq!(opened["fields"][0]["counts"], expected);
     world.sql(&["UPDATE secrets SET key_id = 'v2'"]);
     assert_eq!(world.read_envelopes()["right"], cells);
+}
+
+/// Watches that a batch of envelopes which a canary judges bad is put back whole: payloads, wrapped DEKs, their nonces,
+/// marks and mirrors.
+#[test]
+fn a_failing_canary_puts_wrapped_deks_back() {
+    for store in STORES {
+        for moves in ["rewrap", "re-encrypt"] {
+            let world = seeded(store);
+            let lives = world.path("lives").display().to_string();
+            let hooks = format!(
+                "batch: {{ rows: 50 }}\nhooks:\n  canary:\n    - sql: \"INSERT INTO seen SELECT count(*) FROM secrets WHERE key_id = 'v2'\"\n    - {{ command: [test, -e, \"{lives}\"] }}\n"
+            );
+            world.sql(&["CREATE TABLE seen (cells bigint)"]);
+            plan(&world, moves, &[local(&world, "v1"), local(&world, "v2")], &hooks);
+            let before = world.envelope_digest("digest");
+            let (code, refused) = world.reseal(&["run", "PLAN"]);
+            assert_eq!(
+                (code, refused["error"]["code"].as_str()),
+                (3, Some("canary-failed")),
+                "{store}: {refused}"
+            );
+            let seen = world.sql(&["SELECT cells FROM seen"]);
+            assert!(seen[0][0].as_u64().is_some_and(|cells| cells > 0 && cells <= 50), "{store}: {seen}");
+            assert_eq!(world.envelope_digest("digest"), before, "{store}, {moves}: not the exact old bytes");
+            std::fs::write(&lives, "").unwrap();
+            let (code, run) = world.reseal(&["run", "PLAN"]);
+            assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+            assert_eq!(world.read_envelopes()["right"], ROWS - NULLS + LEGACY, "{store}, {moves}");
+        }
+    }
 }

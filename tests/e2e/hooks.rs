@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{STORES, World, wait_for_first_swap};
+use crate::world::{STORES, World, answer, wait_for_first_swap};
 
 const ROWS: u32 = 300;
 /// Cells that are not NULL among two of each row.
@@ -24,10 +24,7 @@ fn log(world: &World) -> Vec<String> {
 }
 
 fn run(world: &World, args: &[&str]) -> (i32, Value) {
-    let output = world.command(&[args, &["--json"]].concat()).env("NEXT_KEY", "it's $1").output().unwrap();
-    let document = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&output.stderr)));
-    (output.status.code().unwrap_or(-1), document)
+    answer(world.command(&[args, &["--json"]].concat()).env("NEXT_KEY", "it's $1"))
 }
 
 /// Watches the order of phases, what fills holes, and that SQL holes are parameters: a value with a quote in it arrives.
@@ -54,6 +51,9 @@ fn steps_run_in_order_and_are_told_what_they_ask_for() {
         assert_eq!(log(&world), Vec::<String>::new(), "{store}: a dry run carried out a step");
         let (code, report) = run(&world, &["run", "PLAN"]);
         assert_eq!((code, report["state"].as_str()), (0, Some("complete")), "{store}: {report}");
+        let (status, runs) = (run(&world, &["status", "PLAN"]).1, run(&world, &["runs", "PLAN"]).1);
+        assert_eq!(status["steps"].as_array().map(Vec::len), Some(7), "{store}: {status}");
+        assert_eq!(runs["runs"][0]["steps"], status["steps"], "{store}: {runs}");
         let after = format!("after complete {CELLS}");
         assert_eq!(log(&world), ["before it's $1 running", "canary", &after], "{store}");
         let trail = world.sql(&["SELECT kind, cells, old_key, new_key, var, run FROM trail ORDER BY kind"]);
@@ -99,9 +99,10 @@ fn a_failing_canary_leaves_exact_bytes() {
             let before = world.digest();
             let lives = world.path("lives").display().to_string();
             world.plan(&format!(
-                "undo: {undo}\nbatch: {{ rows: 50 }}\nhooks:\n  canary:\n    - {{ command: [sh, -c, 'echo no reading; test -e \"$0\"', \"{lives}\"] }}\n  on_stop:\n    - {}\n  on_failure:\n    - {}\n    - {{ command: [\"false\"], when: rolled_back }}\n",
+                "undo: {undo}\nbatch: {{ rows: 50 }}\nhooks:\n  canary:\n    - {{ command: [sh, -c, 'echo no reading; test -e \"$0\"', \"{lives}\"] }}\n  on_stop:\n    - {}\n  on_failure:\n    - {}\n    - {}\n",
                 note(&world, "on_stop"),
                 note(&world, "on_failure, \"{run.state}\""),
+                note(&world, "of another case").replace("] }", "], when: rolled_back }"),
             ));
             let (code, refused) = world.reseal(&["run", "PLAN"]);
             assert_eq!(
@@ -288,4 +289,22 @@ fn a_scoped_run_leaves_after_to_the_whole() {
     let (code, report) = world.reseal(&["run", "PLAN", "--table", "people"]);
     assert_eq!((code, report["state"].as_str()), (0, Some("scope_done")), "{report}");
     assert_eq!(log(&world), ["before", "any"]);
+}
+
+/// Watches that a stop is heeded between two steps: what comes after it is for the engine that goes on.
+#[test]
+fn a_stop_comes_between_two_steps() {
+    let world = World::new("sqlite", "aes-gcm", 20);
+    let file = world.path("log").display().to_string();
+    let slow = format!("{{ command: [sh, -c, 'echo slow >> \"$0\"; sleep 1', \"{file}\"] }}");
+    world.plan(&format!("hooks:\n  before:\n    - {slow}\n    - {}\n", note(&world, "next")));
+    let mut engine = world.start(&["run", "PLAN"]);
+    while log(&world).is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Command::new("kill").args(["-INT", &engine.id().to_string()]).status().unwrap();
+    assert_eq!(engine.wait().unwrap().code(), Some(4));
+    assert_eq!(log(&world), ["slow"], "a step began after the stop");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(log(&world), ["slow", "next"]);
 }

@@ -42,6 +42,11 @@ impl Kms {
         self.line()
     }
 
+    /// Makes another key.
+    pub(crate) fn another(&mut self) -> String {
+        self.ask(&json!({ "keys": 1 }))["keys"][0].as_str().unwrap().to_owned()
+    }
+
     /// Requests by operation since the last time.
     fn counts(&mut self) -> impl Fn(&str) -> u64 + use<> {
         let counts = self.ask(&json!({ "counts": true }))["counts"].clone();

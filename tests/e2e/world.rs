@@ -54,6 +54,16 @@ pub(crate) fn new_database(store: &str, folder: &Path) -> String {
     database(&url, &name)
 }
 
+/// Exit code and JSON document of a command.
+pub(crate) fn answer(command: &mut Command) -> (i32, Value) {
+    let output = command.output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let document = serde_json::from_str(&stdout).unwrap_or_else(|_| {
+        panic!("{command:?}: not one JSON document: {stdout}{}", String::from_utf8_lossy(&output.stderr))
+    });
+    (output.status.code().unwrap_or(-1), document)
+}
+
 pub(crate) fn run_script(command: &mut Command) -> Value {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -163,12 +173,7 @@ impl World {
 
     /// Exit code and JSON document of a command.
     pub(crate) fn reseal(&self, args: &[&str]) -> (i32, Value) {
-        let output = self.output(&[args, &["--json"]].concat());
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        let document = serde_json::from_str(&stdout).unwrap_or_else(|_| {
-            panic!("{args:?}: not one JSON document: {stdout}{}", String::from_utf8_lossy(&output.stderr))
-        });
-        (output.status.code().unwrap_or(-1), document)
+        answer(&mut self.command(&[args, &["--json"]].concat()))
     }
 
     /// The foreign producer, in a process that holds no Reseal code.
@@ -195,6 +200,11 @@ impl World {
 
     pub(crate) fn sql(&self, statements: &[&str]) -> Value {
         self.producer(&[&["sql", &self.url], statements].concat())
+    }
+
+    /// A statement for the control database.
+    pub(crate) fn control(&self, statement: &str) -> Value {
+        self.producer(&["sql", &self.control, statement])
     }
 
     pub(crate) fn digest(&self) -> String {

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::system::System;
+use crate::copies::identity;
 use crate::kms::Kms;
 
 #[test]
 fn connections_carries_out_its_runbook() {
     let mut system = System::new("connections", "postgres");
-    let kms = Kms::start(system.script("kms.py", &[]));
+    let mut kms = Kms::start(system.script("kms.py", &[]));
     let [first, second] = kms.keys.clone();
     system.set_all([
         ("AWS_ENDPOINT_URL_KMS", kms.endpoint.as_str()),
@@ -40,7 +41,10 @@ fn connections_carries_out_its_runbook() {
     finalizes(&system);
 
     system.runs("rolled_back", &["rollback", "PLAN", "--confirm", "connections"]);
-    // The row that was damaged meanwhile gets back the reason that stood in it when it was swapped.
+    // The row that was damaged meanwhile gets back the reason that stood in it when it was swapped: a row goes back to
+    // what it was. A run that moves it clears that again, as `reads_all` below counts on.
+    let reason = system.value("SELECT last_error FROM connections WHERE number = 6");
+    assert_eq!(reason, "wrapped-dek-invalid");
     system.sql(&["UPDATE connections SET last_error = NULL WHERE number = 6"]);
     assert_eq!(system.digest(), before, "not the exact old bytes");
     assert_eq!(key_status(&system, "2024-03-kms"), "active");
@@ -48,6 +52,16 @@ fn connections_carries_out_its_runbook() {
     system.reads_all(&new, &old);
     system.drops_undo();
     let mirrors = "        mirrors: { ciphertext: encrypted_credentials, nonce: iv }      # assumed names\n";
+    re_encrypts(&mut system, &mut kms, &second);
+    // "Remove or archive the legacy key material."
+    let (_, to) = identity(&system.path(""), "identity");
+    system.ends(0, &["keys", "retire", "PLAN", "derived"]);
+    system.ends(0, &["keys", "archive", "PLAN", "derived", "--to", &to, "--file", "derived.age"]);
+    system.refused(
+        3,
+        "kek",
+        &["keys", "backup", "PLAN", "--key", "2025-03-kms", "--to", &to, "--file", "kek.age"],
+    );
     system.retires("2024-03-kms", (mirrors, ""), "connections.encrypted_credentials");
 }
 
@@ -87,4 +101,34 @@ fn finalizes(system: &System) {
     assert_eq!(system.value(&format!("SELECT count(*) {aged}")), 0);
     assert_ne!(system.value("SELECT count(*) FROM connection_scoped_tokens"), 0);
     system.ends(0, &["verify", "PLAN"]);
+}
+
+/// "Or fresh data keys", where one has leaked: the next KMS key by the plan with `move: re-encrypt`.
+fn re_encrypts(system: &mut System, kms: &mut Kms, second: &str) {
+    let plan = std::fs::read_to_string(system.path("connections.yaml")).unwrap();
+    let fresh = plan.replace("move: rewrap", "move: re-encrypt");
+    assert_ne!(plan, fresh);
+    system.write("fresh.yaml", &fresh);
+    let third = kms.another();
+    system.set_all([
+        ("NEXT_KEY_ID", "2026-03-kms"),
+        ("NEXT_KMS_KEY_ARN", &third),
+        ("NEXT_KMS_ALIAS", "prod/app/2026-03"),
+    ]);
+    let deks = "SELECT count(DISTINCT data_key_ciphertext), count(data_key_ciphertext) FROM connections";
+    let before = system.sql(&[deks]);
+    assert_ne!(before[0][0], before[0][1], "some rows share a data key");
+    let (payloads, digest) = (envelopes(system), system.digest());
+    system.runs("complete", &["run", "fresh.yaml"]);
+    let after = system.sql(&[deks]);
+    assert_eq!(after[0][0], after[0][1], "every row has a data key of its own");
+    assert_ne!(envelopes(system), payloads, "payloads are sealed anew");
+    let old = json!({ "endpoint": kms.endpoint, "arn": second });
+    let new = json!({ "endpoint": kms.endpoint, "arn": third });
+    system.reads_all(&new, &old);
+    system.runs(
+        "rolled_back",
+        &["rollback", "fresh.yaml", "--confirm", "connections", "--to-key", "2025-03-kms"],
+    );
+    assert_eq!(system.digest(), digest, "not the exact old bytes");
 }

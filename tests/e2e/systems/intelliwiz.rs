@@ -44,6 +44,18 @@ fn intelliwiz_carries_out_its_runbook() {
     system.manage("create_encryption_key");
     let waits = system.value("SELECT key_id FROM encryption_key_metadata WHERE rotation_status = 'created'");
     system.refused(3, "key-young", &["run", "PLAN", "--primary", waits.as_str().unwrap()]);
+    let before = system.digest();
+    system.refused(3, "key-young", &["run", "PLAN"]);
+    assert_eq!(
+        (system.digest(), status(&system, &new)),
+        (before, json!("rotating")),
+        "refused behind `before`"
+    );
+    system.runs("rolled_back", &[&back[..], &["--to-key", &new]].concat());
+    assert_eq!(
+        (status(&system, &new), status(&system, waits.as_str().unwrap())),
+        (json!("active"), json!("created"))
+    );
     system.runs("complete", &["run", "PLAN", "--emergency"]);
     let newer = system.value("SELECT key_id FROM encryption_key_metadata WHERE is_active");
     let newer = newer.as_str().unwrap();
