@@ -23,6 +23,8 @@ mod pkcs11;
 mod promises;
 mod schedule;
 mod serve;
+mod served;
 mod shapes;
 mod systems;
+mod upkeep;
 mod world;

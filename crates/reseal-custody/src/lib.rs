@@ -3,6 +3,9 @@
 //!
 //! **Invariant:** nothing here prints, and no key leaves it but into the engine.
 
+/// Whether this build reads and writes age files.
+pub const HAS_AGE: bool = cfg!(feature = "age");
+
 mod ages;
 pub mod approvals;
 mod backup;

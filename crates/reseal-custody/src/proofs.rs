@@ -126,7 +126,7 @@ mod tests {
             (command(&["no-such-program"]), "proof"),
         ] {
             let max_age = Duration::from_secs(3600);
-            let backup = Some(BackupProof { proof: Proof::Command(words), max_age });
+            let backup = Some(BackupProof { proof: Proof::Command(words), max_age, identity: None });
             check(&Policy { backup, ..Policy::default() }, expect).await;
         }
     }
@@ -153,7 +153,7 @@ mod tests {
             (folder_itself, "backup-missing"),
         ] {
             let max_age = Duration::from_secs(3600);
-            let backup = Some(BackupProof { proof: Proof::File(path), max_age });
+            let backup = Some(BackupProof { proof: Proof::File(path), max_age, identity: None });
             check(&Policy { backup, ..Policy::default() }, expect).await;
         }
         Ok(())

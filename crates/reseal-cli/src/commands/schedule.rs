@@ -217,7 +217,7 @@ fn moment(text: &str, zone: &TimeZone, option: &str) -> Result<Timestamp, Failur
 fn does(action: &Action) -> String {
     match action {
         Action::Remind(Some(template)) => format!("remind {template}"),
-        Action::Report(standard) => format!("report {}", standard.name()),
+        Action::Report { standard, .. } => format!("report {}", standard.name()),
         other => other.name().to_owned(),
     }
 }
