@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use reseal_core::{KeyState, RunState};
-use reseal_engine::{Custody, EngineError, Entry, Job, RunOptions, catalogue};
+use reseal_engine::{Custody, EngineError, Entry, Job, RunOptions, Said, catalogue};
 use reseal_plan::{Plan, Policy};
 use reseal_store::{Book, Database};
 use tracing::warn;
@@ -35,6 +35,7 @@ pub async fn before_run(
         approval: None,
         deadline: deadline.filter(|_| options.emergency),
         skipped: Vec::new(),
+        said: said(plan),
     };
     if begins {
         proofs(&plan.policy, Timestamp::now()).await?;
@@ -45,6 +46,10 @@ pub async fn before_run(
         custody.approval = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
     }
     Ok(Some(custody))
+}
+
+fn said(plan: &Plan) -> Said {
+    Said { full_digest: plan.full_digest.clone(), max_key_age: plan.policy.max_key_age }
 }
 
 /// Whether `run` would go on with a run that is not over.
@@ -143,8 +148,13 @@ pub async fn before_rollback(
     control: &Database,
     (run, operator): (Option<&str>, &str),
 ) -> Result<Custody, EngineError> {
-    let mut custody =
-        Custody { control: control.clone(), approval: None, deadline: None, skipped: Vec::new() };
+    let mut custody = Custody {
+        control: control.clone(),
+        approval: None,
+        deadline: None,
+        skipped: Vec::new(),
+        said: said(plan),
+    };
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let mut target = database.connect().await?;

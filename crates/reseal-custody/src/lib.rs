@@ -16,5 +16,5 @@ mod retire;
 pub use ages::{KeyAge, age, days, length};
 pub use backup::{Copied, Trial, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
-pub use proofs::proofs;
+pub use proofs::{disk, proofs};
 pub use retire::{Custodian, GivenUp, Held, Named};

@@ -28,6 +28,17 @@ pub struct Custody {
     pub deadline: Option<Duration>,
     /// Rules of the policy that an emergency set aside.
     pub skipped: Vec<String>,
+    /// What the plan said when the run began.
+    pub said: Said,
+}
+
+/// What a plan says that a run is not bound to, and that the trail keeps: it is judged by what was in force.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// Digest of all that the plan says, pace and schedule included.
+    pub full_digest: String,
+    /// The most that the policy lets a key age.
+    pub max_key_age: Option<Duration>,
 }
 
 /// A key of a job, and the catalogue's entry for it.

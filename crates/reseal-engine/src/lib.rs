@@ -48,7 +48,7 @@ mod undo;
 mod workers;
 mod write;
 
-pub use catalogue::{Custody, Entry};
+pub use catalogue::{Custody, Entry, Said};
 pub use census::{Census, CensusField, CensusLine, Inspected, inspect};
 pub use deks::DekCache;
 pub use envelope::{Envelope, Move};
@@ -64,4 +64,5 @@ pub use rotate::{RunOptions, run};
 pub use seal::{Seal, Validator};
 pub use steps::step_documents;
 pub use sweep::{census, verify};
+pub use trail::plan_changed;
 pub use trial::{Tried, try_cells};

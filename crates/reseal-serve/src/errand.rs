@@ -14,6 +14,8 @@ pub(crate) const BUSY: SignedDuration = SignedDuration::from_mins(5);
 /// How soon work that failed is tried again, and how often at the most.
 pub(crate) const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 const ATTEMPTS: i64 = 5;
+/// How often work is tried for which a database cannot be reached: six hours are a long maintenance.
+const ATTEMPTS_AWAY: i64 = ATTEMPTS + 72;
 /// What a restore test says where it is the backup that is of no use, and not the test that could not be held.
 const NO_USE: [&str; 5] = ["undecryptable", "no-backup", "other-plan", "file", "identity"];
 
@@ -48,7 +50,7 @@ pub(crate) fn arguments(served: &Served, job: &JobSpec, slot: Timestamp, now: Ti
 }
 
 fn run(plan: &str, window: Option<&RunWindow>, now: Timestamp) -> Vec<String> {
-    let mut words = vec!["run".to_owned(), plan.to_owned()];
+    let mut words = vec!["run".to_owned(), plan.to_owned(), "--scheduled".to_owned()];
     if let Some(RunWindow::Hours(window)) = window
         && let Some(end) = window.closes(now)
     {
@@ -80,7 +82,10 @@ pub(crate) enum Verdict {
 pub(crate) fn judge(action: &Action, ended: &Ended, attempt: i64, now: Timestamp) -> Verdict {
     let after = |wait| now.checked_add(wait).unwrap_or(now);
     let said = &ended.said;
-    let no_use = NO_USE.iter().any(|code| said.split(':').next() == Some(code));
+    let error = said.split(':').next().unwrap_or_default();
+    let no_use = NO_USE.contains(&error);
+    // To somebody at a terminal this is a refusal; unattended, the server may be down for a while.
+    let away = error.starts_with("connection-") && attempt < ATTEMPTS_AWAY;
     match (ended.code, action) {
         (Some(0), _) => Verdict::Done,
         // A run tells by its own notices what it left.
@@ -92,6 +97,9 @@ pub(crate) fn judge(action: &Action, ended: &Ended, attempt: i64, now: Timestamp
         (Some(1), _) => Verdict::Found(NoticeKind::Quarantined),
         // Stopped, busy, or waiting for approval or its window.
         (Some(4), _) => Verdict::Again(after(BUSY), said.clone()),
+        (Some(_), _) if away => {
+            Verdict::Again(after(if attempt < ATTEMPTS { AGAIN } else { BUSY }), said.clone())
+        }
         (Some(code @ (2 | 3)), _) => Verdict::Failed(format!("refused with exit code {code}: {said}")),
         (code, _) if attempt < ATTEMPTS => {
             Verdict::Again(after(AGAIN), format!("failed ({}): {said}", exit(code)))
@@ -121,6 +129,11 @@ mod tests {
         assert_eq!(of(&Action::Verify, Some(1), 1, ""), Verdict::Found(NoticeKind::Quarantined));
         assert!(matches!(of(&run, Some(3), 1, "file: x"), Verdict::Failed(_)));
         assert!(matches!(of(&run, Some(4), 99, ""), Verdict::Again(..)));
+        let away = |attempt| of(&run, Some(3), attempt, "connection-refused: nobody there");
+        let wait = |minutes| now + SignedDuration::from_mins(minutes);
+        assert!(matches!(away(1), Verdict::Again(at, _) if at == wait(1)));
+        assert!(matches!(away(70), Verdict::Again(at, _) if at == wait(5)));
+        assert!(matches!(away(ATTEMPTS_AWAY), Verdict::Failed(_)));
         assert!(matches!(of(&run, None, 1, ""), Verdict::Again(..)));
         assert!(matches!(of(&run, Some(5), 5, ""), Verdict::Failed(_)));
         let failed = Verdict::Found(NoticeKind::RestoreTestFailed);

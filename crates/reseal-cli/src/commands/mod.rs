@@ -17,6 +17,7 @@ mod runs;
 mod schedule;
 mod serve;
 
+pub(crate) use audit::trail_fault;
 pub(crate) use run::operator;
 
 use clap::CommandFactory;

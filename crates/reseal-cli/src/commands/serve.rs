@@ -37,12 +37,16 @@ pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
         let target = open::database(&served.plan).await?;
         telling.spawn(notices::keep_telling(served.plan.clone(), target, control.clone(), clock));
     }
+    telling.spawn(notices::keep_pruning(control.clone(), clock));
     let setup =
         Setup { plans, control, clock, program, notices: Arc::new(Posted { clock }), listen: args.listen };
     let stop = Stopper::default();
     signals::watch(&stop);
     let about = |event: Event| event.with("plans", names.as_str());
     trail::note(EventKind::ServiceStarted, about).await;
+    for served in &setup.plans {
+        trail::plan_seen(&served.plan).await;
+    }
     let ended = reseal_serve::serve(setup, &stop).await;
     // A letter that is just being sent is tried again by whoever comes next, under the same id.
     telling.shutdown().await;
