@@ -5,6 +5,7 @@
 // A helper that unwraps fails its test, which is what it is for.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod approvals;
 mod audit;
 mod bad_input;
@@ -18,6 +19,7 @@ mod formats;
 mod hooks;
 mod kms;
 mod leaks;
+mod letters;
 mod notify;
 mod pkcs11;
 mod promises;
@@ -26,5 +28,6 @@ mod serve;
 mod served;
 mod shapes;
 mod systems;
+mod unattended;
 mod upkeep;
 mod world;

@@ -34,6 +34,15 @@ impl Daemon {
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
+    /// Stops it once it has looked at the clock: its jobs are noted then.
+    pub(crate) fn stop_once_it_serves(self, world: &World) {
+        let first = || world.reseal(&["audit", "export"]).0 == 0;
+        wait_for(world, "a trail", || first().then_some(()));
+        let started = || events(world, "service-started").len() == events(world, "service-stopped").len() + 1;
+        wait_for(world, "a daemon that serves", || started().then_some(()));
+        self.stop();
+    }
+
     /// Stops it as an operator would.
     pub(crate) fn stop(mut self) {
         terminate(&mut self.0);

@@ -93,3 +93,60 @@ fn a_job_can_be_done_by_hand() {
     let (code, none) = world.reseal(&["keys", "restore-test", "PLAN", "--job", "backup"]);
     assert_eq!((code, none["error"]["code"].as_str()), (2, Some("no-job")), "{none}");
 }
+
+/// Watches the comparison of both books: a run that only the ledger knows is an exception in the report.
+#[test]
+fn a_run_that_the_trail_lacks_is_named_in_the_report() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let report = || {
+        let args =
+            ["audit", "report", "PLAN", "--standard", "soc2", "--from", "2020-01-01", "--to", "2100-01-01"];
+        let (code, report) = world.reseal(&args);
+        assert_eq!(code, 0, "{report}");
+        report["exceptions"].as_array().unwrap().clone()
+    };
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(report(), Vec::<serde_json::Value>::new());
+    // A run under another control database: this trail never heard of it.
+    let (code, run) = {
+        let elsewhere = format!("sqlite://{}?mode=rwc", world.path("elsewhere.db").display());
+        let mut command = world.command(&["run", "PLAN", "--json"]);
+        let output = command.env("RESEAL_DATABASE_URL", elsewhere).output().unwrap();
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap())
+    };
+    assert_eq!(code, Some(0), "{run}");
+    let exceptions = report();
+    assert_eq!(exceptions.len(), 1, "{exceptions:?}");
+    assert_eq!(exceptions[0]["kind"], "run-without-trail");
+    assert!(exceptions[0]["what"].as_str().unwrap().contains(run["run_id"].as_str().unwrap()));
+    std::fs::rename(world.path("data.db"), world.path("gone.db")).unwrap();
+    assert_eq!(report()[0]["kind"], "ledger-unread", "what was not compared is said to be so");
+}
+
+/// Watches the second digest: a change of pace leaves a run resumable, and is an event all the same.
+#[test]
+fn a_change_of_pace_is_in_the_trail() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(events(&world, "plan-changed").len(), 0);
+    world.plan("workers: 2\nschedule: { zone: UTC, count: { every: 90d, do: census } }\n");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    let changed = events(&world, "plan-changed");
+    assert_eq!(changed.len(), 1, "{changed:?}");
+    assert_eq!(changed[0]["changed"], "pace, schedule or notices");
+    assert_ne!(changed[0]["before"], changed[0]["after"]);
+    // A daemon notes what it serves, where that is not what the trail knows.
+    world.plan("workers: 3\nschedule: { zone: UTC, count: { every: 90d, do: census } }\n");
+    for _ in 0..2 {
+        Daemon::start(&world, "2026-03-01T10:58:00Z").stop_once_it_serves(&world);
+    }
+    assert_eq!(events(&world, "plan-changed").len(), 2);
+    world.plan("workers: 3\npolicy: { max_key_age: 90d }\n");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(events(&world, "plan-changed").pop().unwrap()["changed"], "what is rotated");
+    let started = events(&world, "run-started");
+    let limits: Vec<_> = started.iter().map(|event| event["max_key_age_seconds"].to_string()).collect();
+    assert_eq!(limits.last().map(String::as_str), Some("7776000"), "{limits:?}");
+    assert_eq!(limits[0], "\"none\"");
+}
