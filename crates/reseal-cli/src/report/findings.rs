@@ -176,6 +176,7 @@ fn exception(event: &Event) -> Option<String> {
             Some(words.into_iter().flatten().collect::<Vec<_>>().join(": "))
         }
         EventKind::ScheduleMissed | EventKind::NoticeFailed | EventKind::AlertRaised => Some(said(event)),
+        EventKind::ScheduleEnded if event.text("state") == Some("failed") => Some(said(event)),
         EventKind::RestoreTested
             if event.text("result").is_some_and(|result| result.starts_with("failed")) =>
         {

@@ -43,6 +43,8 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
     let code = if verdict.fault.is_some() { REMAIN } else { CLEAN };
     let Some(path) = &args.out else { return Ok(Done::new(code, found, page)) };
     let shown = path.display();
+    let mut found = found;
+    found["report"] = shown.to_string().into();
     std::fs::write(path, page)
         .map_err(|error| Failure::failed("file", format!("{shown}: {}", error.kind())))?;
     let told = match &verdict.fault {
