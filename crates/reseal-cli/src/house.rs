@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reseal_core::audit::EventKind;
+use reseal_core::audit::{Entry, EventKind};
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
@@ -26,11 +26,13 @@ pub(crate) struct House {
     clock: Clock,
     disk_at: Timestamp,
     trail_at: Timestamp,
+    /// Up to which event attempts were looked for; none before the first look.
+    read_to: Option<i64>,
 }
 
 impl House {
     pub(crate) fn new(plan: Plan, control: Database, clock: Clock) -> House {
-        House { plan, control, clock, disk_at: Timestamp::MIN, trail_at: Timestamp::MIN }
+        House { plan, control, clock, disk_at: Timestamp::MIN, trail_at: Timestamp::MIN, read_to: None }
     }
 
     /// Looks at all that is due to be looked at. A trouble is a warning: the next look comes soon.
@@ -43,8 +45,10 @@ impl House {
     async fn look_inside(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut control = self.control.connect().await?;
-        if self.tells(NoticeKind::Unauthorised) {
-            attempts(&mut control, &self.plan, now.as_millisecond()).await?;
+        if self.tells(NoticeKind::Unauthorised)
+            && let Some(last) = self.last_attempt(&mut control).await?
+        {
+            attempt(&mut control, &self.plan, last, now.as_millisecond()).await?;
         }
         if self.tells(NoticeKind::Disk) && self.plan.policy.disk.is_some() && now >= self.disk_at {
             self.disk_at = now.checked_add(DISK).unwrap_or(now);
@@ -57,18 +61,41 @@ impl House {
         Ok(())
     }
 
+    /// The last refusal, or what settles one, of those that came since the last look: a trail of years is read once.
+    async fn last_attempt(&mut self, control: &mut Session) -> Result<Option<Entry>, StoreError> {
+        const PAGE: u64 = 1000;
+        let end = i64::try_from(control.trail_head().await?.sequence).unwrap_or(i64::MAX);
+        let Some(mut from) = self.read_to else {
+            let last = control.latest_event(&self.plan.name, &OF_ATTEMPTS).await?;
+            self.read_to = Some(end);
+            return Ok(last);
+        };
+        let mut last = None;
+        while from < end {
+            let page = control.trail_after(from, PAGE).await?;
+            let Some(newest) = page.last() else { break };
+            from = newest.sequence;
+            let mut entries = page.into_iter().rev().filter_map(|recorded| recorded.entry.ok());
+            let ours =
+                |entry: &Entry| entry.event.plan == self.plan.name && OF_ATTEMPTS.contains(&entry.event.kind);
+            last = entries.find(ours).or(last);
+        }
+        self.read_to = Some(from);
+        Ok(last)
+    }
+
     fn tells(&self, kind: NoticeKind) -> bool {
         self.plan.notify.as_ref().is_some_and(|notify| notify.event(kind.event()).is_some())
     }
 }
 
 /// The trail knows every refusal, whichever command it came from; a run or rollback that may begin settles it.
-async fn attempts(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreError> {
+const OF_ATTEMPTS: [EventKind; 4] =
+    [EventKind::ApprovalRefused, EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
+
+async fn attempt(control: &mut Session, plan: &Plan, last: Entry, now: i64) -> Result<(), StoreError> {
     const KIND: NoticeKind = NoticeKind::Unauthorised;
-    let settling = [EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
-    let kinds = [[EventKind::ApprovalRefused].as_slice(), &settling].concat();
-    let Some(last) = control.latest_event(&plan.name, &kinds).await? else { return Ok(()) };
-    // Each event once: what was settled a moment ago may have its own event still to come.
+    // Each event once, also over restarts: what was settled a moment ago may have its own event still to come.
     let seen = control.seen_since(&format!("attempt {}", plan.name), &last.sequence.to_string(), now).await?;
     if seen != now {
         return Ok(());
