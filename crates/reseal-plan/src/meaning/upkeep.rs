@@ -38,7 +38,7 @@ impl Meaning<'_> {
                     .filter(|_| self.findings.len() == before);
             }
         };
-        // A policy that is wrong itself has been complained of.
+        // A backup of the policy's that is wrong itself has been complained of.
         let policy_says =
             ["policy", "backup"].iter().try_fold(self.root.to_json(), |at, name| at.get(name).cloned());
         if policy_says.is_some() && policy.backup.is_none() {
