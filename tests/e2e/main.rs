@@ -5,6 +5,7 @@
 // A helper that unwraps fails its test, which is what it is for.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod approvals;
 mod audit;
 mod bad_input;
@@ -20,12 +21,16 @@ mod given_up;
 mod hooks;
 mod kms;
 mod leaks;
+mod letters;
 mod notify;
 mod pkcs11;
 mod promises;
 mod schedule;
 mod serve;
+mod served;
 mod shapes;
 mod systems;
+mod unattended;
+mod upkeep;
 mod way_back;
 mod world;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::world::{STORES, World};
 
-const PASSWORD: &str = "CANARY-PASSWORD-%40";
+pub(crate) const PASSWORD: &str = "CANARY-PASSWORD-%40";
 /// What the URL's `%40` stands for.
 const PASSWORD_PLAIN: &str = "CANARY-PASSWORD-@";
 const SIGNING_SECRET: &str = "CANARY-SIGNING-SECRET";
@@ -24,11 +24,11 @@ const EVERYTHING: &str = "  on:\n    slow: { after: 30m, to: [team] }\n    remin
 const LETTERS: usize = 42;
 
 /// A world, and a server that its notices go to.
-struct Post {
-    world: World,
+pub(crate) struct Post {
+    pub(crate) world: World,
     control: String,
     server: Child,
-    port: String,
+    pub(crate) port: String,
     scheme: &'static str,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Post {
 
 impl Post {
     /// A mail server that wants a login, over TLS by `tls`; the plan mails what `on` says.
-    fn mail(store: &str, rows: u32, tls: &str, on: &str) -> Post {
+    pub(crate) fn mail(store: &str, rows: u32, tls: &str, on: &str) -> Post {
         let args = ["--tls", tls, "--auth", &format!("reseal:{PASSWORD_PLAIN}")];
         let scheme = if tls == "implicit" { "smtps" } else { "smtp" };
         let post = Post::start(store, rows, "smtp.py", &args, scheme);
@@ -73,7 +73,7 @@ impl Post {
         Post { world, control, server, port: port.trim().to_owned(), scheme }
     }
 
-    fn mode(&self, mode: &str) {
+    pub(crate) fn mode(&self, mode: &str) {
         std::fs::write(self.world.path("post/mode"), mode).unwrap();
     }
 
@@ -89,7 +89,7 @@ impl Post {
     }
 
     /// Exit code and document; what is printed holds no secret.
-    fn reseal(&self, args: &[&str]) -> (i32, Value) {
+    pub(crate) fn reseal(&self, args: &[&str]) -> (i32, Value) {
         let args = [args, &["--json"]].concat();
         told(&args, self.command(&args).env("RUST_LOG", "trace").output().unwrap())
     }
@@ -100,7 +100,7 @@ impl Post {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    fn mails(&self) -> Vec<Value> {
+    pub(crate) fn mails(&self) -> Vec<Value> {
         self.lines("mails")
     }
 
@@ -122,7 +122,7 @@ impl Post {
     }
 
     /// Letters sent, waiting and dead.
-    fn counts(&self) -> (u64, u64, u64) {
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let (_, list) = self.reseal(&["notify", "list", "PLAN"]);
         let count = |name: &str| list["counts"][name].as_u64().unwrap();
         (count("sent"), count("waiting"), count("dead"))

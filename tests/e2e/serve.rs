@@ -2,16 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::served::{SPEED, now, terminate};
 use crate::world::World;
 
 const KILLS: usize = 100;
-/// How many times as fast the daemons' clock runs: a slot of each minute comes every half second.
-const SPEED: u32 = 120;
 
 /// A world whose plan fires a reminder each minute and a census each ten.
 fn scheduled(store: &str) -> World {
@@ -44,12 +43,6 @@ fn daemon(world: &World, clock: &str, log: &str) -> Child {
     let mut command = world.command(&["serve", "PLAN", "--clock-for-tests", clock]);
     command.env("RESEAL_DATABASE_URL", control(world));
     command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
-}
-
-fn terminate(mut child: Child) {
-    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(child.wait().unwrap().code(), Some(0), "a daemon that is told to stop ends well");
 }
 
 /// All firings, as (job, slot in minutes, state), in order.
@@ -90,7 +83,7 @@ fn two_daemons_survive_kills(store: &str) {
         assert!(begun.elapsed() < Duration::from_secs(120), "{store}: not all is done: {all:?}");
         std::thread::sleep(Duration::from_millis(100));
     };
-    daemons.into_iter().for_each(terminate);
+    daemons.iter_mut().for_each(terminate);
     for (job, step, least) in [("reminder", 1, 30), ("count", 10, 3)] {
         let slots: Vec<i64> =
             done.iter().filter(|(name, ..)| name == job).map(|(_, slot, _)| *slot).collect();
@@ -98,14 +91,6 @@ fn two_daemons_survive_kills(store: &str) {
         let gaps: Vec<_> = slots.windows(2).filter(|pair| pair[1] - pair[0] != step).collect();
         assert!(gaps.is_empty(), "{store}: {job} lost a slot, or fired one twice: {gaps:?}");
     }
-}
-
-fn now() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    // The simulated clock wants RFC 3339; seconds since 1970 are enough to agree on.
-    let output =
-        Command::new("date").args(["-u", "-d", &format!("@{}", now.as_secs()), "+%FT%TZ"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -172,5 +157,5 @@ fn pages_tell_what_fires_and_what_is_disabled() {
     assert!(page.contains("<td>reminder<td>* * * * *<td>remind<td>"), "{page}");
     assert!(page.contains("<td>census<td>disabled"), "{page}");
     assert!(!page.contains("<script"), "{page}");
-    terminate(child);
+    terminate(&mut child);
 }

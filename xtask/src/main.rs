@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod idle;
 mod new_plugin;
 mod process;
 mod schema;
@@ -26,6 +27,8 @@ enum Chore {
     Bench(bench::Args),
     /// Check plans, with no database and no key
     Check(check::Args),
+    /// Watch the memory of an idle daemon over simulated hours
+    Idle(idle::Args),
     /// Write the folder of a new plugin and register it
     NewPlugin(new_plugin::Args),
     /// Write the JSON Schema of the plan language
@@ -42,6 +45,7 @@ fn main() -> miette::Result<()> {
     match cli.chore {
         Chore::Bench(args) => bench::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
+        Chore::Idle(args) => idle::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),
         Chore::Schema(args) => schema::run(&workspace, &args),
         Chore::Test(args) => test::run(&workspace, &args),

@@ -10,7 +10,7 @@ use crate::workspace::{self, Workspace};
 /// Arguments of `cargo xtask new-plugin`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The crate's name: format-NAME or keys-NAME
+    /// The crate's name: format-NAME, keys-NAME or notify-NAME
     name: String,
 }
 
@@ -21,7 +21,7 @@ struct Kind {
     files: &'static [(&'static str, &'static str)],
 }
 
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         prefix: "format-",
         list: "FORMATS",
@@ -39,6 +39,15 @@ const KINDS: [Kind; 2] = [
             ("Cargo.toml", include_str!("../templates/keys/Cargo.toml.in")),
             ("README.md", include_str!("../templates/keys/README.md.in")),
             ("src/lib.rs", include_str!("../templates/keys/lib.rs.in")),
+        ],
+    },
+    Kind {
+        prefix: "notify-",
+        list: "NOTIFIERS",
+        files: &[
+            ("Cargo.toml", include_str!("../templates/notify/Cargo.toml.in")),
+            ("README.md", include_str!("../templates/notify/README.md.in")),
+            ("src/lib.rs", include_str!("../templates/notify/lib.rs.in")),
         ],
     },
 ];
@@ -85,7 +94,10 @@ fn kind_of(name: &str) -> miette::Result<(&'static Kind, &str)> {
             && short.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     found.filter(|(_, short)| is_word(short)).ok_or_else(|| {
-        miette!(help = "format-NAME or keys-NAME, in lower case", "{name:?} is no name for a plugin")
+        miette!(
+            help = "format-NAME, keys-NAME or notify-NAME, in lower case",
+            "{name:?} is no name for a plugin"
+        )
     })
 }
 
@@ -133,6 +145,7 @@ mod tests {
     fn names_say_their_kind() {
         assert_eq!(kind_of("format-jwe").unwrap().1, "jwe");
         assert_eq!(kind_of("keys-aws-kms").unwrap().0.list, "KEY_SOURCES");
+        assert_eq!(kind_of("notify-matrix").unwrap().0.list, "NOTIFIERS");
         for name in ["jwe", "format-", "format-JWE", "format-../x", "plugin-jwe"] {
             assert!(kind_of(name).is_err(), "{name}");
         }
@@ -148,6 +161,20 @@ mod tests {
         check("keys-c", "a = 1\nkeys-b = 1\nkeys-c\nkeys-d = 1\nz = 1\n");
         check("keys-e", "a = 1\nkeys-b = 1\nkeys-d = 1\nkeys-e\nz = 1\n");
         assert_eq!(with_sibling("a = 1\n", "keys-b", "keys-"), None);
+    }
+
+    /// Every kind that tidy takes has a template, and every template stands in the registry as it is.
+    #[test]
+    fn every_kind_has_a_template_and_a_list() {
+        let registry = include_str!("../../crates/reseal-registry/src/plugins.rs");
+        for kind in crate::tidy::PLUGIN_KINDS {
+            let name = format!("{kind}made-up");
+            let (found, short) = kind_of(&name).unwrap();
+            assert!(registered(registry, found.list, "made_up").is_some(), "{kind}");
+            let lib = found.files.iter().find(|(file, _)| *file == "src/lib.rs").unwrap().1;
+            let plugin = lib.replace("__SHORT__", short);
+            assert!(plugin.contains("pub const PLUGIN: ") && plugin.contains("\"made-up\""), "{kind}");
+        }
     }
 
     #[test]

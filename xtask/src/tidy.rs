@@ -11,6 +11,8 @@ use std::path::Path;
 use miette::{IntoDiagnostic, WrapErr, miette};
 
 use crate::workspace::Workspace;
+#[cfg(test)]
+pub(crate) use plugins::KINDS as PLUGIN_KINDS;
 
 /// Arguments of `cargo xtask tidy`.
 #[derive(clap::Args)]

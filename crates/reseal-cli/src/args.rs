@@ -274,6 +274,9 @@ pub(crate) struct RunArgs {
     /// Go on although rows become unreadable to the application for a while
     #[arg(long)]
     pub(crate) accept_outage: bool,
+    /// For the daemon: asks again and again, so an answer that the trail has already is not recorded anew
+    #[arg(long, hide = true)]
+    pub(crate) scheduled: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod control;
 mod exit;
+mod house;
 mod notices;
 mod open;
 mod output;

@@ -15,9 +15,14 @@ use tokio::task::JoinHandle;
 
 use crate::control;
 use crate::exit::Failure;
+use crate::house::House;
 
 /// How often a run that is under way is looked at.
 const EVERY: Duration = Duration::from_secs(20);
+/// How often old letters are looked for.
+const DAY: Duration = Duration::from_secs(86_400);
+/// The least time between two looks, however fast a clock of tests runs.
+const SHORTEST: Duration = Duration::from_millis(200);
 /// How long the end of a command waits for mail; what does not go out by then waits in the outbox.
 const AT_THE_END: Duration = Duration::from_secs(10);
 
@@ -71,7 +76,9 @@ impl Notices for Posted {
 
 /// Looks at a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
 pub(crate) async fn keep_telling(plan: Plan, target: Database, control: Database, clock: Clock) {
+    let mut house = House::new(plan.clone(), control.clone(), clock);
     loop {
+        house.look().await;
         let tick = Tick {
             plan: &plan,
             target: &target,
@@ -81,7 +88,23 @@ pub(crate) async fn keep_telling(plan: Plan, target: Database, control: Database
             within: EVERY,
         };
         warn(reseal_notify::tick(&tick, clock.now().as_millisecond()).await);
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
+    }
+}
+
+/// Forgets old letters, once a day.
+pub(crate) async fn keep_pruning(control: Database, clock: Clock) {
+    loop {
+        let pruned = async {
+            let mut session = control.connect().await?;
+            reseal_notify::prune(&mut session, clock.now().as_millisecond()).await
+        };
+        match pruned.await {
+            Ok(0) => {}
+            Ok(letters) => tracing::info!("{letters} old letters were forgotten"),
+            Err(error) => tracing::warn!("old letters are kept: the control database: {error}"),
+        }
+        tokio::time::sleep(clock.real(DAY).max(SHORTEST)).await;
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table};
 use serde_json::Value;
 
 /// Prints a result: one JSON document, or text.
@@ -32,6 +32,7 @@ pub(crate) fn error(message: &str, help: Option<&str>) {
 
 /// A table that fits the terminal, or 80 columns without one.
 pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> String {
+    let count = rows.len();
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
@@ -50,6 +51,12 @@ pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) 
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    // Lines between rows tell apart rows of several lines, and are in the way of all others.
+    let ruled = table.to_string();
+    if ruled.lines().count() != 3 + 2 * count {
+        return ruled;
+    }
+    table.load_style(UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.to_string()
 }
 

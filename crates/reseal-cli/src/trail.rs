@@ -31,6 +31,25 @@ pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
     }
 }
 
+/// Records that a plan has changed, where the trail knew it otherwise; a failure is a warning.
+pub(crate) async fn plan_seen(plan: &Plan) {
+    let recorded = async {
+        let mut control = control::database()?.connect().await?;
+        let said = (plan.name.as_str(), plan.digest.as_str(), plan.full_digest.as_str());
+        if let Some(event) = reseal_engine::plan_changed(&mut control, said, &operator()).await? {
+            control.record(&event).await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    if let Err(failure) = recorded.await {
+        tracing::warn!(
+            "whether plan {} has changed is not in the audit trail: {}",
+            plan.name,
+            failure.message
+        );
+    }
+}
+
 /// Records that a command was refused, and hands the refusal on. Mistakes of the command line are nobody's business.
 pub(crate) async fn refused(command: &str, plan: &Plan, failure: Failure) -> Failure {
     let kind = match failure.code.as_str() {
@@ -47,6 +66,27 @@ pub(crate) async fn refused(command: &str, plan: &Plan, failure: Failure) -> Fai
     })
     .await;
     failure
+}
+
+/// Whether the last that the trail knows of a plan's runs is this very refusal.
+pub(crate) async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool {
+    let kinds = [
+        EventKind::ApprovalRefused,
+        EventKind::Refused,
+        EventKind::RunStarted,
+        EventKind::RunResumed,
+        EventKind::RollbackStarted,
+    ];
+    let asked = async {
+        let mut control = control::database()?.connect().await?;
+        Ok::<_, Failure>(control.latest_event(&plan.name, &kinds).await?)
+    };
+    let last = asked.await.ok().flatten().map(|entry| entry.event);
+    last.is_some_and(|last| {
+        last.text("command") == Some("run")
+            && last.text("code") == Some(code)
+            && last.text("message") == Some(message)
+    })
 }
 
 /// Signs where the trail stands, where there is a key; a failure is a warning.

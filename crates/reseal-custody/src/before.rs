@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use reseal_core::{KeyState, RunState};
-use reseal_engine::{Allowed, Custody, EngineError, Entry, Job, Rules, RunOptions, catalogue, to_roll_back};
+use reseal_engine::{
+    Allowed, Custody, EngineError, Entry, Job, Rules, RunOptions, Said, catalogue, to_roll_back,
+};
 use reseal_plan::{Plan, Policy};
 use reseal_store::{Book, Database, RunRow};
 use tracing::warn;
@@ -30,7 +32,8 @@ pub async fn before_run(
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
-    let mut custody = Custody { deadline: deadline.filter(|_| options.emergency), ..Custody::of(control) };
+    let mut custody =
+        Custody { deadline: deadline.filter(|_| options.emergency), ..Custody::of(control, said(plan)) };
     let mut agreed = None;
     let emergency = match &gone_on {
         None => {
@@ -58,6 +61,10 @@ pub async fn before_run(
         false => {}
     }
     Ok(Some(custody))
+}
+
+fn said(plan: &Plan) -> Said {
+    Said { full_digest: plan.full_digest.clone(), max_key_age: plan.policy.max_key_age }
 }
 
 /// The run that `run` would go on with, as it is not over.
@@ -177,7 +184,7 @@ pub async fn before_rollback(
     control: &Database,
     (run, operator): (Option<&str>, &str),
 ) -> Result<Custody, EngineError> {
-    let mut custody = Custody::of(control);
+    let mut custody = Custody::of(control, said(plan));
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let mut target = database.connect().await?;

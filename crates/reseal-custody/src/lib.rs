@@ -3,6 +3,9 @@
 //!
 //! **Invariant:** nothing here prints, and no key leaves it but into the engine.
 
+/// Whether this build reads and writes age files.
+pub const HAS_AGE: bool = cfg!(feature = "age");
+
 mod ages;
 pub mod approvals;
 mod backup;
@@ -13,5 +16,5 @@ mod retire;
 pub use ages::{KeyAge, age, days, length};
 pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
-pub use proofs::proofs;
+pub use proofs::{disk, proofs};
 pub use retire::{Custodian, GivenUp, Held, Named};

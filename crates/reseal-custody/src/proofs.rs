@@ -17,10 +17,18 @@ pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), EngineError> 
     if let Some(backup) = &policy.backup {
         backup_is_fresh(backup, now).await?;
     }
-    if let Some(disk) = &policy.disk {
-        disk_has_room(disk).await?;
+    disk(policy).await
+}
+
+/// Asks for the proof that the disk has room, where a policy wants it.
+///
+/// # Errors
+/// When it cannot be had, or proves the opposite.
+pub async fn disk(policy: &Policy) -> Result<(), EngineError> {
+    match &policy.disk {
+        Some(disk) => disk_has_room(disk).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn backup_is_fresh(backup: &BackupProof, now: Timestamp) -> Result<(), EngineError> {
@@ -126,7 +134,7 @@ mod tests {
             (command(&["no-such-program"]), "proof"),
         ] {
             let max_age = Duration::from_secs(3600);
-            let backup = Some(BackupProof { proof: Proof::Command(words), max_age });
+            let backup = Some(BackupProof { proof: Proof::Command(words), max_age, identity: None });
             check(&Policy { backup, ..Policy::default() }, expect).await;
         }
     }
@@ -153,7 +161,7 @@ mod tests {
             (folder_itself, "backup-missing"),
         ] {
             let max_age = Duration::from_secs(3600);
-            let backup = Some(BackupProof { proof: Proof::File(path), max_age });
+            let backup = Some(BackupProof { proof: Proof::File(path), max_age, identity: None });
             check(&Policy { backup, ..Policy::default() }, expect).await;
         }
         Ok(())

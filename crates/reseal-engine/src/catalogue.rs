@@ -33,12 +33,14 @@ pub struct Custody {
     pub rules: Option<Rules>,
     /// Keys that the steps of `before` brought after people agreed to the run.
     pub brought: Vec<String>,
+    /// What the plan said when the run began.
+    pub said: Said,
 }
 
 impl Custody {
     /// Nothing but the control database.
     #[must_use]
-    pub fn of(control: &Database) -> Custody {
+    pub fn of(control: &Database, said: Said) -> Custody {
         Custody {
             control: control.clone(),
             approval: None,
@@ -46,8 +48,18 @@ impl Custody {
             skipped: Vec::new(),
             rules: None,
             brought: Vec::new(),
+            said,
         }
     }
+}
+
+/// What a plan says that a run is not bound to, and that the trail keeps: it is judged by what was in force.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// Digest of all that the plan says, pace and schedule included.
+    pub full_digest: String,
+    /// The most that the policy lets a key age.
+    pub max_key_age: Option<Duration>,
 }
 
 /// A key of a job, and the catalogue's entry for it.

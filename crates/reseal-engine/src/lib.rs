@@ -50,7 +50,7 @@ mod undo;
 mod workers;
 mod write;
 
-pub use catalogue::{Custody, Entry};
+pub use catalogue::{Custody, Entry, Said};
 pub use census::{Census, CensusField, CensusLine, Inspected, inspect};
 pub use deks::DekCache;
 pub use envelope::{Envelope, Move};
@@ -67,4 +67,5 @@ pub use rules::{Allowed, Rules};
 pub use seal::{Seal, Validator};
 pub use steps::step_documents;
 pub use sweep::{census, verify};
+pub use trail::plan_changed;
 pub use trial::{Tried, try_cells};

@@ -6,7 +6,7 @@
 
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
-use reseal_store::{Counts, RunRow, Session, host};
+use reseal_store::{Counts, RunRow, Session, StoreError, host};
 use tracing::warn;
 
 use crate::catalogue::Custody;
@@ -37,12 +37,12 @@ pub(crate) async fn begins(
     let Some(custody) = &options.custody else { return Ok(()) };
     let mut control = custody.control.connect().await?;
     catch_up(&mut control, session, job, run, &options.operator).await?;
+    let plan = (job.plan.as_str(), job.digest.as_str(), custody.said.full_digest.as_str());
+    if let Some(event) = plan_changed(&mut control, plan, &options.operator).await? {
+        record(&mut control, &event).await?;
+    }
     let begun = [EventKind::RunStarted, EventKind::RunResumed];
     let last = control.latest_event(&job.plan, &begun).await?.map(|entry| entry.event);
-    if let Some(last) = last.as_ref().filter(|last| last.plan_digest != job.digest) {
-        let event = event(&mut control, EventKind::PlanChanged, job, &options.operator).await?;
-        record(&mut control, &event.with("before", last.plan_digest.as_str())).await?;
-    }
     if run.emergency && last.is_none_or(|last| last.run_id != run.id) {
         let event = emergency(&mut control, job, run, options, custody).await?;
         record(&mut control, &event).await?;
@@ -50,7 +50,13 @@ pub(crate) async fn begins(
     let kind = if run.state == RunState::Prepared { EventKind::RunStarted } else { EventKind::RunResumed };
     let mut event = event(&mut control, kind, job, &options.operator).await?.of_run(&run.id);
     event = primaries(event, job).with("scope", run.scope.as_str());
-    event = event.with("emergency", i64::from(run.emergency));
+    event = event
+        .with("emergency", i64::from(run.emergency))
+        .with("full_digest", custody.said.full_digest.as_str());
+    event = match custody.said.max_key_age {
+        Some(limit) => event.with("max_key_age_seconds", limit.as_secs()),
+        None => event.with("max_key_age_seconds", "none"),
+    };
     if kind == EventKind::RunResumed {
         event = event.with("was", run.state.name());
     }
@@ -63,6 +69,32 @@ pub(crate) async fn begins(
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);
     }
     record(&mut control, &event).await
+}
+
+/// The event that a plan is not what it was when the trail last noted it; `None` where nothing has changed. A plan is its
+/// name, its digest, and the digest of all that it says.
+///
+/// # Errors
+/// When the control database refuses.
+pub async fn plan_changed(
+    control: &mut Session,
+    (name, digest, full): (&str, &str, &str),
+    operator: &str,
+) -> Result<Option<Event>, StoreError> {
+    let noted = [EventKind::RunStarted, EventKind::RunResumed, EventKind::PlanChanged];
+    let Some(last) = control.latest_event(name, &noted).await?.map(|entry| entry.event) else {
+        return Ok(None);
+    };
+    let before = last.text("full_digest").or(last.text("after"));
+    let (changed, before, after) = match before {
+        _ if last.plan_digest != digest => ("what is rotated", last.plan_digest.as_str(), digest),
+        Some(before) if before != full => ("pace, schedule or notices", before, full),
+        _ => return Ok(None),
+    };
+    let event = Event::new(EventKind::PlanChanged, control.now_ms().await?, operator, &host());
+    let event =
+        event.of_plan(name, digest).with("changed", changed).with("before", before).with("after", after);
+    Ok(Some(event.with("full_digest", full)))
 }
 
 async fn emergency(

@@ -1,10 +1,12 @@
 //! Alerts: each cause is told once, and once more when it is over.
 
+use reseal_core::audit::EventKind;
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
 use reseal_store::{Session, StoreError};
 
 use crate::letter::post;
+use crate::trail;
 
 /// Raises an alert: the notice's subject is the cause. True where it was not on before; then its notice is posted in
 /// the same transaction.
@@ -23,7 +25,10 @@ pub async fn raise(
         let Some(times) = control.raise_alert(&plan.name, name, now).await? else { return Ok(false) };
         // The next time that the same cause comes up, it is news again.
         notice.slot = times.to_string();
-        post(control, plan, &notice, now).await.map(|()| true)
+        post(control, plan, &notice, now).await?;
+        let event = trail::event(control, EventKind::AlertRaised, plan).await?.with("alert", name.0);
+        let event = event.with("cause", name.1).with("times", times);
+        control.record_inside(&trail::told(event, &notice)).await.map(|_| true)
     };
     end(outcome.await, control).await
 }
@@ -45,7 +50,10 @@ pub async fn resolve(
         };
         let mut notice = Notice::new(kind, &plan.name, cause, &times.to_string()).with("cause", cause);
         notice.resolved = true;
-        post(control, plan, &notice, now).await.map(|()| true)
+        post(control, plan, &notice, now).await?;
+        let event = trail::event(control, EventKind::AlertResolved, plan).await?.with("alert", kind.name());
+        let event = event.with("cause", cause).with("times", times);
+        control.record_inside(&event).await.map(|_| true)
     };
     end(outcome.await, control).await
 }

@@ -11,6 +11,7 @@ use reseal_store::{Database, LetterRow, Session, Settled, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::trail;
 use crate::wording::word;
 
 /// The most letters in one delivery; the rest waits for the next.
@@ -132,12 +133,8 @@ impl Outbox<'_> {
                     (sum.dead, failures) = (sum.dead + 1, 0);
                 }
             }
-            round
-                .session
-                .lock()
-                .await
-                .settle_letter(&row.letter.id, row.attempts + 1, &settled, round.now)
-                .await?;
+            let mut session = round.session.lock().await;
+            trail::settle(&mut session, self.plan, &row, &settled, round.now).await?;
         }
         Ok(sum)
     }

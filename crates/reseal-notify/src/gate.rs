@@ -28,19 +28,38 @@ pub async fn gate(
     attempt: Attempt<'_>,
     now: i64,
 ) -> Result<(), StoreError> {
-    const DISK: &str = "disk";
     let Some((code, message)) = attempt.refusal else {
         resolve(control, plan, (NoticeKind::Unauthorised, attempt.action), now).await?;
-        return resolve(control, plan, (NoticeKind::Disk, DISK), now).await.map(drop);
+        return disk(control, plan, None, now).await;
     };
-    let first = message.lines().next().unwrap_or_default();
-    let notice = match code {
-        "approval-needed" => Notice::new(NoticeKind::Unauthorised, &plan.name, attempt.action, "")
-            .with("action", attempt.action)
-            .with("operator", attempt.operator)
-            .with("reason", first),
-        "disk-full" => Notice::new(NoticeKind::Disk, &plan.name, DISK, "").with("reason", first),
-        _ => return Ok(()),
-    };
+    if code != "approval-needed" {
+        return disk(control, plan, attempt.refusal, now).await;
+    }
+    let notice = Notice::new(NoticeKind::Unauthorised, &plan.name, attempt.action, "")
+        .with("action", attempt.action)
+        .with("operator", attempt.operator)
+        .with("reason", message.lines().next().unwrap_or_default());
     raise(control, plan, notice, now).await.map(drop)
+}
+
+/// Raises the alert that the disk is nearly full, where a refusal (code and message) says so; room resolves it.
+///
+/// # Errors
+/// When the control database refuses.
+pub async fn disk(
+    control: &mut Session,
+    plan: &Plan,
+    refusal: Option<(&str, &str)>,
+    now: i64,
+) -> Result<(), StoreError> {
+    const DISK: &str = "disk";
+    match refusal {
+        None => resolve(control, plan, (NoticeKind::Disk, DISK), now).await.map(drop),
+        Some(("disk-full", message)) => {
+            let first = message.lines().next().unwrap_or_default();
+            let notice = Notice::new(NoticeKind::Disk, &plan.name, DISK, "").with("reason", first);
+            raise(control, plan, notice, now).await.map(drop)
+        }
+        Some(_) => Ok(()),
+    }
 }

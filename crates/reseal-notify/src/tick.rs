@@ -9,6 +9,7 @@ use reseal_store::{Book, Database, RunRow, Session, StoreError};
 use crate::alert::{raise, resolve};
 use crate::deliver::{Delivered, Outbox};
 use crate::letter::post;
+use crate::prune::OLD_NEWS;
 use crate::runs;
 
 /// What a look at a plan needs.
@@ -61,7 +62,8 @@ async fn look(tick: &Tick<'_>, control: &mut Session, now: i64) -> Result<(), Lo
     }
     let name = Some(tick.plan.name.as_str());
     let mut runs = ledger.runs(name, runs::RUNS).await.map_err(Looked::Target)?;
-    runs.retain(|run| run.updated_at >= from);
+    let old = clock.max(now) - OLD_NEWS;
+    runs.retain(|run| run.updated_at >= from.max(old));
     for run in runs.iter().rev() {
         for notice in runs::notices(run, tick.plan.policy.max_key_age) {
             post(control, tick.plan, &notice, now).await.map_err(Looked::Control)?;

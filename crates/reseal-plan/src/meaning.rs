@@ -12,6 +12,7 @@ mod schedule;
 mod seals;
 mod tables;
 mod together;
+mod upkeep;
 
 use reseal_core::Template;
 use serde_json::{Map, Value};
@@ -146,7 +147,7 @@ impl Meaning<'_> {
         let pace = self.pace(&raw.batch, &raw.throttle, &raw.windows, raw.workers, &[]);
         let emergency = raw.emergency.map(|over| self.emergency(over, &pace));
         let policy = self.policy(raw.policy);
-        let schedule = raw.schedule.map(|schedule| self.schedule(schedule, policy.approvals.run));
+        let schedule = raw.schedule.map(|schedule| self.schedule(schedule, &policy));
         let vars = self.vars(raw.vars);
         let hooks = self.hooks(raw.hooks, &vars);
         let notify = raw.notify.map(|notify| self.notify(notify));

@@ -20,7 +20,10 @@ pub use envelopes::{EnvelopeSpec, Move};
 pub use notify::{EventSpec, NotifySpec, Recipient, ViaSpec, WordingSpec};
 pub use pace::{Batch, Emergency, Pace, Throttle};
 pub use policy::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
-pub use schedule::{Action, JobSpec, Misfire, Overlap, RunWindow, ScheduleSpec, Standard, Switch, Timing};
+pub use schedule::{
+    Action, JobSpec, Misfire, Overlap, Period, Recipients, RunWindow, SLOT, ScheduleSpec, Standard, Switch,
+    Timing,
+};
 
 use crate::{Problem, Validator};
 

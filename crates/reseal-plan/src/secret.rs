@@ -30,7 +30,8 @@ pub(crate) fn shown(name: &str) -> Cow<'_, str> {
 /// Whether a text could be key material: a long run of hexadecimal digits, or of letters in both cases mixed with
 /// digits; or a URL with a password.
 pub(crate) fn looks_secret(text: &str) -> bool {
-    if has_password(text) {
+    // An identity of age has letters of one case only.
+    if has_password(text) || text.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
         return true;
     }
     // Standard base64 holds slashes, and so do paths, whose pieces are judged one by one.

@@ -50,7 +50,7 @@ fn there_are_forty_and_each_is_refused_within_eighty_columns() {
 fn no_answer_shows_a_secret() {
     for (path, _) in common::plans("wrong") {
         let golden = std::fs::read_to_string(path.with_extension("txt")).unwrap();
-        for secret in ["hunter2", "horse", "battery", "q83vEjRW", "cw_0x689"] {
+        for secret in ["hunter2", "horse", "battery", "q83vEjRW", "cw_0x689", "AGE-SECRET-KEY"] {
             assert!(!golden.contains(secret), "{} shows {secret}", path.display());
         }
     }

@@ -14,7 +14,7 @@ pub use job::{Overrides, job};
 pub use keys::{
     Kept, KeyFacts, Keys, ReadKeyError, Wanted, database, keys, printed, restored, wanted, will_be,
 };
-pub use notifiers::notifier;
+pub use notifiers::{notifier, secret};
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES, NOTIFIERS};
 
 use std::sync::Arc;

@@ -2,12 +2,17 @@
 //!
 //! A *slot* is the instant for which a job is meant to fire. It names the firing for ever: whoever claims a slot fires,
 //! and a slot is claimed once. [`slots`] lists them, [`due`] says which one is to fire now, and [`wake`] when to ask again.
+//! [`file_at`] and [`period`] say what a slot means for the files that are written at it.
 //!
 //! **Invariant:** no clock and no I/O; the same arguments give the same answer on every machine. Times come from the
 //! zone rules that are compiled in.
 
 mod due;
+mod files;
+mod period;
 mod slots;
 
 pub use due::{CATCH_UP, Due, GRACE, History, STEP, due, due_at, wake};
+pub use files::{file_at, newest};
+pub use period::period;
 pub use slots::slots;

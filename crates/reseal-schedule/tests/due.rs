@@ -197,6 +197,14 @@ fn jitter_is_fixed_for_a_slot_and_within_its_bound() {
         })
         .collect();
     assert_eq!(delays.len(), 15, "spread over all minutes");
+    // Asked too early it does not fire, and holds back none but itself and those behind it.
+    for slot in &all[..50] {
+        let due = due_at("plan", &world.job, *slot);
+        world.settled = *slot - SignedDuration::from_secs(1);
+        assert_eq!(world.ask(due - SignedDuration::from_millis(1), false), Due::default());
+        assert_eq!(world.ask(due, false).fire, Some(*slot));
+    }
+    world.settled = at("2026-01-01T00:00:00Z");
     world.live("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
     assert_eq!(world.fired.len(), 31 * 24 - 1, "the first hour's slot is before the beginning");
     assert!(world.fired.iter().all(|(slot, now)| *now == due_at("plan", &world.job, *slot)));

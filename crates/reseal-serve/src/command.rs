@@ -8,24 +8,25 @@ use std::process::Stdio;
 
 use reseal_engine::Stopper;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 /// The most of a document that is read; a longer one is none of ours.
 const MOST: u64 = 1 << 20;
 /// The fields of a document that are worth keeping. None of them holds a value of a row.
-const KEPT: [&str; 10] = [
-    "run_id",
+const KEPT: [&str; 11] = [
     "state",
     "reason",
     "clean",
+    "passed",
+    "file",
     "rows_scanned",
     "cells_rotated",
     "cells_quarantined",
     "cells_old",
-    "path",
-    "keys",
+    "run_id",
+    "report",
 ];
 
 /// What a command came to.
@@ -83,12 +84,16 @@ fn said(document: &[u8]) -> String {
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         return format!("{}: {}", text("code"), text("message"));
     }
-    let kept: Map<String, Value> = KEPT
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), document.get(*name)?.clone())))
-        .filter(|(_, value)| !value.is_null() && !value.is_array() && !value.is_object())
-        .collect();
-    Value::Object(kept).to_string()
+    let kept = KEPT.iter().filter_map(|name| {
+        let text = match document.get(*name)? {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(truth) => (if *truth { "yes" } else { "no" }).to_owned(),
+            _ => return None,
+        };
+        Some(format!("{} {text}", name.replace('_', " ")))
+    });
+    kept.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -103,7 +108,7 @@ mod tests {
             (r#"{"error": {"code": "busy", "message": "another run", "help": null}}"#, "busy: another run"),
             (
                 r#"{"plan": "x", "state": "complete", "reason": null, "cells_rotated": 7, "fields": [1]}"#,
-                r#"{"state":"complete","cells_rotated":7}"#,
+                "state complete, cells rotated 7",
             ),
         ] {
             assert_eq!(said(document.as_bytes()), line);

@@ -11,12 +11,15 @@
 mod ages;
 mod clock;
 mod command;
+mod errand;
 mod http;
 mod metrics;
 mod notices;
 mod page;
 mod state;
+mod telling;
 mod tick;
+mod trail;
 mod work;
 
 use std::net::SocketAddr;

@@ -35,12 +35,20 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     let mut control = state.setup.control.connect().await?;
     let now = state.setup.clock.now();
     let (mut enabled, mut next, mut firings, mut last) = (vec![], vec![], vec![], vec![]);
-    let mut letters = Vec::new();
+    let (mut letters, mut alerts) = (Vec::new(), Vec::new());
     for served in &state.setup.plans {
         let plan = &served.plan.name;
         let of = control.letter_counts(Some(plan)).await?;
         for (state, count) in [("waiting", of.waiting), ("sent", of.sent), ("dead", of.dead)] {
             letters.push((format!("{{plan=\"{plan}\",state=\"{state}\"}}"), count as f64));
+        }
+        // Causes are ids of runs and the like: counted, and not labels that never end.
+        let on = control.alerts(plan).await?;
+        for kind in reseal_core::NoticeKind::ALL {
+            let count = on.iter().filter(|alert| alert.kind == kind.name()).count();
+            if count > 0 {
+                alerts.push((format!("{{plan=\"{plan}\",kind=\"{kind}\"}}"), count as f64));
+            }
         }
         let known = control.schedules(&served.plan.name).await?;
         for job in &served.schedule.jobs {
@@ -62,6 +70,7 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     line(&mut out, "reseal_schedule_last_timestamp_seconds", "gauge", help, &last);
     let help = "Slots that were claimed, by what came of them.";
     line(&mut out, "reseal_schedule_firings_total", "counter", help, &firings);
+    line(&mut out, "reseal_alerts", "gauge", "Alerts that are on.", &alerts);
     line(&mut out, "reseal_notices", "gauge", "Letters of the outbox, by where they stand.", &letters);
     Ok(out)
 }

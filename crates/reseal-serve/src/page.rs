@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reseal_store::{Book, Database, RunRow, StoreError};
+use reseal_store::{Book, Database, RunRow, Session, StoreError};
 
 use crate::metrics::{is_enabled, shown};
 use crate::{Served, State};
@@ -13,9 +13,9 @@ const MOST: u64 = 20;
 /// How long a plan's database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b1f24;\
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f24;\
 background:#fff}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.3rem .6rem;\
-border-bottom:1px solid #d0d7de;vertical-align:top}th{font-weight:600}.bad{color:#b3261e}h2{margin-top:2rem}\
+border-bottom:1px solid #d0d7de;vertical-align:top}th{font-weight:600}.bad{color:#b3261e}td:last-child{overflow-wrap:anywhere}code{font-size:.9em}h2{margin-top:2rem}\
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}th,td{border-color:#30363d}.bad{color:#ff8a80}}";
 
 /// The page.
@@ -56,13 +56,32 @@ async fn schedule(state: &State, served: &Served) -> Result<String, StoreError> 
         };
         vec![job.name.clone(), job.timing.to_string(), job.action.name().to_owned(), next]
     });
-    let mut out = table(&["Job", "When", "Does", "Next"], jobs.collect());
+    let mut out = troubles(served, &mut control).await?;
+    out += &table(&["Job", "When", "Does", "Next"], jobs.collect());
     let firings = control.firings(&served.plan.name, MOST).await?.into_iter().map(|firing| {
         let outcome = firing.outcome.unwrap_or_default();
         vec![shown(firing.slot, served), firing.job, firing.state.name().to_owned(), outcome]
     });
     out += &table(&["Slot", "Job", "State", "What came of it"], firings.collect());
     Ok(out)
+}
+
+/// What is wrong now, and letters that wait or were given up.
+async fn troubles(served: &Served, control: &mut Session) -> Result<String, StoreError> {
+    let mut out = String::new();
+    let letters = control.letter_counts(Some(&served.plan.name)).await?;
+    if letters.waiting + letters.dead > 0 {
+        let class = if letters.dead > 0 { " class=bad" } else { "" };
+        let plan = escaped(&served.path.display().to_string());
+        let _ = write!(
+            out,
+            "<p{class}>Notices: {} waiting, {} given up. <code>reseal notify list {plan}</code> says why.</p>",
+            letters.waiting, letters.dead
+        );
+    }
+    let alerts = control.alerts(&served.plan.name).await?.into_iter();
+    let alerts = alerts.map(|alert| vec![alert.kind, alert.cause, shown(alert.since, served)]);
+    Ok(out + &table(&["Alert", "Cause", "Since"], alerts.collect()))
 }
 
 async fn runs(served: &Served) -> Result<Vec<RunRow>, String> {

@@ -1,8 +1,11 @@
 //! What the daemon knows of itself.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use crate::Setup;
 
@@ -15,6 +18,8 @@ pub struct State {
     ticks: AtomicU64,
     failures: AtomicU64,
     last: Mutex<Last>,
+    /// The newest slot of each job, by plan and job, that was announced.
+    announced: Mutex<HashMap<(String, String), Timestamp>>,
 }
 
 struct Last {
@@ -25,7 +30,13 @@ struct Last {
 impl State {
     pub(crate) fn new(setup: Setup) -> State {
         let last = Last { tick: Instant::now(), failure: None };
-        State { setup, ticks: AtomicU64::new(0), failures: AtomicU64::new(0), last: Mutex::new(last) }
+        State {
+            setup,
+            ticks: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            last: Mutex::new(last),
+            announced: Mutex::default(),
+        }
     }
 
     /// Notes a tick that went well.
@@ -38,6 +49,20 @@ impl State {
     pub(crate) fn failed(&self, why: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.last().failure = Some(why.to_owned());
+    }
+
+    /// Whether this daemon has not announced a slot.
+    pub(crate) fn is_new(&self, plan: &str, job: &str, slot: Timestamp) -> bool {
+        self.announced().get(&(plan.to_owned(), job.to_owned())) != Some(&slot)
+    }
+
+    /// Notes that it has.
+    pub(crate) fn told(&self, plan: &str, job: &str, slot: Timestamp) {
+        self.announced().insert((plan.to_owned(), job.to_owned()), slot);
+    }
+
+    fn announced(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Timestamp>> {
+        self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Why the daemon is not healthy, if it is not.

@@ -1,13 +1,14 @@
 //! One tick: what is due is claimed, and what is begun is handed back.
 
 use jiff::Timestamp;
-use reseal_core::{Notice, NoticeKind};
+use reseal_core::NoticeKind;
+use reseal_core::audit::EventKind;
 use reseal_engine::{holder, is_dead};
 use reseal_plan::{Action, JobSpec};
 use reseal_schedule::{Due, History};
 use reseal_store::{Firing, FiringState, ScheduleRow, Session, StoreError, Trouble};
 
-use crate::{Served, State};
+use crate::{Served, State, telling, trail};
 
 /// How long a daemon's word is good without another, by the database's clock.
 pub(crate) const LEASE_MS: i64 = 20_000;
@@ -53,6 +54,7 @@ pub(crate) async fn tick(state: &State, control: &mut Session) -> Result<Ticked,
             if row.paused_by.is_some() {
                 continue;
             }
+            announce(state, control, served, job, now).await?;
             let zone = &served.schedule.zone;
             let next = reseal_schedule::wake(&served.plan.name, job, zone, settled(&row));
             ticked.next = [ticked.next, next.filter(|next| *next > now)].into_iter().flatten().min();
@@ -64,6 +66,28 @@ pub(crate) async fn tick(state: &State, control: &mut Session) -> Result<Ticked,
         }
     }
     Ok(ticked)
+}
+
+/// Announces the next rotation of a job, once the time to is as short as the plan says.
+async fn announce(
+    state: &State,
+    control: &mut Session,
+    served: &Served,
+    job: &JobSpec,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let event = served.plan.notify.as_ref().and_then(|notify| notify.event(NoticeKind::Announced.event()));
+    let before = event.and_then(|event| event.time).filter(|_| matches!(job.action, Action::Run { .. }));
+    let next = reseal_schedule::slots(&job.timing, &served.schedule.zone, now).next();
+    let (Some(before), Some(slot)) = (before, next) else { return Ok(()) };
+    let near = slot.duration_since(now).unsigned_abs() <= before;
+    // Posted again it would be there once all the same; this spares asking.
+    if !near || !state.is_new(&served.plan.name, &job.name, slot) {
+        return Ok(());
+    }
+    state.setup.notices.post(control, &served.plan, &telling::announced(served, job, slot)).await?;
+    state.told(&served.plan.name, &job.name, slot);
+    Ok(())
 }
 
 /// What is due of a job, if anything changes.
@@ -129,7 +153,7 @@ async fn settle(
             state
                 .setup
                 .notices
-                .post(control, &served.plan, &reminder(served, job, template.as_deref(), slot))
+                .post(control, &served.plan, &telling::reminder(served, job, template.as_deref(), slot))
                 .await?;
             let firing = Firing {
                 plan: name.clone(),
@@ -150,28 +174,17 @@ async fn settle(
     if matches!(job.action, Action::Remind(_)) {
         // A reminder that was due and did not go out is itself an alert.
         for slot in &due.missed {
-            state.setup.notices.post(control, &served.plan, &dead_man(served, job, *slot)).await?;
+            state.setup.notices.post(control, &served.plan, &telling::dead_man(served, job, *slot)).await?;
         }
+    }
+    for slot in &due.missed {
+        let event = trail::event(control, EventKind::ScheduleMissed, &served.plan, &job.name, *slot).await?;
+        let event = event.with("does", job.action.name());
+        let event = if due.missed_more { event.with("older", "were missed too") } else { event };
+        control.record_inside(&event).await?;
     }
     tracing::info!(plan = %name, job = %job.name, fire = ?due.fire, missed = due.missed.len(), "settled");
     Ok(true)
-}
-
-fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, slot: Timestamp) -> Notice {
-    let local = slot.to_zoned(served.schedule.zone.clone());
-    let mut notice = Notice::new(NoticeKind::Remind, &served.plan.name, &job.name, &slot.to_string())
-        .with("reminder", template.unwrap_or(&job.name))
-        .with("due", local.strftime("%A, %-d %B %Y, %H:%M %Z").to_string());
-    if let Some(owner) = &served.plan.owner {
-        notice = notice.with("owner", owner);
-    }
-    notice
-}
-
-fn dead_man(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
-    let local = slot.to_zoned(served.schedule.zone.clone());
-    let message = format!("the reminder of {} did not go out", local.strftime("%-d %B %Y, %H:%M %Z"));
-    Notice::new(NoticeKind::DeadMan, &served.plan.name, &job.name, &slot.to_string()).with("message", message)
 }
 
 /// Takes up work that nobody is at: just claimed by this daemon, left by one that is gone, or put back until now.

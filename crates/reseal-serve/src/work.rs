@@ -4,22 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reseal_core::{Notice, NoticeKind};
+use reseal_core::Notice;
+use reseal_core::audit::EventKind;
 use reseal_engine::Stopper;
 use reseal_plan::{Action, RunWindow, Window};
 use reseal_store::{Firing, FiringState, Session, StoreError};
 
-use crate::command::{self, Ended};
+use crate::errand::{self, AGAIN, BUSY, Verdict};
 use crate::tick::{LEASE_MS, Task};
-use crate::{Served, State, ages};
+use crate::{Served, State, ages, command, telling, trail};
 
 /// How often the lease is renewed; it outlasts three failed attempts.
 const RENEW: Duration = Duration::from_secs(5);
-/// How soon work that found its plan busy is tried again.
-const BUSY: SignedDuration = SignedDuration::from_mins(5);
-/// How soon work that failed is tried again, and how often at the most.
-const AGAIN: SignedDuration = SignedDuration::from_mins(1);
-const ATTEMPTS: i64 = 5;
 /// How long work may wait for its plan, a window or an approval, where the plan does not say.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -69,9 +65,13 @@ impl Worker {
         &self.state.setup.plans[self.task.plan]
     }
 
+    fn slot(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.task.firing.slot).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
     async fn attempt(&self) -> Attempt {
         let now = self.state.setup.clock.now();
-        let slot = Timestamp::from_millisecond(self.task.firing.slot).unwrap_or(now);
+        let slot = self.slot();
         let late = now.duration_since(slot);
         let (patience, window) = match &self.task.job.action {
             Action::Run { window: Some(RunWindow::Within(wait)), .. } => {
@@ -89,13 +89,14 @@ impl Worker {
         {
             return Attempt::Again(opens, "waiting for its window".to_owned());
         }
-        let ended = command::run(&self.state.setup.program, &self.arguments(now), &self.stop).await;
+        let words = errand::arguments(self.served(), &self.task.job, slot, now);
+        let ended = command::run(&self.state.setup.program, &words, &self.stop).await;
         let now = self.state.setup.clock.now();
-        match judge(&self.task.job.action, &ended, self.task.epoch, now) {
+        match errand::judge(&self.task.job.action, &ended, self.task.epoch, now) {
             Verdict::Done if self.task.job.action == Action::KeyAge => self.ages(now).await,
             Verdict::Done => Attempt::Done(ended.said, Vec::new()),
             Verdict::Found(kind) => {
-                let notice = self.notice(kind, &ended.said);
+                let notice = telling::found(kind, self.served(), &self.task.job, slot, &ended.said);
                 Attempt::Done(ended.said, vec![notice])
             }
             Verdict::Again(when, why) => Attempt::Again(when, why),
@@ -111,42 +112,11 @@ impl Worker {
         };
         match asked.await {
             Ok(keys) => {
-                let slot = Timestamp::from_millisecond(self.task.firing.slot).unwrap_or(now);
-                let notices = ages::notices(&self.served().plan, &keys, slot, now);
+                let notices = ages::notices(&self.served().plan, &keys, self.slot(), now);
                 Attempt::Done(format!("{} keys, {} notices", keys.len(), notices.len()), notices)
             }
             Err(error) => Attempt::Again(now.checked_add(AGAIN).unwrap_or(now), error.message),
         }
-    }
-
-    /// The command that does the work.
-    fn arguments(&self, now: Timestamp) -> Vec<String> {
-        let plan = self.served().path.display().to_string();
-        let words: Vec<String> = match &self.task.job.action {
-            Action::Census { open: false } => vec!["census".into(), plan],
-            Action::Census { open: true } => vec!["census".into(), plan, "--open".into()],
-            Action::Verify => vec!["verify".into(), plan],
-            Action::Run { window, .. } => {
-                let mut words = vec!["run".into(), plan];
-                if let Some(RunWindow::Hours(window)) = window
-                    && let Some(end) = window.closes(now)
-                {
-                    words.extend(["--until".into(), end.to_string()]);
-                }
-                words
-            }
-            Action::RestoreTest => vec!["keys".into(), "restore-test".into(), plan],
-            Action::KeysBackup => vec!["keys".into(), "backup".into(), plan],
-            // Enters the plan's keys into the catalogue.
-            Action::KeyAge => vec!["keys".into(), "list".into(), plan],
-            // A report covers the year before the slot.
-            Action::Report(standard) => {
-                vec!["audit".into(), "report".into(), "--standard".into(), standard.name().into()]
-            }
-            // Posted in the transaction of its claim.
-            Action::Remind(_) => Vec::new(),
-        };
-        words
     }
 
     /// Ends once another daemon holds the work. The lease is renewed meanwhile.
@@ -166,8 +136,8 @@ impl Worker {
         }
     }
 
-    /// Writes what came of it, and posts what people must hear in the same transaction. This is what an auditor must see:
-    /// plan, digest, job, slot and result are at hand.
+    /// Writes what came of it, and posts what people must hear in the same transaction, with the event that an
+    /// auditor must see.
     async fn end(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let mut control = self.state.setup.control.connect().await?;
         let (firing, epoch) = (&self.task.firing, self.task.epoch);
@@ -193,25 +163,23 @@ impl Worker {
         let (state, said, notices) = match attempt {
             Attempt::Done(said, notices) => (FiringState::Done, said, notices.clone()),
             Attempt::Failed(said) => {
-                (FiringState::Failed, said, vec![self.notice(NoticeKind::DeadMan, said)])
+                let told = telling::given_up(self.served(), &self.task.job, self.slot(), said);
+                (FiringState::Failed, said, vec![told])
             }
             Attempt::Again(..) => return Ok(false),
         };
         if !control.end_firing(&self.task.firing, self.task.epoch, state, said).await? {
             return Ok(false);
         }
+        let plan = &self.served().plan;
         for notice in &notices {
-            self.state.setup.notices.post(control, &self.served().plan, notice).await?;
+            self.state.setup.notices.post(control, plan, notice).await?;
         }
+        let event = trail::event(control, EventKind::ScheduleEnded, plan, &self.task.job.name, self.slot());
+        let event = event.await?.with("does", self.task.job.action.name());
+        let event = event.with("state", state.name()).with("result", said.as_str());
+        control.record_inside(&event).await?;
         Ok(true)
-    }
-
-    fn notice(&self, kind: NoticeKind, said: &str) -> Notice {
-        let Firing { plan, job, slot, .. } = &self.task.firing;
-        let slot = Timestamp::from_millisecond(*slot).unwrap_or(Timestamp::UNIX_EPOCH);
-        Notice::new(kind, plan, job, &slot.to_string())
-            .with("does", self.task.job.action.name())
-            .with("message", said)
     }
 }
 
@@ -224,55 +192,4 @@ fn opening(window: &Window, now: Timestamp) -> Result<(), Timestamp> {
     let minutes = (1..=8 * 24 * 60).filter_map(|n| Timestamp::from_second(minute + n * 60).ok());
     let opens = minutes.into_iter().find(|at| window.is_open(*at));
     Err(opens.or_else(|| now.checked_add(BUSY).ok()).unwrap_or(now))
-}
-
-/// What a command's end means for the work.
-#[derive(Clone, Debug, PartialEq)]
-enum Verdict {
-    /// Done, and found in order.
-    Done,
-    /// Done, and people must hear what it found.
-    Found(NoticeKind),
-    /// To be tried again, and why.
-    Again(Timestamp, String),
-    /// Given up.
-    Failed(String),
-}
-
-/// What an exit code of the command means for the work (the codes are the command line's).
-fn judge(action: &Action, ended: &Ended, attempt: i64, now: Timestamp) -> Verdict {
-    let after = |wait| now.checked_add(wait).unwrap_or(now);
-    let said = &ended.said;
-    match ended.code {
-        Some(0) => Verdict::Done,
-        // A run tells by its own notices what it left.
-        Some(1) if matches!(action, Action::Run { .. }) => Verdict::Done,
-        Some(1 | 3) if *action == Action::RestoreTest => Verdict::Found(NoticeKind::RestoreTestFailed),
-        Some(1) => Verdict::Found(NoticeKind::Quarantined),
-        // Stopped, busy, or waiting for approval or its window.
-        Some(4) => Verdict::Again(after(BUSY), said.clone()),
-        Some(code @ (2 | 3)) => Verdict::Failed(format!("refused with exit code {code}: {said}")),
-        code if attempt < ATTEMPTS => Verdict::Again(after(AGAIN), format!("failed ({code:?}): {said}")),
-        code => Verdict::Failed(format!("failed {attempt} times, at last with {code:?}: {said}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_codes_say_what_becomes_of_the_work() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let run = Action::Run { window: None, approvals: None };
-        let of =
-            |action: &Action, code, attempt| judge(action, &Ended { code, said: "x".into() }, attempt, now);
-        assert_eq!(of(&run, Some(0), 1), Verdict::Done);
-        assert_eq!(of(&run, Some(1), 1), Verdict::Done);
-        assert_eq!(of(&Action::Verify, Some(1), 1), Verdict::Found(NoticeKind::Quarantined));
-        assert!(matches!(of(&run, Some(3), 1), Verdict::Failed(_)));
-        assert!(matches!(of(&run, Some(4), 99), Verdict::Again(..)));
-        assert!(matches!(of(&run, None, 1), Verdict::Again(..)));
-        assert!(matches!(of(&run, Some(5), 5), Verdict::Failed(_)));
-    }
 }

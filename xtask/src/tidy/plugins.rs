@@ -8,7 +8,7 @@ use crate::workspace::Member;
 const REGISTRY: &str = "crates/reseal-registry/src/plugins.rs";
 
 /// What a plugin's name begins with.
-const KINDS: [&str; 3] = ["format-", "keys-", "notify-"];
+pub(crate) const KINDS: [&str; 3] = ["format-", "keys-", "notify-"];
 
 /// Formats without a foreign producer. Plaintext is no ciphertext: what the application stored is the cell.
 const NO_PRODUCER: [&str; 1] = ["format-plaintext"];

@@ -83,8 +83,11 @@ pub(crate) enum KeysCommand {
         #[arg(long = "key", value_name = "KEY")]
         keys: Vec<String>,
         /// Who can read the file: a recipient of age; may be repeated
-        #[arg(long, value_name = "RECIPIENT", required = true)]
+        #[arg(long, value_name = "RECIPIENT", required_unless_present = "job")]
         to: Vec<String>,
+        /// A job of the plan's schedule, which says who
+        #[arg(long, conflicts_with = "to")]
+        job: Option<String>,
         /// The file to write (mode 600); must not exist
         #[arg(long)]
         file: PathBuf,
@@ -94,11 +97,14 @@ pub(crate) enum KeysCommand {
         /// The plan
         plan: PathBuf,
         /// The backup
-        #[arg(long)]
-        file: PathBuf,
+        #[arg(long, required_unless_present = "job")]
+        file: Option<PathBuf>,
         /// The file with the identity that decrypts it
-        #[arg(long)]
-        identity: PathBuf,
+        #[arg(long, required_unless_present = "job")]
+        identity: Option<PathBuf>,
+        /// A job of the plan's schedule, which says both
+        #[arg(long, conflicts_with_all = ["file", "identity"])]
+        job: Option<String>,
         /// Rows of each table that are tried
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         rows: u32,

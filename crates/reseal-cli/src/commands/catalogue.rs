@@ -15,7 +15,7 @@ use super::run::operator;
 use crate::exit::{CLEAN, Done, Failure, Outcome};
 use crate::output::{number, table};
 use crate::view::View;
-use crate::{control, open};
+use crate::{control, open, trail};
 
 /// Lists the keys of a plan. No key is read.
 pub(crate) async fn list(path: &Path, due: bool) -> Outcome {
@@ -215,7 +215,10 @@ pub(crate) async fn retire(path: &Path, named: &Named, reason: Option<&str>) -> 
     let view = View::start(&progress);
     let done = custodian(&opened, &control, &operator).retire(named, reason, &progress).await;
     drop(view);
-    Ok(given_up(&done?, "retired"))
+    match done {
+        Ok(key) => Ok(given_up(&key, "retired")),
+        Err(error) => Err(trail::refused("keys retire", &opened.plan, error.into()).await),
+    }
 }
 
 /// Destroys a retired key.
@@ -231,7 +234,10 @@ pub(crate) async fn destroy(
     let view = View::start(&progress);
     let done = custodian(&opened, &control, &operator).destroy(named, confirm, reason, &progress).await;
     drop(view);
-    Ok(given_up(&done?, "destroyed"))
+    match done {
+        Ok(key) => Ok(given_up(&key, "destroyed")),
+        Err(error) => Err(trail::refused("keys destroy", &opened.plan, error.into()).await),
+    }
 }
 
 pub(super) fn custodian<'a>(

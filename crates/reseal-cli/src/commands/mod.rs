@@ -17,6 +17,7 @@ mod runs;
 mod schedule;
 mod serve;
 
+pub(crate) use audit::trail_fault;
 pub(crate) use run::operator;
 
 use clap::CommandFactory;
@@ -90,10 +91,13 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
 async fn key(command: &KeysCommand) -> Outcome {
     match command {
         KeysCommand::Generate(args) => keys::generate(args).await,
-        KeysCommand::Backup { plan, keys, to, file } => copies::backup(plan, keys, to, file).await,
+        KeysCommand::Backup { plan, keys, to, job, file } => {
+            copies::backup(plan, keys, (to, job.as_deref()), file).await
+        }
         KeysCommand::Archive { key, to, file } => copies::archive(&key.plan, &key.named(), to, file).await,
-        KeysCommand::RestoreTest { plan, file, identity, rows } => {
-            copies::restore_test(plan, file, identity, *rows as usize).await
+        KeysCommand::RestoreTest { plan, file, identity, job, rows } => {
+            let named = copies::Backup::of(file.as_deref(), identity.as_deref(), job.as_deref());
+            copies::restore_test(plan, &named, *rows as usize).await
         }
         KeysCommand::List { plan, due } => catalogue::list(plan, *due).await,
         KeysCommand::Activate { key, since } => {

@@ -76,8 +76,8 @@ pub(crate) async fn list(path: &Path) -> Outcome {
     let mut text = format!("{} sent, {} waiting, {} dead", counts.sent, counts.waiting, counts.dead);
     let rows = waiting.iter().chain(&dead).map(row).collect::<Vec<_>>();
     if !rows.is_empty() {
-        let header = ["notice", "about", "to", "state", "attempts", "next", "reason"];
-        text += &format!("\n{}", table(&header, &[4], rows));
+        let header = ["notice", "about", "to", "state", "reason"];
+        text += &format!("\n{}", table(&header, &[], rows));
     }
     if !alerts.is_empty() {
         let rows =
@@ -123,17 +123,14 @@ fn tell(delivered: &Delivered) -> String {
 fn row(row: &LetterRow) -> Vec<String> {
     let letter = &row.letter;
     let to =
-        letter.address.as_ref().map_or(letter.via.clone(), |address| format!("{} {address}", letter.via));
-    let next = if row.state == LetterState::Waiting { time(row.next_at) } else { String::new() };
-    vec![
-        letter.kind.clone(),
-        letter.subject.clone(),
-        to,
-        row.state.name().to_owned(),
-        row.attempts.to_string(),
-        next,
-        row.reason.clone().unwrap_or_default(),
-    ]
+        letter.address.as_ref().map_or(letter.via.clone(), |address| format!("{}\n{address}", letter.via));
+    let attempts =
+        if row.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", row.attempts) };
+    let state = match row.state {
+        LetterState::Waiting => format!("waiting, {attempts}\nnext {}", minute(row.next_at)),
+        state => format!("{}, {attempts}", state.name()),
+    };
+    vec![letter.kind.clone(), letter.subject.clone(), to, state, row.reason.clone().unwrap_or_default()]
 }
 
 fn document(row: &LetterRow) -> Value {
@@ -154,6 +151,13 @@ fn document(row: &LetterRow) -> Value {
 
 fn alert(alert: &AlertRow) -> Value {
     json!({ "kind": alert.kind, "cause": alert.cause, "times": alert.times, "since": time(alert.since) })
+}
+
+/// For people: to the minute, and without the year.
+fn minute(ms: i64) -> String {
+    Timestamp::from_millisecond(ms)
+        .map(|time| time.strftime("%m-%d %H:%M UTC").to_string())
+        .unwrap_or_default()
 }
 
 fn time(ms: i64) -> String {

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &RunArgs) -> Outcome {
         until: args.until.as_deref().map(until).transpose()?,
         custody: None,
     };
-    carry_out(&args.plan, &overrides, &options).await
+    carry_out(&args.plan, &overrides, &options, args.scheduled).await
 }
 
 /// Goes on with the plan's latest run, in its own scope.
@@ -51,10 +51,10 @@ pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
         emergency: row.emergency,
         ..RunOptions::default()
     };
-    carry_out(plan, &overrides, &options).await
+    carry_out(plan, &overrides, &options, false).await
 }
 
-async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> Outcome {
+async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, scheduled: bool) -> Outcome {
     let opened = open::job_for_run(plan, overrides).await?;
     let custody = match options.dry_run {
         true => None,
@@ -67,6 +67,9 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions) -> 
             notices::gate(plan, Attempt { action: "run", operator, refusal }).await;
             match allowed {
                 Ok(custody) => custody,
+                Err(error) if scheduled && trail::has_refused(plan, error.code, &error.message).await => {
+                    return Err(error.into());
+                }
                 Err(error) => return Err(trail::refused("run", plan, error.into()).await),
             }
         }

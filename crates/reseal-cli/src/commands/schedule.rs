@@ -61,7 +61,8 @@ async fn list(paths: &[PathBuf]) -> Outcome {
                 (None, Some(slot), _) => {
                     format!("overdue since {}: is `reseal serve` running?", shown(slot, &schedule.zone))
                 }
-                (None, None, Some(local)) => format!("{local}, {} UTC", utc(next)),
+                (None, None, Some(local)) if schedule.zone_name == "UTC" => local.clone(),
+                (None, None, Some(local)) => format!("{local}\n{} UTC", utc(next)),
                 (None, None, None) => "never".to_owned(),
             };
             let when = job.timing.to_string();
@@ -72,8 +73,20 @@ async fn list(paths: &[PathBuf]) -> Outcome {
             "plan": plan.name, "zone": schedule.zone_name, "enabled": off.is_none(), "reason": off, "jobs": jobs,
         }));
     }
-    let text = table(&["plan", "job", "when", "does", "next"], &[], rows);
+    let header = ["plan", "job", "when", "does", "next"];
+    let text = match paths {
+        [_] => without_column(&header, rows, 0),
+        _ => table(&header, &[], rows),
+    };
     Ok(Done::new(CLEAN, json!({ "plans": documents }), text))
+}
+
+/// A table without a column that says nothing.
+fn without_column(header: &[&str], mut rows: Vec<Vec<String>>, at: usize) -> String {
+    let mut header = header.to_vec();
+    header.remove(at);
+    rows.iter_mut().for_each(|row| drop(row.remove(at)));
+    table(&header, &[], rows)
 }
 
 /// The first slot that should have fired and did not, where a daemon has ever seen the job.
@@ -148,7 +161,11 @@ fn next(path: &Path, from: Option<&str>, until: Option<&str>) -> Outcome {
         .iter()
         .map(|(slot, job)| vec![shown(*slot, zone), utc(Some(*slot)), job.name.clone(), does(&job.action)])
         .collect();
-    let mut text = table(&[&schedule.zone_name, "UTC", "job", "does"], &[], rows);
+    let header = [&schedule.zone_name, "UTC", "job", "does"];
+    let mut text = match schedule.zone_name == "UTC" {
+        true => without_column(&header, rows, 1),
+        false => table(&header, &[], rows),
+    };
     if truncated {
         text += &format!("\nthe first {}; narrow it with --until", number(MOST as u64));
     }
@@ -217,7 +234,7 @@ fn moment(text: &str, zone: &TimeZone, option: &str) -> Result<Timestamp, Failur
 fn does(action: &Action) -> String {
     match action {
         Action::Remind(Some(template)) => format!("remind {template}"),
-        Action::Report(standard) => format!("report {}", standard.name()),
+        Action::Report { standard, .. } => format!("report {}", standard.name()),
         other => other.name().to_owned(),
     }
 }

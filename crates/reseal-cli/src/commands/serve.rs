@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reseal_core::audit::{Event, EventKind};
 use reseal_engine::Stopper;
+use reseal_plan::ScheduleSpec;
 use reseal_serve::{Clock, Served, Setup};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -36,12 +37,16 @@ pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
         let target = open::database(&served.plan).await?;
         telling.spawn(notices::keep_telling(served.plan.clone(), target, control.clone(), clock));
     }
+    telling.spawn(notices::keep_pruning(control.clone(), clock));
     let setup =
         Setup { plans, control, clock, program, notices: Arc::new(Posted { clock }), listen: args.listen };
     let stop = Stopper::default();
     signals::watch(&stop);
     let about = |event: Event| event.with("plans", names.as_str());
     trail::note(EventKind::ServiceStarted, about).await;
+    for served in &setup.plans {
+        trail::plan_seen(&served.plan).await;
+    }
     let ended = reseal_serve::serve(setup, &stop).await;
     // A letter that is just being sent is tried again by whoever comes next, under the same id.
     telling.shutdown().await;
@@ -56,8 +61,19 @@ fn served(path: &Path) -> Result<Served, Failure> {
         let message = format!("plan {} has no schedule: there is nothing to serve", plan.name);
         return Err(Failure::usage("no-schedule", message, "add `schedule:` to the plan"));
     };
+    can_do(&schedule, reseal_custody::HAS_AGE)?;
     let on = schedule.is_on(|name| std::env::var(name).ok());
     Ok(Served { path: path.to_owned(), plan, schedule, on })
+}
+
+/// What a build without age cannot do is refused now, and not when it is due.
+fn can_do(schedule: &ScheduleSpec, has_age: bool) -> Result<(), Failure> {
+    let Some(job) = schedule.jobs.iter().find(|job| job.action.needs_age() && !has_age) else {
+        return Ok(());
+    };
+    let message = format!("the job {} does {}, and this build has no age", job.name, job.action.name());
+    let help = "build it with the feature: cargo build --release --features age";
+    Err(Failure::refused("without-age", message, help))
 }
 
 /// A clock of tests: `FROM,SINCE,SPEED`.
@@ -72,4 +88,29 @@ fn clock(text: &str) -> Result<Clock, Failure> {
         _ => None,
     };
     read().ok_or_else(|| Failure::usage("clock", "the clock is not understood", "FROM,SINCE,SPEED"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Watches that a build which cannot back keys up says so when it starts.
+    #[test]
+    fn a_build_without_age_refuses_what_it_cannot_do() {
+        let refused = |job: &str, has_age: bool| {
+            let plan = include_str!("../../../../rotation-plans/fernet.yaml");
+            let text = format!("{plan}\nschedule: {{ zone: UTC, job: {{ every: 90d, do: {job} }} }}\n");
+            let plan = reseal_plan::parse("plan.yaml", &text, &reseal_registry::vocabulary()).unwrap();
+            can_do(&plan.schedule.unwrap(), has_age).err().map(|failure| (failure.exit, failure.code))
+        };
+        let to = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+        let backup = format!("{{ keys-backup: {{ to: [{to}], file: \"k-{{slot}}.age\" }} }}");
+        let test = "{ restore-test: { file: k.age, identity: { env: X } } }";
+        let refusal = Some((crate::exit::REFUSED, "without-age".to_owned()));
+        assert_eq!([refused(&backup, false), refused(test, false)], [refusal.clone(), refusal]);
+        assert_eq!(
+            [refused(&backup, true), refused(test, true), refused("census", false)],
+            [None, None, None]
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use reseal_core::audit::{Detail, Entry, Event, EventKind};
 use serde::Serialize;
 
+use super::Subject;
 use super::history::Run;
 
 /// A sweep that opened every cell in its scope.
@@ -112,8 +113,46 @@ pub(super) fn exceptions(events: &[&Entry], runs: &[&Run], over: &[(i64, String)
         kind: "key-over-limit".to_owned(),
         what: what.clone(),
     }));
-    out.sort_by_key(|exception| (exception.time_ms, exception.sequence));
     out
+}
+
+/// Runs that a ledger knows and the trail does not: somebody ran without it, or took from it.
+pub(super) fn unknown_runs(known: &[Run], subject: &Subject) -> Vec<Exception> {
+    let of = |plan: &str, time_ms: i64, kind: &str, what: String| Exception {
+        time_ms,
+        sequence: None,
+        plan: plan.to_owned(),
+        kind: kind.to_owned(),
+        what,
+    };
+    let (from, to) = subject.range;
+    let mut out = Vec::new();
+    for ledger in &subject.ledgers {
+        match &ledger.runs {
+            Ok(runs) => out.extend(
+                runs.iter()
+                    .filter(|(id, began)| {
+                        (from..to).contains(began) && !known.iter().any(|run| run.run_id == *id)
+                    })
+                    .map(|(id, began)| {
+                        let what = format!("the ledger has run {id}, and the trail has not");
+                        of(&ledger.plan, *began, "run-without-trail", what)
+                    }),
+            ),
+            Err(why) => {
+                let what = format!("the ledger could not be held against the trail: {why}");
+                out.push(of(&ledger.plan, subject.now, "ledger-unread", what));
+            }
+        }
+    }
+    out
+}
+
+impl Exception {
+    /// In the order of time, and of events where several are of one time.
+    pub(super) fn order(&self) -> (i64, Option<u64>) {
+        (self.time_ms, self.sequence)
+    }
 }
 
 /// What is out of the ordinary about an event, if anything is.
@@ -137,6 +176,7 @@ fn exception(event: &Event) -> Option<String> {
             Some(words.into_iter().flatten().collect::<Vec<_>>().join(": "))
         }
         EventKind::ScheduleMissed | EventKind::NoticeFailed | EventKind::AlertRaised => Some(said(event)),
+        EventKind::ScheduleEnded if event.text("state") == Some("failed") => Some(said(event)),
         EventKind::RestoreTested
             if event.text("result").is_some_and(|result| result.starts_with("failed")) =>
         {

@@ -21,6 +21,9 @@ pub(super) struct Key {
     pub(super) replaced: Option<i64>,
     /// The state that the catalogue gave it last.
     pub(super) state: Option<String>,
+    /// The most that the policy let it age when it was replaced, in days; the outer `None` where that was not noted.
+    #[serde(skip)]
+    pub(super) limit: Option<Option<u64>>,
 }
 
 /// A run as the trail knows it.
@@ -46,6 +49,9 @@ pub(super) struct Run {
     pub(super) cells_null: i64,
     pub(super) cells_quarantined: i64,
     pub(super) cells_old: i64,
+    /// The most that the policy let a key age when it began, in days; the outer `None` where that was not noted.
+    #[serde(skip)]
+    pub(super) limit: Option<Option<u64>>,
     /// Who approved, since the run before it.
     pub(super) approvals: Vec<String>,
     /// The numbers of its first and last event.
@@ -102,6 +108,7 @@ impl History {
                 since_by: None,
                 replaced: None,
                 state: None,
+                limit: None,
             });
             self.keys.len() - 1
         });
@@ -150,6 +157,7 @@ impl History {
             emergency: event.integer("emergency") == Some(1),
             primaries,
             before,
+            limit: limit(event),
             approvals: self.approvals.remove(&event.plan).unwrap_or_default(),
             events: (entry.sequence, entry.sequence),
             ..Run::default()
@@ -196,11 +204,13 @@ impl History {
                 continue;
             };
             if *primary == key.key {
-                key.replaced = None;
+                (key.replaced, key.limit) = (None, None);
             } else if run.state == "complete" && key.seen <= run.began {
-                key.replaced = key.replaced.or(run.ended);
+                if key.replaced.is_none() {
+                    (key.replaced, key.limit) = (run.ended, run.limit);
+                }
             } else if run.state == "rolled_back" && key.replaced.is_some_and(|at| at >= run.began) {
-                key.replaced = None;
+                (key.replaced, key.limit) = (None, None);
             }
         }
     }
@@ -218,6 +228,16 @@ fn fallback(kind: EventKind) -> &'static str {
         EventKind::RunCancelled => "cancelled",
         EventKind::RunRolledBack => "rolled_back",
         _ => "failed",
+    }
+}
+
+/// The limit of key ages that an event of a run's beginning names.
+fn limit(event: &Event) -> Option<Option<u64>> {
+    const NAME: &str = "max_key_age_seconds";
+    let seconds = event.integer(NAME).and_then(|seconds| u64::try_from(seconds).ok());
+    match seconds {
+        Some(seconds) => Some(Some(seconds / 86_400)),
+        None => event.text(NAME).map(|_| None),
     }
 }
 

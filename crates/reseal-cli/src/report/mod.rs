@@ -28,10 +28,20 @@ pub(crate) struct Subject {
     pub(crate) plans: Vec<(String, Option<u64>)>,
     /// The standard that it is written for.
     pub(crate) standard: Standard,
+    /// What the ledgers of those plans say of runs.
+    pub(crate) ledgers: Vec<Ledger>,
     /// The first millisecond of the time, and the first behind it.
     pub(crate) range: (i64, i64),
     /// When it is written.
     pub(crate) now: i64,
+}
+
+/// What the ledger beside a plan's data says of its runs.
+pub(crate) struct Ledger {
+    /// The plan.
+    pub(crate) plan: String,
+    /// Id of each run that did something, and when it began; or why the ledger could not be read.
+    pub(crate) runs: Result<Vec<(String, i64)>, String>,
 }
 
 /// How old a key was when it was replaced, or is.
@@ -73,15 +83,21 @@ pub(crate) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
         .filter(|run| run.ended.is_none_or(|at| at >= subject.range.0))
         .collect();
     let end = subject.range.1.min(subject.now);
-    let ages: Vec<Age> = keys.iter().map(|key| age(key, end, limit(&key.plan))).collect();
-    let rotations: Vec<Rotation> = runs.iter().map(|run| rotation(run, &history, limit(&run.plan))).collect();
+    let ages: Vec<Age> =
+        keys.iter().map(|key| age(key, end, key.limit.unwrap_or_else(|| limit(&key.plan)))).collect();
+    let rotations: Vec<Rotation> = runs
+        .iter()
+        .map(|run| rotation(run, &history, run.limit.unwrap_or_else(|| limit(&run.plan))))
+        .collect();
     let events: Vec<&Entry> = entries
         .iter()
         .filter(|entry| inside(entry.event.time_ms))
         .filter(|entry| of_plan(&entry.event.plan) || entry.event.plan.is_empty())
         .collect();
     let over: Vec<&Age> = ages.iter().filter(|age| age.verdict == "over").collect();
-    let exceptions: Vec<Exception> = findings::exceptions(&events, &runs, &over_limit(&over));
+    let mut exceptions: Vec<Exception> = findings::exceptions(&events, &runs, &over_limit(&over));
+    exceptions.extend(findings::unknown_runs(&history.runs, subject));
+    exceptions.sort_by_key(Exception::order);
     let proofs: Vec<Proof> = findings::proofs(&events);
     let incidents: Vec<Incident> = findings::incidents(&runs);
     let strictest = subject.plans.iter().filter_map(|(_, limit)| *limit).min();

@@ -92,6 +92,7 @@ fn of(standard: Standard) -> Value {
     let subject = Subject {
         plans: vec![("clinic".into(), Some(90))],
         standard,
+        ledgers: vec![],
         range: (day(0), day(181)),
         now: day(200),
     };
@@ -128,6 +129,47 @@ fn a_page_stands_alone_and_shows_what_people_wrote_as_text() {
             assert!(page.contains(word), "{word}");
         }
     }
+}
+
+/// Watches that a rotation is judged by the limit of its own day, and not by today's; and that what was not noted is
+/// judged by today's.
+#[test]
+fn a_rotation_is_judged_by_the_limit_then_in_force() {
+    let limited = |limit: Option<u64>| {
+        let mut at = TrailHead::START;
+        let mut entries = Vec::new();
+        let mut second = started(day(100), "run-2", "v2", false);
+        second = match limit {
+            Some(0) => second.with("max_key_age_seconds", "none"),
+            Some(days) => second.with("max_key_age_seconds", days * 86_400),
+            None => second,
+        };
+        for event in [
+            started(day(0), "run-1", "v1", false),
+            ended(EventKind::RunFinished, day(0) + 1, "run-1", "v1", [9, 0, 0, 0], "complete"),
+            second,
+            ended(EventKind::RunFinished, day(100) + 1, "run-2", "v2", [9, 0, 0, 0], "complete"),
+        ] {
+            at = at.after(&event);
+            entries.push(Entry { sequence: at.sequence, event, head: at.head });
+        }
+        let (_, verdict) = trail();
+        let subject = Subject {
+            plans: vec![("clinic".into(), Some(90))],
+            ledgers: vec![],
+            standard: Standard::PciDss,
+            range: (day(0), day(120)),
+            now: day(120),
+        };
+        let found = report(&entries, &verdict, &subject);
+        let rotated = found["rotations"][1]["replaced"][0]["verdict"].as_str().unwrap().to_owned();
+        assert_eq!(found["keys"][0]["verdict"], rotated.as_str(), "{found:#}");
+        (rotated, found["exceptions"].as_array().unwrap().len())
+    };
+    assert_eq!(limited(Some(365)), ("within".to_owned(), 0));
+    assert_eq!(limited(Some(90)), ("over".to_owned(), 1));
+    assert_eq!(limited(Some(0)), ("no limit".to_owned(), 0));
+    assert_eq!(limited(None), ("over".to_owned(), 1));
 }
 
 /// What is settled in other times shows in neither.

@@ -76,6 +76,8 @@ kinds! {
     ScheduleFired = "schedule-fired",
     /// A slot of a schedule went by without firing.
     ScheduleMissed = "schedule-missed",
+    /// The work behind a slot that fired is over: done, or given up.
+    ScheduleEnded = "schedule-ended",
     /// A schedule was paused, resumed, enabled or disabled.
     ScheduleChanged = "schedule-changed",
     /// A notice left the house.

@@ -79,7 +79,11 @@ impl Meaning<'_> {
                 None
             }
         };
-        Some(BackupProof { proof: proof?, max_age: max_age? })
+        let identity = match raw.identity {
+            Some(source) => Some(self.source(source, &["policy", "backup", "identity"])?),
+            None => None,
+        };
+        Some(BackupProof { proof: proof?, max_age: max_age?, identity })
     }
 
     fn disk(&mut self, raw: raw::Disk) -> Option<DiskProof> {

@@ -7,26 +7,18 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::Meaning;
 use crate::cron::{CronError, CronLine};
-use crate::plan::{Action, JobSpec, Misfire, Overlap, RunWindow, ScheduleSpec, Standard, Switch, Timing};
+use crate::plan::{Action, JobSpec, Misfire, Overlap, Policy, RunWindow, ScheduleSpec, Switch, Timing};
 use crate::window::{Window, WindowError};
 use crate::{quantity, raw};
 
 /// The shortest interval of `every`, which is that of cron.
 const LEAST: Duration = Duration::from_secs(60);
 
-/// What this version cannot do yet of what a job asks for.
-fn later(action: &Action) -> Option<&'static str> {
-    match action {
-        Action::RestoreTest | Action::KeysBackup | Action::Report(_) => Some(action.name()),
-        _ => None,
-    }
-}
-
 impl Meaning<'_> {
     /// The schedule; `None` where something is wrong with it.
     ///
-    /// `agree` is how many people the policy asks to agree to a run.
-    pub(super) fn schedule(&mut self, raw: raw::Schedule, agree: u32) -> Option<ScheduleSpec> {
+    /// The policy says how many people must agree to a run, and where backups are.
+    pub(super) fn schedule(&mut self, raw: raw::Schedule, policy: &Policy) -> Option<ScheduleSpec> {
         let zone = TimeZoneDatabase::bundled().get(&raw.zone);
         if zone.is_err() {
             let help = "IANA names, such as Europe/Berlin or UTC";
@@ -37,10 +29,10 @@ impl Meaning<'_> {
             .jobs
             .0
             .into_iter()
-            .map(|(name, job)| self.scheduled_job(name, job?, &raw.zone, zone.is_ok()))
+            .map(|(name, job)| self.scheduled_job(name, job?, (&raw.zone, zone.is_ok()), policy))
             .collect();
         for job in jobs.iter().flatten() {
-            self.approvals_kept(job, agree);
+            self.approvals_kept(job, policy.approvals.run);
         }
         let enabled = raw.enabled.map(|enabled| Switch { variable: enabled.env, value: enabled.is });
         Some(ScheduleSpec {
@@ -67,8 +59,8 @@ impl Meaning<'_> {
         &mut self,
         name: String,
         raw: raw::ScheduledJob,
-        zone: &str,
-        zone_known: bool,
+        zone: (&str, bool),
+        policy: &Policy,
     ) -> Option<JobSpec> {
         let fits = name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
         if !fits {
@@ -79,10 +71,7 @@ impl Meaning<'_> {
         let path = ["schedule", name.as_str()];
         let timing = self.timing(&raw, &path);
         let jitter = raw.jitter.map(|text| self.duration(&text, &[&path[..], &["jitter"]].concat()));
-        let action = self.action(raw.r#do, &[&path[..], &["do"]].concat(), zone, zone_known);
-        if let Some(word) = action.as_ref().and_then(later) {
-            self.not_yet(&[&path[..], &["do"]].concat(), &format!("`do: {word}`"));
-        }
+        let action = self.action(raw.r#do, &[&path[..], &["do"]].concat(), zone, policy);
         Some(JobSpec {
             line: self.line(&path),
             timing: timing?,
@@ -163,26 +152,31 @@ impl Meaning<'_> {
         Some(Timing::Every { interval: interval?, from: from.ok()? })
     }
 
-    fn action(&mut self, raw: raw::Do, path: &[&str], zone: &str, zone_known: bool) -> Option<Action> {
+    fn action(
+        &mut self,
+        raw: raw::Do,
+        path: &[&str],
+        (zone, zone_known): (&str, bool),
+        policy: &Policy,
+    ) -> Option<Action> {
         Some(match raw {
             raw::Do::Word(word) => match word {
                 raw::DoWord::Remind => Action::Remind(None),
                 raw::DoWord::KeyAge => Action::KeyAge,
                 raw::DoWord::Census => Action::Census { open: false },
                 raw::DoWord::Verify => Action::Verify,
-                raw::DoWord::RestoreTest => Action::RestoreTest,
-                raw::DoWord::KeysBackup => Action::KeysBackup,
+                raw::DoWord::RestoreTest => return self.restore_test(None, path, policy),
+                raw::DoWord::KeysBackup => return self.backup_without_place(path),
                 raw::DoWord::Run => Action::Run { window: None, approvals: None },
             },
             raw::Do::Map(raw::DoMap::Remind(template)) => Action::Remind(Some(template)),
             raw::Do::Map(raw::DoMap::Census(census)) => Action::Census { open: census.open },
             raw::Do::Map(raw::DoMap::Verify(_)) => Action::Verify,
-            raw::Do::Map(raw::DoMap::Report(standard)) => Action::Report(match standard {
-                raw::Standard::PciDss => Standard::PciDss,
-                raw::Standard::Hipaa => Standard::Hipaa,
-                raw::Standard::Soc2 => Standard::Soc2,
-                raw::Standard::Gdpr => Standard::Gdpr,
-            }),
+            raw::Do::Map(raw::DoMap::RestoreTest(test)) => {
+                return self.restore_test(Some(test), path, policy);
+            }
+            raw::Do::Map(raw::DoMap::KeysBackup(backup)) => return self.keys_backup(backup, path),
+            raw::Do::Map(raw::DoMap::Report(report)) => return self.report(report, path),
             raw::Do::Map(raw::DoMap::Run(run)) => {
                 let path = [path, &["run", "window"]].concat();
                 let window = match run.window {

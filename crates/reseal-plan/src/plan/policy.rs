@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::SourceSpec;
+
 /// Rules that hold for every rotation of a plan. Without the section, nothing is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -64,6 +66,8 @@ pub struct BackupProof {
     pub proof: Proof,
     /// The most it may have aged.
     pub max_age: Duration,
+    /// Where the identity is kept that decrypts a backup of keys.
+    pub identity: Option<SourceSpec>,
 }
 
 /// What tells when the newest backup was made.

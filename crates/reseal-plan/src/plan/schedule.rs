@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::SourceSpec;
 use crate::{CronLine, Window};
 
 /// What happens when.
@@ -121,11 +122,28 @@ pub enum Action {
     /// Opens every cell in one snapshot.
     Verify,
     /// Tries whether keys can be restored from their backup.
-    RestoreTest,
+    RestoreTest {
+        /// The backup; with [`SLOT`] in it, the newest of those.
+        file: String,
+        /// Where the identity is kept that decrypts it.
+        identity: SourceSpec,
+    },
     /// Backs the keys up.
-    KeysBackup,
+    KeysBackup {
+        /// Who can read it.
+        to: Recipients,
+        /// The file, with [`SLOT`] in its name.
+        file: String,
+    },
     /// Writes a report of the audit trail.
-    Report(Standard),
+    Report {
+        /// The standard that it answers to.
+        standard: Standard,
+        /// The time that it is about.
+        period: Period,
+        /// The file, perhaps with [`SLOT`] in its name.
+        out: String,
+    },
     /// Rotates.
     Run {
         /// When the rotation may work.
@@ -144,12 +162,43 @@ impl Action {
             Action::KeyAge => "key-age",
             Action::Census { .. } => "census",
             Action::Verify => "verify",
-            Action::RestoreTest => "restore-test",
-            Action::KeysBackup => "keys-backup",
-            Action::Report(_) => "report",
+            Action::RestoreTest { .. } => "restore-test",
+            Action::KeysBackup { .. } => "keys-backup",
+            Action::Report { .. } => "report",
             Action::Run { .. } => "run",
         }
     }
+
+    /// Whether it reads or writes age files, which a build may have been made without.
+    #[must_use]
+    pub fn needs_age(&self) -> bool {
+        matches!(self, Action::RestoreTest { .. } | Action::KeysBackup { .. })
+    }
+}
+
+/// What stands for the time that a job was due, in the names of the files that it writes.
+pub const SLOT: &str = "{slot}";
+
+/// Who can read a backup.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recipients {
+    /// Recipients of age.
+    Listed(Vec<String>),
+    /// Where they are kept, one a line.
+    Source(SourceSpec),
+}
+
+/// The time that a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// So long, up to when it was due.
+    Last(Duration),
+    /// The last whole month.
+    Month,
+    /// The last whole quarter.
+    Quarter,
+    /// The last whole year.
+    Year,
 }
 
 /// When a scheduled rotation may work.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::OneOrMany;
+use super::{OneOrMany, Source};
 
 /// Ages, approvals and other rules.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -72,6 +72,8 @@ pub(crate) struct Backup {
     pub(crate) command: Option<OneOrMany>,
     /// The newest backup itself.
     pub(crate) file: Option<String>,
+    /// Where that file is a backup of keys: where the identity is kept that decrypts it, for `do: restore-test`.
+    pub(crate) identity: Option<Source>,
     /// The most it may have aged: `24h`.
     pub(crate) max_age: String,
 }

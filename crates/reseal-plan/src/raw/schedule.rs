@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Named;
+use super::{Named, Source};
 
 /// What happens when.
 #[derive(Deserialize, JsonSchema)]
@@ -119,8 +119,12 @@ pub(crate) enum DoMap {
     Census(CensusJob),
     /// Opens every cell.
     Verify(Nothing),
+    /// Tries whether keys can be restored from their backup.
+    RestoreTest(RestoreTestJob),
+    /// Backs the keys up.
+    KeysBackup(KeysBackupJob),
     /// Writes a report of the audit trail.
-    Report(Standard),
+    Report(ReportJob),
     /// Rotates.
     Run(RunJob),
 }
@@ -132,6 +136,52 @@ pub(crate) struct CensusJob {
     /// Open every cell instead of believing marks.
     #[serde(default)]
     pub(crate) open: bool,
+}
+
+/// Which backup is tried.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreTestJob {
+    /// The backup; with `{slot}` in its name, the newest of those. `policy.backup.file` if left out.
+    #[schemars(length(min = 1))]
+    pub(crate) file: Option<String>,
+    /// Where the identity is kept that decrypts it. `policy.backup.identity` if left out.
+    pub(crate) identity: Option<Source>,
+}
+
+/// Where keys are backed up.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeysBackupJob {
+    /// Who can read the file: recipients of age.
+    pub(crate) to: Recipients,
+    /// The file; `{slot}` in its name is the time that it was due.
+    #[schemars(length(min = 1))]
+    pub(crate) file: String,
+}
+
+/// Who can read a backup.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Recipients {
+    /// Recipients of age.
+    Listed(#[schemars(length(min = 1))] Vec<String>),
+    /// Where they are kept, one a line.
+    Source(Source),
+}
+
+/// What is reported, and where.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReportJob {
+    /// The standard that it answers to.
+    pub(crate) standard: Standard,
+    /// The last whole `month`, `quarter` or `year`, or a length of time up to when it was due: `90d`.
+    #[schemars(length(min = 1))]
+    pub(crate) period: String,
+    /// The file for the page; `{slot}` in its name is the time that it was due.
+    #[schemars(length(min = 1))]
+    pub(crate) out: String,
 }
 
 /// The standard that a report answers to.

@@ -298,6 +298,25 @@ impl Session {
         self.run(&update).await
     }
 
+    /// Forgets letters of these kinds that were taken or given up, as `state` says, before a time; gives how many.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn prune_letters(
+        &mut self,
+        state: LetterState,
+        kinds: &[&str],
+        before: i64,
+    ) -> Result<u64, StoreError> {
+        let delete = Query::delete()
+            .from_table(self.ledger("outbox"))
+            .and_where(Expr::col("state").eq(state.name()))
+            .and_where(Expr::col("kind").is_in(kinds.iter().copied()))
+            .and_where(Expr::col("done_at").lt(before))
+            .to_owned();
+        self.run(&delete).await
+    }
+
     /// How many letters stand where: of one plan, or of all.
     ///
     /// # Errors

@@ -119,6 +119,12 @@ async fn of_database(session: &mut Session, against: &Against) -> Result<Verdict
     }))
 }
 
+/// The number of the first event that is not as it was recorded, and what is wrong with it; `None` for a sound trail.
+pub(crate) async fn trail_fault(session: &mut Session) -> Result<Option<(u64, String)>, Failure> {
+    let verdict = of_database(session, &Against::nothing()).await?;
+    Ok(verdict.fault.map(|fault| (fault.sequence, fault.message)))
+}
+
 /// Reads the trail event by event, up to the first fault; gives where it says itself that it ends, if that is legible.
 async fn read(session: &mut Session, trail: &mut Trail<'_>) -> Result<Option<TrailHead>, Failure> {
     let (mut last, mut empty_at) = (i64::MIN, None);

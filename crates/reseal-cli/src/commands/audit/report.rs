@@ -1,16 +1,24 @@
 //! `reseal audit report`: what the trail shows of a time, for those who audit.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use reseal_core::audit::{Trail, Verdict};
-use reseal_store::Session;
+use reseal_plan::Plan;
+use reseal_store::{Book, RunRow, Session};
 
 use super::{Against, checkpoints, connect, entries, of_database};
 use crate::args::ReportArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
-use crate::report::{Subject, page, report as document};
+use crate::report::{Ledger, Subject, page, report as document};
 use crate::{open, trail};
+
+/// The most runs of a ledger that are held against the trail.
+const RUNS: u64 = 100_000;
+/// How long a plan's database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Writes the report: a page to `--out` or stdout; with `--json` the document goes to stdout.
 pub(super) async fn report(args: &ReportArgs) -> Outcome {
@@ -18,22 +26,25 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
     if range.0 >= range.1 {
         return Err(Failure::usage("audit-range", "--to lies before --from", "give the earlier day first"));
     }
-    let mut plans = Vec::new();
+    let (mut plans, mut ledgers) = (Vec::new(), Vec::new());
     for path in &args.plans {
         let plan = open::plan(path)?;
         let days = plan.policy.max_key_age.map(|age| age.as_secs() / 86_400);
+        ledgers.push(ledger(&plan).await);
         plans.push((plan.name, days));
     }
     let mut session = connect().await?;
     let verdict = of_database(&mut session, &Against::nothing()).await?;
     let entries = legible(&mut session, &verdict).await?;
-    let subject = Subject { plans, standard: args.standard, range, now: trail::now_ms() };
+    let subject = Subject { plans, ledgers, standard: args.standard, range, now: trail::now_ms() };
     let found = document(&entries, &verdict, &subject);
     let page = page(&found).map_err(|error| Failure::failed("report", error.to_string()))?;
     // A report about a broken trail is written all the same, and says so at its head.
     let code = if verdict.fault.is_some() { REMAIN } else { CLEAN };
     let Some(path) = &args.out else { return Ok(Done::new(code, found, page)) };
     let shown = path.display();
+    let mut found = found;
+    found["report"] = shown.to_string().into();
     std::fs::write(path, page)
         .map_err(|error| Failure::failed("file", format!("{shown}: {}", error.kind())))?;
     let told = match &verdict.fault {
@@ -41,6 +52,25 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
         Some(fault) => format!("{shown} holds the report; the trail is broken: {}", fault.message),
     };
     Ok(Done::new(code, found, told))
+}
+
+/// The runs of a plan that did something, as the ledger beside its data has them.
+async fn ledger(plan: &Plan) -> Ledger {
+    let read = async {
+        let mut session = open::database(plan).await?.connect().await?;
+        if session.version(Book::Ledger).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let runs = session.runs(Some(&plan.name), RUNS).await?;
+        // A run that the trail took no beginning of was refused, and did nothing.
+        let did = |run: &RunRow| run.counts.rows_scanned > 0 || run.completed_at.is_some();
+        Ok::<_, Failure>(runs.into_iter().filter(did).map(|run| (run.id, run.created_at)).collect())
+    };
+    let runs = match tokio::time::timeout(PATIENCE, read).await {
+        Ok(read) => read.map_err(|failure| failure.message),
+        Err(_) => Err("the plan's database does not answer".to_owned()),
+    };
+    Ledger { plan: plan.name.clone(), runs }
 }
 
 /// The events up to the first that is bad.

@@ -1,0 +1,148 @@
+//! What the daemon sees around runs, whether one is under way or not: a disk that fills up, somebody who tried what he may
+//! not, a trail that does not hold together.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reseal_core::audit::{Entry, EventKind};
+use reseal_core::{Notice, NoticeKind};
+use reseal_plan::Plan;
+use reseal_serve::Clock;
+use reseal_store::{Database, Session, StoreError};
+
+use crate::commands::trail_fault;
+
+/// How often the disk is asked after.
+const DISK: SignedDuration = SignedDuration::from_mins(5);
+/// How often the whole trail is read.
+const TRAIL: SignedDuration = SignedDuration::from_hours(24);
+/// How long the program may take that tells of the disk; it has a time limit of its own.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The house of a plan that tells somebody.
+pub(crate) struct House {
+    plan: Plan,
+    control: Database,
+    clock: Clock,
+    disk_at: Timestamp,
+    trail_at: Timestamp,
+    /// Up to which event attempts were looked for; none before the first look.
+    read_to: Option<i64>,
+}
+
+impl House {
+    pub(crate) fn new(plan: Plan, control: Database, clock: Clock) -> House {
+        House { plan, control, clock, disk_at: Timestamp::MIN, trail_at: Timestamp::MIN, read_to: None }
+    }
+
+    /// Looks at all that is due to be looked at. A trouble is a warning: the next look comes soon.
+    pub(crate) async fn look(&mut self) {
+        if let Err(error) = self.look_inside().await {
+            tracing::warn!(plan = self.plan.name, "alerts wait: the control database: {error}");
+        }
+    }
+
+    async fn look_inside(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut control = self.control.connect().await?;
+        if self.tells(NoticeKind::Unauthorised)
+            && let Some(last) = self.last_attempt(&mut control).await?
+        {
+            attempt(&mut control, &self.plan, last, now.as_millisecond()).await?;
+        }
+        if self.tells(NoticeKind::Disk) && self.plan.policy.disk.is_some() && now >= self.disk_at {
+            self.disk_at = now.checked_add(DISK).unwrap_or(now);
+            disk(&mut control, &self.plan, now.as_millisecond()).await?;
+        }
+        if self.tells(NoticeKind::AuditBroken) && now >= self.trail_at {
+            self.trail_at = now.checked_add(TRAIL).unwrap_or(now);
+            trail(&mut control, &self.plan, now.as_millisecond()).await?;
+        }
+        Ok(())
+    }
+
+    /// The last refusal, or what settles one, of those that came since the last look: a trail of years is read once.
+    async fn last_attempt(&mut self, control: &mut Session) -> Result<Option<Entry>, StoreError> {
+        const PAGE: u64 = 1000;
+        let end = i64::try_from(control.trail_head().await?.sequence).unwrap_or(i64::MAX);
+        let Some(mut from) = self.read_to else {
+            let last = control.latest_event(&self.plan.name, &OF_ATTEMPTS).await?;
+            self.read_to = Some(end);
+            return Ok(last);
+        };
+        let mut last = None;
+        while from < end {
+            let page = control.trail_after(from, PAGE).await?;
+            let Some(newest) = page.last() else { break };
+            from = newest.sequence;
+            let mut entries = page.into_iter().rev().filter_map(|recorded| recorded.entry.ok());
+            let ours =
+                |entry: &Entry| entry.event.plan == self.plan.name && OF_ATTEMPTS.contains(&entry.event.kind);
+            last = entries.find(ours).or(last);
+        }
+        self.read_to = Some(from);
+        Ok(last)
+    }
+
+    fn tells(&self, kind: NoticeKind) -> bool {
+        self.plan.notify.as_ref().is_some_and(|notify| notify.event(kind.event()).is_some())
+    }
+}
+
+/// The trail knows every refusal, whichever command it came from; a run or rollback that may begin settles it.
+const OF_ATTEMPTS: [EventKind; 4] =
+    [EventKind::ApprovalRefused, EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
+
+async fn attempt(control: &mut Session, plan: &Plan, last: Entry, now: i64) -> Result<(), StoreError> {
+    const KIND: NoticeKind = NoticeKind::Unauthorised;
+    // Each event once, also over restarts: what was settled a moment ago may have its own event still to come.
+    let seen = control.seen_since(&format!("attempt {}", plan.name), &last.sequence.to_string(), now).await?;
+    if seen != now {
+        return Ok(());
+    }
+    let event = last.event;
+    if event.kind != EventKind::ApprovalRefused {
+        for alert in control.alerts(&plan.name).await?.iter().filter(|alert| alert.kind == KIND.name()) {
+            reseal_notify::resolve(control, plan, (KIND, &alert.cause), now).await?;
+        }
+        return Ok(());
+    }
+    let action = event.text("command").unwrap_or("approve");
+    let reason = event.text("message").unwrap_or_default().lines().next().unwrap_or_default();
+    let notice = Notice::new(KIND, &plan.name, action, "")
+        .with("action", action)
+        .with("operator", event.operator.as_str())
+        .with("reason", reason);
+    reseal_notify::raise(control, plan, notice, now).await.map(drop)
+}
+
+async fn disk(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreError> {
+    let asked = tokio::time::timeout(PATIENCE, reseal_custody::disk(&plan.policy)).await;
+    let refusal = match &asked {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some((error.code, error.message.as_str())),
+        Err(_) => Some(("proof", "the program that tells of the disk does not end")),
+    };
+    if let Some((code, message)) = refusal.filter(|(code, _)| *code != "disk-full") {
+        tracing::warn!(plan = plan.name, "the disk: {code}: {message}");
+    }
+    reseal_notify::disk(control, plan, refusal, now).await
+}
+
+async fn trail(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreError> {
+    const CAUSE: &str = "trail";
+    let kind = NoticeKind::AuditBroken;
+    match trail_fault(control).await {
+        Ok(None) => reseal_notify::resolve(control, plan, (kind, CAUSE), now).await.map(drop),
+        Ok(Some((sequence, message))) => {
+            let notice = Notice::new(kind, &plan.name, CAUSE, "")
+                .with("sequence", sequence.to_string())
+                .with("reason", message);
+            reseal_notify::raise(control, plan, notice, now).await.map(drop)
+        }
+        Err(failure) => {
+            tracing::warn!("the audit trail could not be read: {}", failure.message);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the daemon tells of slots, in the fields that the shipped templates name.
+
+use jiff::Timestamp;
+use reseal_core::{Notice, NoticeKind};
+use reseal_plan::{Action, Application, JobSpec, RunWindow};
+
+use crate::Served;
+
+/// A slot as people read it.
+pub(crate) fn shown(served: &Served, slot: Timestamp) -> String {
+    slot.to_zoned(served.schedule.zone.clone()).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
+}
+
+/// A notice about a slot of a job.
+fn about(kind: NoticeKind, served: &Served, job: &str, slot: Timestamp) -> Notice {
+    Notice::new(kind, &served.plan.name, job, &slot.to_string())
+}
+
+/// The reminder that a job stands for.
+pub(crate) fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, slot: Timestamp) -> Notice {
+    let next = reseal_schedule::slots(&job.timing, &served.schedule.zone, slot).next();
+    let mut notice = about(NoticeKind::Remind, served, &job.name, slot)
+        .with("template", template.unwrap_or(&job.name))
+        .with("due", shown(served, slot));
+    if let Some(next) = next {
+        notice = notice.with("next_due", shown(served, next));
+    }
+    match &served.plan.owner {
+        Some(owner) => notice.with("owner", owner),
+        None => notice,
+    }
+}
+
+/// That a reminder which was due did not go out.
+pub(crate) fn dead_man(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
+    about(NoticeKind::DeadMan, served, &job.name, slot)
+        .with("what", format!("the reminder {}", job.name))
+        .with("due", shown(served, slot))
+        .with("verb", "go out")
+}
+
+/// That work which was due was given up. Where it is a restore test, somebody has to hold it.
+pub(crate) fn given_up(served: &Served, job: &JobSpec, slot: Timestamp, why: &str) -> Notice {
+    let notice = match job.action {
+        Action::RestoreTest { .. } => about(NoticeKind::RestoreTestDue, served, &job.name, slot),
+        _ => about(NoticeKind::DeadMan, served, &job.name, slot)
+            .with("what", format!("the job {}", job.name))
+            .with("verb", "succeed"),
+    };
+    notice.with("due", shown(served, slot)).with("does", job.action.name()).with("reason", why)
+}
+
+/// What work found, told under a kind of its own.
+pub(crate) fn found(kind: NoticeKind, served: &Served, job: &JobSpec, slot: Timestamp, said: &str) -> Notice {
+    about(kind, served, &job.name, slot)
+        .with("does", job.action.name())
+        .with("due", shown(served, slot))
+        .with("reason", said)
+}
+
+/// That a rotation will start.
+pub(crate) fn announced(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
+    let application = match served.plan.application {
+        Application::BothKeys => "keeps running with both keys",
+        Application::Paused => "does not write meanwhile",
+        Application::OneKey => "cannot read rotated rows until it is restarted with the new key",
+    };
+    let mut notice = about(NoticeKind::Announced, served, &job.name, slot).with("start", shown(served, slot));
+    if let Action::Run { window: Some(window), .. } = &job.action {
+        notice = notice.with(
+            "window",
+            match window {
+                RunWindow::Hours(_) => "in the plan's hours of the week".to_owned(),
+                RunWindow::Within(wait) => format!("within {}", reseal_custody::length(*wait)),
+            },
+        );
+    }
+    notice = notice.with("application", application);
+    match &served.plan.owner {
+        Some(owner) => notice.with("contact", owner),
+        None => notice,
+    }
+}
