@@ -53,9 +53,12 @@ impl Value {
     /// The value as text, where it is one: texts, integers and UUIDs, and binary values that are valid UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {
-        match self.bytes()? {
-            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        match self {
+            Value::Null => None,
+            Value::Int(n) => Some(Cow::Owned(n.to_string())),
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Value::Uuid(bytes) => Some(Cow::Owned(hyphenated(bytes))),
         }
     }
 

@@ -1,11 +1,10 @@
 //! The swap: one `UPDATE … FROM unnest(…)` for a whole batch, alone or with all that is committed beside it.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use reseal_core::Value;
 use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::postgres::{PgArguments, PgBindIterExt, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, IntoArguments, Postgres, Row as _};
 
 use super::{failed, full, quote};
@@ -156,32 +155,23 @@ impl Arrays {
         // Encoding an array of known types into memory cannot fail; a failure would surface as a missing argument.
         match kind {
             Kind::Int => {
-                let array: Vec<Option<i64>> =
-                    values.map(|value| if let Value::Int(n) = value { Some(*n) } else { None }).collect();
-                let _ = self.arguments.add(array);
+                let number = |value| if let &Value::Int(n) = value { Some(n) } else { None };
+                let _ = self.arguments.add(values.map(number).bind_iter());
                 self.name("bigint[]")
             }
             Kind::Binary => {
-                let array: Vec<Option<&[u8]>> = values.map(Value::as_slice).collect();
-                let _ = self.arguments.add(array);
+                let _ = self.arguments.add(values.map(Value::as_slice).bind_iter());
                 self.name("bytea[]")
             }
             Kind::Uuid => {
-                let array: Vec<Option<uuid::Uuid>> = values
-                    .map(|value| {
-                        if let Value::Uuid(bytes) = value {
-                            Some(uuid::Uuid::from_bytes(*bytes))
-                        } else {
-                            None
-                        }
-                    })
-                    .collect();
-                let _ = self.arguments.add(array);
+                let uuid = |value| {
+                    if let &Value::Uuid(bytes) = value { Some(uuid::Uuid::from_bytes(bytes)) } else { None }
+                };
+                let _ = self.arguments.add(values.map(uuid).bind_iter());
                 self.name("uuid[]")
             }
             Kind::Text | Kind::Json | Kind::Other => {
-                let array: Vec<Option<Cow<'_, str>>> = values.map(Value::text).collect();
-                let _ = self.arguments.add(array);
+                let _ = self.arguments.add(values.map(Value::text).bind_iter());
                 self.name("text[]")
             }
         }
@@ -189,8 +179,8 @@ impl Arrays {
 
     /// `xmin` is an unsigned 32-bit number that compares with `integer` bit by bit.
     fn add_versions(&mut self, versions: impl Iterator<Item = Option<u32>>) -> String {
-        let array: Vec<i32> = versions.map(|version| version.unwrap_or_default() as i32).collect();
-        let _ = self.arguments.add(array);
+        let versions = versions.map(|version| version.unwrap_or_default() as i32);
+        let _ = self.arguments.add(versions.bind_iter());
         self.name("int[]")
     }
 
