@@ -43,29 +43,37 @@ impl Part {
 }
 
 /// One stored encrypted value: what one column holds, or the parts in several columns of one row.
+///
+/// The parts are lent by the row (`'v`) or the cell's own: a cell that is only opened is never copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
+pub struct Cell<'v> {
     /// Nearly every cell lies in one column.
-    parts: SmallVec<[(Part, Value); 1]>,
+    parts: SmallVec<[(Part, Cow<'v, Value>); 1]>,
 }
 
-impl Cell {
+impl<'v> Cell<'v> {
     /// A cell that lies in one column.
     #[must_use]
     pub fn whole(value: Value) -> Self {
-        Cell { parts: smallvec![(Part::Ciphertext, value)] }
+        Cell { parts: smallvec![(Part::Ciphertext, Cow::Owned(value))] }
     }
 
     /// A cell of the given parts; each part at most once.
     #[must_use]
     pub fn of(parts: impl IntoIterator<Item = (Part, Value)>) -> Self {
+        Cell::lent(parts.into_iter().map(|(part, value)| (part, Cow::Owned(value))))
+    }
+
+    /// A cell of parts that may be the row's own; each part at most once.
+    #[must_use]
+    pub fn lent(parts: impl IntoIterator<Item = (Part, Cow<'v, Value>)>) -> Self {
         Cell { parts: parts.into_iter().collect() }
     }
 
     /// The value of a part; `None` where the cell has no such part.
     #[must_use]
     pub fn get(&self, part: Part) -> Option<&Value> {
-        self.parts.iter().find(|(p, _)| *p == part).map(|(_, value)| value)
+        self.parts().find(|(p, _)| *p == part).map(|(_, value)| value)
     }
 
     /// The bytes of a part; `None` where the part is missing or NULL.
@@ -78,27 +86,26 @@ impl Cell {
     #[must_use]
     pub fn with(mut self, part: Part, value: Value) -> Self {
         match self.parts.iter_mut().find(|(p, _)| *p == part) {
-            Some((_, slot)) => *slot = value,
-            None => self.parts.push((part, value)),
+            Some((_, slot)) => *slot = Cow::Owned(value),
+            None => self.parts.push((part, Cow::Owned(value))),
         }
         self
     }
 
     /// The parts, in the order in which they were given.
-    #[must_use]
-    pub fn parts(&self) -> &[(Part, Value)] {
-        &self.parts
+    pub fn parts(&self) -> impl Iterator<Item = (Part, &Value)> {
+        self.parts.iter().map(|(part, value)| (*part, value.as_ref()))
     }
 
     /// Takes a part out; `None` where the cell has no such part.
     pub fn take(&mut self, part: Part) -> Option<Value> {
         let at = self.parts.iter().position(|(p, _)| *p == part)?;
-        Some(self.parts.swap_remove(at).1)
+        Some(self.parts.swap_remove(at).1.into_owned())
     }
 
     /// Size of all parts in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.parts.iter().map(|(_, value)| value.size()).sum()
+        self.parts().map(|(_, value)| value.size()).sum()
     }
 }

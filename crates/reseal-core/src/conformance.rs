@@ -128,13 +128,13 @@ impl Suite {
         self.built.format.open(cell, &self.keys[key], &self.aad)
     }
 
-    fn sealed(&self, text: &Plaintext, key: usize, like: Option<&Cell>) -> Cell {
+    fn sealed(&self, text: &Plaintext, key: usize, like: Option<&Cell>) -> Cell<'static> {
         let cell = self.built.format.seal(text, &self.keys[key], &self.aad, like);
         let cell = cell.unwrap_or_else(|error| panic!("{} bytes do not seal: {error}", text.expose().len()));
-        let parts: Vec<Part> = cell.parts().iter().map(|(part, _)| *part).collect();
+        let parts: Vec<Part> = cell.parts().map(|(part, _)| part).collect();
         assert_eq!(parts.len(), self.parts.len(), "a cell has the parts {parts:?}");
         for (part, value) in cell.parts() {
-            assert!(self.parts.contains(part), "a cell has the part {part:?}");
+            assert!(self.parts.contains(&part), "a cell has the part {part:?}");
             let is_text = matches!(value, Value::Text(_));
             assert!(is_text || self.built.binary || self.built.plaintext, "{part:?} is {value:?}, not text");
         }
@@ -197,7 +197,7 @@ impl Suite {
         for (part, value) in cell.parts() {
             let bytes = value.bytes().unwrap_or_default();
             damage::each(&bytes, cell.size(), |what, damaged| {
-                let damaged = cell.clone().with(*part, value_of(damaged));
+                let damaged = cell.clone().with(part, value_of(damaged));
                 let _ = self.built.format.identify(&damaged);
                 // A cell without authentication opens to anything; that it does not panic is all to ask.
                 if let Ok(text) = self.opened(&damaged, 0)
@@ -275,14 +275,14 @@ fn value_of(bytes: &[u8]) -> Value {
     }
 }
 
-fn as_text(cell: &Cell) -> Cell {
+fn as_text<'c>(cell: &Cell<'c>) -> Cell<'c> {
     map(cell, |value| value.bytes().map_or(Value::Null, |bytes| value_of(&bytes)))
 }
 
-fn as_bytes(cell: &Cell) -> Cell {
+fn as_bytes<'c>(cell: &Cell<'c>) -> Cell<'c> {
     map(cell, |value| value.bytes().map_or(Value::Null, |bytes| Value::Bytes(bytes.into_owned())))
 }
 
-fn map(cell: &Cell, of: impl Fn(&Value) -> Value) -> Cell {
-    Cell::of(cell.parts().iter().map(|(part, value)| (*part, of(value))))
+fn map<'c>(cell: &Cell<'c>, of: impl Fn(&Value) -> Value) -> Cell<'c> {
+    Cell::of(cell.parts().map(|(part, value)| (part, of(value))))
 }

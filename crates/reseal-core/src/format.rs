@@ -89,5 +89,11 @@ pub trait Format: Send + Sync {
     ///
     /// # Errors
     /// When the format cannot hold the value, the key does not fit, or no random bytes can be had.
-    fn seal(&self, text: &Plaintext, key: &Key, aad: &[u8], like: Option<&Cell>) -> Result<Cell, SealError>;
+    fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        like: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError>;
 }

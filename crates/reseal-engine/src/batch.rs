@@ -294,10 +294,9 @@ fn reseal(
     let new = in_places(target, at, row, wrapped, Some(&mut sealed))?;
     let written = |place| new.iter().find(|(at, _)| *at == place).map_or(&row.values[place], |(_, new)| new);
     let cell = target.cell_of(at, written).ok_or("bad-encoding")?;
-    match field.to.open(&cell, key, context) {
-        Ok(text) if text.same_as(&opened.text) => Ok(new),
-        _ => Err("does-not-reopen"),
-    }
+    let reopens = field.to.open(&cell, key, context).is_ok_and(|text| text.same_as(&opened.text));
+    drop(cell);
+    reopens.then_some(new).ok_or("does-not-reopen")
 }
 
 /// The parts of a new cell as their columns take them, by their places in the row. A rewrap seals nothing, and leaves

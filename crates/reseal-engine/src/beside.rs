@@ -1,8 +1,11 @@
 //! Columns beside a cell: mirrors, which hold a copy of a part, and the column that shows why a cell is in quarantine.
 
+use std::borrow::Cow;
+
 use reseal_core::{Part, Value};
 
 use crate::batch::coerce;
+use crate::job::CellEncoding;
 use crate::target::Target;
 
 /// A column that copies a part: both by their places in the row.
@@ -25,15 +28,19 @@ pub(crate) fn differs(target: &Target, field: usize, values: &[Value]) -> bool {
             return false;
         }
         // The columns may be of different kinds.
-        let decoded = |value: &Value| match mirror.part {
-            Part::Key => Some(value.clone()),
-            _ => encoding.decode(value),
-        };
+        let decoded = |value| decoded(mirror.part, encoding, value);
         match (decoded(original), decoded(copy)) {
             (Some(original), Some(copy)) => original.bytes() != copy.bytes(),
             _ => true,
         }
     })
+}
+
+fn decoded(part: Part, encoding: CellEncoding, value: &Value) -> Option<Cow<'_, Value>> {
+    match part {
+        Part::Key => Some(Cow::Borrowed(value)),
+        _ => encoding.decode(value),
+    }
 }
 
 /// Brings the mirrors of a field up to what its parts are to hold. Gives a reason where one cannot hold it.

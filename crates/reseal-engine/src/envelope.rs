@@ -95,7 +95,7 @@ impl Ask {
 }
 
 /// The wrapped DEK of a cell, its nonce in front; `None` where there is none.
-fn wrapped(cell: &Cell) -> Option<Cow<'_, [u8]>> {
+fn wrapped<'c>(cell: &'c Cell) -> Option<Cow<'c, [u8]>> {
     let wrapped = cell.bytes(Part::WrappedDek)?;
     Some(match cell.bytes(Part::DekNonce) {
         Some(nonce) => Cow::Owned([&nonce[..], &wrapped[..]].concat()),
@@ -126,7 +126,7 @@ pub(crate) fn in_columns(wrapped: &[u8], key: &Key, has_nonce_column: bool) -> (
 mod tests {
     use super::*;
 
-    fn cell(wrapped: Value, nonce: Option<Value>) -> Cell {
+    fn cell(wrapped: Value, nonce: Option<Value>) -> Cell<'static> {
         let cell = Cell::whole(Value::Bytes(vec![1])).with(Part::WrappedDek, wrapped);
         match nonce {
             Some(nonce) => cell.with(Part::DekNonce, nonce),

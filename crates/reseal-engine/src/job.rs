@@ -1,5 +1,6 @@
 //! What the engine works on: a plan with its keys read and its formats built.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,15 +136,16 @@ pub enum CellEncoding {
 impl CellEncoding {
     /// The part behind what the column holds; `None` where it does not decode.
     #[must_use]
-    pub fn decode(self, value: &Value) -> Option<Value> {
+    pub fn decode(self, value: &Value) -> Option<Cow<'_, Value>> {
         if value.is_null() || self == CellEncoding::Raw {
-            return Some(value.clone());
+            return Some(Cow::Borrowed(value));
         }
         let bytes = value.bytes()?;
-        match self {
-            CellEncoding::Base64 => STANDARD.decode(&bytes).ok().map(Value::Bytes),
-            _ => hex::decode(&bytes).ok().map(Value::Bytes),
-        }
+        let decoded = match self {
+            CellEncoding::Base64 => STANDARD.decode(&bytes).ok(),
+            _ => hex::decode(&bytes).ok(),
+        };
+        decoded.map(Value::Bytes).map(Cow::Owned)
     }
 
     /// What the column is to hold for a part.

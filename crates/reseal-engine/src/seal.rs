@@ -130,7 +130,7 @@ impl Seal {
         key: &Key,
         context: &Context<'_>,
         like: Option<&Cell>,
-    ) -> Result<Cell, SealError> {
+    ) -> Result<Cell<'static>, SealError> {
         let context = &Context { key: key.tag(), ..*context };
         let aad = self.aad(context).map_err(|_| SealError::Unfit("a column that the AAD names is NULL"))?;
         let key = self

@@ -1,5 +1,6 @@
 //! A table of the job, met with its schema: which columns are read, which are written, and where a cell's parts are.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reseal_core::{Cell, Context, Part, Value};
@@ -117,22 +118,22 @@ impl Target {
     }
 
     /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.
-    pub(crate) fn cell(&self, field: usize, values: &[Value]) -> Option<Cell> {
+    pub(crate) fn cell<'v>(&self, field: usize, values: &'v [Value]) -> Option<Cell<'v>> {
         self.cell_of(field, |at| &values[at])
     }
 
     /// The same, wherever the values are kept.
-    pub(crate) fn cell_of<'v>(&self, field: usize, value: impl Fn(usize) -> &'v Value) -> Option<Cell> {
+    pub(crate) fn cell_of<'v>(&self, field: usize, value: impl Fn(usize) -> &'v Value) -> Option<Cell<'v>> {
         let encoding = self.table().fields[field].encoding;
         let part = |(part, at): &(Part, usize)| match part {
-            Part::Key => Some((*part, value(*at).clone())),
+            Part::Key => Some((*part, Cow::Borrowed(value(*at)))),
             _ => Some((*part, encoding.decode(value(*at))?)),
         };
         if let [only] = self.fields[field].as_slice() {
-            return part(only).map(|part| Cell::of([part]));
+            return part(only).map(|part| Cell::lent([part]));
         }
         let parts: Option<Vec<_>> = self.fields[field].iter().map(part).collect();
-        parts.map(Cell::of)
+        parts.map(Cell::lent)
     }
 
     /// Whether a place in a row's values holds a ciphertext or a copy of one, which may be what was never sealed.

@@ -95,7 +95,13 @@ impl Format for AesGcm {
         }
     }
 
-    fn seal(&self, text: &Plaintext, key: &Key, aad: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        _: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
         if !matches!(key.expose().len(), 16 | 32) {
             return Err(SealError::Key { id: key.id().to_owned(), why: "AES-GCM takes 16 or 32 bytes" });
         }

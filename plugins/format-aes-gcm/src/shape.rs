@@ -141,7 +141,7 @@ impl Shape {
     }
 
     /// Puts a cell together.
-    pub(crate) fn build(&self, mut pieces: Pieces<'_>) -> Result<Cell, UnfitPiece> {
+    pub(crate) fn build(&self, mut pieces: Pieces<'_>) -> Result<Cell<'static>, UnfitPiece> {
         let mut cell = Cell::whole(self.main.build(&pieces)?);
         for (part, hole) in &self.own {
             let piece = pieces.take(*hole).unwrap_or_default();

@@ -132,7 +132,13 @@ impl Format for Fernet {
         }
     }
 
-    fn seal(&self, text: &Plaintext, key: &Key, aad: &[u8], like: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        like: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
         if !aad.is_empty() {
             return Err(SealError::Unfit("Fernet binds no additional data; leave `aad` out of the seal"));
         }

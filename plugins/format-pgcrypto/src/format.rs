@@ -59,7 +59,13 @@ impl Format for Pgcrypto {
         }
     }
 
-    fn seal(&self, text: &Plaintext, key: &Key, aad: &[u8], like: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        like: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
         if self.repair {
             return Err(SealError::Unfit("a seal with repair_cve_2026_14663 only opens"));
         }
@@ -108,7 +114,7 @@ impl Pgcrypto {
 }
 
 /// Reads a cell as far as it can be without a key; `None` where it is no message.
-fn outside(cell: &Cell) -> Result<Option<(Message, Option<Armor<'_>>)>, Broken> {
+fn outside<'c>(cell: &'c Cell) -> Result<Option<(Message, Option<Armor<'c>>)>, Broken> {
     let armored = match cell.get(Part::Ciphertext) {
         Some(Value::Text(text)) => Armor::strip(text)?,
         Some(Value::Bytes(bytes)) => match Armor::strip(std::str::from_utf8(bytes).unwrap_or_default())? {

@@ -18,7 +18,7 @@ fn bytes(cell: &Cell) -> Vec<u8> {
 }
 
 /// The cell with other bytes, as the kind of value that it is.
-fn altered(cell: &Cell, bytes: Vec<u8>) -> Option<Cell> {
+fn altered(cell: &Cell, bytes: Vec<u8>) -> Option<Cell<'static>> {
     Some(Cell::whole(match cell.get(Part::Ciphertext)? {
         Value::Text(_) => Value::Text(String::from_utf8(bytes).ok()?),
         _ => Value::Bytes(bytes),

@@ -52,7 +52,13 @@ impl Format for Unsealed {
         Ok(Plaintext::new(bytes.into_owned()))
     }
 
-    fn seal(&self, text: &Plaintext, _: &Key, _: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(
+        &self,
+        text: &Plaintext,
+        _: &Key,
+        _: &[u8],
+        _: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
         let bytes = text.expose().to_vec();
         let value =
             String::from_utf8(bytes).map_or_else(|error| Value::Bytes(error.into_bytes()), Value::Text);

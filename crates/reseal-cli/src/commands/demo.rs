@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reseal_core::{Cell, Key, OptionValue, Options, Part, Plaintext, SecretBytes};
+use reseal_core::{Key, OptionValue, Options, Part, Plaintext, SecretBytes};
 use reseal_engine::{Census, Progress, RunOptions, Scope, Stopper};
 use reseal_registry::{FORMATS, Overrides};
 use reseal_store::Database;
@@ -125,8 +125,7 @@ async fn fill(directory: &Path) -> Result<(), Failure> {
     let built = (plugin.build)(&Options(layout.into()), &[]).map_err(|error| failed(&error.message))?;
     let seal = |text: String| -> Result<String, Failure> {
         let text = Plaintext::new(text.into_bytes());
-        let cell: Cell =
-            built.format.seal(&text, &key, b"", None).map_err(|error| failed(&error.to_string()))?;
+        let cell = built.format.seal(&text, &key, b"", None).map_err(|error| failed(&error.to_string()))?;
         let bytes = cell.bytes(Part::Ciphertext).unwrap_or_default().into_owned();
         // Sealed cells are base64 and colons: nothing in them needs quoting.
         Ok(format!("'{}'", String::from_utf8_lossy(&bytes)))

@@ -77,7 +77,13 @@ impl Format for Toy {
         }
     }
 
-    fn seal(&self, text: &Plaintext, key: &Key, aad: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        _: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
         let step = if self.fault == Fault::NeverDiffers { 0 } else { 1 };
         let serial = self.serial.fetch_add(step, Ordering::Relaxed);
         let body = [&serial.to_be_bytes()[..], text.expose()].concat();

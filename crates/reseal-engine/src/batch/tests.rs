@@ -29,7 +29,13 @@ impl Format for Lying {
         }
     }
 
-    fn seal(&self, text: &Plaintext, key: &Key, _: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        _: &[u8],
+        _: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
         let text = String::from_utf8_lossy(text.expose()).replace("lie", "LIE");
         Ok(Cell::whole(Value::Text(format!("{}:{text}", key.tag()))))
     }

@@ -114,7 +114,7 @@ fn is_named(job: &Job, dialect: Dialect, table: &TableName, column: &str) -> boo
 /// What the values of a column are, as cells: themselves, or the strings of the JSON documents that they are.
 struct Sampled<'a> {
     /// Each with what lies beside it.
-    cells: Vec<(Cell, &'a [Value])>,
+    cells: Vec<(Cell<'a>, &'a [Value])>,
     /// Whether the cells are strings of documents, most of which are nothing of the kind.
     inside: bool,
 }

@@ -231,7 +231,7 @@ impl Format for Never {
         Err(OpenError::NotThisKey)
     }
 
-    fn seal(&self, _: &Plaintext, _: &Key, _: &[u8], _: Option<&Cell>) -> Result<Cell, SealError> {
+    fn seal(&self, _: &Plaintext, _: &Key, _: &[u8], _: Option<&Cell>) -> Result<Cell<'static>, SealError> {
         Err(SealError::Random)
     }
 }

@@ -17,7 +17,7 @@ pub struct Vector {
     /// The options that the server was given.
     pub options: String,
     /// The cell.
-    pub cell: Cell,
+    pub cell: Cell<'static>,
     /// The literal data, as the server reads it.
     pub data: Vec<u8>,
 }
