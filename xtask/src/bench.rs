@@ -128,6 +128,11 @@ impl Bench {
         let output = Command::new(&self.binary)
             .args(["run", plan, "--json", "--workers", "2"])
             .env("BENCH_DATABASE_URL", &self.url)
+            // Not the catalogue and trail of whoever measures.
+            .env(
+                "RESEAL_DATABASE_URL",
+                format!("sqlite:{}?mode=rwc", self.folder.path().join("control.db").display()),
+            )
             .current_dir(self.folder.path())
             .output()
             .into_diagnostic()?;
