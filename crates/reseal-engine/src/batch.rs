@@ -1,8 +1,14 @@
 //! open → seal → reopen for a page of rows. Pure: no I/O, on whichever core is free.
 
+mod swaps;
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Bytes, BytesMut};
 use reseal_core::{Cell, Context, Part, SealError, Value};
-use reseal_store::{Counts, Quarantined, Row, Swap};
+use reseal_store::{Quarantined, Row, Rows, StoreError, Swap};
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::beside::{self, Told};
 use crate::cell::{Fault, Opened, Opening, Trust, open};
@@ -10,97 +16,9 @@ use crate::deks::{Deks, Stage, prepare};
 use crate::envelope::{DekId, Move, in_columns};
 use crate::error::EngineError;
 use crate::target::Target;
+use crate::undo;
 
-/// Swaps, and what is to be counted and kept for each.
-#[derive(Default)]
-pub(crate) struct Swaps {
-    /// The swaps, as the store takes them.
-    pub(crate) all: Vec<Swap>,
-    /// What each of them moves, in the same order.
-    pub(crate) moved: Vec<Moved>,
-}
-
-/// What one swap moves.
-#[derive(Clone, Copy)]
-pub(crate) struct Moved {
-    /// How many cells.
-    pub(crate) cells: u64,
-    /// Whether an old cell is plaintext: old values must then not be kept or sent as they are.
-    pub(crate) plain: bool,
-    /// Where the row lies in its page of storage, where the database tells.
-    pub(crate) slot: u16,
-}
-
-impl Swaps {
-    pub(crate) fn push(&mut self, swap: Swap, moved: Moved) {
-        self.all.push(swap);
-        self.moved.push(moved);
-    }
-
-    fn append(&mut self, other: &mut Swaps) {
-        self.all.append(&mut other.all);
-        self.moved.append(&mut other.moved);
-    }
-
-    /// Takes out all from `at` on.
-    pub(crate) fn split_off(&mut self, at: usize) -> Swaps {
-        Swaps { all: self.all.split_off(at), moved: self.moved.split_off(at) }
-    }
-
-    /// Cuts them into this many parts, by where their rows lie in their pages.
-    pub(crate) fn striped(self, stripes: usize) -> Vec<Swaps> {
-        let room = self.len() / stripes + self.len() / stripes / 4;
-        let part = || Swaps { all: Vec::with_capacity(room), moved: Vec::with_capacity(room) };
-        let mut parts: Vec<Swaps> = (0..stripes).map(|_| part()).collect();
-        for (swap, moved) in self.all.into_iter().zip(self.moved) {
-            parts[usize::from(moved.slot) % stripes].push(swap, moved);
-        }
-        parts
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Cells of all swaps.
-    pub(crate) fn cells(&self) -> u64 {
-        self.moved.iter().map(|moved| moved.cells).sum()
-    }
-
-    /// Whether an old cell of any of them is plaintext.
-    pub(crate) fn any_plain(&self) -> bool {
-        self.moved.iter().any(|moved| moved.plain)
-    }
-}
-
-/// What a page of rows comes to before anything is written.
-#[derive(Default)]
-pub(crate) struct Work {
-    /// The swaps.
-    pub(crate) swaps: Swaps,
-    /// Cells that could not be opened.
-    pub(crate) broken: Vec<Quarantined>,
-    /// What was counted on the way. Swapped cells are counted when they are committed.
-    pub(crate) counts: Counts,
-    /// For each field of the table: how many cells opened, how many did not.
-    pub(crate) opened: Vec<(u64, u64)>,
-}
-
-impl Work {
-    pub(crate) fn append(&mut self, mut other: Work) {
-        self.swaps.append(&mut other.swaps);
-        self.broken.append(&mut other.broken);
-        self.counts.add(&other.counts);
-        if self.opened.is_empty() {
-            self.opened = other.opened;
-        } else {
-            for (mine, theirs) in self.opened.iter_mut().zip(other.opened) {
-                mine.0 += theirs.0;
-                mine.1 += theirs.1;
-            }
-        }
-    }
-}
+pub(crate) use swaps::{Moved, Swaps, Work};
 
 /// Works a page through on all cores; the order of the rows is kept. KEKs are asked first, and nothing is read or
 /// written after.
@@ -108,23 +26,57 @@ impl Work {
 /// # Errors
 /// When a KEK could not be asked.
 pub(crate) async fn work_through(
-    target: std::sync::Arc<Target>,
+    target: Arc<Target>,
     rows: Vec<Row>,
     trust: Trust,
 ) -> Result<Work, EngineError> {
     let stage = if trust == Trust::Marks { Stage::Move } else { Stage::Try };
     let deks = prepare(&target, &rows, stage).await?;
-    Ok(crunch(target, rows, trust, deks).await)
+    let old = if trust == Trust::Marks { Old::Stays } else { Old::Unkept };
+    crunch(target, rows.into(), (trust, old), deks).await
+}
+
+/// The same for a page that is written by version first. Where a row has a version, its old values are gone once undo
+/// has them: they would wait for the writer in memory, twice.
+pub(crate) async fn work_ahead(target: Arc<Target>, rows: Rows) -> Result<Work, EngineError> {
+    let (rows, deks) = with_deks(&target, rows, Stage::Move).await?;
+    let old = if target.job.undo { Old::Goes } else { Old::Unkept };
+    crunch(target, rows, (Trust::Marks, old), deks).await
+}
+
+/// Rows with what their cells' DEKs are. Rows of a table without any are left as they were sent.
+pub(crate) async fn with_deks(
+    target: &Target,
+    rows: Rows,
+    stage: Stage,
+) -> Result<(Rows, Option<Arc<Deks>>), EngineError> {
+    if !target.enveloped {
+        return Ok((rows, None));
+    }
+    let rows = rows.decode()?;
+    let deks = prepare(target, &rows, stage).await?;
+    Ok((rows.into(), deks))
+}
+
+/// What becomes of the old values of a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Old {
+    /// They stay with its swap; there is no entry for undo.
+    Unkept,
+    /// They stay, and there is an entry: a canary's batch is kept whatever the plan says.
+    Stays,
+    /// There is an entry, and where the row has a version to be compared by, nothing else of them.
+    Goes,
 }
 
 async fn crunch(
-    target: std::sync::Arc<Target>,
-    rows: Vec<Row>,
-    trust: Trust,
-    deks: Option<std::sync::Arc<Deks>>,
-) -> Work {
+    target: Arc<Target>,
+    rows: Rows,
+    how: (Trust, Old),
+    deks: Option<Arc<Deks>>,
+) -> Result<Work, EngineError> {
     const ROWS_PER_TASK: usize = 64;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = cores();
     let size = rows.len().div_ceil(cores).max(ROWS_PER_TASK);
     let mut tasks = Vec::new();
     let mut rest = rows;
@@ -132,34 +84,59 @@ async fn crunch(
         let tail = rest.split_off(size.min(rest.len()));
         let part = std::mem::replace(&mut rest, tail);
         let (target, deks) = (target.clone(), deks.clone());
-        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, trust, deks.as_deref())));
+        tasks.push(tokio::task::spawn_blocking(move || {
+            Ok::<_, StoreError>(work(&target, part.decode()?, how, deks.as_deref()))
+        }));
     }
     let mut all = Work::default();
     for task in tasks {
         match task.await {
-            Ok(work) => all.append(work),
+            Ok(work) => all.append(work?),
             // A panic in a format is a bug; it must not look like a page without cells.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
-    all
+    Ok(all)
 }
 
-fn work(target: &Target, rows: Vec<Row>, trust: Trust, deks: Option<&Deks>) -> Work {
+/// How many cores there are. Where a container bounds them, files are read to know it, so it is asked once.
+pub(crate) fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+}
+
+fn work(target: &Target, rows: Vec<Row>, (trust, old): (Trust, Old), deks: Option<&Deks>) -> Work {
     let mut work = Work { opened: vec![(0, 0); target.fields.len()], ..Work::default() };
     work.swaps.all.reserve(rows.len());
     work.swaps.moved.reserve(rows.len());
+    let (mut entries, mut scratch) = (BytesMut::new(), Vec::new());
     for row in rows {
         work.counts.rows_scanned += 1;
+        let before = work.swaps.len();
         one_row(target, row, trust, deks, &mut work);
+        if old != Old::Unkept && work.swaps.len() > before {
+            keep(target, &mut work.swaps, (&mut entries, &mut scratch), old);
+        }
     }
     work
+}
+
+/// Makes the undo entry of the last swap.
+fn keep(target: &Target, swaps: &mut Swaps, (entries, scratch): (&mut BytesMut, &mut Vec<u8>), old: Old) {
+    let (Some(swap), Some(moved)) = (swaps.all.last_mut(), swaps.moved.last_mut()) else { return };
+    let is_ciphertext = |place| target.field_of_ciphertext(place).is_some();
+    undo::put_entry((entries, scratch), swap, moved.plain, is_ciphertext, &target.told);
+    moved.entry = entries.split().freeze();
+    if old == Old::Goes && swap.version.is_some() {
+        swap.old = Vec::new();
+    }
 }
 
 fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &mut Work) {
     let job = &target.job;
     let mut new: Vec<Option<Value>> = vec![None; target.shape.cells.len()];
-    let (mut moved, mut faults) = (Moved { cells: 0, plain: false, slot: row.slot }, Vec::new());
+    let mut moved = Moved { cells: 0, plain: false, slot: row.slot, entry: Bytes::new() };
+    let mut faults = Vec::new();
     for (at, field) in target.table().fields.iter().enumerate() {
         let cell = target.cell(at, &row.values);
         target.with_context(at, &row, |context| {
@@ -168,15 +145,15 @@ fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &
                 false => open((job, field), cell.as_ref(), context, trust, deks),
             };
             let settled = match opening {
-                Opening::Null => Ok((State::Null, Vec::new())),
-                Opening::Marked => Ok((State::Current, Vec::new())),
+                Opening::Null => Ok((State::Null, Parts::new())),
+                Opening::Marked => Ok((State::Current, Parts::new())),
                 Opening::Shut(id) => {
                     work.opened[at].0 += 1;
                     rewrap(target, at, &row, &id, deks).map(|new| (State::Moved { plain: false }, new))
                 }
                 Opening::Opened(opened) if opened.current => {
                     work.opened[at].0 += 1;
-                    Ok((State::Current, Vec::new()))
+                    Ok((State::Current, Parts::new()))
                 }
                 Opening::Opened(opened) => {
                     work.opened[at].0 += 1;
@@ -248,6 +225,9 @@ fn finish(
     }
 }
 
+/// The parts of a new cell by their places in the row; nearly every cell is one.
+type Parts = SmallVec<[(usize, Value); 1]>;
+
 /// Puts a cell's DEK under its new KEK; the payload stays as it is. Gives the new values by their places in the row.
 fn rewrap(
     target: &Target,
@@ -255,7 +235,7 @@ fn rewrap(
     row: &Row,
     id: &DekId,
     deks: Option<&Deks>,
-) -> Result<Vec<(usize, Value)>, &'static str> {
+) -> Result<Parts, &'static str> {
     let wrapped = deks.ok_or("dek-not-asked")?.moved(id)?;
     in_places(target, at, row, Some(wrapped), None)
 }
@@ -270,7 +250,7 @@ fn reseal(
     old: Option<&Cell>,
     context: &Context<'_>,
     deks: Option<&Deks>,
-) -> Result<Vec<(usize, Value)>, &'static str> {
+) -> Result<Parts, &'static str> {
     let field = &target.table().fields[at];
     let primary = field.to.keyset.primary().ok_or("no-primary")?;
     let (key, wrapped) = match &field.to.envelope {
@@ -307,12 +287,12 @@ fn in_places(
     row: &Row,
     wrapped: Option<&[u8]>,
     mut sealed: Option<&mut Cell>,
-) -> Result<Vec<(usize, Value)>, &'static str> {
+) -> Result<Parts, &'static str> {
     let field = &target.table().fields[at];
     let primary = field.to.keyset.primary().ok_or("no-primary")?;
     let has_nonce_column = target.fields[at].iter().any(|(part, _)| *part == Part::DekNonce);
     let dek = wrapped.map(|wrapped| in_columns(wrapped, primary, has_nonce_column));
-    let mut new = Vec::with_capacity(target.fields[at].len());
+    let mut new = Parts::with_capacity(target.fields[at].len());
     for (part, place) in &target.fields[at] {
         let value = match (part, &dek) {
             (Part::Key, _) => Value::Text(primary.tag().to_owned()),

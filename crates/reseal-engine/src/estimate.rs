@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Counts, Database, Dialect, Row, Slice};
+use reseal_store::{Counts, Database, Dialect, Rows, Slice};
 use tokio::sync::mpsc::channel;
 
 use crate::batch::work_through;
@@ -47,7 +47,7 @@ pub(crate) async fn dry_run(
     let mut counts = Counts { rows_total: total, ..Counts::default() };
     let (mut cells_old, mut rows_to_write) = (0, 0);
     for target in targets {
-        let (chunks_in, chunks) = channel::<Vec<Row>>(1);
+        let (chunks_in, chunks) = channel::<Rows>(1);
         let read = async {
             let outcome = session.scan(&target.shape, &Slice::WHOLE, CHUNK_BYTES, &chunks_in).await;
             drop(chunks_in);
@@ -58,7 +58,7 @@ pub(crate) async fn dry_run(
             let mut chunks = chunks;
             while let Some(rows) = chunks.recv().await {
                 let read = rows.len() as u64;
-                let work = work_through(target.clone(), rows, Trust::Nothing).await?;
+                let work = work_through(target.clone(), rows.decode()?, Trust::Nothing).await?;
                 counts.add(&work.counts);
                 cells_old += work.swaps.cells();
                 rows_to_write += work.swaps.len();

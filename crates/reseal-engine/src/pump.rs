@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use reseal_core::Key;
-use reseal_store::{Database, Row, Session, ShardRow, StoreError, Trouble};
+use reseal_store::{Database, Rows, Session, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 use tracing::debug;
 
-use crate::batch::work_through;
+use crate::batch::work_ahead;
 use crate::catalogue::Custody;
-use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::lease::Stopper;
 use crate::pace::Pacer;
@@ -202,7 +201,7 @@ fn spawn_reader(
     target: Arc<Target>,
     shard: ShardRow,
     stripes: usize,
-    windows: Sender<Result<Vec<Row>, StoreError>>,
+    windows: Sender<Result<Rows, StoreError>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut session = match shared.reader().await {
@@ -216,23 +215,26 @@ fn spawn_reader(
         let mut cursor = shard.checkpoint.or(shard.after);
         loop {
             let (rows, bytes) = (shared.pacer.window(stripes), shared.pacer.bytes());
-            let page = session.page(&target.shape, cursor.as_ref(), shard.upto.as_ref(), rows, bytes).await;
-            match page.as_ref().map(|rows| rows.last()) {
-                Ok(Some(last)) => cursor = Some(last.key.clone()),
-                Ok(None) => break,
-                Err(_) => {
-                    let _ = windows.send(page).await;
+            let range = (cursor.as_ref(), shard.upto.as_ref());
+            let page = session.page_as_sent(&target.shape, range, rows, bytes).await;
+            match page.and_then(|page| page.last().map(|last| (page, last))) {
+                Ok((page, Some(last))) => {
+                    cursor = Some(last.key);
+                    if windows.send(Ok(page)).await.is_err() {
+                        return;
+                    }
+                }
+                Ok((_, None)) => break,
+                Err(error) => {
+                    let _ = windows.send(Err(error)).await;
                     return;
                 }
-            }
-            if windows.send(page).await.is_err() {
-                return;
             }
         }
         if let Ok(mut idle) = shared.idle.lock() {
             idle.push(session);
         }
-        let _ = windows.send(Ok(Vec::new())).await;
+        let _ = windows.send(Ok(Rows::default())).await;
     })
 }
 
@@ -241,7 +243,7 @@ fn spawn_cruncher(
     pacer: Arc<Pacer>,
     target: Arc<Target>,
     stripes: usize,
-    mut pages: Receiver<Result<Vec<Row>, StoreError>>,
+    mut pages: Receiver<Result<Rows, StoreError>>,
     groups: Sender<Result<Group, Halt>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -253,17 +255,18 @@ fn spawn_cruncher(
             while group.len() < cut.windows {
                 match pages.recv().await {
                     Some(Ok(rows)) => match rows.last() {
-                        Some(row) => {
-                            last = Some(row.key.clone());
-                            match work_through(target.clone(), rows, Trust::Marks).await {
+                        Ok(Some(row)) => {
+                            last = Some(row.key);
+                            match work_ahead(target.clone(), rows).await {
                                 Ok(work) => group.push(work),
                                 Err(error) => return place.send(Err(Halt::End(error))),
                             }
                         }
-                        None => {
+                        Ok(None) => {
                             last = None;
                             break;
                         }
+                        Err(error) => return place.send(Err(halt(error))),
                     },
                     Some(Err(error)) => return place.send(Err(halt(error))),
                     None => return,

@@ -221,11 +221,12 @@ pub(crate) async fn exactly(
         true => prepare(target, &rows, Stage::Open).await?,
         false => None,
     };
+    let mut scratch = Vec::new();
     let swaps: Vec<Swap> = rows
         .into_iter()
         .filter_map(|row| {
             let entry = wanted.get(&row.key)?;
-            let stands = undo::digest(&row.values[..width], &target.told) == entry.new;
+            let stands = undo::digest(&row.values[..width], &target.told, &mut scratch) == entry.new;
             let old = stands.then(|| old_values(target, &row, entry, deks.as_deref())).flatten()?;
             Some(Swap { key: row.key, old: row.values, new: old, version: row.version })
         })

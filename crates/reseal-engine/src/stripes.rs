@@ -2,7 +2,7 @@
 //!
 //! When a rotation comes to a page of storage, the page is full: a new version of a row finds no room beside the old
 //! one, goes to another page, and every index needs a new entry. So a database that can write rows in place (PostgreSQL:
-//! heap-only tuples) is given the rows of a window in stripes, each with every eighth row of a page. The first stripe
+//! heap-only tuples) is given the rows of a window in stripes, each with every sixth row of a page. The first stripe
 //! makes room, the others stay where they are. The stripes of several windows are interleaved, so that one stripe of a
 //! page is committed, and its old versions can be dropped, before the next one comes.
 
@@ -91,6 +91,7 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use reseal_core::Value;
     use reseal_store::{Counts, Swap};
 
@@ -103,7 +104,8 @@ mod tests {
         let mut work = Work { opened: vec![(rows.clone().count() as u64, 0)], ..Work::default() };
         for n in rows {
             let swap = Swap { key: RowKey(vec![Value::Int(n)]), old: vec![], new: vec![], version: None };
-            work.swaps.push(swap, Moved { cells: 1, plain: false, slot: (n % 40) as u16 });
+            work.swaps
+                .push(swap, Moved { cells: 1, plain: false, slot: (n % 40) as u16, entry: Bytes::new() });
             work.counts.add(&Counts { rows_scanned: 1, ..Counts::default() });
         }
         work.counts.rows_scanned += 5;

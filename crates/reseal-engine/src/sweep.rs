@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use reseal_core::{Identified, Key, Part, Value};
-use reseal_store::{Database, Quarantined, Row, Session};
+use reseal_store::{Database, Quarantined, Row, Rows, Session, StoreError};
 use tokio::sync::mpsc::channel;
 
-use crate::batch::quarantined;
+use crate::batch::{cores, quarantined, with_deks};
 use crate::beside;
 use crate::cell::{Claim, Fault, Opening, Trust, claim, open, seals};
 use crate::census::{Census, CensusField, CensusLine};
-use crate::deks::{Deks, Stage, prepare};
+use crate::deks::{Deks, Stage};
 use crate::envelope::takes;
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
@@ -194,7 +194,7 @@ async fn tally_table(
     progress: &Progress,
     mut listing: Option<&mut Listing<'_>>,
 ) -> Result<Vec<Tally>, EngineError> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = cores();
     let (chunks_in, chunks) = channel(1);
     let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
     let slices = readers[0].slices(&target.shape, readers.len()).await?;
@@ -209,25 +209,25 @@ async fn tally_table(
         let mut chunks = chunks;
         let mut running = std::collections::VecDeque::new();
         loop {
-            let chunk: Option<Vec<Row>> = chunks.recv().await;
+            let chunk: Option<Rows> = chunks.recv().await;
             if let Some(rows) = &chunk {
                 progress.add(rows.len() as u64, 0);
             }
             let ended = chunk.is_none();
             if let Some(rows) = chunk {
                 let target = target.clone();
-                let deks = match by {
-                    By::Opened => prepare(&target, &rows, Stage::Open).await?,
-                    By::Mark => None,
+                let (rows, deks) = match by {
+                    By::Opened => with_deks(&target, rows, Stage::Open).await?,
+                    By::Mark => (rows, None),
                 };
                 running.push_back(tokio::task::spawn_blocking(move || {
-                    tally_rows(&target, &rows, by, deks.as_deref())
+                    Ok::<_, StoreError>(tally_rows(&target, &rows.decode()?, by, deks.as_deref()))
                 }));
             }
             while running.len() > if ended { 0 } else { cores } {
                 let Some(task) = running.pop_front() else { break };
                 let (part, broken) = match task.await {
-                    Ok(done) => done,
+                    Ok(done) => done?,
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 };
                 for (all, part) in tallies.iter_mut().zip(part) {

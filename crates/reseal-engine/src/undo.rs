@@ -6,6 +6,7 @@
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
+use bytes::{BufMut, Bytes, BytesMut};
 use hkdf::Hkdf;
 use reseal_core::{KekContext, Key, Value};
 use reseal_store::{RowKey, Swap};
@@ -26,8 +27,8 @@ pub(crate) struct Entry {
     pub(crate) key: RowKey,
     /// The old value of each cell column.
     pub(crate) old: Vec<OldValue>,
-    /// SHA-256 over the new values.
-    pub(crate) new: [u8; 32],
+    /// What the new values hash to.
+    pub(crate) new: Fingerprint,
 }
 
 /// One old value.
@@ -42,13 +43,19 @@ pub(crate) enum OldValue {
     },
 }
 
-/// SHA-256 over the values of a row's cell columns, each with its kind and length. Columns that are `told` show reasons
-/// and are no part of a cell: they may change after a swap.
-pub(crate) fn digest(values: &[Value], told: &[usize]) -> [u8; 32] {
-    let mut bytes = Vec::with_capacity(room(values));
+/// Half of a SHA-256, which nobody finds two rows for: finding another row for a given one would take 2^128 tries.
+pub(crate) type Fingerprint = [u8; 16];
+
+/// Hashes the values of a row's cell columns, each with its kind and length. Columns that are `told` show reasons and are
+/// no part of a cell: they may change after a swap. `scratch` is a buffer to use again.
+pub(crate) fn digest(values: &[Value], told: &[usize], scratch: &mut Vec<u8>) -> Fingerprint {
+    scratch.clear();
     let cells = values.iter().enumerate().filter(|(place, _)| !told.contains(place));
-    cells.for_each(|(_, value)| put_value(&mut bytes, value));
-    Sha256::digest(&bytes).into()
+    cells.for_each(|(_, value)| put_value(scratch, value));
+    let whole: [u8; 32] = Sha256::digest(&scratch).into();
+    let mut half = Fingerprint::default();
+    half.copy_from_slice(&whole[..size_of::<Fingerprint>()]);
+    half
 }
 
 /// Bytes that [`put_value`] takes for these values, at the most.
@@ -56,69 +63,77 @@ fn room(values: &[Value]) -> usize {
     values.iter().map(|value| value.size() + 5).sum()
 }
 
-/// Packs the swaps of a batch, behind a byte that says that they are clear. `plain` tells which rows had plaintext cells: of
-/// those, a value that changed is kept as [`OldValue::Reopen`] where `is_ciphertext` says that one can lie there. For
-/// `told` see [`digest`].
-pub(crate) fn pack<'s>(
-    swaps: impl ExactSizeIterator<Item = (&'s Swap, bool)> + Clone,
+/// Appends the entry of a swap. Of a row that had `plain` cells, a value that changed is kept as [`OldValue::Reopen`]
+/// where `is_ciphertext` says that one can lie there. For `told` see [`digest`].
+///
+/// It is made where the swap is, while its values are still in the core's cache: an entry made when its batch is written
+/// waits for memory for longer than all else that is done to make it.
+pub(crate) fn put_entry(
+    (out, scratch): (&mut BytesMut, &mut Vec<u8>),
+    swap: &Swap,
+    plain: bool,
     is_ciphertext: impl Fn(usize) -> bool,
     told: &[usize],
-) -> Zeroizing<Vec<u8>> {
-    let rows = swaps.clone().map(|(swap, _)| room(&swap.key.0) + room(&swap.old) + 40);
-    let mut out = Zeroizing::new(Vec::with_capacity(rows.sum::<usize>() + 8));
-    out.push(CLEAR);
-    out.extend_from_slice(&(swaps.len() as u32).to_be_bytes());
-    for (swap, plain) in swaps {
-        out.push(swap.key.0.len() as u8);
-        swap.key.0.iter().for_each(|value| put_value(&mut out, value));
-        out.extend_from_slice(&(swap.new.len() as u16).to_be_bytes());
-        for (place, (old, new)) in swap.old.iter().zip(&swap.new).enumerate() {
-            match old {
-                Value::Text(_) | Value::Bytes(_) if plain && old != new && is_ciphertext(place) => {
-                    out.push(if matches!(old, Value::Text(_)) { b'P' } else { b'Q' });
-                }
-                kept => put_value(&mut out, kept),
+) {
+    out.reserve(room(&swap.key.0) + room(&swap.old) + 24);
+    out.put_u8(swap.key.0.len() as u8);
+    swap.key.0.iter().for_each(|value| put_value(out, value));
+    out.put_u16(swap.new.len() as u16);
+    for (place, (old, new)) in swap.old.iter().zip(&swap.new).enumerate() {
+        match old {
+            Value::Text(_) | Value::Bytes(_) if plain && old != new && is_ciphertext(place) => {
+                out.put_u8(if matches!(old, Value::Text(_)) { b'P' } else { b'Q' });
             }
+            kept => put_value(out, kept),
         }
-        out.extend_from_slice(&digest(&swap.new, told));
     }
+    out.put_slice(&digest(&swap.new, told, scratch));
+}
+
+/// Packs the entries of a batch, behind a byte that says that they are clear.
+pub(crate) fn pack<'e>(entries: impl ExactSizeIterator<Item = &'e Bytes> + Clone) -> Zeroizing<Vec<u8>> {
+    let size: usize = entries.clone().map(Bytes::len).sum();
+    let mut out = Zeroizing::new(Vec::with_capacity(size + 5));
+    out.push(CLEAR);
+    out.extend_from_slice(&(entries.len() as u32).to_be_bytes());
+    entries.for_each(|entry| out.extend_from_slice(entry));
     out
 }
 
 /// Reads back what [`pack`] wrote; `None` for anything else.
 pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Vec<Entry>> {
     let count = u32::from_be_bytes(take(&mut bytes, 4)?.try_into().ok()?);
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        let width = take(&mut bytes, 1)?[0];
-        let key = (0..width).map(|_| take_value(&mut bytes)).collect::<Option<Vec<_>>>()?;
-        let width = u16::from_be_bytes(take(&mut bytes, 2)?.try_into().ok()?);
-        let old = (0..width).map(|_| take_old(&mut bytes)).collect::<Option<Vec<_>>>()?;
-        let new = take(&mut bytes, 32)?.try_into().ok()?;
-        entries.push(Entry { key: RowKey(key), old, new });
-    }
+    let entries = (0..count).map(|_| take_entry(&mut bytes)).collect::<Option<Vec<_>>>()?;
     bytes.is_empty().then_some(entries)
 }
 
-fn put_value(out: &mut Vec<u8>, value: &Value) {
+/// Reads back what [`put_entry`] wrote; `None` for anything else.
+pub(crate) fn take_entry(bytes: &mut &[u8]) -> Option<Entry> {
+    let width = take(bytes, 1)?[0];
+    let key = (0..width).map(|_| take_value(bytes)).collect::<Option<Vec<_>>>()?;
+    let width = u16::from_be_bytes(take(bytes, 2)?.try_into().ok()?);
+    let old = (0..width).map(|_| take_old(bytes)).collect::<Option<Vec<_>>>()?;
+    let new = take(bytes, size_of::<Fingerprint>())?.try_into().ok()?;
+    Some(Entry { key: RowKey(key), old, new })
+}
+
+fn put_value(out: &mut impl BufMut, value: &Value) {
     let (tag, bytes) = match value {
-        Value::Null => (b'N', None),
+        Value::Null => return out.put_u8(b'N'),
         Value::Int(n) => {
-            out.push(b'I');
-            return out.extend_from_slice(&n.to_be_bytes());
+            out.put_u8(b'I');
+            return out.put_i64(*n);
         }
         Value::Uuid(bytes) => {
-            out.push(b'U');
-            return out.extend_from_slice(bytes);
+            out.put_u8(b'U');
+            return out.put_slice(bytes);
         }
-        Value::Text(text) => (b'T', Some(text.as_bytes())),
-        Value::Bytes(bytes) => (b'B', Some(bytes.as_slice())),
+        Value::Text(text) => (b'T', text.as_bytes()),
+        Value::Bytes(bytes) => (b'B', bytes.as_slice()),
     };
-    out.push(tag);
-    if let Some(bytes) = bytes {
-        out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-        out.extend_from_slice(bytes);
-    }
+    out.put_u8(tag);
+    out.put_u32(bytes.len() as u32);
+    out.put_slice(bytes);
 }
 
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
@@ -247,15 +262,20 @@ mod tests {
         }
     }
 
+    fn packed(swap: &Swap, plain: bool, is_ciphertext: impl Fn(usize) -> bool) -> Vec<u8> {
+        let mut entry = BytesMut::new();
+        put_entry((&mut entry, &mut Vec::new()), swap, plain, is_ciphertext, &[]);
+        pack([entry.freeze()].iter())[1..].to_vec()
+    }
+
     #[test]
     fn what_is_packed_unpacks() {
         let swap = swap();
-        let packed = pack([(&swap, false)].into_iter(), |_| true, &[]);
-        let packed = &packed[1..];
+        let packed = &packed(&swap, false, |_| true)[..];
         let entries = unpack(packed).unwrap();
         assert_eq!(entries[0].key, swap.key);
         assert_eq!(entries[0].old[0], OldValue::Kept(Value::Text("old".into())));
-        assert_eq!(entries[0].new, digest(&swap.new, &[]));
+        assert_eq!(entries[0].new, digest(&swap.new, &[], &mut Vec::new()));
         for cut in 0..packed.len() {
             assert!(unpack(&packed[..cut]).is_none());
         }
@@ -264,11 +284,11 @@ mod tests {
     #[test]
     fn plaintext_is_never_packed() {
         let swap = swap();
-        let packed = pack([(&swap, true)].into_iter(), |place| place == 0, &[]);
-        assert!(!packed.windows(3).any(|window| window == b"old"));
-        assert_eq!(unpack(&packed[1..]).unwrap()[0].old[0], OldValue::Reopen { text: true });
-        let beside = pack([(&swap, true)].into_iter(), |_| false, &[]);
-        assert_eq!(unpack(&beside[1..]).unwrap()[0].old[0], OldValue::Kept(Value::Text("old".into())));
+        let gone = packed(&swap, true, |place| place == 0);
+        assert!(!gone.windows(3).any(|window| window == b"old"));
+        assert_eq!(unpack(&gone).unwrap()[0].old[0], OldValue::Reopen { text: true });
+        let beside = packed(&swap, true, |_| false);
+        assert_eq!(unpack(&beside).unwrap()[0].old[0], OldValue::Kept(Value::Text("old".into())));
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::batch::{Moved, Swaps, Work, quarantined, work_through};
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::target::Target;
-use crate::undo::{self, UndoKey};
+use crate::undo::{self, OldValue, UndoKey};
 
 /// How often a transaction that deadlocked, or found a lock taken, is begun again.
 const RETRIES: u32 = 10;
@@ -75,7 +75,8 @@ impl<'w> Writer<'w> {
                 }
                 Err(Refusal::Row) if chunk.len() <= 1 => {
                     // Only this row's new cells are refused; the batch goes on without it.
-                    chunk.all.iter().for_each(|swap| broken.extend(self.refused(swap)));
+                    let refused = chunk.all.iter().zip(&chunk.moved);
+                    refused.for_each(|(swap, moved)| broken.extend(self.refused(swap, moved)));
                     counts.cells_quarantined += chunk.cells();
                 }
                 Err(Refusal::Row) => {
@@ -119,8 +120,13 @@ impl<'w> Writer<'w> {
     }
 
     /// The fields of a row that the database refuses to hold.
-    fn refused(&self, swap: &Swap) -> Vec<Quarantined> {
-        let moved = |at: usize| swap.old.get(at) != swap.new.get(at);
+    fn refused(&self, swap: &Swap, moved: &Moved) -> Vec<Quarantined> {
+        // The old values are with the swap, or else in its entry for undo.
+        let kept = undo::take_entry(&mut &*moved.entry).map(|entry| entry.old).unwrap_or_default();
+        let moved = |at: usize| match (swap.old.get(at), kept.get(at)) {
+            (Some(old), _) | (None, Some(OldValue::Kept(old))) => swap.new.get(at) != Some(old),
+            (None, _) => true,
+        };
         let of_field = |field: &usize| {
             let mut parts = self.target.fields[*field].iter().map(|(_, at)| *at);
             parts.any(moved) || self.target.mirrors[*field].iter().any(|mirror| moved(mirror.copy))
@@ -224,7 +230,7 @@ impl<'w> Writer<'w> {
             add.add(counts);
         }
         let undo = match self.undo {
-            true => Some(self.kept(chunk.all.iter().zip(&chunk.moved).collect())?),
+            true => Some(self.kept(chunk.moved.iter().collect())?),
             false => None,
         };
         let advance = self.advance(end.map(|(closing, _)| closing), add);
@@ -249,22 +255,24 @@ impl<'w> Writer<'w> {
         if !self.undo || !held.contains(&true) {
             return Ok(());
         }
-        let of = chunk.all.iter().zip(&chunk.moved).zip(held);
-        let batch = self.kept(of.filter(|(_, held)| **held).map(|(swap, _)| swap).collect())?;
+        let of = chunk.moved.iter().zip(held);
+        let batch = self.kept(of.filter(|(_, held)| **held).map(|(moved, _)| moved).collect())?;
         self.session.keep_undo(self.run_id, batch).await?;
         Ok(())
     }
 
     /// The old cells of these swaps, as the ledger keeps them.
-    fn kept(&self, swaps: Vec<(&Swap, &Moved)>) -> Result<UndoBatch, Failure> {
-        let is_ciphertext = |place| self.target.field_of_ciphertext(place).is_some();
-        let swapped = swaps.iter().map(|(swap, moved)| (*swap, moved.plain));
-        let packed = undo::pack(swapped, is_ciphertext, &self.target.told);
+    fn kept(&self, swaps: Vec<&Moved>) -> Result<UndoBatch, Failure> {
+        if swaps.iter().any(|moved| moved.entry.is_empty()) {
+            let message = "old cells that are to be kept were not packed";
+            return Err(Failure::Engine(EngineError::failed("undo", message)));
+        }
+        let packed = undo::pack(swaps.iter().map(|moved| &moved.entry));
         Ok(UndoBatch {
             shard: self.shard,
             batch: self.batches,
             table: self.target.label().to_owned(),
-            cells: swaps.iter().map(|(_, moved)| moved.cells).sum(),
+            cells: swaps.iter().map(|moved| moved.cells).sum(),
             payload: undo::close(packed, self.undo_key.as_ref()).map_err(Failure::Engine)?,
         })
     }

@@ -9,8 +9,8 @@ use sea_query::{Expr, Values};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, ServerFacts, Shape, StoreError, Swap,
-    TableFacts, TableName,
+    Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError,
+    Swap, TableFacts, TableName,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -45,7 +45,7 @@ pub(crate) trait Driver: Send {
     }
 
     /// Streams a query in chunks; ends early, without error, when the receiver is gone.
-    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError>;
+    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Rows>) -> Result<(), StoreError>;
 
     /// Runs statements that take no arguments and give no rows, each on its own (migrations, session control).
     async fn script(&mut self, statements: &[String]) -> Result<(), StoreError>;
@@ -148,15 +148,23 @@ pub(crate) trait Driver: Send {
         &[]
     }
 
-    /// Runs a query for rows: columns of these kinds, the row key first, then the system columns.
+    /// Runs a query for rows: columns of these kinds, the row key first, then the system columns. Where
+    /// [`Driver::cuts_short`], it ends with the row that brings it to `most_bytes`.
     async fn rows(
         &mut self,
         statement: Statement,
         kinds: &[Kind],
         key_width: usize,
-    ) -> Result<Vec<Row>, StoreError> {
-        let rows = self.fetch(statement, kinds).await?;
-        Ok(rows.into_iter().map(|values| Row::from_values(values, key_width)).collect())
+        most_bytes: usize,
+    ) -> Result<Rows, StoreError> {
+        let _ = most_bytes;
+        let rows = self.fetch(statement, kinds).await?.into_iter();
+        Ok(rows.map(|values| Row::from_values(values, key_width)).collect::<Vec<_>>().into())
+    }
+
+    /// Whether [`Driver::rows`] can end before the query does. Else rows are to be measured before they are fetched.
+    fn cuts_short(&self) -> bool {
+        false
     }
 
     /// Into how many stripes a window of rows is to be cut so that the database can write them in place: rows of one
@@ -203,22 +211,22 @@ pub(crate) async fn send_in_chunks(
     mut rows: impl Stream<Item = Result<Vec<Value>, StoreError>> + Unpin,
     key_width: usize,
     chunk_bytes: usize,
-    chunks: &Sender<Vec<Row>>,
+    chunks: &Sender<Rows>,
 ) -> Result<(), StoreError> {
-    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    let (mut chunk, mut bytes) = (Vec::<Row>::new(), 0);
     while let Some(values) = rows.try_next().await? {
         let row = Row::from_values(values, key_width);
         bytes += row.size();
         chunk.push(row);
         if bytes >= chunk_bytes {
             bytes = 0;
-            if chunks.send(std::mem::take(&mut chunk)).await.is_err() {
+            if chunks.send(std::mem::take(&mut chunk).into()).await.is_err() {
                 return Ok(());
             }
         }
     }
     if !chunk.is_empty() {
-        let _ = chunks.send(chunk).await;
+        let _ = chunks.send(chunk.into()).await;
     }
     Ok(())
 }

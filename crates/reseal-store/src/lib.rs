@@ -20,6 +20,7 @@ mod nodelay;
 mod page;
 mod postgres;
 mod row;
+mod rows;
 mod session;
 mod shape;
 mod sqlite;
@@ -41,5 +42,6 @@ pub use ledger::{
 pub use look_up::LookedUp;
 pub use page::Slice;
 pub use row::{Row, RowKey};
+pub use rows::Rows;
 pub use session::Session;
 pub use shape::{Column, Kind, Shape, Swap, TableName};

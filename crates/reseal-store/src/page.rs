@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::driver::ScanPlan;
 use crate::session::{iden, kinds, table_ref};
-use crate::{Column, Kind, Row, RowKey, Session, Shape, StoreError, TableName};
+use crate::{Column, Kind, Row, RowKey, Rows, Session, Shape, StoreError, TableName};
 
 /// How many row keys one statement names at the most.
 const KEYS_PER_QUERY: usize = 200;
@@ -21,10 +21,9 @@ impl Slice {
 }
 
 impl Session {
-    /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and no more than fit `bytes`
-    /// (but always one). No lock is held.
-    ///
-    /// The rows are measured before they are fetched, so that a page of large cells never arrives whole.
+    /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and about as many as fit `bytes`: at
+    /// least one, and where rows turn out larger than they were, no more than twice as many bytes and a row. No lock is
+    /// held.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
@@ -36,9 +35,32 @@ impl Session {
         rows: usize,
         bytes: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        let largest = self.largest_row(shape, after, upto, rows).await?;
-        let Some(largest) = largest else { return Ok(Vec::new()) };
-        let fit = (bytes / largest.max(1)).clamp(1, rows);
+        self.page_as_sent(shape, (after, upto), rows, bytes).await?.decode()
+    }
+
+    /// [`Session::page`], not decoded; the bounds of the range are `after` and `upto`.
+    ///
+    /// The rows are measured before they are fetched, so that a page of large cells never arrives whole. Where the
+    /// database can be left in the middle of an answer, that is done for the first page alone: the next ones are taken to
+    /// be like the one before.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn page_as_sent(
+        &mut self,
+        shape: &Shape,
+        (after, upto): (Option<&RowKey>, Option<&RowKey>),
+        rows: usize,
+        bytes: usize,
+    ) -> Result<Rows, StoreError> {
+        let of_a_row = match self.bytes_of_a_row.filter(|_| self.driver.cuts_short()) {
+            Some(known) => known,
+            None => match self.largest_row(shape, after, upto, rows).await? {
+                Some(largest) => largest,
+                None => return Ok(Rows::default()),
+            },
+        };
+        let fit = (bytes / of_a_row.max(1)).clamp(1, rows);
         let mut select = self.select_rows(shape);
         select.cond_where(self.range(shape, after, upto));
         for column in &shape.key {
@@ -46,7 +68,10 @@ impl Session {
         }
         select.limit(fit as u64);
         let statement = self.build_for_rows(&select);
-        self.driver.rows(statement, &kinds(shape), shape.key.len()).await
+        let page =
+            self.driver.rows(statement, &kinds(shape), shape.key.len(), bytes.saturating_mul(2)).await?;
+        self.bytes_of_a_row = page.bytes().checked_div(page.len());
+        Ok(page)
     }
 
     /// Size of the largest of the next rows; `None` where no row is left.
@@ -118,7 +143,7 @@ impl Session {
         shape: &Shape,
         slice: &Slice,
         chunk_bytes: usize,
-        chunks: &Sender<Vec<Row>>,
+        chunks: &Sender<Rows>,
     ) -> Result<(), StoreError> {
         let mut select = self.select_columns(shape);
         let slice = slice.0.as_ref().map(|condition| Expr::cust(condition.clone()));
@@ -222,7 +247,7 @@ impl Session {
 
     async fn fetch_rows(&mut self, shape: &Shape, select: &SelectStatement) -> Result<Vec<Row>, StoreError> {
         let statement = self.build(select);
-        self.driver.rows(statement, &kinds(shape), shape.key.len()).await
+        self.driver.rows(statement, &kinds(shape), shape.key.len(), usize::MAX).await?.decode()
     }
 
     /// Which rows belong to the shape at all.

@@ -15,11 +15,13 @@ use crate::{
 pub struct Session {
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) dialect: Dialect,
+    /// Size of a row of the last page, on average; `None` while there was none.
+    pub(crate) bytes_of_a_row: Option<usize>,
 }
 
 impl Session {
     pub(crate) fn new(driver: Box<dyn Driver>, dialect: Dialect) -> Self {
-        Session { driver, dialect }
+        Session { driver, dialect, bytes_of_a_row: None }
     }
 
     /// Which SQL the database speaks.

@@ -122,7 +122,7 @@ fn worked(a: &str, b: &str) -> Work {
     work(
         &target(),
         vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }],
-        Trust::Marks,
+        (Trust::Marks, Old::Stays),
         None,
     )
 }

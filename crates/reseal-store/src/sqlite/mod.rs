@@ -21,7 +21,7 @@ use tokio::sync::mpsc::Sender;
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::session::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, LookedUp, Row, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    Column, Forbidden, GuardKind, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
     TableName, Trouble,
 };
 
@@ -68,7 +68,7 @@ impl Driver for Sqlite {
         rows.iter().map(|row| decode(row, kinds)).collect()
     }
 
-    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Vec<Row>>) -> Result<(), StoreError> {
+    async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Rows>) -> Result<(), StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(plan.statement.sql), SqlxValues(plan.statement.args));
         let stream = query.fetch(&mut self.connection);
         let rows = stream.map(|row| decode(&row.map_err(|error| failed(&error))?, plan.kinds));
