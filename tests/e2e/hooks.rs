@@ -152,6 +152,25 @@ fn a_program_sees_what_the_plan_names_and_its_secrets_go_nowhere() {
     assert!(seen.contains(&"TOKEN") && seen.iter().all(|name| known.contains(name)), "{seen:?}");
 }
 
+/// Watches that what a key was derived from is as secret as the key, also where a program comes by it on its own.
+#[test]
+fn a_passphrase_behind_a_derivation_is_taken_out_of_what_a_program_prints() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let file = world.path("phrase").display().to_string();
+    std::fs::write(&file, "nine tame owls").unwrap();
+    world.plan(&format!("hooks:\n  before:\n    - command: [sh, -c, 'cat \"$0\"; exit 7', \"{file}\"]\n"));
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let older =
+        format!("      v0: {{ file: \"{file}\", encoding: utf8, kdf: {{ sha256: {{}} }} }}\n      v1:");
+    std::fs::write(world.path("plan.yaml"), plan.replacen("      v1:", &older, 1)).unwrap();
+    let output = world.output(&["run", "PLAN", "--json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let all = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let ledger = world.sql(&["SELECT status, output FROM reseal_step"]).to_string();
+    assert!(ledger.contains("exit status: 7") && ledger.contains("***"), "{ledger}");
+    assert!(!all.contains("tame") && !ledger.contains("tame"), "{all} {ledger}");
+}
+
 /// Watches the process group: what a program has started dies with it.
 #[test]
 fn a_program_that_hangs_is_killed_with_its_children() {

@@ -39,6 +39,8 @@ pub struct Key {
     id: Arc<str>,
     tag: Arc<str>,
     material: SecretBytes,
+    /// What a plan's `kdf` derived the material from.
+    passphrase: Option<Arc<SecretBytes>>,
     kek: Option<Arc<dyn Kek>>,
     prepared: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }
@@ -47,7 +49,15 @@ impl Key {
     /// A key whose tag in the data is its id.
     #[must_use]
     pub fn new(id: &str, material: SecretBytes) -> Self {
-        Key { id: id.into(), tag: id.into(), material, kek: None, prepared: Arc::default() }
+        let (kek, passphrase) = (None, None);
+        Key { id: id.into(), tag: id.into(), material, passphrase, kek, prepared: Arc::default() }
+    }
+
+    /// The same key as one that was derived from `passphrase`.
+    #[must_use]
+    pub fn derived_from(mut self, passphrase: SecretBytes) -> Self {
+        self.passphrase = Some(Arc::new(passphrase));
+        self
     }
 
     /// A KEK whose tag in the data is its id.
@@ -66,7 +76,7 @@ impl Key {
     /// The key that was derived from this one, or unwrapped under it: same id and tag, other bytes.
     #[must_use]
     pub fn derived(&self, material: SecretBytes) -> Self {
-        Key { id: self.id.clone(), tag: self.tag.clone(), material, kek: None, prepared: Arc::default() }
+        Key { material, passphrase: None, kek: None, prepared: Arc::default(), ..self.clone() }
     }
 
     /// The KEK; `None` for a key of bytes.
@@ -100,6 +110,11 @@ impl Key {
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.material.expose()
+    }
+
+    /// All that nobody may see of the key: its bytes, and what they were derived from.
+    pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(self.expose()).chain(self.passphrase.as_deref().map(SecretBytes::expose))
     }
 
     /// Hands `with` what a format makes of the key's bytes before it uses them, such as a key schedule. It is made

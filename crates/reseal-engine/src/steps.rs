@@ -289,7 +289,7 @@ impl Steps {
 
 fn scrub(job: &Job) -> Scrub {
     let keys = job.keysets.iter().flat_map(|keyset| keyset.keyset.keys());
-    Scrub::new(keys.map(Key::expose))
+    Scrub::new(keys.flat_map(Key::secrets))
 }
 
 /// The end of a text, from the beginning of a character.

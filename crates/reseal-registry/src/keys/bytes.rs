@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use reseal_core::{Context, Kdf, Material, SecretBytes};
+use reseal_core::{Context, Kdf, Key, Material, SecretBytes};
 use reseal_plan::Encoding;
 use zeroize::Zeroizing;
 
@@ -61,15 +61,16 @@ pub(crate) fn decode(
     Ok(SecretBytes::new(decoded))
 }
 
+/// The key that comes of these bytes.
 pub(super) fn derive(
     kdf: Option<&Kdf>,
     bytes: SecretBytes,
     id: &str,
     what: &str,
-) -> Result<SecretBytes, ReadKeyError> {
-    let Some(kdf) = kdf else { return Ok(bytes) };
+) -> Result<Key, ReadKeyError> {
+    let Some(kdf) = kdf else { return Ok(Key::new(id, bytes)) };
     let context = Context { tenant: None, table: "", field: "", key: id, row: &|_| None };
     let filling =
         kdf.filling(&context).map_err(|error| ReadKeyError::new(format!("{what}: {error}"), "see `kdf`"))?;
-    Ok(kdf.derive(bytes.expose(), &filling))
+    Ok(Key::new(id, kdf.derive(bytes.expose(), &filling)).derived_from(bytes))
 }

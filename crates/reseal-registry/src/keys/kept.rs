@@ -50,8 +50,7 @@ pub fn restored(plan: &Plan, kept: Vec<Kept>) -> Result<Vec<Arc<Keyset>>, ReadKe
         let (mut keys, mut primary) = (Vec::new(), None);
         for kept in kept.iter().filter(|kept| kept.keyset == spec.name) {
             let what = format!("key {} of keyset {}", kept.id, spec.name);
-            let bytes = derive(kdf_of(spec, kept), kept.bytes.clone(), &kept.id, &what)?;
-            let made = Key::new(&kept.id, bytes);
+            let made = derive(kdf_of(spec, kept), kept.bytes.clone(), &kept.id, &what)?;
             let made = match &kept.tag {
                 Some(tag) => made.tagged(tag),
                 None => made,
@@ -155,7 +154,7 @@ pub fn will_be(plan: &Plan, wanted: &Wanted, id: &str, written: &[u8]) -> Result
         Some(key) => key.kdf.as_ref(),
         None => spec.keys_from.first().and_then(|from| from.kdf.as_ref()),
     };
-    let key = Key::new(id, derive(kdf, bytes, id, &what)?);
+    let key = derive(kdf, bytes, id, &what)?;
     right_length(plan, wanted.keyset, spec, &key)?;
     Ok(key)
 }

@@ -52,7 +52,7 @@ impl Reader<'_> {
                     let what = format!("key {id} of keyset {keyset}");
                     let bytes = decode(bytes, source.encoding, &what)?;
                     self.keep(&id, &bytes);
-                    Ok(Listed::new(id.clone(), Key::new(&id, derive(kdf, bytes, &id, &what)?)))
+                    Ok(Listed::new(id.clone(), derive(kdf, bytes, &id, &what)?))
                 });
                 // Newer ids mostly sort behind older ones, and newer keys are tried first.
                 decoded.rev().collect()
@@ -159,7 +159,7 @@ impl Reader<'_> {
             KeyOfRow::Column { name, encoding } => {
                 let bytes = decode(row.value(name, what)?.clone(), *encoding, what)?;
                 self.keep(id, &bytes);
-                Ok(Key::new(id, derive(kdf, bytes, id, what)?))
+                derive(kdf, bytes, id, what)
             }
             KeyOfRow::Source(source) => {
                 let filled = SourceSpec { args: row.fill(source, what)?, ..source.clone() };

@@ -69,7 +69,7 @@ impl<'d> Reader<'d> {
         warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
         let bytes = decode(material.bytes, source.encoding, what)?;
         self.keep(id, &bytes);
-        Ok(Key::new(id, derive(kdf, bytes, id, what)?))
+        derive(kdf, bytes, id, what)
     }
 
     /// Keeps what a key was before any derivation, for copies of it.
