@@ -249,6 +249,7 @@ fn old_values(target: &Target, row: &Row, entry: &Entry, deks: Option<&Deks>) ->
         }
         old.push(match value {
             OldValue::Kept(value) => value.clone(),
+            OldValue::Same => row.values[place].clone(),
             OldValue::Reopen { text } => {
                 let opened = reopened(target, row, place, deks)?;
                 if *text { Value::Text(String::from_utf8(opened).ok()?) } else { Value::Bytes(opened) }

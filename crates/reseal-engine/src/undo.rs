@@ -36,6 +36,8 @@ pub(crate) struct Entry {
 pub(crate) enum OldValue {
     /// As it was.
     Kept(Value),
+    /// What the new row holds in the same place: a cell that was not swapped with the others, which may be plaintext.
+    Same,
     /// What the new cell opens to; as text or as bytes.
     Reopen {
         /// Whether the column held text.
@@ -43,7 +45,7 @@ pub(crate) enum OldValue {
     },
 }
 
-/// Half of a SHA-256, which nobody finds two rows for: finding another row for a given one would take 2^128 tries.
+/// Half of a SHA-256: to find another row for a given one would take 2^128 tries.
 pub(crate) type Fingerprint = [u8; 16];
 
 /// Hashes the values of a row's cell columns, each with its kind and length. Columns that are `told` show reasons and are
@@ -63,8 +65,8 @@ fn room(values: &[Value]) -> usize {
     values.iter().map(|value| value.size() + 5).sum()
 }
 
-/// Appends the entry of a swap. Of a row that had `plain` cells, a value that changed is kept as [`OldValue::Reopen`]
-/// where `is_ciphertext` says that one can lie there. For `told` see [`digest`].
+/// Appends the entry of a swap. A value that did not change is not kept at all, and of a row that had `plain` cells, one that
+/// changed is kept as [`OldValue::Reopen`] where `is_ciphertext` says that one can lie there. For `told` see [`digest`].
 ///
 /// It is made where the swap is, while its values are still in the core's cache: an entry made when its batch is written
 /// waits for memory for longer than all else that is done to make it.
@@ -81,7 +83,8 @@ pub(crate) fn put_entry(
     out.put_u16(swap.new.len() as u16);
     for (place, (old, new)) in swap.old.iter().zip(&swap.new).enumerate() {
         match old {
-            Value::Text(_) | Value::Bytes(_) if plain && old != new && is_ciphertext(place) => {
+            _ if old == new && !told.contains(&place) => out.put_u8(b'S'),
+            Value::Text(_) | Value::Bytes(_) if plain && is_ciphertext(place) => {
                 out.put_u8(if matches!(old, Value::Text(_)) { b'P' } else { b'Q' });
             }
             kept => put_value(out, kept),
@@ -145,6 +148,7 @@ fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
 fn take_old(bytes: &mut &[u8]) -> Option<OldValue> {
     match bytes.first()? {
         b'P' | b'Q' => Some(OldValue::Reopen { text: take(bytes, 1)?[0] == b'P' }),
+        b'S' => take(bytes, 1).map(|_| OldValue::Same),
         _ => take_value(bytes).map(OldValue::Kept),
     }
 }
@@ -274,7 +278,8 @@ mod tests {
         let packed = &packed(&swap, false, |_| true)[..];
         let entries = unpack(packed).unwrap();
         assert_eq!(entries[0].key, swap.key);
-        assert_eq!(entries[0].old[0], OldValue::Kept(Value::Text("old".into())));
+        let old = [OldValue::Kept(Value::Text("old".into())), OldValue::Same, OldValue::Same];
+        assert_eq!(entries[0].old, old);
         assert_eq!(entries[0].new, digest(&swap.new, &[], &mut Vec::new()));
         for cut in 0..packed.len() {
             assert!(unpack(&packed[..cut]).is_none());
@@ -289,6 +294,22 @@ mod tests {
         assert_eq!(unpack(&gone).unwrap()[0].old[0], OldValue::Reopen { text: true });
         let beside = packed(&swap, true, |_| false);
         assert_eq!(unpack(&beside).unwrap()[0].old[0], OldValue::Kept(Value::Text("old".into())));
+    }
+
+    #[test]
+    fn plaintext_that_stays_is_not_packed_with_what_is_swapped_beside_it() {
+        let stays = |text: &str| Value::Text(text.into());
+        let swap = Swap {
+            key: RowKey(vec![Value::Int(1)]),
+            old: vec![stays("sealed"), stays("a diagnosis")],
+            new: vec![stays("anew"), stays("a diagnosis")],
+            version: None,
+        };
+        for plain in [true, false] {
+            let packed = packed(&swap, plain, |_| true);
+            assert!(!packed.windows(9).any(|window| window == b"diagnosis"));
+            assert_eq!(unpack(&packed).unwrap()[0].old[1], OldValue::Same);
+        }
     }
 
     #[tokio::test]

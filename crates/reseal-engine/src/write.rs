@@ -125,6 +125,7 @@ impl<'w> Writer<'w> {
         let kept = undo::take_entry(&mut &*moved.entry).map(|entry| entry.old).unwrap_or_default();
         let moved = |at: usize| match (swap.old.get(at), kept.get(at)) {
             (Some(old), _) | (None, Some(OldValue::Kept(old))) => swap.new.get(at) != Some(old),
+            (None, Some(OldValue::Same)) => false,
             (None, _) => true,
         };
         let of_field = |field: &usize| {
