@@ -21,9 +21,8 @@ impl Slice {
 }
 
 impl Session {
-    /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and about as many as fit `bytes`: at
-    /// least one, and where rows turn out larger than they were, no more than twice as many bytes and a row. No lock is
-    /// held.
+    /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and no more than fit `bytes`, but always
+    /// one; where rows turn out larger than those before, the one that brings them to `bytes` is the last. No lock is held.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
@@ -41,8 +40,8 @@ impl Session {
     /// [`Session::page`], not decoded; the bounds of the range are `after` and `upto`.
     ///
     /// The rows are measured before they are fetched, so that a page of large cells never arrives whole. Where the
-    /// database can be left in the middle of an answer, that is done for the first page alone: the next ones are taken to
-    /// be like the one before.
+    /// database can be left in the middle of an answer, that is done for the first page of a range alone: the next ones are
+    /// taken to be like the one before, with something to spare.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
@@ -53,8 +52,9 @@ impl Session {
         rows: usize,
         bytes: usize,
     ) -> Result<Rows, StoreError> {
-        let of_a_row = match self.bytes_of_a_row.filter(|_| self.driver.cuts_short()) {
-            Some(known) => known,
+        let like_before = after.is_some() && self.driver.cuts_short();
+        let of_a_row = match self.bytes_of_a_row.filter(|_| like_before) {
+            Some(known) => known + known / 3,
             None => match self.largest_row(shape, after, upto, rows).await? {
                 Some(largest) => largest,
                 None => return Ok(Rows::default()),
@@ -68,8 +68,7 @@ impl Session {
         }
         select.limit(fit as u64);
         let statement = self.build_for_rows(&select);
-        let page =
-            self.driver.rows(statement, &kinds(shape), shape.key.len(), bytes.saturating_mul(2)).await?;
+        let page = self.driver.rows(statement, &kinds(shape), shape.key.len(), bytes).await?;
         self.bytes_of_a_row = page.bytes().checked_div(page.len());
         Ok(page)
     }

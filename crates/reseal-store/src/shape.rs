@@ -77,7 +77,8 @@ pub struct Shape {
 pub struct Swap {
     /// The row.
     pub key: RowKey,
-    /// What [`Row::values`](crate::Row) held.
+    /// What [`Row::values`](crate::Row) held. May be empty where there is a version: the swap is then compared by nothing
+    /// else.
     pub old: Vec<Value>,
     /// The new values of the cells' columns.
     pub new: Vec<Value>,

@@ -57,7 +57,7 @@ async fn every_row_comes_once_in_bounded_pages(store: &str) {
         let range = (cursor.as_ref(), None);
         let page = session.page_as_sent(&shape, range, 1000, BOUND).await.unwrap();
         let Some(last) = page.last().unwrap() else { break };
-        assert!(page.bytes() <= 2 * BOUND + LARGE + 200, "a page of {} bytes", page.bytes());
+        assert!(page.bytes() <= BOUND + LARGE + 200, "a page of {} bytes", page.bytes());
         let rows = page.decode().unwrap();
         assert_eq!(rows.last(), Some(&last));
         seen.extend(rows.into_iter().map(|row| row.key));

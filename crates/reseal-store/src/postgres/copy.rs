@@ -198,8 +198,10 @@ mod tests {
         let mut alone = read(alone).await.unwrap();
         let tail = alone.split_off(1);
         assert_eq!((alone.decode().unwrap(), tail.decode().unwrap()), (all[..1].to_vec(), all[1..].to_vec()));
-        let none = read(vec![HEADER.to_vec(), TRAILER.to_vec()]).await.unwrap();
-        assert_eq!((none.len(), none.last().unwrap()), (0, None));
+        for nothing in [vec![HEADER.to_vec(), TRAILER.to_vec()], vec![[HEADER, TRAILER].concat()]] {
+            let none = read(nothing).await.unwrap();
+            assert_eq!((none.len(), none.last().unwrap()), (0, None));
+        }
     }
 
     #[tokio::test]

@@ -78,8 +78,11 @@ impl Postgres {
             }
         }
         drop(copy);
-        self.connection = connect(&self.options).await?;
-        self.cut_off = false;
+        // Where there is no other to be had, what is asked next finds this one lost, and the rows are good all the same.
+        if let Ok(new) = connect(&self.options).await {
+            self.connection = new;
+            self.cut_off = false;
+        }
         Ok(rows)
     }
 
@@ -137,7 +140,7 @@ impl Driver for Postgres {
 
     async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
         // Within a transaction the server takes them all at once, to the same effect.
-        let joined = self.in_transaction.then(|| [statements.join(";\n")]);
+        let joined = self.in_transaction.then(|| [statements.join("\n;\n")]);
         for statement in joined.as_ref().map_or(statements, |joined| joined.as_slice()) {
             let sql = AssertSqlSafe(statement.clone());
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;

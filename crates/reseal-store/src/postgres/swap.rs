@@ -89,6 +89,7 @@ fn renumbered(sql: &str, offset: usize) -> String {
 /// a page.
 fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) -> String {
     let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
+    let by_version = by_version || swaps.iter().any(|swap| swap.old.is_empty());
     let mut sets = Vec::new();
     let mut wheres = Vec::new();
     for (at, column) in shape.key.iter().enumerate() {
