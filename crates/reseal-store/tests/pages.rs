@@ -67,6 +67,10 @@ async fn every_row_comes_once_in_bounded_pages(store: &str) {
     let all: Vec<RowKey> = (0..ROWS as i64).map(|id| RowKey(vec![Value::Int(id)])).collect();
     assert_eq!(seen, all);
     assert!(pages > 6, "{pages} pages");
+    // A range begins anew: what was read before it, of this table or another, says nothing of its rows.
+    let large = RowKey(vec![Value::Int(ROWS as i64 / 2 - 1)]);
+    assert_eq!(session.page(&shape, Some(&large), None, 1, BOUND).await.unwrap().len(), 1);
+    assert_eq!(session.page(&shape, None, None, 200, BOUND).await.unwrap().len(), 200);
     // The connection is as good as new, wherever the last page left it.
     assert_eq!(session.count(&shape).await.unwrap(), ROWS as u64);
 }
