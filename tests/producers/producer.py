@@ -11,6 +11,7 @@ A key file holds {"id": "v1", "key": "..."}; the plaintext of row N is text(N), 
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -37,7 +38,9 @@ class Database:
         self.kind = parts.scheme
         if self.kind == "sqlite":
             self.connection = sqlite3.connect(url.removeprefix("sqlite://"), timeout=20, isolation_level=None)
-            self.connection.execute("PRAGMA journal_mode = WAL")
+            # The mode stays with the file: whoever seeds it sets it, and others need not, nor can they beside a daemon at work.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self.connection.execute("PRAGMA journal_mode = WAL")
         elif self.kind == "mysql":
             self.connection = pymysql.connect(
                 host=parts.hostname, port=parts.port or 3306, user=parts.username, password=unquote(parts.password or ""),
