@@ -205,7 +205,7 @@ fn nothing_runs_untrailed() {
 /// Watches that an end which could not be recorded is read from the ledger by the next run.
 #[test]
 fn an_end_that_was_missed_is_recorded_afterwards() {
-    let world = world("sqlite", 300);
+    let world = world("sqlite", 900);
     world.plan("throttle: { rows_per_second: 300 }\nbatch: { rows: 50 }\n");
     let mut run = world.start(&["run", "PLAN"]);
     wait_for_first_swap(&world);

@@ -198,7 +198,7 @@ fn a_stop_is_followed_by_its_steps() {
             note(&world, "after"),
             note(&world, "resume, \"{run.state}\""),
         );
-        world.plan(&format!("throttle: {{ rows_per_second: 1000 }}\nbatch: {{ rows: 100 }}\n{hooks}"));
+        world.plan(&format!("throttle: {{ rows_per_second: 600 }}\nbatch: {{ rows: 60 }}\n{hooks}"));
         let mut engine = world.start(&["run", "PLAN"]);
         wait_for_first_swap(&world);
         Command::new("kill").args(["-INT", &engine.id().to_string()]).status().unwrap();

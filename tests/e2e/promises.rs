@@ -3,7 +3,7 @@
 use crate::world::{STORES, World, wait_for_first_swap};
 
 /// Slow enough that others can write in between.
-const SLOW: &str = "throttle: { rows_per_second: 1000 }\nbatch: { rows: 100 }\n";
+const SLOW: &str = "throttle: { rows_per_second: 600 }\nbatch: { rows: 60 }\n";
 
 /// P1 and P2; watches the compare-and-set: without it, a stale cell overwrites what the application wrote.
 #[test]

@@ -35,7 +35,7 @@ pub(crate) struct Pacer {
 
 impl Pacer {
     pub(crate) fn new(pace: &Pace) -> Self {
-        let rows = AtomicUsize::new(pace.rows.unwrap_or(FIRST_ROWS));
+        let rows = AtomicUsize::new(pace.rows.unwrap_or(FIRST_ROWS.min(most(pace))));
         Pacer { pace: pace.clone(), rows, next: Mutex::new(Instant::now()), lag: Mutex::new(None) }
     }
 
@@ -81,7 +81,8 @@ impl Pacer {
         } else {
             rows
         };
-        self.rows.store(next.clamp(FEWEST_ROWS, MOST_ROWS), Ordering::Relaxed);
+        let most = most(&self.pace);
+        self.rows.store(next.clamp(FEWEST_ROWS.min(most), most), Ordering::Relaxed);
     }
 
     /// Halves the batch, after a timeout; false when it cannot be halved any more.
@@ -116,9 +117,8 @@ impl Pacer {
         }
     }
 
-    /// Waits until `rows` more rows may be written: by the rate, the lag of replicas, and while the pause file exists.
-    /// False where a stop was asked for before they might.
-    pub(crate) async fn admit(&self, rows: usize, progress: &Progress, stop: &Stopper) -> bool {
+    /// Waits while the pause file exists or a replica lags too far behind. False where a stop was asked for meanwhile.
+    pub(crate) async fn clear(&self, progress: &Progress, stop: &Stopper) -> bool {
         while let Some(reason) = self.reason_to_wait() {
             progress.wait(Some(&reason));
             if stop.asked().is_some() {
@@ -127,7 +127,12 @@ impl Pacer {
             tokio::time::sleep(TICK).await;
         }
         progress.wait(None);
-        let Some(rate) = self.pace.rows_per_second else { return true };
+        true
+    }
+
+    /// Waits until the rate allows `rows` more rows. False where a stop was asked for before it did.
+    pub(crate) async fn keep_rate(&self, rows: usize, stop: &Stopper) -> bool {
+        let Some(rate) = self.pace.rows_per_second.filter(|_| rows > 0) else { return true };
         let cost = Duration::from_secs_f64(rows as f64 / f64::from(rate.max(1)));
         let until = match self.next.lock() {
             Ok(mut next) => {
@@ -137,7 +142,10 @@ impl Pacer {
             }
             Err(_) => Instant::now(),
         };
-        while Instant::now() < until && stop.asked().is_none() {
+        while Instant::now() < until {
+            if stop.asked().is_some() {
+                return false;
+            }
             tokio::time::sleep(TICK.min(until.saturating_duration_since(Instant::now()))).await;
         }
         true
@@ -149,9 +157,15 @@ impl Pacer {
     }
 }
 
+/// Rows of an automatic batch at the most: where a rate is kept, no more than a second's.
+fn most(pace: &Pace) -> usize {
+    pace.rows_per_second.map_or(MOST_ROWS, |rate| MOST_ROWS.min(rate.max(1) as usize))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::Stop;
 
     #[test]
     fn a_window_is_no_more_than_a_second_and_a_small_batch_is_a_window() {
@@ -165,6 +179,26 @@ mod tests {
         assert_eq!(pacer(9000, None).window(8), 9000);
         let cut = pacer(100, Some(300)).cut(8);
         assert_eq!((cut.windows, cut.stripes, cut.rows), (1, 8, 100));
+    }
+
+    #[test]
+    fn an_automatic_batch_is_no_more_than_a_second_of_the_rate() {
+        for (rate, rows) in [(1, 1), (200, 200), (5000, MOST_ROWS)] {
+            let pacer = Pacer::new(&Pace { rows_per_second: Some(rate), ..Pace::default() });
+            assert_eq!(pacer.rows(), rows);
+            pacer.observe(Duration::from_millis(1));
+            assert_eq!(pacer.rows(), rows, "grew beyond {rate} rows a second");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_wait_for_the_rate() {
+        let pacer = Pacer::new(&Pace { rows_per_second: Some(1), ..Pace::default() });
+        let stop = Stopper::default();
+        assert!(pacer.keep_rate(3600, &stop).await);
+        assert!(pacer.keep_rate(0, &stop).await, "nothing to write has nothing to wait for");
+        stop.ask(Stop::PauseAsked);
+        assert!(!pacer.keep_rate(1, &stop).await);
     }
 
     #[test]

@@ -172,15 +172,20 @@ async fn write_groups(
     }
 }
 
-/// Commits the batches of a group; the last of them moves the checkpoint. A stop is heard only while the group waits for
-/// leave to write: elsewhere its few batches are finished, so that no row is counted again when the run goes on.
+/// Commits the batches of a group; the last of them moves the checkpoint. A stop is heard before the first batch, and
+/// while replicas or a pause file hold the group back: elsewhere its few batches are finished, and no longer at the
+/// plan's rate, so that no row is counted again when the run goes on.
 async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> Result<Ended, Halt> {
     let (last, mut left) = (group.last, group.batches.len());
+    let mut in_hand = false;
     for batch in group.batches {
         left -= 1;
-        if !shared.pacer.admit(batch.rows as usize, &shared.progress, &shared.stop).await {
+        let kept = shared.pacer.clear(&shared.progress, &shared.stop).await
+            && (shared.pacer.keep_rate(batch.rows as usize, &shared.stop).await || in_hand);
+        if !kept {
             return Ok(Ended::Stopped);
         }
+        in_hand = true;
         let begun = Instant::now();
         let closing = match left {
             0 => Closing { checkpoint: last.as_ref(), done: last.is_none() },

@@ -9,7 +9,7 @@ use crate::copies::identity;
 fn pazpaz_carries_out_its_runbook() {
     let mut system = System::new("pazpaz", "postgres");
     let first = system.generate("base64");
-    system.seed(&json!({ "primary": "v1", "v1": first }), 150);
+    system.seed(&json!({ "primary": "v1", "v1": first }), 250);
     system.write("application.json", &json!({ "database": system.url }).to_string());
     for name in ["alice", "bob"] {
         approver(&system, name);
