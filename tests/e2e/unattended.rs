@@ -92,9 +92,10 @@ fn a_scheduled_rotation_waits_for_approval() {
     let key = world.path("alice.approver").display().to_string();
     let (_, made) = world.reseal(&["approve", "keygen", "alice", "--file", &key]);
     std::fs::write(world.path("approvers"), format!("{}\n", made["line"].as_str().unwrap())).unwrap();
+    let notify = NOTIFY.replace("on: {", "on: { unauthorised: [log],");
     world.plan(&format!(
         "schedule:\n  zone: UTC\n  rotate: {{ cron: \"*/10 * * * *\", do: {{ run: {{ window: 7d, approvals: 1 }} }} }}\n\
-         {NOTIFY}policy: {{ approvals: {{ run: 1 }}, approvers: {{ file: \"{}\" }} }}\n",
+         {notify}policy: {{ approvals: {{ run: 1 }}, approvers: {{ file: \"{}\" }} }}\n",
         world.path("approvers").display()
     ));
     let daemon = Daemon::start(&world, &crate::served::now());
@@ -108,9 +109,17 @@ fn a_scheduled_rotation_waits_for_approval() {
     let request = outcome.strip_prefix("approval-needed: request ").unwrap_or_else(|| panic!("{outcome}"));
     let request = request.split(':').next().unwrap();
     assert_eq!(events(&world, "approval-refused").len(), 1, "one answer, one event");
+    let asked: Vec<_> =
+        letters(&world, "approval-needed").into_iter().map(|letter| letter[0].clone()).collect();
+    assert_eq!(asked, [format!("request {request}")], "who may approve has to hear of it, once");
     assert_eq!(world.reseal(&["approve", request, "--key", &key]).0, 0);
     wait_for(&world, "its end", || firings(&world, "rotate").into_iter().find(|(state, _)| state == "done"));
     assert_eq!(letters(&world, "dead-man").len(), 0, "who waits has not failed");
+    assert_eq!(letters(&world, "unauthorised").len(), 0, "a schedule that waits is no attack");
+    // The next slot may ask for approvals of its own by now.
+    let of_request = |letter: &&Vec<String>| letter[0] == format!("request {request}");
+    let told = letters(&world, "approval-needed").iter().filter(of_request).count();
+    assert_eq!(told, 2, "that it is over is told too");
     let started = events(&world, "run-started");
     assert!(started[0]["approval"].is_string(), "{started:?}");
     daemon.stop();

@@ -6,11 +6,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reseal_core::audit::{Entry, EventKind};
 use reseal_core::{Notice, NoticeKind};
+use reseal_notify::Attempt;
 use reseal_plan::Plan;
 use reseal_serve::Clock;
 use reseal_store::{Database, Session, StoreError};
 
 use crate::commands::trail_fault;
+use crate::trail;
 
 /// How often the disk is asked after.
 const DISK: SignedDuration = SignedDuration::from_mins(5);
@@ -45,7 +47,7 @@ impl House {
     async fn look_inside(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut control = self.control.connect().await?;
-        if self.tells(NoticeKind::Unauthorised)
+        if (self.tells(NoticeKind::Unauthorised) || self.tells(NoticeKind::ApprovalNeeded))
             && let Some(last) = self.last_attempt(&mut control).await?
         {
             attempt(&mut control, &self.plan, last, now.as_millisecond()).await?;
@@ -94,7 +96,6 @@ const OF_ATTEMPTS: [EventKind; 4] =
     [EventKind::ApprovalRefused, EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
 
 async fn attempt(control: &mut Session, plan: &Plan, last: Entry, now: i64) -> Result<(), StoreError> {
-    const KIND: NoticeKind = NoticeKind::Unauthorised;
     // Each event once, also over restarts: what was settled a moment ago may have its own event still to come.
     let seen = control.seen_since(&format!("attempt {}", plan.name), &last.sequence.to_string(), now).await?;
     if seen != now {
@@ -102,18 +103,15 @@ async fn attempt(control: &mut Session, plan: &Plan, last: Entry, now: i64) -> R
     }
     let event = last.event;
     if event.kind != EventKind::ApprovalRefused {
-        for alert in control.alerts(&plan.name).await?.iter().filter(|alert| alert.kind == KIND.name()) {
-            reseal_notify::resolve(control, plan, (KIND, &alert.cause), now).await?;
-        }
-        return Ok(());
+        return reseal_notify::approved(control, plan, None, now).await;
     }
-    let action = event.text("command").unwrap_or("approve");
-    let reason = event.text("message").unwrap_or_default().lines().next().unwrap_or_default();
-    let notice = Notice::new(KIND, &plan.name, action, "")
-        .with("action", action)
-        .with("operator", event.operator.as_str())
-        .with("reason", reason);
-    reseal_notify::raise(control, plan, notice, now).await.map(drop)
+    let refused = Attempt {
+        action: event.text("command").unwrap_or("approve"),
+        operator: &event.operator,
+        scheduled: event.text("scheduled") == Some(trail::SCHEDULED),
+        refusal: Some(("approval-needed", event.text("message").unwrap_or_default())),
+    };
+    reseal_notify::gate(control, plan, refused, now).await
 }
 
 async fn disk(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreError> {

@@ -50,19 +50,29 @@ pub(crate) async fn plan_seen(plan: &Plan) {
     }
 }
 
+/// What an event says under `scheduled` where nobody in person was refused.
+pub(crate) const SCHEDULED: &str = "yes";
+
 /// Records that a command was refused, and hands the refusal on. Mistakes of the command line are nobody's business.
 pub(crate) async fn refused(command: &str, plan: &Plan, failure: Failure) -> Failure {
+    refused_to(command, false, plan, failure).await
+}
+
+/// Records that a run was refused which a schedule began.
+pub(crate) async fn refused_unattended(plan: &Plan, failure: Failure) -> Failure {
+    refused_to("run", true, plan, failure).await
+}
+
+async fn refused_to(command: &str, scheduled: bool, plan: &Plan, failure: Failure) -> Failure {
     let kind = match failure.code.as_str() {
         "approval-needed" | "approval-wrong" => EventKind::ApprovalRefused,
         _ if failure.exit == crate::exit::REFUSED => EventKind::Refused,
         _ => return failure,
     };
     note(kind, |event| {
-        event
-            .of_plan(&plan.name, &plan.digest)
-            .with("command", command)
-            .with("code", failure.code.as_str())
-            .with("message", failure.message.as_str())
+        let event = event.of_plan(&plan.name, &plan.digest).with("command", command);
+        let event = if scheduled { event.with("scheduled", SCHEDULED) } else { event };
+        event.with("code", failure.code.as_str()).with("message", failure.message.as_str())
     })
     .await;
     failure

@@ -37,6 +37,8 @@ pub enum NoticeKind {
     AuditBroken,
     /// Somebody tried what needs an approval that is missing or wrong.
     Unauthorised,
+    /// A scheduled rotation is due and waits for people to agree to it.
+    ApprovalNeeded,
     /// Too large a share of the cells does not open.
     FailedOpens,
     /// A run goes on without getting anywhere.
@@ -62,7 +64,7 @@ pub enum Severity {
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [NoticeKind; 21] = [
+    pub const ALL: [NoticeKind; 22] = [
         NoticeKind::Remind,
         NoticeKind::KeyExpiring,
         NoticeKind::KeyExpired,
@@ -79,6 +81,7 @@ impl NoticeKind {
         NoticeKind::Slow,
         NoticeKind::AuditBroken,
         NoticeKind::Unauthorised,
+        NoticeKind::ApprovalNeeded,
         NoticeKind::FailedOpens,
         NoticeKind::NoProgress,
         NoticeKind::Throttled,
@@ -106,6 +109,7 @@ impl NoticeKind {
             NoticeKind::Slow => "slow",
             NoticeKind::AuditBroken => "audit-broken",
             NoticeKind::Unauthorised => "unauthorised",
+            NoticeKind::ApprovalNeeded => "approval-needed",
             NoticeKind::FailedOpens => "failed-opens",
             NoticeKind::NoProgress => "no-progress",
             NoticeKind::Throttled => "throttled",
@@ -130,11 +134,12 @@ impl NoticeKind {
     }
 
     /// The event whose groups hear of this kind where a plan says nothing of its own event: who waits for a
-    /// reminder must hear that it did not go out.
+    /// reminder must hear that it did not go out, and who looks after approvals must hear that one is waited for.
     #[must_use]
     pub fn fallback(self) -> Option<&'static str> {
         match self {
             NoticeKind::DeadMan | NoticeKind::RestoreTestDue => Some("remind"),
+            NoticeKind::ApprovalNeeded => Some("unauthorised"),
             _ => None,
         }
     }
@@ -151,6 +156,7 @@ impl NoticeKind {
             NoticeKind::KeyExpiring
             | NoticeKind::Quarantined
             | NoticeKind::DeadMan
+            | NoticeKind::ApprovalNeeded
             | NoticeKind::TooManyKeys
             | NoticeKind::Slow
             | NoticeKind::NoProgress

@@ -13,6 +13,8 @@ pub struct Attempt<'a> {
     pub action: &'a str,
     /// Who tried.
     pub operator: &'a str,
+    /// True where the plan's schedule tried, and nobody in person.
+    pub scheduled: bool,
     /// Code and message of the refusal; `None` where it may go on.
     pub refusal: Option<(&'a str, &'a str)>,
 }
@@ -28,18 +30,64 @@ pub async fn gate(
     attempt: Attempt<'_>,
     now: i64,
 ) -> Result<(), StoreError> {
-    let Some((code, message)) = attempt.refusal else {
-        resolve(control, plan, (NoticeKind::Unauthorised, attempt.action), now).await?;
-        return disk(control, plan, None, now).await;
-    };
-    if code != "approval-needed" {
-        return disk(control, plan, attempt.refusal, now).await;
+    match attempt.refusal {
+        None => {
+            approved(control, plan, Some(attempt.action), now).await?;
+            disk(control, plan, None, now).await
+        }
+        Some(("approval-needed", message)) => {
+            let notice = unapproved(plan, &attempt, message);
+            raise(control, plan, notice, now).await.map(drop)
+        }
+        refusal => disk(control, plan, refusal, now).await,
     }
-    let notice = Notice::new(NoticeKind::Unauthorised, &plan.name, attempt.action, "")
-        .with("action", attempt.action)
-        .with("operator", attempt.operator)
-        .with("reason", message.lines().next().unwrap_or_default());
-    raise(control, plan, notice, now).await.map(drop)
+}
+
+/// Resolves what was told of missing approvals, where `action` or anything of the plan may go on.
+///
+/// # Errors
+/// When the control database refuses.
+pub async fn approved(
+    control: &mut Session,
+    plan: &Plan,
+    action: Option<&str>,
+    now: i64,
+) -> Result<(), StoreError> {
+    for alert in control.alerts(&plan.name).await? {
+        let kind = match NoticeKind::parse(&alert.kind) {
+            Some(NoticeKind::Unauthorised) if action.is_none_or(|action| action == alert.cause) => {
+                NoticeKind::Unauthorised
+            }
+            Some(NoticeKind::ApprovalNeeded) if action.is_none_or(|action| action == SCHEDULED) => {
+                NoticeKind::ApprovalNeeded
+            }
+            _ => continue,
+        };
+        resolve(control, plan, (kind, &alert.cause), now).await?;
+    }
+    Ok(())
+}
+
+/// What a schedule tries.
+const SCHEDULED: &str = "run";
+
+/// What is told of an attempt without approval. A schedule that comes before its approvals means no harm, but where one
+/// of them does not count somebody should look.
+fn unapproved(plan: &Plan, attempt: &Attempt<'_>, message: &str) -> Notice {
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    let request = first.strip_prefix("request ").and_then(|asked| asked.split_once(": "));
+    match request.filter(|_| attempt.scheduled && lines.next().is_none()) {
+        Some((request, approvals)) => {
+            Notice::new(NoticeKind::ApprovalNeeded, &plan.name, &format!("request {request}"), "")
+                .with("request", request)
+                .with("approvals", approvals)
+        }
+        None => Notice::new(NoticeKind::Unauthorised, &plan.name, attempt.action, "")
+            .with("action", attempt.action)
+            .with("operator", attempt.operator)
+            .with("reason", first),
+    }
 }
 
 /// Raises the alert that the disk is nearly full, where a refusal (code and message) says so; room resolves it.

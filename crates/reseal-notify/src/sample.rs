@@ -101,6 +101,9 @@ fn of_keys_and_times(kind: NoticeKind, plan: &str) -> Notice {
             .with("needs", "2 approvals")
             .with("has", "1")
             .with("at", "2026-07-01T03:12:00Z"),
+        NoticeKind::ApprovalNeeded => about("request 0198c2a4-1f00-7000-8000-000000000001")
+            .with("request", "0198c2a4-1f00-7000-8000-000000000001")
+            .with("approvals", "1 of 2 needed approvals to this run are there, of alice"),
         NoticeKind::ConnectionErrors => about("database")
             .with("for", "5 min 0 s")
             .with("error", "the connection failed: connection refused"),

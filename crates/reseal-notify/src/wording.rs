@@ -175,6 +175,7 @@ fn cause(notice: &Notice) -> String {
         NoticeKind::Disk => "a disk nearly full",
         NoticeKind::TooManyKeys => "too many active keys",
         NoticeKind::Unauthorised => "an attempt without approval",
+        NoticeKind::ApprovalNeeded => "a rotation that waited for approval",
         kind => kind.name(),
     };
     what.to_owned()
@@ -219,6 +220,7 @@ templates! {
     Slow "slow",
     AuditBroken "audit-broken",
     Unauthorised "unauthorised",
+    ApprovalNeeded "approval-needed",
     FailedOpens "failed-opens",
     NoProgress "no-progress",
     Throttled "throttled",

@@ -64,12 +64,13 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, sch
             let allowed = reseal_custody::before_run(plan, job, database, &control, options).await;
             let refusal = allowed.as_ref().err().map(|error| (error.code, error.message.as_str()));
             let operator = options.operator.as_str();
-            notices::gate(plan, Attempt { action: "run", operator, refusal }).await;
+            notices::gate(plan, Attempt { action: "run", operator, scheduled, refusal }).await;
             match allowed {
                 Ok(custody) => custody,
                 Err(error) if scheduled && trail::has_refused(plan, error.code, &error.message).await => {
                     return Err(error.into());
                 }
+                Err(error) if scheduled => return Err(trail::refused_unattended(plan, error.into()).await),
                 Err(error) => return Err(trail::refused("run", plan, error.into()).await),
             }
         }
