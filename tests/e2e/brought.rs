@@ -219,6 +219,42 @@ fn labels_that_are_roles_move_from_key_to_key() {
     }
 }
 
+/// Watches that a rollback, like a resume, is held against the bytes that the run noted: labels that are roles have moved on.
+/// And that the catalogue tells keys apart by their bytes there, not by their labels.
+#[test]
+fn labels_that_are_roles_have_to_be_as_they_were_to_go_back() {
+    let world = World::new("sqlite", "fernet-bare", 20);
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let plan = plan.replace("    primary: v2\n", "    primary: v2\n    roles: true\n");
+    std::fs::write(world.path("plan.yaml"), plan).unwrap();
+    let back = || world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
+    let keys: Vec<String> = ["v1", "v2"]
+        .iter()
+        .map(|id| std::fs::read_to_string(world.path(&format!("{id}.key"))).unwrap())
+        .collect();
+    let set = |one: &str, two: &str| {
+        world.set_key("v1", one);
+        world.set_key("v2", two);
+    };
+    world.new_key("v3");
+    let third = std::fs::read_to_string(world.path("v3.key")).unwrap();
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    set(&keys[1], &third);
+    let moved = world.digest();
+    assert_eq!(code(&back()), (3, "keys-changed"));
+    assert_eq!(world.digest(), moved, "it wrote");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    let (exit, done) = back();
+    assert_eq!((exit, world.digest()), (0, moved), "{done}");
+    let (_, list) = world.reseal(&["keys", "list", "PLAN"]);
+    let states: Vec<_> = list["keys"].as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert_eq!(states, ["rotating", "active", "created"], "{list}");
+    assert_eq!(code(&back()), (3, "keys-changed"), "the first run's keys are not there");
+    set(&keys[0], &keys[1]);
+    assert_eq!(back().0, 0);
+    assert_eq!(world.read("v1").0, world.read("v1").2);
+}
+
 /// Watches what an application with one key demands: that somebody says it, or that the plan names the hours.
 #[test]
 fn one_key_wants_its_outage_accepted_or_a_window() {

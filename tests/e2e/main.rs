@@ -25,6 +25,7 @@ mod letters;
 mod notify;
 mod pkcs11;
 mod promises;
+mod put_back;
 mod schedule;
 mod serve;
 mod served;

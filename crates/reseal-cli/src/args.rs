@@ -131,9 +131,9 @@ pub(crate) enum Command {
         /// The plan's name, typed out
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
-        /// The old key for cells written since, where there are several
+        /// The old key for cells written since; once for each keyset that has several
         #[arg(long, value_name = "KEY")]
-        to_key: Option<String>,
+        to_key: Vec<String>,
     },
     /// Old cells that are kept for a rollback
     Undo {

@@ -124,8 +124,10 @@ fn work(target: &Target, rows: Vec<Row>, (trust, old): (Trust, Old), deks: Optio
 /// Makes the undo entry of the last swap.
 fn keep(target: &Target, swaps: &mut Swaps, (entries, scratch): (&mut BytesMut, &mut Vec<u8>), old: Old) {
     let (Some(swap), Some(moved)) = (swaps.all.last_mut(), swaps.moved.last_mut()) else { return };
-    let is_ciphertext = |place| target.field_of_ciphertext(place).is_some();
-    undo::put_entry((entries, scratch), swap, moved.plain, is_ciphertext, &target.told);
+    let plain = &moved.plain;
+    let was_plain =
+        |place| !plain.is_empty() && target.field_of_ciphertext(place).is_some_and(|at| plain.contains(&at));
+    undo::put_entry((entries, scratch), swap, was_plain, &target.groups);
     moved.entry = entries.split().freeze();
     if old == Old::Goes && swap.version.is_some() {
         swap.old = Vec::new();
@@ -135,7 +137,7 @@ fn keep(target: &Target, swaps: &mut Swaps, (entries, scratch): (&mut BytesMut, 
 fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &mut Work) {
     let job = &target.job;
     let mut new: Vec<Option<Value>> = vec![None; target.shape.cells.len()];
-    let mut moved = Moved { cells: 0, plain: false, slot: row.slot, entry: Bytes::new() };
+    let mut moved = Moved { cells: 0, plain: Vec::new(), slot: row.slot, entry: Bytes::new() };
     let mut faults = Vec::new();
     for (at, field) in target.table().fields.iter().enumerate() {
         let cell = target.cell(at, &row.values);
@@ -173,7 +175,7 @@ fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &
                 Ok(State::Null) => work.counts.cells_null += 1,
                 Ok(State::Current) => work.counts.cells_current += 1,
                 Ok(State::Moved { plain }) => {
-                    moved.plain |= plain;
+                    moved.plain.extend(plain.then_some(at));
                     moved.cells += 1;
                 }
                 Err(reason) => {
@@ -213,7 +215,7 @@ fn finish(
     }
     if target.moves_whole() && !faults.is_empty() {
         new.fill(None);
-        (moved.cells, moved.plain) = (0, false);
+        (moved.cells, moved.plain) = (0, Vec::new());
     }
     for (at, reason) in faults {
         beside::tell(target, *at, &row.values, &mut new, Told::Broken(reason));

@@ -2,12 +2,12 @@
 
 use argon2::Argon2;
 use reseal_core::Key;
-use reseal_store::{Pin, Session};
+use reseal_store::{Pin, RunRow, Session};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
-use crate::job::Job;
+use crate::job::{Job, KeysetJob};
 
 const SHA256: &str = "sha256";
 const ARGON2ID: &str = "argon2id";
@@ -103,4 +103,43 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, EngineError>
         out.insert(keyset.keyset.name().to_owned(), json!({ "primary": primary, "keys": keys }));
     }
     Ok(Value::Object(out))
+}
+
+/// What to do where a key of a run is gone.
+pub(crate) const PUT_BACK: &str = "put it back where the plan takes its keys from";
+
+/// Refuses where a key that a run noted is gone, or holds other bytes by now: cells may be under any of them.
+pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Result<(), EngineError> {
+    for (id, fingerprint) in noted["keys"].as_object().into_iter().flatten() {
+        let what = match keyset.keyset.by_id(id) {
+            Some(key) if is_noted(keyset, run, key, fingerprint)? => continue,
+            Some(_) => "holds other bytes than when",
+            None => "is not there, as it was when",
+        };
+        let message = format!("keyset {}: {id} {what} run {} began", keyset.keyset.name(), run.id);
+        return Err(EngineError::refused("keys-changed", message, PUT_BACK));
+    }
+    Ok(())
+}
+
+/// Whether a run moved cells to the very keys that are the job's primaries, by whatever names they went.
+pub(crate) fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
+    let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    for keyset in &job.keysets {
+        let of_run = &noted[keyset.keyset.name()];
+        let fingerprint = &of_run["keys"][of_run["primary"].as_str().unwrap_or_default()];
+        let same = match keyset.keyset.primary() {
+            Some(primary) => is_noted(keyset, run, primary, fingerprint)?,
+            None => of_run["primary"].is_null(),
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_noted(keyset: &KeysetJob, run: &RunRow, key: &Key, noted: &Value) -> Result<bool, EngineError> {
+    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
+    Ok(noted.as_str() == Some(now.as_str()))
 }

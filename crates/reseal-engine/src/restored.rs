@@ -8,6 +8,7 @@ use tracing::warn;
 use crate::catalogue::{enter, why};
 use crate::error::EngineError;
 use crate::job::Job;
+use crate::pins::same_primaries;
 
 /// How the reason of a move ends that takes another one back.
 const ROLLED_BACK: &str = " was rolled back";
@@ -21,7 +22,14 @@ pub(crate) async fn after_rollback(
     operator: &str,
 ) {
     let Some(control) = control else { return };
-    let Some(whys) = undone(run, runs) else { return };
+    let whys = match undone(job, run, runs) {
+        Ok(Some(whys)) => whys,
+        Ok(None) => return,
+        Err(error) => {
+            warn!("the key catalogue was not told of the rollback ({error})");
+            return;
+        }
+    };
     if let Err(error) = move_back(control, (job, old), (&run.id, &whys), operator).await {
         warn!(
             "the key catalogue was not told of the rollback ({error}): `reseal keys activate` does it by hand"
@@ -31,18 +39,18 @@ pub(crate) async fn after_rollback(
 
 /// What the catalogue gives as the reason of moves that are to be undone: those of the run that was rolled back, and those
 /// of runs to the same keys that came to nothing. `None`: another run moved cells to these keys, and stands.
-fn undone(run: &RunRow, runs: &[RunRow]) -> Option<Vec<String>> {
-    let stands = |other: &&RunRow| other.id != run.id && other.state != RunState::RolledBack;
-    let others: Vec<&RunRow> =
-        runs.iter().filter(stands).filter(|other| primaries(other) == primaries(run)).collect();
-    let nothing = others.iter().all(|other| other.counts.cells_rotated == 0);
-    nothing.then(|| others.into_iter().chain([run]).map(|run| why(&run.id)).collect())
-}
-
-fn primaries(run: &RunRow) -> Vec<(String, serde_json::Value)> {
-    let keysets: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&run.primaries).unwrap_or_default();
-    keysets.into_iter().map(|(name, keyset)| (name, keyset["primary"].clone())).collect()
+fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>>, EngineError> {
+    let mut whys = vec![why(&run.id)];
+    for other in runs.iter().filter(|other| other.id != run.id && other.state != RunState::RolledBack) {
+        if !same_primaries(job, other)? {
+            continue;
+        }
+        if other.counts.cells_rotated > 0 {
+            return Ok(None);
+        }
+        whys.push(why(&other.id));
+    }
+    Ok(Some(whys))
 }
 
 /// Takes back the moves of these reasons, the latest first, up to one that somebody else made.

@@ -104,8 +104,10 @@ mod tests {
         let mut work = Work { opened: vec![(rows.clone().count() as u64, 0)], ..Work::default() };
         for n in rows {
             let swap = Swap { key: RowKey(vec![Value::Int(n)]), old: vec![], new: vec![], version: None };
-            work.swaps
-                .push(swap, Moved { cells: 1, plain: false, slot: (n % 40) as u16, entry: Bytes::new() });
+            work.swaps.push(
+                swap,
+                Moved { cells: 1, plain: Vec::new(), slot: (n % 40) as u16, entry: Bytes::new() },
+            );
             work.counts.add(&Counts { rows_scanned: 1, ..Counts::default() });
         }
         work.counts.rows_scanned += 5;

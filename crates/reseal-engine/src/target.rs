@@ -27,6 +27,11 @@ pub(crate) struct Target {
     pub(crate) last_errors: Vec<Option<usize>>,
     /// The places of those columns.
     pub(crate) told: Vec<usize>,
+    /// The places of values that stand or fall together: those of a field with its mirrors, or of the whole row where one
+    /// column holds the key of all its fields. A column that shows a reason is in none.
+    pub(crate) groups: Vec<Vec<usize>>,
+    /// The shape without what narrows it: a row that has left the scope since keeps its way back.
+    pub(crate) unscoped: Shape,
     /// Whether cells of any field carry their own key.
     pub(crate) enveloped: bool,
     /// Where the row's tenant is in the row's values.
@@ -59,35 +64,7 @@ impl Target {
         let table = &job.tables[at];
         let column = |name: &str| column(facts, table, name);
         let key = row_key(facts, table)?;
-        let mut cells: Vec<Column> = Vec::new();
-        let mut place = |name: &str| -> Result<usize, EngineError> {
-            match cells.iter().position(|column| column.name == name) {
-                Some(at) => Ok(at),
-                None => {
-                    cells.push(column(name)?);
-                    Ok(cells.len() - 1)
-                }
-            }
-        };
-        let (mut fields, mut mirrors, mut last_errors) = (Vec::new(), Vec::new(), Vec::new());
-        for field in &table.fields {
-            let mut parts = Vec::new();
-            for (part, name) in &field.columns {
-                parts.push((*part, place(name)?));
-            }
-            if let Some(name) = &table.key_column {
-                parts.push((Part::Key, place(name)?));
-            }
-            let mut copies = Vec::new();
-            for (part, name) in &field.mirrors {
-                let original = parts.iter().find(|(other, _)| other == part).map(|(_, at)| *at);
-                let copy = place(name)?;
-                copies.extend(original.map(|original| Mirror { part: *part, original, copy }));
-            }
-            last_errors.push(field.last_error.as_deref().map(&mut place).transpose()?);
-            mirrors.push(copies);
-            fields.push(parts);
-        }
+        let Places { cells, fields, mirrors, last_errors } = places(facts, table)?;
         let enveloped = table.fields.iter().flat_map(seals).any(|seal| seal.envelope.is_some());
         let mut context: Vec<Column> = Vec::new();
         for name in context_columns(table) {
@@ -112,9 +89,24 @@ impl Target {
             facts.columns.iter().filter(|column| column.touched).map(|column| column.name.clone()).collect();
         let filter = table.filter.clone();
         let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
+        let unscoped = Shape { filter: None, only: None, ..shape.clone() };
         let label = table.name.to_string();
+        let groups = groups(&fields, &mirrors);
         let (job, told) = (job.clone(), last_errors.iter().flatten().copied().collect());
-        Ok(Target { job, at, shape, fields, mirrors, last_errors, told, enveloped, tenant, label })
+        Ok(Target {
+            job,
+            at,
+            shape,
+            fields,
+            mirrors,
+            last_errors,
+            told,
+            groups,
+            unscoped,
+            enveloped,
+            tenant,
+            label,
+        })
     }
 
     /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.
@@ -165,6 +157,67 @@ impl Target {
         let at = self.shape.cells.iter().chain(&self.shape.context).position(|column| column.name == name)?;
         row.values.get(at)
     }
+}
+
+/// The columns of a table's cells, and where each field has its own among them.
+struct Places {
+    cells: Vec<Column>,
+    fields: Vec<Vec<(Part, usize)>>,
+    mirrors: Vec<Vec<Mirror>>,
+    last_errors: Vec<Option<usize>>,
+}
+
+fn places(facts: &TableFacts, table: &TableJob) -> Result<Places, EngineError> {
+    let mut cells: Vec<Column> = Vec::new();
+    let mut place = |name: &str| -> Result<usize, EngineError> {
+        match cells.iter().position(|column| column.name == name) {
+            Some(at) => Ok(at),
+            None => {
+                cells.push(column(facts, table, name)?);
+                Ok(cells.len() - 1)
+            }
+        }
+    };
+    let (mut fields, mut mirrors, mut last_errors) = (Vec::new(), Vec::new(), Vec::new());
+    for field in &table.fields {
+        let mut parts = Vec::new();
+        for (part, name) in &field.columns {
+            parts.push((*part, place(name)?));
+        }
+        if let Some(name) = &table.key_column {
+            parts.push((Part::Key, place(name)?));
+        }
+        let mut copies = Vec::new();
+        for (part, name) in &field.mirrors {
+            let original = parts.iter().find(|(other, _)| other == part).map(|(_, at)| *at);
+            let copy = place(name)?;
+            copies.extend(original.map(|original| Mirror { part: *part, original, copy }));
+        }
+        last_errors.push(field.last_error.as_deref().map(&mut place).transpose()?);
+        mirrors.push(copies);
+        fields.push(parts);
+    }
+    Ok(Places { cells, fields, mirrors, last_errors })
+}
+
+/// The places of each field, those that share one joined.
+fn groups(fields: &[Vec<(Part, usize)>], mirrors: &[Vec<Mirror>]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (parts, mirrors) in fields.iter().zip(mirrors) {
+        let mut group: Vec<usize> = parts.iter().map(|(_, place)| *place).collect();
+        group.extend(mirrors.iter().map(|mirror| mirror.copy));
+        groups.retain(|other| {
+            let apart = !other.iter().any(|place| group.contains(place));
+            if !apart {
+                group.extend(other);
+            }
+            apart
+        });
+        group.sort_unstable();
+        group.dedup();
+        groups.push(group);
+    }
+    groups
 }
 
 /// The columns of the row key, as its index compares and orders them.

@@ -29,7 +29,7 @@ pub(crate) async fn tell(
             let rows = session.rows_by_key(&target.shape, &keys).await?;
             let swaps: Vec<Swap> =
                 rows.into_iter().filter_map(|row| with_reasons(target, row, cells)).collect();
-            swap_at_once(session, target, &swaps).await?;
+            swap_at_once(session, (target, &target.shape), &swaps, true).await?;
         }
     }
     Ok(())

@@ -1,24 +1,33 @@
-//! Jobs with other primaries: those that a run had, and the other way round, the old key in each keyset; and what has no
-//! way back.
+//! Jobs with other primaries: those that a run had, and the other way round, the old key in each keyset.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use reseal_core::{Key, Keyset};
-use reseal_store::{Quarantined, Row, RunRow};
+use reseal_store::RunRow;
 
-use crate::batch::quarantined;
-use crate::cell::{Opening, Trust, open};
-use crate::deks::Deks;
 use crate::error::EngineError;
 use crate::job::{FieldJob, Job, KeysetJob, TableJob};
+use crate::pins;
 use crate::target::Target;
 
 /// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
-pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, EngineError> {
+///
+/// Of each keyset the old key and the new one are left: what is under a third was never the run's, and stays.
+pub(crate) fn turned_back(job: &Job, to_keys: &[String]) -> Result<Job, EngineError> {
+    for asked in to_keys {
+        if !job.keysets.iter().any(|keyset| keyset.keyset.by_id(asked).is_some()) {
+            let message = format!("no keyset of the plan has a key {asked}");
+            return Err(EngineError::usage(
+                "which-key",
+                message,
+                "say --to-key with one of the plan's old keys",
+            ));
+        }
+    }
     let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
     for keyset in &job.keysets {
-        turned.insert(keyset.keyset.name().to_owned(), Arc::new(turn(&keyset.keyset, to_key)?));
+        turned.insert(keyset.keyset.name().to_owned(), Arc::new(turn(&keyset.keyset, to_keys)?));
     }
     let mut back = with_keysets(job, &turned);
     // Going back, nothing that is plaintext is sealed and nothing sealed becomes plaintext.
@@ -32,17 +41,12 @@ pub(crate) fn turned_back(job: &Job, to_key: Option<&str>) -> Result<Job, Engine
 pub(crate) fn of_run(job: &Job, run: &RunRow) -> Result<Job, EngineError> {
     let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
-    for keyset in job.keysets.iter().map(|keyset| &keyset.keyset) {
+    for keyset in &job.keysets {
+        pins::still_there(keyset, run, &noted[keyset.keyset.name()])?;
+        let keyset = &keyset.keyset;
         let primary = noted[keyset.name()]["primary"].as_str();
-        let of_run = Keyset::new(keyset.name(), keyset.keys().to_vec(), primary).map_err(|_| {
-            let message = format!(
-                "run {} sealed under key {} of keyset {}, which is not there",
-                run.id,
-                primary.unwrap_or_default(),
-                keyset.name()
-            );
-            EngineError::refused("keys-changed", message, "put it back where the plan takes its keys from")
-        })?;
+        let of_run = Keyset::new(keyset.name(), keyset.keys().to_vec(), primary)
+            .map_err(|error| EngineError::refused("keys-changed", error.to_string(), pins::PUT_BACK))?;
         turned.insert(keyset.name().to_owned(), Arc::new(of_run));
     }
     Ok(with_keysets(job, &turned))
@@ -97,24 +101,28 @@ fn with_keysets(job: &Job, turned: &HashMap<String, Arc<Keyset>>) -> Job {
 }
 
 /// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.
-fn turn(keyset: &Keyset, to_key: Option<&str>) -> Result<Keyset, EngineError> {
+fn turn(keyset: &Keyset, to_keys: &[String]) -> Result<Keyset, EngineError> {
     let Some(primary) = keyset.primary() else { return Ok(keyset.clone()) };
     let others: Vec<&Key> = keyset.keys().iter().filter(|key| key.id() != primary.id()).collect();
-    let old = match (to_key, others.as_slice()) {
+    let asked: Vec<&Key> =
+        keyset.keys().iter().filter(|key| to_keys.iter().any(|asked| asked == key.id())).collect();
+    let which = |message: String, help: &str| Err(EngineError::usage("which-key", message, help.to_owned()));
+    let old = match (asked.as_slice(), others.as_slice()) {
         (_, []) => return Ok(keyset.clone()),
-        (None, [one]) => one.id(),
-        (None, several) => {
+        ([one], _) if one.id() == primary.id() => {
+            let message = format!("keyset {}: {} is what the run sealed with", keyset.name(), one.id());
+            return which(message, "say --to-key with one of its other keys");
+        }
+        ([one], _) | ([], [one]) => *one,
+        (asked, others) => {
+            let several = if asked.is_empty() { others } else { asked };
             let ids: Vec<&str> = several.iter().map(|key| key.id()).collect();
             let message = format!("keyset {} has several old keys: {}", keyset.name(), ids.join(", "));
-            return Err(EngineError::usage("which-key", message, "say --to-key with one of them"));
+            return which(message, "say --to-key with one of them, once for each keyset that has several");
         }
-        (Some(asked), _) if asked == primary.id() => {
-            let message = format!("keyset {}: {asked} is what the run sealed with", keyset.name());
-            return Err(EngineError::usage("which-key", message, "say --to-key with one of its other keys"));
-        }
-        (Some(asked), _) => asked,
     };
-    Keyset::new(keyset.name(), keyset.keys().to_vec(), Some(old)).map_err(|error| {
+    let keys = vec![old.clone(), primary.clone()];
+    Keyset::new(keyset.name(), keys, Some(old.id())).map_err(|error| {
         EngineError::usage("which-key", error.to_string(), "say --to-key with one of the keyset's other keys")
     })
 }
@@ -126,32 +134,4 @@ pub(crate) fn has_no_way_back(target: &Target, back: &Target) -> impl Iterator<I
     };
     let same = move |at: &usize| primary(back, *at) == primary(target, *at);
     (0..target.table().fields.len()).filter(same)
-}
-
-/// The cells under the new primary whose keyset has no old key.
-pub(crate) fn without_way_back(
-    target: &Target,
-    back: &Target,
-    rows: &[Row],
-    deks: Option<&Deks>,
-) -> Vec<Quarantined> {
-    let mut listed = Vec::new();
-    for at in has_no_way_back(target, back) {
-        let original = &target.table().fields[at];
-        for row in rows {
-            let cell = target.cell(at, &row.values);
-            let opening = target.with_context(at, row, |context| {
-                open((&target.job, original), cell.as_ref(), context, Trust::Marks, deks)
-            });
-            let current = match opening {
-                Opening::Marked => true,
-                Opening::Opened(opened) => opened.current,
-                _ => false,
-            };
-            if current {
-                listed.push(quarantined(target, at, &row.key, "no-key-to-roll-back-to"));
-            }
-        }
-    }
-    listed
 }

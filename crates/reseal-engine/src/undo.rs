@@ -1,8 +1,9 @@
 //! The old cells of a batch, as they are kept for an exact rollback.
 //!
 //! One payload a batch, not one row a cell: a batch's undo costs one insert. Each entry holds the row key, the old
-//! values and a digest of the new ones: rollback puts the old values back only where the new ones still stand. An old
-//! cell that was plaintext is not kept at all: it is what the new cell opens to.
+//! values and, for each group of values that stand or fall together, a digest of the new ones: rollback puts the old
+//! values back only where the new ones still stand. An old cell that was plaintext is not kept at all: it is what the new
+//! cell opens to.
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -27,8 +28,8 @@ pub(crate) struct Entry {
     pub(crate) key: RowKey,
     /// The old value of each cell column.
     pub(crate) old: Vec<OldValue>,
-    /// What the new values hash to.
-    pub(crate) new: Fingerprint,
+    /// What the new values of each group hash to that was swapped, with the group's position.
+    pub(crate) new: Vec<(usize, Fingerprint)>,
 }
 
 /// One old value.
@@ -48,12 +49,10 @@ pub(crate) enum OldValue {
 /// Half of a SHA-256: to find another row for a given one would take 2^128 tries.
 pub(crate) type Fingerprint = [u8; 16];
 
-/// Hashes the values of a row's cell columns, each with its kind and length. Columns that are `told` show reasons and are
-/// no part of a cell: they may change after a swap. `scratch` is a buffer to use again.
-pub(crate) fn digest(values: &[Value], told: &[usize], scratch: &mut Vec<u8>) -> Fingerprint {
+/// Hashes the values of a row in these places, each with its kind and length. `scratch` is a buffer to use again.
+pub(crate) fn digest(values: &[Value], places: &[usize], scratch: &mut Vec<u8>) -> Fingerprint {
     scratch.clear();
-    let cells = values.iter().enumerate().filter(|(place, _)| !told.contains(place));
-    cells.for_each(|(_, value)| put_value(scratch, value));
+    places.iter().for_each(|place| put_value(scratch, &values[*place]));
     let whole: [u8; 32] = Sha256::digest(&scratch).into();
     let mut half = Fingerprint::default();
     half.copy_from_slice(&whole[..size_of::<Fingerprint>()]);
@@ -65,32 +64,41 @@ fn room(values: &[Value]) -> usize {
     values.iter().map(|value| value.size() + 5).sum()
 }
 
-/// Appends the entry of a swap. A value that did not change is not kept at all, and of a row that had `plain` cells, one that
-/// changed is kept as [`OldValue::Reopen`] where `is_ciphertext` says that one can lie there. For `told` see [`digest`].
+/// Appends the entry of a swap. A value that did not change is not kept at all, and one that changed is kept as
+/// [`OldValue::Reopen`] where `was_plain` says that plaintext lay there. `groups` are the places of values that stand or fall
+/// together. Places that are in none of them show reasons: they are kept, and may change after a swap.
 ///
 /// It is made where the swap is, while its values are still in the core's cache: an entry made when its batch is written
 /// waits for memory for longer than all else that is done to make it.
 pub(crate) fn put_entry(
     (out, scratch): (&mut BytesMut, &mut Vec<u8>),
     swap: &Swap,
-    plain: bool,
-    is_ciphertext: impl Fn(usize) -> bool,
-    told: &[usize],
+    was_plain: impl Fn(usize) -> bool,
+    groups: &[Vec<usize>],
 ) {
-    out.reserve(room(&swap.key.0) + room(&swap.old) + 24);
+    let grouped = |place: &usize| groups.iter().any(|group| group.contains(place));
+    let changed = |place: usize| swap.old[place] != swap.new[place];
+    out.reserve(room(&swap.key.0) + room(&swap.old) + groups.len() * (size_of::<Fingerprint>() + 1) + 8);
     out.put_u8(swap.key.0.len() as u8);
     swap.key.0.iter().for_each(|value| put_value(out, value));
     out.put_u16(swap.new.len() as u16);
-    for (place, (old, new)) in swap.old.iter().zip(&swap.new).enumerate() {
+    for (place, old) in swap.old.iter().enumerate().take(swap.new.len()) {
         match old {
-            _ if old == new && !told.contains(&place) => out.put_u8(b'S'),
-            Value::Text(_) | Value::Bytes(_) if plain && is_ciphertext(place) => {
+            _ if !changed(place) && grouped(&place) => out.put_u8(b'S'),
+            Value::Text(_) | Value::Bytes(_) if was_plain(place) => {
                 out.put_u8(if matches!(old, Value::Text(_)) { b'P' } else { b'Q' });
             }
             kept => put_value(out, kept),
         }
     }
-    out.put_slice(&digest(&swap.new, told, scratch));
+    for (at, group) in
+        groups.iter().enumerate().filter(|(_, group)| group.iter().any(|place| changed(*place)))
+    {
+        out.put_u8(b'G');
+        out.put_u16(at as u16);
+        out.put_slice(&digest(&swap.new, group, scratch));
+    }
+    out.put_u8(b'E');
 }
 
 /// Packs the entries of a batch, behind a byte that says that they are clear.
@@ -116,8 +124,17 @@ pub(crate) fn take_entry(bytes: &mut &[u8]) -> Option<Entry> {
     let key = (0..width).map(|_| take_value(bytes)).collect::<Option<Vec<_>>>()?;
     let width = u16::from_be_bytes(take(bytes, 2)?.try_into().ok()?);
     let old = (0..width).map(|_| take_old(bytes)).collect::<Option<Vec<_>>>()?;
-    let new = take(bytes, size_of::<Fingerprint>())?.try_into().ok()?;
-    Some(Entry { key: RowKey(key), old, new })
+    let mut new = Vec::new();
+    loop {
+        match take(bytes, 1)?[0] {
+            b'G' => {
+                let at = u16::from_be_bytes(take(bytes, 2)?.try_into().ok()?);
+                new.push((usize::from(at), take(bytes, size_of::<Fingerprint>())?.try_into().ok()?));
+            }
+            b'E' => return Some(Entry { key: RowKey(key), old, new }),
+            _ => return None,
+        }
+    }
 }
 
 fn put_value(out: &mut impl BufMut, value: &Value) {
@@ -266,21 +283,22 @@ mod tests {
         }
     }
 
-    fn packed(swap: &Swap, plain: bool, is_ciphertext: impl Fn(usize) -> bool) -> Vec<u8> {
+    fn packed(swap: &Swap, was_plain: impl Fn(usize) -> bool) -> Vec<u8> {
         let mut entry = BytesMut::new();
-        put_entry((&mut entry, &mut Vec::new()), swap, plain, is_ciphertext, &[]);
+        let groups: Vec<Vec<usize>> = (0..swap.new.len()).map(|place| vec![place]).collect();
+        put_entry((&mut entry, &mut Vec::new()), swap, was_plain, &groups);
         pack([entry.freeze()].iter())[1..].to_vec()
     }
 
     #[test]
     fn what_is_packed_unpacks() {
         let swap = swap();
-        let packed = &packed(&swap, false, |_| true)[..];
+        let packed = &packed(&swap, |_| false)[..];
         let entries = unpack(packed).unwrap();
         assert_eq!(entries[0].key, swap.key);
         let old = [OldValue::Kept(Value::Text("old".into())), OldValue::Same, OldValue::Same];
         assert_eq!(entries[0].old, old);
-        assert_eq!(entries[0].new, digest(&swap.new, &[], &mut Vec::new()));
+        assert_eq!(entries[0].new, [(0, digest(&swap.new, &[0], &mut Vec::new()))]);
         for cut in 0..packed.len() {
             assert!(unpack(&packed[..cut]).is_none());
         }
@@ -289,10 +307,10 @@ mod tests {
     #[test]
     fn plaintext_is_never_packed() {
         let swap = swap();
-        let gone = packed(&swap, true, |place| place == 0);
+        let gone = packed(&swap, |place| place == 0);
         assert!(!gone.windows(3).any(|window| window == b"old"));
         assert_eq!(unpack(&gone).unwrap()[0].old[0], OldValue::Reopen { text: true });
-        let beside = packed(&swap, true, |_| false);
+        let beside = packed(&swap, |place| place == 1);
         assert_eq!(unpack(&beside).unwrap()[0].old[0], OldValue::Kept(Value::Text("old".into())));
     }
 
@@ -306,7 +324,7 @@ mod tests {
             version: None,
         };
         for plain in [true, false] {
-            let packed = packed(&swap, plain, |_| true);
+            let packed = packed(&swap, |_| plain);
             assert!(!packed.windows(9).any(|window| window == b"diagnosis"));
             assert_eq!(unpack(&packed).unwrap()[0].old[1], OldValue::Same);
         }

@@ -44,7 +44,7 @@ pub(crate) async fn run(cli: &Cli) -> Outcome {
             quarantine::quarantine(plan, run.as_deref(), *retry).await
         }
         Command::Rollback { plan, run, confirm, to_key } => {
-            rollback::rollback(plan, run.as_deref(), confirm.as_deref(), to_key.as_deref()).await
+            rollback::rollback(plan, run.as_deref(), confirm.as_deref(), to_key.clone()).await
         }
         Command::Undo { command: UndoCommand::Drop { plan, run } } => {
             rollback::drop_undo(plan, run.as_deref()).await

@@ -21,7 +21,7 @@ pub(crate) async fn rollback(
     path: &Path,
     run: Option<&str>,
     confirm: Option<&str>,
-    to_key: Option<&str>,
+    to_keys: Vec<String>,
 ) -> Outcome {
     let plan = open::plan(path)?;
     if confirm != Some(plan.name.as_str()) {
@@ -39,7 +39,7 @@ pub(crate) async fn rollback(
     );
     let options = RollbackOptions {
         run_id: run.map(str::to_owned),
-        to_key: to_key.map(str::to_owned),
+        to_keys,
         custody: Some(match custody.await {
             Ok(custody) => custody,
             Err(error) => return Err(trail::refused("rollback", &plan, error.into()).await),
@@ -68,11 +68,8 @@ pub(crate) async fn rollback(
         text +=
             &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
     }
-    if counts.cells_quarantined > 0 {
-        text += &format!(
-            "\n  {} cells stay as they are: `reseal quarantine` lists them",
-            number(counts.cells_quarantined)
-        );
+    for reason in report.reason.iter().flat_map(|reason| reason.split("; ")) {
+        text += &format!("\n  {reason}");
     }
     let code = if counts.cells_quarantined > 0 { REMAIN } else { CLEAN };
     let mut document = report.json();

@@ -17,8 +17,8 @@ pub(crate) struct Swaps {
 pub(crate) struct Moved {
     /// How many cells.
     pub(crate) cells: u64,
-    /// Whether an old cell is plaintext: old values must then not be kept or sent as they are.
-    pub(crate) plain: bool,
+    /// The fields whose old cell is plaintext: it must then not be kept or sent as it is.
+    pub(crate) plain: Vec<usize>,
     /// Where the row lies in its page of storage, where the database tells.
     pub(crate) slot: u16,
     /// The row's old values as undo keeps them; empty where they are not to be kept.
@@ -63,7 +63,7 @@ impl Swaps {
 
     /// Whether an old cell of any of them is plaintext.
     pub(crate) fn any_plain(&self) -> bool {
-        self.moved.iter().any(|moved| moved.plain)
+        self.moved.iter().any(|moved| !moved.plain.is_empty())
     }
 }
 

@@ -1,0 +1,171 @@
+//! Cells that the application wrote under the new key: sealed anew under the old one, or listed where that cannot be.
+//! Cells that another run has moved, and that its own rollback puts back exactly, are left to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reseal_core::Value;
+use reseal_store::{Quarantined, Row, RowKey, Session, Swap};
+
+use super::held::Held;
+use super::swap::{Way, settle};
+use crate::batch::{quarantined, work_through};
+use crate::cell::{Opening, Trust, open};
+use crate::deks::{Deks, Stage, prepare};
+use crate::error::EngineError;
+use crate::lease::Stopper;
+use crate::target::Target;
+use crate::turn::has_no_way_back;
+
+/// Rows and bytes of a page at the most.
+const PAGE: (usize, usize) = (500, 2 << 20);
+/// How often a table is gone through for cells that the application writes meanwhile.
+const PASSES: u32 = 3;
+
+/// A table on its way back.
+pub(super) struct Anew {
+    /// The table as the run had it.
+    pub(super) target: Arc<Target>,
+    /// The same with the old key as the primary.
+    pub(super) back: Arc<Target>,
+    pub(super) held: Arc<Held>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// Cells that were sealed anew.
+    pub(super) resealed: u64,
+    /// Cells that another run has moved.
+    pub(super) left: u64,
+}
+
+impl Anew {
+    /// Goes through the table until nothing under the new key is left, then once more to list what has no way back.
+    pub(super) async fn all(
+        &self,
+        session: &mut Session,
+        run_id: &str,
+        stop: &Stopper,
+    ) -> Result<Counts, EngineError> {
+        let mut counts = Counts::default();
+        for _ in 0..PASSES {
+            let mut moved = 0;
+            let mut cursor = None;
+            while let Some(rows) = self.page(session, &mut cursor, stop).await? {
+                moved += settle(session, Way::Anew(self), rows).await?;
+            }
+            counts.resealed += moved;
+            if moved == 0 {
+                break;
+            }
+        }
+        let mut cursor = None;
+        while let Some(rows) = self.page(session, &mut cursor, stop).await? {
+            counts.left += self.list(session, run_id, rows).await?;
+        }
+        Ok(counts)
+    }
+
+    /// The same for these rows, which may lie outside of what the run was narrowed to.
+    pub(super) async fn rows(
+        &self,
+        session: &mut Session,
+        run_id: &str,
+        keys: &[RowKey],
+    ) -> Result<u64, EngineError> {
+        let shape = &self.target.unscoped;
+        let rows = session.rows_by_key(shape, keys).await?;
+        let resealed = settle(session, Way::Anew(self), rows).await?;
+        let rows = session.rows_by_key(shape, keys).await?;
+        self.list(session, run_id, rows).await?;
+        Ok(resealed)
+    }
+
+    async fn page(
+        &self,
+        session: &mut Session,
+        cursor: &mut Option<RowKey>,
+        stop: &Stopper,
+    ) -> Result<Option<Vec<Row>>, EngineError> {
+        super::interrupted(stop)?;
+        let rows = session.page(&self.target.shape, cursor.as_ref(), None, PAGE.0, PAGE.1).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        *cursor = Some(last.key.clone());
+        Ok(Some(rows))
+    }
+
+    pub(super) async fn swaps(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+        let work = work_through(self.back.clone(), rows, Trust::Marks).await?;
+        let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells > 0);
+        Ok(moved.filter_map(|(swap, _)| self.without_held(swap)).collect())
+    }
+
+    /// A swap without what another run holds; `None` where nothing is left of it.
+    fn without_held(&self, mut swap: Swap) -> Option<Swap> {
+        if !self.held.is_empty() {
+            for group in self.target.groups.iter().filter(|group| self.held.has(&swap.old, group)) {
+                group.iter().for_each(|place| swap.new[*place] = swap.old[*place].clone());
+            }
+        }
+        let changed = swap.new[..] != swap.old[..swap.new.len()];
+        changed.then_some(swap)
+    }
+
+    /// Lists the cells that are still under the new key; gives how many of another run there are.
+    async fn list(&self, session: &mut Session, run_id: &str, rows: Vec<Row>) -> Result<u64, EngineError> {
+        let without: Vec<usize> = has_no_way_back(&self.target, &self.back).collect();
+        let deks = match without.is_empty() {
+            true => None,
+            false => prepare(&self.target, &rows, Stage::Open).await?,
+        };
+        let reason = |field: usize| match without.contains(&field) {
+            true => "no-key-to-roll-back-to",
+            false => "still-under-the-new-key",
+        };
+        let mut left = 0;
+        let mut listed: BTreeMap<String, Quarantined> = BTreeMap::new();
+        let mut list = |field, key: &RowKey| {
+            let cell = quarantined(&self.target, field, key, reason(field));
+            listed.insert(cell.cell.clone(), cell);
+        };
+        for row in &rows {
+            for field in self.under_the_new_key(row, deks.as_deref()) {
+                match self.is_held(field, &row.values) {
+                    true => left += 1,
+                    false => list(field, &row.key),
+                }
+            }
+        }
+        // A cell that names no key shows under which it is only where it is opened with its DEK.
+        for swap in self.swaps(rows).await? {
+            let changed = |field: &usize| {
+                self.target.fields[*field].iter().any(|(_, place)| swap.old[*place] != swap.new[*place])
+            };
+            (0..self.target.fields.len()).filter(changed).for_each(|field| list(field, &swap.key));
+        }
+        session.quarantine(run_id, &listed.into_values().collect::<Vec<_>>()).await?;
+        Ok(left)
+    }
+
+    fn under_the_new_key(&self, row: &Row, deks: Option<&Deks>) -> Vec<usize> {
+        let is_current = |at: &usize| {
+            let (field, cell) = (&self.target.table().fields[*at], self.target.cell(*at, &row.values));
+            let opening = self.target.with_context(*at, row, |context| {
+                open((&self.target.job, field), cell.as_ref(), context, Trust::Marks, deks)
+            });
+            match opening {
+                Opening::Marked => true,
+                Opening::Opened(opened) => opened.current,
+                _ => false,
+            }
+        };
+        (0..self.target.fields.len()).filter(is_current).collect()
+    }
+
+    fn is_held(&self, field: usize, values: &[Value]) -> bool {
+        let of_field =
+            |group: &&Vec<usize>| self.target.fields[field].iter().any(|(_, at)| group.contains(at));
+        self.target.groups.iter().find(of_field).is_some_and(|group| self.held.has(values, group))
+    }
+}
