@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reseal_core::Value;
+use reseal_core::{Part, Value};
 use reseal_store::{Quarantined, Row, RowKey, Session, Swap};
 
 use super::held::Held;
@@ -49,8 +49,9 @@ impl Anew {
         stop: &Stopper,
     ) -> Result<Counts, EngineError> {
         let mut counts = Counts::default();
+        let mut moved = 0;
         for _ in 0..PASSES {
-            let mut moved = 0;
+            moved = 0;
             let mut cursor = None;
             while let Some(rows) = self.page(session, &mut cursor, stop).await? {
                 moved += settle(session, Way::Anew(self), rows).await?;
@@ -62,7 +63,7 @@ impl Anew {
         }
         let mut cursor = None;
         while let Some(rows) = self.page(session, &mut cursor, stop).await? {
-            counts.left += self.list(session, run_id, rows).await?;
+            counts.left += self.list(session, run_id, rows, moved == 0).await?;
         }
         Ok(counts)
     }
@@ -78,7 +79,7 @@ impl Anew {
         let rows = session.rows_by_key(shape, keys).await?;
         let resealed = settle(session, Way::Anew(self), rows).await?;
         let rows = session.rows_by_key(shape, keys).await?;
-        self.list(session, run_id, rows).await?;
+        self.list(session, run_id, rows, false).await?;
         Ok(resealed)
     }
 
@@ -112,33 +113,40 @@ impl Anew {
         changed.then_some(swap)
     }
 
-    /// Lists the cells that are still under the new key; gives how many of another run there are.
-    async fn list(&self, session: &mut Session, run_id: &str, rows: Vec<Row>) -> Result<u64, EngineError> {
+    /// Lists the cells that are still under the new key; gives how many of another run there are. `moved`: what can be sealed
+    /// anew was, so that only marks and fields without a way back are left to look at.
+    async fn list(
+        &self,
+        session: &mut Session,
+        run_id: &str,
+        rows: Vec<Row>,
+        moved: bool,
+    ) -> Result<u64, EngineError> {
         let without: Vec<usize> = has_no_way_back(&self.target, &self.back).collect();
         let deks = match without.is_empty() {
             true => None,
             false => prepare(&self.target, &rows, Stage::Open).await?,
         };
-        let reason = |field: usize| match without.contains(&field) {
-            true => "no-key-to-roll-back-to",
-            false => "still-under-the-new-key",
-        };
         let mut left = 0;
         let mut listed: BTreeMap<String, Quarantined> = BTreeMap::new();
         let mut list = |field, key: &RowKey| {
-            let cell = quarantined(&self.target, field, key, reason(field));
+            let no_way = without.contains(&field);
+            let reason = if no_way { "no-key-to-roll-back-to" } else { "still-under-the-new-key" };
+            let cell = quarantined(&self.target, field, key, reason);
             listed.insert(cell.cell.clone(), cell);
         };
         for row in &rows {
-            for field in self.under_the_new_key(row, deks.as_deref()) {
-                match self.is_held(field, &row.values) {
-                    true => left += 1,
-                    false => list(field, &row.key),
+            for field in 0..self.target.fields.len() {
+                if self.is_held(field, &row.values) {
+                    left += 1;
+                } else if (self.is_marked(field) || without.contains(&field))
+                    && self.is_under_the_new_key(field, row, deks.as_deref())
+                {
+                    list(field, &row.key);
                 }
             }
         }
-        // A cell that names no key shows under which it is only where it is opened with its DEK.
-        for swap in self.swaps(rows).await? {
+        for swap in if moved { Vec::new() } else { self.swaps(rows).await? } {
             let changed = |field: &usize| {
                 self.target.fields[*field].iter().any(|(_, place)| swap.old[*place] != swap.new[*place])
             };
@@ -148,19 +156,22 @@ impl Anew {
         Ok(left)
     }
 
-    fn under_the_new_key(&self, row: &Row, deks: Option<&Deks>) -> Vec<usize> {
-        let is_current = |at: &usize| {
-            let (field, cell) = (&self.target.table().fields[*at], self.target.cell(*at, &row.values));
-            let opening = self.target.with_context(*at, row, |context| {
-                open((&self.target.job, field), cell.as_ref(), context, Trust::Marks, deks)
-            });
-            match opening {
-                Opening::Marked => true,
-                Opening::Opened(opened) => opened.current,
-                _ => false,
-            }
-        };
-        (0..self.target.fields.len()).filter(is_current).collect()
+    /// Whether the cells of a field name their key; else only opening them tells.
+    fn is_marked(&self, field: usize) -> bool {
+        let named = self.target.fields[field].iter().any(|(part, _)| *part == Part::Key);
+        named || self.target.table().fields[field].to.format.marked
+    }
+
+    fn is_under_the_new_key(&self, at: usize, row: &Row, deks: Option<&Deks>) -> bool {
+        let (field, cell) = (&self.target.table().fields[at], self.target.cell(at, &row.values));
+        let opening = self.target.with_context(at, row, |context| {
+            open((&self.target.job, field), cell.as_ref(), context, Trust::Marks, deks)
+        });
+        match opening {
+            Opening::Marked => true,
+            Opening::Opened(opened) => opened.current,
+            _ => false,
+        }
     }
 
     fn is_held(&self, field: usize, values: &[Value]) -> bool {
