@@ -122,15 +122,16 @@ pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Re
     Ok(())
 }
 
-/// Whether a run moved cells to the very keys that are the job's primaries, by whatever names they went.
+/// Whether a run moved cells to the very keys that are the job's primaries.
 pub(crate) fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     for keyset in &job.keysets {
         let of_run = &noted[keyset.keyset.name()];
         let fingerprint = &of_run["keys"][of_run["primary"].as_str().unwrap_or_default()];
         let same = match keyset.keyset.primary() {
-            Some(primary) => is_noted(keyset, run, primary, fingerprint)?,
-            None => of_run["primary"].is_null(),
+            // A label that is a role names another key after each rotation; any other id is pinned to its bytes.
+            Some(primary) if keyset.roles => is_noted(keyset, run, primary, fingerprint)?,
+            primary => of_run["primary"].as_str() == primary.map(Key::id),
         };
         if !same {
             return Ok(false);
