@@ -38,20 +38,27 @@ impl Scrub {
         self.patterns.iter().any(|pattern| text.windows(pattern.len()).any(|at| at == pattern.as_slice()))
     }
 
-    /// The text without the secrets, without what looks like a key, and without control characters.
+    /// The bytes without the secrets. What else they hold is as it was: somebody else may know other secrets in it.
     #[must_use]
-    pub fn clean(&self, text: &[u8]) -> String {
+    pub fn without_secrets(&self, text: &[u8]) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(text.to_vec());
         for pattern in &self.patterns {
             bytes = Zeroizing::new(without(&bytes, pattern));
         }
+        bytes
+    }
+
+    /// The text without the secrets, without what looks like a key, and without control characters.
+    #[must_use]
+    pub fn clean(&self, text: &[u8]) -> String {
+        let bytes = self.without_secrets(text);
         let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
         let mut out = String::with_capacity(text.len());
-        let in_run = |c: char| c.is_ascii_alphanumeric() || "+=_-".contains(c);
+        let in_run = |c: char| c.is_ascii_alphanumeric() || "+=_-/".contains(c);
         let mut rest = text.as_str();
         while !rest.is_empty() {
             let run = &rest[..rest.find(|c| !in_run(c)).unwrap_or(rest.len())];
-            out.push_str(if looks_like_key(run) { MASK } else { run });
+            out.push_str(if hides_a_key(run) { MASK } else { run });
             rest = &rest[run.len()..];
             if let Some(c) = rest.chars().next() {
                 out.push(if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c });
@@ -72,6 +79,13 @@ fn without(text: &[u8], pattern: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(rest);
     out
+}
+
+/// Whether a run that may hold slashes has key material in it: base64 has them too. A path has short words between them.
+fn hides_a_key(run: &str) -> bool {
+    let is_base64 =
+        run.len() >= 20 && run.len().is_multiple_of(4) && !run.starts_with('/') && !run.contains(['-', '_']);
+    run.split('/').any(looks_like_key) || (run.contains('/') && is_base64 && looks_like_key(run))
 }
 
 /// Whether an unbroken run of letters and digits could be key material: hexadecimal digits, or letters in both cases
@@ -118,6 +132,12 @@ mod tests {
                 "run 01936f2e-89ab-7cde-8f01-23456789abcd done",
             ),
             ("/usr/local/lib/python3.13/site.py", "/usr/local/lib/python3.13/site.py"),
+            ("key 1nFSTdBxEbPzy8/O5xidg5XriSu8MmGP/BRU0Nrnl68=.", "key ***."),
+            ("aB1/cD2/eF3/gH4/iJ5/kL6/mN7/oP8+qR9/sT0/uVw=", "***"),
+            (
+                "/opt/Reseal1/bin/reseal and backups/2026-11-24/Keys7",
+                "/opt/Reseal1/bin/reseal and backups/2026-11-24/Keys7",
+            ),
         ] {
             assert_eq!(scrub.clean(text.as_bytes()), expect);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reseal_core::StepPiece;
+use zeroize::Zeroizing;
 
 use crate::error::EngineError;
 use crate::job::Job;
@@ -81,15 +82,15 @@ pub struct Ran {
     pub ok: bool,
     /// How it ended, in words.
     pub status: String,
-    /// The end of what it printed, without the secrets that the runner handed it.
-    pub output: String,
+    /// The end of what it printed, without the secrets that the runner handed it, and else as it was printed.
+    pub output: Zeroizing<Vec<u8>>,
 }
 
 impl Ran {
     /// A program that was not started.
     #[must_use]
     pub fn failed(status: impl Into<String>) -> Ran {
-        Ran { ok: false, status: status.into(), output: String::new() }
+        Ran { ok: false, status: status.into(), output: Zeroizing::default() }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use reseal_core::{Key, RunState, Scrub, StepHole, StepPiece, Value};
 use reseal_store::{Database, RunRow, Session, SqlPart, StepDone, StepKey, StepRow};
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use crate::catalogue::Custody;
 use crate::error::{Class, EngineError};
@@ -185,7 +186,7 @@ impl Steps {
                 runner.run(&words, step.limit).await
             }
         };
-        let output = tail(&self.scrub.clean(ran.output.as_bytes()));
+        let output = tail(&self.scrub.clean(&ran.output));
         let status = self.scrub.clean(ran.status.as_bytes());
         let done = StepDone { ok: ran.ok, status: &status, output: &output };
         session.end_step(&self.facts.id, key, &done).await?;
@@ -234,7 +235,7 @@ impl Steps {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(()) => Ran { ok: true, status: "done".to_owned(), output: String::new() },
+            Ok(()) => Ran { ok: true, status: "done".to_owned(), output: Zeroizing::default() },
             Err(error) => Ran::failed(error.message),
         }
     }

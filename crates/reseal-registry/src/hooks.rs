@@ -136,7 +136,7 @@ impl Runner for Programs {
                 (false, format!("killed after {} s, with all that it started", limit.as_secs_f64()))
             }
         };
-        let output = tail.lock().map(|tail| scrub.clean(&tail)).unwrap_or_default();
+        let output = tail.lock().map(|tail| scrub.without_secrets(&tail)).unwrap_or_default();
         Ran { ok, status, output }
     }
 }
