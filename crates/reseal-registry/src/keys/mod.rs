@@ -172,8 +172,11 @@ async fn read_keyset(
         reader.from = Some(number);
         for listed in reader.many(from, &spec.name, &mut out.warnings).await? {
             out.facts.extend(listed.facts.clone());
-            // An id that the plan names stands for the key that the plan names.
-            if keys.iter().any(|key: &Key| key.id() == listed.id) {
+            // What is named twice has to be one key: under two, cells of one tag would open under this or that.
+            if let Some(known) = keys.iter().find(|key: &&Key| key.id() == listed.id) {
+                if listed.key.is_ok_and(|key| key.identity() != known.identity()) {
+                    return Err(two_keys(&spec.name, &listed.id));
+                }
                 continue;
             }
             let needed = asked.or(planned.as_deref()) == Some(listed.id.as_str());
@@ -200,6 +203,11 @@ async fn read_keyset(
         };
         ReadKeyError::new(error.to_string(), help)
     })
+}
+
+fn two_keys(keyset: &str, id: &str) -> ReadKeyError {
+    let message = format!("keyset {keyset}: the plan and a list of keys give other bytes as {id}");
+    ReadKeyError::new(message, "give the new key an id of its own; cells that name the old one still need it")
 }
 
 /// Whether a key has a length that every format that uses it takes; a derivation of the seal has a say before that.
