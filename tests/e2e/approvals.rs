@@ -264,3 +264,54 @@ fn a_plan_that_was_not_asked_about_is_not_agreed_to() {
     assert_eq!(code(&refused), (3, "approvers"), "{}", refused.1);
     assert_eq!(run().0, 0);
 }
+
+/// Watches a forger who comes first: with the plan at hand his signature is refused, without it the real one takes its place,
+/// and the list counts only what counts.
+#[test]
+fn a_forged_signature_locks_nobody_out() {
+    let approved = Approved::new("1");
+    let world = &approved.world;
+    let id = request(&approved.command("dave", &["run", "PLAN"]));
+    let own = world.path("forged").display().to_string();
+    assert_eq!(world.reseal(&["approve", "keygen", "bob", "--file", &own]).0, 0);
+    let forged = world.reseal(&["approve", &id, "--key", &own, "--plan", "PLAN"]);
+    assert_eq!(code(&forged), (3, "approval-wrong"), "{}", forged.1);
+    assert_eq!(
+        world.reseal(&["approve", &id, "--key", &own]).0,
+        0,
+        "nobody can tell without the file of approvers"
+    );
+    let (_, list) = world.reseal(&["approve", "list", "PLAN"]);
+    let listed = &list["requests"][0];
+    assert_eq!(
+        (listed["approvers"].as_array().unwrap().len(), listed["not_counted"].as_array().unwrap().len()),
+        (0, 1)
+    );
+    let bobs = world.path("bob.approver").display().to_string();
+    let blocked = approved.approve(&id, "bob");
+    assert_eq!(code(&blocked), (3, "approved-already"), "{}", blocked.1);
+    assert!(blocked.1["error"]["help"].as_str().unwrap().contains("--plan"), "{}", blocked.1);
+    assert_eq!(world.reseal(&["approve", &id, "--key", &bobs, "--plan", "PLAN"]).0, 0);
+    assert_eq!(approved.command("dave", &["run", "PLAN"]).0, 0);
+}
+
+/// Watches what an approval is bound to beside the run: the key that a rollback goes back to; and that an emergency is agreed
+/// to as such, also where a run is there to go on with.
+#[test]
+fn an_approval_is_of_one_way_back_and_of_no_emergency() {
+    let approved = Approved::new("{ run: 0, rollback: 1, emergency: 1 }");
+    let world = &approved.world;
+    crate::custody::with_keys(world, &["v3"]);
+    assert_eq!(approved.command("dave", &["run", "PLAN"]).0, 0);
+    let back =
+        |key: &str| approved.command("dave", &["rollback", "PLAN", "--confirm", "people", "--to-key", key]);
+    let asked = back("v1");
+    approved.agree(&asked, &["alice"]);
+    assert_eq!(code(&back("v2")), (4, "approval-needed"), "another key than was agreed to");
+    assert_eq!(back("v1").0, 0);
+    let broken = "UPDATE people SET a = 'v1:AAAA:AAAA' WHERE id = 1";
+    world.sql(&[broken]);
+    assert_eq!(approved.command("dave", &["run", "PLAN"]).0, 1);
+    let urgent = approved.command("dave", &["run", "PLAN", "--emergency"]);
+    assert_eq!(code(&urgent), (3, "no-emergency"), "{}", urgent.1);
+}

@@ -119,6 +119,15 @@ pub fn statement(request: &ApprovalRequest) -> Vec<u8> {
     format!("reseal approval 1\n{}", lines.concat()).into_bytes()
 }
 
+/// What enough people agreed to.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    /// The request.
+    pub request: String,
+    /// Those whose agreement counts.
+    pub approvers: Vec<String>,
+}
+
 /// The request that enough people agreed to; `None` where nobody has to.
 ///
 /// # Errors
@@ -129,7 +138,7 @@ pub async fn agreed(
     plan: &Plan,
     facts: &Facts,
     operator: &str,
-) -> Result<Option<String>, EngineError> {
+) -> Result<Option<Agreed>, EngineError> {
     let needed = facts.kind.needed(&plan.policy.approvals);
     if needed == 0 {
         return Ok(None);
@@ -144,7 +153,7 @@ pub async fn agreed(
     for request in open {
         let (valid, not_counted) = count(control, &request, &known, needed, operator).await?;
         if valid.len() >= needed as usize {
-            return Ok(Some(request.id));
+            return Ok(Some(Agreed { request: request.id, approvers: valid }));
         }
         latest.get_or_insert((request.id, valid, not_counted));
     }
@@ -234,6 +243,7 @@ pub async fn approve(
     control: &mut Session,
     id: &str,
     key: &std::path::Path,
+    plan: Option<&Plan>,
 ) -> Result<(ApprovalRequest, String), EngineError> {
     let request = control.approval_request(id).await?.ok_or_else(|| {
         let help = "the command that needs approvals names the request";
@@ -246,11 +256,50 @@ pub async fn approve(
         return Err(EngineError::refused("request-over", format!("request {id} {what}"), help));
     }
     let (name, signature) = sign(key, &statement(&request))?;
-    if !control.approve(id, &name, &STANDARD.encode(signature)).await? {
-        let message = format!("{name} agreed to request {id} already");
-        return Err(EngineError::refused("approved-already", message, "another approver is needed"));
+    if let Some(plan) = plan {
+        known_as(plan, &name, &statement(&request), &signature)?;
+    }
+    let signature = STANDARD.encode(signature);
+    if !control.approve(id, &name, &signature, plan.is_some()).await? {
+        let standing = control.approvals(id).await?.into_iter().find(|given| given.approver == name);
+        let (message, help) = match standing.is_some_and(|given| given.signature == signature) {
+            true => (format!("{name} agreed to request {id} already"), "another approver is needed"),
+            false => (
+                format!("request {id} has another signature in the name of {name}"),
+                "with --plan yours takes its place, where the file of approvers has your key",
+            ),
+        };
+        return Err(EngineError::refused("approved-already", message, help));
     }
     Ok((request, name))
+}
+
+/// Refuses a signature in a name whose key in the file of approvers is another one.
+fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Result<(), EngineError> {
+    let path = plan.policy.approvers.as_deref().unwrap_or_default();
+    let known = approvers(path)?;
+    let by = |approver: &&Approver| {
+        let key = UnparsedPublicKey::new(&ED25519, &approver.public_key);
+        approver.name == name && key.verify(statement, signature).is_ok()
+    };
+    if known.iter().any(|approver| by(&approver)) {
+        return Ok(());
+    }
+    let message = format!("{path} knows no {name} with this key");
+    Err(EngineError::refused("approval-wrong", message, "it would not count: ask whoever keeps that file"))
+}
+
+/// Those whose agreement to a request counts by now, and why that of others does not.
+///
+/// # Errors
+/// When the control database refuses, or the file of approvers cannot be trusted.
+pub async fn standing(
+    control: &mut Session,
+    plan: &Plan,
+    request: &ApprovalRequest,
+) -> Result<(Vec<String>, Vec<String>), EngineError> {
+    let known = approvers(plan.policy.approvers.as_deref().unwrap_or_default())?;
+    count(control, request, &known, request.needed, &request.operator).await
 }
 
 /// When a request lapses, as people read it.

@@ -10,7 +10,7 @@ use reseal_store::{Book, Database, RunRow};
 use tracing::warn;
 
 use crate::ages::{days, length};
-use crate::approvals::{self, Facts, Kind};
+use crate::approvals::{self, Agreed, Facts, Kind};
 use crate::proofs;
 
 /// Holds a run that is about to begin against the plan's policy, and ties it to the control database. A dry run writes
@@ -40,12 +40,14 @@ pub async fn before_run(
             proofs(&plan.policy, Timestamp::now()).await?;
             catalogue::may_seal(&entries)?;
             let now = session.now_ms().await?;
-            custody.skipped = criteria(&plan.policy, &plan.name, &entries, options.emergency, now)?;
+            custody.skipped = criteria(&plan.policy, &entries, options.emergency, now)?;
             let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
-            custody.approval = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+            let given = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+            note(&mut custody, given);
             agreed = custody.approval.is_some().then_some(facts.fingerprints);
             options.emergency
         }
+        Some(run) if options.emergency && !run.emergency => return Err(no_emergency(run)),
         Some(run) => run.emergency,
     };
     match plan.hooks.before.is_empty() {
@@ -61,6 +63,17 @@ pub async fn before_run(
         false => {}
     }
     Ok(Some(custody))
+}
+
+/// A run that began in no emergency was agreed to and noted as such, and so is its pace.
+fn no_emergency(run: &RunRow) -> EngineError {
+    let message = format!("run {} is {}, and began in no emergency", run.id, run.state);
+    let help = format!(
+        "`reseal cancel PLAN --run {}` leaves it where it is, and the emergency begins a run of its own;\n\
+         `reseal resume PLAN` goes on with it as it was",
+        run.id
+    );
+    EngineError::refused("no-emergency", message, help)
 }
 
 fn said(plan: &Plan) -> Said {
@@ -83,7 +96,7 @@ fn rules(plan: &Plan, emergency: bool, agreed: Option<String>) -> Rules {
     Rules::new(move |entries, now| {
         catalogue::may_seal(entries)?;
         let brought = agreed.as_ref().map(|agreed| approvals::brought(agreed, &name, entries)).transpose()?;
-        let skipped = criteria(&policy, &name, entries, emergency, now)
+        let skipped = criteria(&policy, entries, emergency, now)
             .map_err(|refusal| EngineError { help: Some(behind_before(&name, refusal.help)), ..refusal })?;
         too_many_active(&policy, entries);
         Ok(Allowed { skipped, brought: brought.unwrap_or_default() })
@@ -94,8 +107,8 @@ fn rules(plan: &Plan, emergency: bool, agreed: Option<String>) -> Rules {
 fn behind_before(plan: &str, help: Option<String>) -> String {
     let help = help.map(|help| format!("{help}\n")).unwrap_or_default();
     format!(
-        "{help}the steps of `before` are done: `reseal resume` goes on when this is settled,\n\
-         `reseal rollback --confirm {plan}` undoes them, so that another run may begin"
+        "{help}the steps of `before` are done: `reseal resume PLAN` goes on when this is settled,\n\
+         `reseal rollback PLAN --confirm {plan}` undoes them, so that another run may begin"
     )
 }
 
@@ -103,7 +116,6 @@ fn behind_before(plan: &str, help: Option<String>) -> String {
 /// An emergency sets them aside; gives what it set aside.
 fn criteria(
     policy: &Policy,
-    plan: &str,
     entries: &[Entry],
     emergency: bool,
     now: i64,
@@ -113,14 +125,14 @@ fn criteria(
     for new in entries.iter().filter(|entry| entry.primary && state(entry) != Some(KeyState::Active)) {
         let beside = || entries.iter().filter(|other| !other.primary && other.keyset == new.keyset);
         let stuck = beside().filter(|entry| state(entry) == Some(KeyState::Rotating));
-        let stuck = stuck.map(|entry| stuck_key(plan, entry));
+        let stuck = stuck.map(stuck_key);
         let active: Vec<&Entry> = beside().filter(|entry| state(entry) == Some(KeyState::Active)).collect();
         let found = |entry: &&Entry| {
             entry.row.as_ref().is_some_and(|row| row.state == KeyState::Created && !row.generated)
         };
         // Where no key is known to seal, each that was found in the plan may be the one that does.
         let sealing = if active.is_empty() { beside().filter(found).collect() } else { active };
-        let young = sealing.into_iter().filter_map(|entry| too_young(plan, entry, min.as_millis(), now));
+        let young = sealing.into_iter().filter_map(|entry| too_young(entry, min.as_millis(), now));
         for refusal in stuck.chain(young) {
             if !emergency {
                 return Err(refusal);
@@ -136,17 +148,17 @@ fn state(entry: &Entry) -> Option<KeyState> {
     entry.row.as_ref().map(|row| row.state)
 }
 
-fn stuck_key(plan: &str, entry: &Entry) -> EngineError {
+fn stuck_key(entry: &Entry) -> EngineError {
     let message = format!("keyset {}: {} is still rotating, from a run before", entry.keyset, entry.key_id);
-    let help = format!("finish that first: `reseal keys retire {plan} {}`, or say --emergency", entry.key_id);
+    let help = format!("finish that first: `reseal keys retire PLAN {}`, or say --emergency", entry.key_id);
     EngineError::refused("key-rotating", message, help)
 }
 
-fn too_young(plan: &str, entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
+fn too_young(entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
     let place = format!("keyset {}: {}", entry.keyset, entry.key_id);
     let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
         let message = format!("{place} may be too young to be rotated: nobody noted since when it seals");
-        let help = format!("`reseal keys activate {plan} {} --since TIME`, or --emergency", entry.key_id);
+        let help = format!("`reseal keys activate PLAN {} --since TIME`, or --emergency", entry.key_id);
         return Some(EngineError::refused("key-age-unknown", message, help));
     };
     let age = u128::try_from(now - since).unwrap_or(0);
@@ -182,7 +194,7 @@ pub async fn before_rollback(
     job: &Job,
     database: &Database,
     control: &Database,
-    (run, operator): (Option<&str>, &str),
+    (run, operator, to_keys): (Option<&str>, &str, &[String]),
 ) -> Result<Custody, EngineError> {
     let mut custody = Custody::of(control, said(plan));
     let mut session = control.connect().await?;
@@ -197,8 +209,24 @@ pub async fn before_rollback(
         return Ok(custody);
     };
     if newest.state != RunState::RollingBack {
-        let facts = Facts::new(plan, Kind::Rollback, newest.id.clone(), &entries);
-        custody.approval = approvals::agreed(&mut session, plan, &facts, operator).await?;
+        let facts = Facts::new(plan, Kind::Rollback, scope_of_rollback(&newest.id, to_keys), &entries);
+        note(&mut custody, approvals::agreed(&mut session, plan, &facts, operator).await?);
     }
     Ok(custody)
+}
+
+fn note(custody: &mut Custody, agreed: Option<Agreed>) {
+    if let Some(agreed) = agreed {
+        (custody.approval, custody.approved_by) = (Some(agreed.request), agreed.approvers);
+    }
+}
+
+/// What people agree to: which run, and which keys cells go back to where somebody has to say so.
+fn scope_of_rollback(run: &str, to_keys: &[String]) -> String {
+    let mut keys = to_keys.to_vec();
+    keys.sort();
+    match keys.is_empty() {
+        true => run.to_owned(),
+        false => format!("{run} to {}", keys.join(", ")),
+    }
 }

@@ -38,6 +38,15 @@ pub struct Named {
     pub key_id: String,
 }
 
+/// The catalogue's entry for a key, under the id that the plan has for it now.
+struct Found {
+    row: KeyRow,
+    /// Whether the plan has its bytes; else the id is the one that it last had, which may be another key's by now.
+    in_plan: bool,
+    /// Whether it is the plan's primary.
+    primary: bool,
+}
+
 /// A key that was given up, and what is still to be known of it.
 #[derive(Clone, Debug)]
 pub struct GivenUp {
@@ -64,16 +73,22 @@ impl Custodian<'_> {
         progress: &Progress,
     ) -> Result<GivenUp, EngineError> {
         let mut control = self.control.connect().await?;
-        let row = self.row(&mut control, named).await?;
+        let found = self.found(&mut control, named).await?;
+        let row = &found.row;
         if !row.state.may_become(KeyState::Retired) {
-            return Err(self.wrong_state(&row, KeyState::Retired));
+            return Err(self.wrong_state(row, KeyState::Retired));
         }
-        self.holds_nothing(&mut control, &row, progress).await?;
+        if found.primary {
+            let message =
+                format!("keyset {}: {} is the plan's primary, and would seal", row.keyset, row.key_id);
+            return Err(EngineError::refused("key-state", message, "make another key the primary first"));
+        }
+        self.holds_nothing(&mut control, &found, progress).await?;
         let why = reason.unwrap_or("nothing holds its cells");
-        self.move_to(&mut control, &row, KeyState::Retired, why).await?;
+        self.move_to(&mut control, row, KeyState::Retired, why).await?;
         let mut notes = self.unseen();
-        notes.push(self.outside(&row));
-        Ok(given_up(&row, notes))
+        notes.push(self.outside(&found));
+        Ok(given_up(row, notes))
     }
 
     /// Destroys a retired key: for a key in a file of its own, that file; whatever else holds it is told.
@@ -88,34 +103,37 @@ impl Custodian<'_> {
         progress: &Progress,
     ) -> Result<GivenUp, EngineError> {
         let mut control = self.control.connect().await?;
-        let row = self.row(&mut control, named).await?;
+        let found = self.found(&mut control, named).await?;
+        let row = &found.row;
         if !row.state.may_become(KeyState::Destroyed) {
-            return Err(self.wrong_state(&row, KeyState::Destroyed));
+            return Err(self.wrong_state(row, KeyState::Destroyed));
         }
-        if confirm != Some(row.key_id.as_str()) {
-            let message = format!("{} would be gone for ever: say so with its id", row.key_id);
-            return Err(EngineError::usage("confirm", message, format!("--confirm {}", row.key_id)));
+        if confirm != Some(named.key_id.as_str()) {
+            let message = format!("{} would be gone for ever: say so with its id", named.key_id);
+            return Err(EngineError::usage("confirm", message, format!("--confirm {}", named.key_id)));
         }
         let now = control.now_ms().await?;
-        self.kept_long_enough(&row, now)?;
-        self.holds_nothing(&mut control, &row, progress).await?;
+        self.kept_long_enough(row, now)?;
+        self.holds_nothing(&mut control, &found, progress).await?;
         let entries = catalogue::find(&mut control, self.job).await?;
         let scope = format!("{}/{} {}", row.keyset, row.key_id, row.fingerprint);
         let facts = Facts::new(self.plan, Kind::Destroy, scope, &entries);
-        let request = approvals::agreed(&mut control, self.plan, &facts, self.operator).await?;
-        if let Some(request) = &request
-            && !control.use_approval(request, &row.id).await?
+        let agreed = approvals::agreed(&mut control, self.plan, &facts, self.operator).await?;
+        if let Some(agreed) = &agreed
+            && !control.use_approval(&agreed.request, &row.id).await?
         {
-            return Err(catalogue::used_already(request));
+            return Err(catalogue::used_already(&agreed.request));
         }
         // The state first, since of two that try only one gets past it: a file that then stays is told of.
-        self.move_to(&mut control, &row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
-        let mut notes = vec![self.delete(&row)];
+        self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
+        let mut notes = vec![self.delete(&found)];
         for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
             notes.push(format!("the {} {} still holds it", copy.kind, copy.file));
         }
-        notes.push(format!("take {} out of the plan where the plan names it", row.key_id));
-        Ok(given_up(&row, notes))
+        if found.in_plan {
+            notes.push(format!("take {} out of the plan where the plan names it", row.key_id));
+        }
+        Ok(given_up(row, notes))
     }
 
     /// Makes a key active by hand, or notes since when one seals that is.
@@ -152,32 +170,48 @@ impl Custodian<'_> {
         Ok(rows.into_iter().find(|other| other.id == row.id).unwrap_or(row))
     }
 
-    /// The catalogue's entry for a key: by its bytes where the plan has them, else by its id.
+    /// The catalogue's entry for a key: by its bytes where the plan has them, else by its id or the beginning of its
+    /// fingerprint.
     ///
     /// # Errors
     /// When there is no such key, or several that cannot be told apart.
     pub async fn row(&self, control: &mut Session, named: &Named) -> Result<KeyRow, EngineError> {
-        let fits = |keyset: &str, key_id: &str| {
-            key_id == named.key_id && named.keyset.as_deref().is_none_or(|wanted| wanted == keyset)
-        };
+        self.found(control, named).await.map(|found| found.row)
+    }
+
+    async fn found(&self, control: &mut Session, named: &Named) -> Result<Found, EngineError> {
+        let of_keyset = |keyset: &str| named.keyset.as_deref().is_none_or(|wanted| wanted == keyset);
         let entries = catalogue::enter(control, self.job).await?;
-        let in_plan = |entry: &&Entry| fits(&entry.keyset, &entry.key_id);
-        let mut rows: Vec<KeyRow> =
-            entries.iter().filter(in_plan).filter_map(|entry| entry.row.clone()).collect();
-        if rows.is_empty() {
+        let named_so = |entry: &&Entry| entry.key_id == named.key_id && of_keyset(&entry.keyset);
+        let mut found: Vec<Found> = entries.iter().filter(named_so).filter_map(in_plan).collect();
+        if found.is_empty() {
             let known = control.catalogued(&self.plan.name).await?;
-            rows = known.into_iter().filter(|row| fits(&row.keyset, &row.key_id)).collect();
+            let fits = |row: &KeyRow| {
+                of_keyset(&row.keyset) && (row.key_id == named.key_id || has_print(row, named))
+            };
+            let of_plan = |row: &KeyRow| {
+                let same = |entry: &&Entry| entry.row.as_ref().is_some_and(|other| other.id == row.id);
+                entries.iter().find(same).and_then(in_plan)
+            };
+            let gone = |row: KeyRow| Found { row, in_plan: false, primary: false };
+            found = known
+                .into_iter()
+                .filter(fits)
+                .map(|row| of_plan(&row).unwrap_or_else(|| gone(row)))
+                .collect();
         }
-        match rows.len() {
-            1 => Ok(rows.remove(0)),
+        match found.len() {
+            1 => Ok(found.remove(0)),
             0 => {
                 let message = format!("plan {} has no key {}", self.plan.name, named.key_id);
                 Err(EngineError::usage("no-such-key", message, "`reseal keys list PLAN` lists them"))
             }
-            _ => {
+            several => {
                 let message =
-                    format!("{} keys of plan {} are called {}", rows.len(), self.plan.name, named.key_id);
-                Err(EngineError::usage("which-key", message, "say --keyset"))
+                    format!("{several} keys of plan {} are called {}", self.plan.name, named.key_id);
+                let help =
+                    "say --keyset, or the beginning of its fingerprint (`reseal keys list PLAN --json`)";
+                Err(EngineError::usage("which-key", message, help))
             }
         }
     }
@@ -241,8 +275,8 @@ impl Custodian<'_> {
     }
 
     /// Where the key is kept, and that nothing is disabled there.
-    fn outside(&self, row: &KeyRow) -> String {
-        let what = match self.kept_at(row) {
+    fn outside(&self, found: &Found) -> String {
+        let what = match self.kept_at(found) {
             Some((kind, word)) if kind == "env" => format!("the variable {word} still holds it"),
             Some((kind, word)) if kind == "file" => format!("the file {word} still holds it"),
             Some((kind, _)) => format!("its source ({kind}) still gives it"),
@@ -252,7 +286,9 @@ impl Custodian<'_> {
     }
 
     /// The source of a key that the plan names, or that lies in a directory of keys: its kind, and its first word.
-    fn kept_at(&self, row: &KeyRow) -> Option<(String, String)> {
+    fn kept_at(&self, found: &Found) -> Option<(String, String)> {
+        // What lies where a key of this id is kept now is another key.
+        let row = Some(&found.row).filter(|_| found.in_plan)?;
         let keyset = self.plan.keysets.iter().find(|keyset| keyset.name == row.keyset)?;
         let named = keyset.keys.iter().find(|key| match &key.id {
             KeyIdSpec::Literal(id) => *id == row.key_id,
@@ -275,8 +311,8 @@ impl Custodian<'_> {
     }
 
     /// Deletes the file of a key that lies in one of its own; else says what nobody can do from here.
-    fn delete(&self, row: &KeyRow) -> String {
-        match self.kept_at(row) {
+    fn delete(&self, found: &Found) -> String {
+        match self.kept_at(found) {
             Some((kind, path)) if kind == "file" => match wipe(&path) {
                 Ok(()) => format!("the file {path} is deleted"),
                 Err(error) => format!("the file {path} could not be deleted ({}): delete it", error.kind()),
@@ -285,9 +321,21 @@ impl Custodian<'_> {
                 format!("the variable {word} still holds it: delete it where it is set")
             }
             Some((kind, _)) => format!("its source ({kind}) still gives it: delete it there"),
-            None => "no source of the plan gives it any more".to_owned(),
+            None => "no source of the plan gives it any more: delete it wherever else it is kept".to_owned(),
         }
     }
+}
+
+/// A key of the plan, by the id that it has there: the catalogue may have met it under another.
+fn in_plan(entry: &Entry) -> Option<Found> {
+    let row = KeyRow { key_id: entry.key_id.clone(), ..entry.row.clone()? };
+    Some(Found { row, in_plan: true, primary: entry.primary })
+}
+
+/// Whether a key is named by the beginning of its fingerprint.
+fn has_print(row: &KeyRow, named: &Named) -> bool {
+    const SHORTEST: usize = 12;
+    named.key_id.len() >= SHORTEST && row.fingerprint.starts_with(&named.key_id)
 }
 
 /// Overwrites and deletes a file. Disks and file systems keep copies that this does not reach.

@@ -25,6 +25,8 @@ pub struct Custody {
     pub control: Database,
     /// The request for approval that people agreed to, where the policy asks for that.
     pub approval: Option<String>,
+    /// Those who did.
+    pub approved_by: Vec<String>,
     /// How long an emergency run may take.
     pub deadline: Option<Duration>,
     /// Rules of the policy that an emergency set aside.
@@ -44,6 +46,7 @@ impl Custody {
         Custody {
             control: control.clone(),
             approval: None,
+            approved_by: Vec::new(),
             deadline: None,
             skipped: Vec::new(),
             rules: None,
@@ -318,15 +321,34 @@ pub(crate) async fn keep_census(custody: Option<&Custody>, job: &Job, run: &RunR
     }
 }
 
+/// Why a rollback may not seal under an old key: it was given up, and can never be active again.
+fn may_seal_again(entries: &[Entry], back: &Job) -> Result<(), EngineError> {
+    for keyset in back.keysets.iter().map(|keyset| &keyset.keyset) {
+        let seals = |entry: &&Entry| {
+            entry.keyset == keyset.name() && keyset.primary().is_some_and(|key| key.id() == entry.key_id)
+        };
+        let state = entries.iter().find(seals).and_then(|entry| Some((entry, entry.row.as_ref()?.state)));
+        if let Some((entry, state @ (KeyState::Retired | KeyState::Destroyed))) = state {
+            let message = format!(
+                "keyset {}: {} is {state}, and cells written since would be sealed under it",
+                entry.keyset, entry.key_id
+            );
+            let help = "there is no way back to it; another key of the keyset: --to-key";
+            return Err(EngineError::refused("key-given-up", message, help));
+        }
+    }
+    Ok(())
+}
+
 /// Before a rollback: the control database is there, and what people agreed to is made use of.
 pub(crate) async fn before_rollback(
-    job: &Job,
+    (job, back): (&Job, &Job),
     run: &RunRow,
     options: &RollbackOptions,
 ) -> Result<Option<Session>, EngineError> {
     let Some(custody) = &options.custody else { return Ok(None) };
     let mut control = custody.control.connect().await?;
-    enter(&mut control, job).await?;
+    may_seal_again(&enter(&mut control, job).await?, back)?;
     // An approval was made use of when a rollback began that is gone on with here.
     if run.state != RunState::RollingBack {
         spend(custody, &run.id).await?;

@@ -122,6 +122,20 @@ pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Re
     Ok(())
 }
 
+/// Whether a run moved cells away from a key, whatever the key, its keyset and the plan were called then.
+///
+/// # Errors
+/// When no fingerprint can be made.
+pub fn moved_away_from(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<bool, EngineError> {
+    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
+    let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
+    Ok(of_keysets.any(|of_run| {
+        let mut keys = of_run["keys"].as_object().into_iter().flatten();
+        keys.any(|(id, noted)| noted.as_str() == Some(&now) && of_run["primary"].as_str() != Some(id))
+    }))
+}
+
 /// Whether a run moved cells to the very keys that are the job's primaries.
 pub(crate) fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();

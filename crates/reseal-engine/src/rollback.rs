@@ -68,7 +68,7 @@ pub async fn rollback(
     let back = Arc::new(turned_back(job, &options.to_keys)?);
     let targets = crate::preflight::layout(&mut session, job, &scope).await?;
     let targets_back = crate::preflight::layout(&mut session, &back, &scope).await?;
-    let mut control = catalogue::before_rollback(job, &run, options).await?;
+    let mut control = catalogue::before_rollback((job, &back), &run, options).await?;
     hold_again(&mut session, job, &run, &scope).await?;
     let epoch = begin(&mut session, &run).await?;
     crate::guard::take_away(&mut session, &targets).await?;

@@ -62,6 +62,8 @@ pub(crate) async fn begins(
     }
     if let Some(approval) = &custody.approval {
         event = event.with("approval", approval.as_str());
+        event =
+            custody.approved_by.iter().fold(event, |event, name| event.with("approved_by", name.as_str()));
     }
     event = custody.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     for pin in session.pins(&job.plan).await? {

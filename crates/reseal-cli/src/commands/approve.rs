@@ -14,8 +14,8 @@ use crate::{control, open, trail};
 pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcome {
     let mut session = control::database()?.connect().await?;
     session.migrate(Book::Control).await?;
-    if let Some(path) = plan {
-        let plan = open::plan(path)?;
+    let plan = plan.map(open::plan).transpose()?;
+    if let Some(plan) = &plan {
         let asked = session.approval_request(id).await?;
         if let Some(asked) = asked.filter(|asked| (&asked.plan, &asked.digest) != (&plan.name, &plan.digest))
         {
@@ -28,7 +28,7 @@ pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcom
             ));
         }
     }
-    let (request, name) = match approvals::approve(&mut session, id, key).await {
+    let (request, name) = match approvals::approve(&mut session, id, key, plan.as_ref()).await {
         Ok(given) => given,
         Err(error) => {
             let about = |event: Event| {
@@ -92,8 +92,7 @@ pub(crate) async fn list(path: &Path) -> Outcome {
     requests.retain(|request| request.expires_at > now);
     let (mut lines, mut documents) = (Vec::new(), Vec::new());
     for request in &requests {
-        let approvals = session.approvals(&request.id).await?;
-        let names: Vec<String> = approvals.into_iter().map(|approval| approval.approver).collect();
+        let (names, not_counted) = approvals::standing(&mut session, &plan, request).await?;
         lines.push(format!(
             "{}  {}\n  asked for by {}, {} of {} signed, until {}",
             request.id,
@@ -103,8 +102,10 @@ pub(crate) async fn list(path: &Path) -> Outcome {
             request.needed,
             lapses(request)
         ));
+        lines.extend(not_counted.iter().map(|why| format!("  not counted: {why}")));
         let mut document = document(request);
         document["approvers"] = names.into();
+        document["not_counted"] = not_counted.into();
         documents.push(document);
     }
     let text = match lines.is_empty() {

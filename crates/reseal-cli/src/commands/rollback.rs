@@ -35,17 +35,13 @@ pub(crate) async fn rollback(
         &opened.job,
         &opened.database,
         &control,
-        (run, operator.as_str()),
+        (run, operator.as_str(), &to_keys),
     );
-    let options = RollbackOptions {
-        run_id: run.map(str::to_owned),
-        to_keys,
-        custody: Some(match custody.await {
-            Ok(custody) => custody,
-            Err(error) => return Err(trail::refused("rollback", &plan, error.into()).await),
-        }),
-        operator,
+    let custody = match custody.await {
+        Ok(custody) => Some(custody),
+        Err(error) => return Err(trail::refused("rollback", &plan, error.into()).await),
     };
+    let options = RollbackOptions { run_id: run.map(str::to_owned), to_keys, custody, operator };
     let progress = Arc::new(Progress::default());
     let stop = Stopper::default();
     signals::watch(&stop);

@@ -29,8 +29,8 @@ pub fn brought(agreed: &str, plan: &str, entries: &[Entry]) -> Result<Vec<String
             };
             let message = format!("keyset {keyset}: {id} {what}");
             let help = format!(
-                "put it back, and `reseal resume` goes on;\n\
-                 `reseal rollback --confirm {plan}` undoes the steps, so that people may be asked anew"
+                "put it back, and `reseal resume PLAN` goes on;\n\
+                 `reseal rollback PLAN --confirm {plan}` undoes the steps, so that people may be asked anew"
             );
             return Err(EngineError::refused("key-not-agreed", message, help));
         }

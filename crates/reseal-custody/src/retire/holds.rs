@@ -2,9 +2,9 @@
 
 use reseal_core::RunState;
 use reseal_engine::{Census, EngineError, Progress, Scope};
-use reseal_store::{Book, KeyRow, Session};
+use reseal_store::{Book, KeyRow, RunRow, Session};
 
-use super::Custodian;
+use super::{Custodian, Found};
 
 /// A place that still holds cells of a key, or may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Custodian<'_> {
     pub(super) async fn holds_nothing(
         &self,
         control: &mut Session,
-        row: &KeyRow,
+        found: &Found,
         progress: &Progress,
     ) -> Result<(), EngineError> {
         self.no_run_goes_on().await?;
@@ -30,12 +30,12 @@ impl Custodian<'_> {
             reseal_engine::census(self.job, self.database, &Scope::default(), true, progress).await?;
         let document = census.json().to_string();
         control.keep_census(&self.plan.name, &Scope::default().json().to_string(), true, &document).await?;
-        let mut held = self.in_fields(&census, row);
-        held.extend(self.in_undo(row).await?);
+        let mut held = self.in_fields(&census, found);
+        held.extend(self.in_undo(found).await?);
         for finding in reseal_engine::outside(self.job, self.database).await? {
             held.push(Held { code: finding.code, place: finding.message, help: finding.help });
         }
-        refuse(row, &held)
+        refuse(&found.row, &held)
     }
 
     /// No key is given up while a run can be gone on with: it may still move cells to it or from it.
@@ -54,11 +54,7 @@ impl Custodian<'_> {
     }
 
     /// What the sweep found under the key. Where the plan no longer has the key, cells that open under none may be its.
-    fn in_fields(&self, census: &Census, row: &KeyRow) -> Vec<Held> {
-        let readable =
-            self.job.keysets.iter().any(|keyset| {
-                keyset.keyset.name() == row.keyset && keyset.keyset.by_id(&row.key_id).is_some()
-            });
+    fn in_fields(&self, census: &Census, Found { row, in_plan, .. }: &Found) -> Vec<Held> {
         let keyset_of = |seal: &str| {
             let seal = self.plan.seals.iter().find(|other| other.name == seal)?;
             Some(self.plan.keyset_of(seal)?.name.as_str())
@@ -68,8 +64,8 @@ impl Custodian<'_> {
             let place = format!("{}.{}", field.table, field.field);
             for line in &field.counts {
                 let its_keyset = line.seal.as_deref().and_then(keyset_of) == Some(row.keyset.as_str());
-                let under = its_keyset && line.key.as_deref() == Some(row.key_id.as_str());
-                let unknown = !readable && line.key.is_none() && line.seal.as_deref() != Some("plaintext");
+                let under = *in_plan && its_keyset && line.key.as_deref() == Some(row.key_id.as_str());
+                let unknown = !in_plan && line.key.is_none() && line.seal.as_deref() != Some("plaintext");
                 if under {
                     held.push(Held {
                         code: "key-in-use",
@@ -91,23 +87,19 @@ impl Custodian<'_> {
         held
     }
 
-    /// Runs whose kept old cells may be under the key.
-    async fn in_undo(&self, row: &KeyRow) -> Result<Vec<Held>, EngineError> {
+    /// Runs whose kept old cells may be under the key, of whatever plan and by whatever name.
+    async fn in_undo(&self, found: &Found) -> Result<Vec<Held>, EngineError> {
         let mut session = self.database.connect().await?;
         let mut held = Vec::new();
         if session.version(Book::Ledger).await?.is_none() {
             return Ok(held);
         }
-        for run in session.runs(Some(&self.plan.name), 1000).await? {
-            let keysets: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
-            let keyset = &keysets[&row.keyset];
-            let among = keyset["keys"].get(&row.key_id).is_some();
-            let old = keyset["primary"].as_str() != Some(row.key_id.as_str());
-            if !among || !old || run.state == RunState::RolledBack {
+        for run in session.runs(None, 1000).await? {
+            if run.state == RunState::RolledBack {
                 continue;
             }
             let cells = session.undo_cells(&run.id).await?;
-            if cells > 0 {
+            if cells > 0 && self.moved_away(found, &run)? {
                 held.push(Held {
                     code: "undo-holds",
                     place: format!(
@@ -122,6 +114,20 @@ impl Custodian<'_> {
             }
         }
         Ok(held)
+    }
+}
+
+impl Custodian<'_> {
+    /// Whether a run may have moved cells away from the key: by its bytes, or where nobody has them, by its id.
+    fn moved_away(&self, found: &Found, run: &RunRow) -> Result<bool, EngineError> {
+        let of_key = self.job.keysets.iter().find(|keyset| keyset.keyset.name() == found.row.keyset);
+        let key = of_key.and_then(|keyset| Some((keyset, keyset.keyset.by_id(&found.row.key_id)?)));
+        if let Some((keyset, key)) = key.filter(|_| found.in_plan) {
+            return reseal_engine::moved_away_from(keyset, key, run);
+        }
+        let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+        let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
+        Ok(of_keysets.any(|of_run| of_run["keys"].get(&found.row.key_id).is_some()))
     }
 }
 

@@ -140,7 +140,18 @@ impl Session {
         request: &str,
         approver: &str,
         signature: &str,
+        replace: bool,
     ) -> Result<bool, StoreError> {
+        if replace {
+            // The same signature again changes nothing, and is told of.
+            let delete = Query::delete()
+                .from_table(self.ledger("approval"))
+                .and_where(Expr::col("request").eq(request))
+                .and_where(Expr::col("approver").eq(approver))
+                .and_where(Expr::col("signature").ne(signature))
+                .to_owned();
+            self.run(&delete).await?;
+        }
         let insert = Query::insert()
             .into_table(self.ledger("approval"))
             .columns(["request", "approver", "signature", "at"])
