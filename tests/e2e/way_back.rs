@@ -52,3 +52,17 @@ fn a_run_goes_on_with_the_keys_that_it_began_with() {
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
     assert_eq!(world.read("v2").0, world.read("v2").2);
 }
+
+/// Watches that a run is gone on with under the primary that `--primary` gave it, which nobody has to say again.
+#[test]
+fn a_run_is_resumed_under_the_primary_that_it_was_given() {
+    let world = World::new("sqlite", "aes-gcm", 20);
+    with_keys(&world, &["v3"]);
+    let cell = world.sql(&["SELECT a FROM people WHERE id = 3"])[0][0].as_str().unwrap().to_owned();
+    world.sql(&["UPDATE people SET a = 'v1:AAAA:AAAA' WHERE id = 3"]);
+    assert_eq!(world.reseal(&["run", "PLAN", "--primary", "v2"]).0, 1);
+    world.sql(&[&format!("UPDATE people SET a = '{cell}' WHERE id = 3")]);
+    let (exit, done) = world.reseal(&["resume", "PLAN"]);
+    assert_eq!((exit, done["state"].as_str()), (0, Some("complete")), "{done}");
+    assert_eq!(world.read("v2").0, world.read("v2").2);
+}

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::{Timestamp, Zoned, civil::Time};
 use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
 use reseal_notify::Attempt;
+use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
+use reseal_store::RunRow;
 
 use crate::args::RunArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
@@ -37,12 +39,13 @@ pub(crate) async fn run(args: &RunArgs) -> Outcome {
 
 /// Goes on with the plan's latest run, in its own scope.
 pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
-    let (_, _, _, row) = open::latest(plan, None).await?;
+    let (spec, _, _, row) = open::latest(plan, None).await?;
     if row.state.is_over() {
         let message = format!("run {} is {}: there is nothing to go on with", row.id, row.state);
         return Err(Failure::usage("run-over", message, "start a new one with `reseal run`"));
     }
-    let overrides = Overrides { emergency: row.emergency, primary: None, ..Overrides::default() };
+    let overrides =
+        Overrides { emergency: row.emergency, primary: primary_of(&spec, &row), ..Overrides::default() };
     let scope = Scope::from_json(&row.scope);
     let options = RunOptions {
         scope,
@@ -52,6 +55,19 @@ pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
         ..RunOptions::default()
     };
     carry_out(plan, &overrides, &options, false).await
+}
+
+/// The primary that a run was begun with where the plan's own is another: `--primary` has to be said once.
+fn primary_of(plan: &Plan, run: &RunRow) -> Option<String> {
+    let noted: serde_json::Value = serde_json::from_str(&run.primaries).ok()?;
+    let differs = |keyset: &&KeysetSpec| match &keyset.primary {
+        PrimarySpec::Id(id) => noted[&keyset.name]["primary"] != id.as_str(),
+        // Another keyset may have a key of the same id, and a primary of its own.
+        PrimarySpec::Source(_) => plan.keysets.len() == 1,
+        PrimarySpec::None => false,
+    };
+    let keyset = plan.keysets.iter().find(differs)?;
+    noted[&keyset.name]["primary"].as_str().map(str::to_owned)
 }
 
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, scheduled: bool) -> Outcome {
@@ -165,7 +181,9 @@ fn next(report: &Report, plan: &str) -> Option<String> {
 
 /// Who runs it, for the ledger.
 pub(crate) fn operator() -> String {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // What people read to decide by must not be able to draw on their terminal.
+    let plain = |value: String| value.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
+    let variable = |name: &str| std::env::var(name).ok().map(plain).filter(|value| !value.is_empty());
     variable("SUDO_USER")
         .or_else(|| variable("USER"))
         .or_else(|| variable("LOGNAME"))
