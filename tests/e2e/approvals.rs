@@ -94,6 +94,9 @@ fn two_others_must_agree_before_a_run_begins() {
     assert_eq!(approved.approve(&rollback, "carol").0, 0);
     assert_eq!(back().0, 0);
     assert_ne!(request(&run()), id);
+    // Nor where somebody takes that back in the control database: the trail knows what began by it.
+    approved.world.control("UPDATE reseal_approval_request SET used_at = NULL");
+    assert!(![id, rollback].contains(&request(&run())));
 }
 
 /// Watches the signature: over the plan, the scope, the keys, the time, by the key that the file names.

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use reseal_core::audit::EventKind;
 use reseal_engine::{EngineError, Entry, Scope};
 use reseal_plan::{Approvals, Plan};
 use reseal_store::{ApprovalRequest, Session};
@@ -152,6 +153,9 @@ pub async fn agreed(
     let mut latest = None;
     for request in open {
         let (valid, not_counted) = count(control, &request, &known, needed, operator).await?;
+        if spent(control, &request).await? {
+            continue;
+        }
         if valid.len() >= needed as usize {
             return Ok(Some(Agreed { request: request.id, approvers: valid }));
         }
@@ -174,6 +178,14 @@ pub async fn agreed(
     }
     let help = format!("`reseal approve {id} --key FILE` by somebody in {path}, then the same command again");
     Err(EngineError::stopped("approval-needed", message, help))
+}
+
+/// Whether the trail knows of something that began by a request: that it was made use of is a word of the control database,
+/// which somebody may have taken back there.
+async fn spent(control: &mut Session, request: &ApprovalRequest) -> Result<bool, EngineError> {
+    let began = [EventKind::RunStarted, EventKind::RollbackStarted];
+    let events = control.events_since(&request.plan, &began, request.created_at).await?;
+    Ok(events.iter().any(|entry| entry.event.text("approval") == Some(&request.id)))
 }
 
 async fn ask(

@@ -353,6 +353,6 @@ pub(crate) async fn before_rollback(
     if run.state != RunState::RollingBack {
         spend(custody, &run.id).await?;
     }
-    trail::rolls_back(&mut control, job, run, &options.operator).await?;
+    trail::rolls_back(&mut control, job, run, (custody, &options.operator)).await?;
     Ok(Some(control))
 }

@@ -60,11 +60,7 @@ pub(crate) async fn begins(
     if kind == EventKind::RunResumed {
         event = event.with("was", run.state.name());
     }
-    if let Some(approval) = &custody.approval {
-        event = event.with("approval", approval.as_str());
-        event =
-            custody.approved_by.iter().fold(event, |event, name| event.with("approved_by", name.as_str()));
-    }
+    event = agreed(event, custody);
     event = custody.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     for pin in session.pins(&job.plan).await? {
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
@@ -184,10 +180,17 @@ pub(crate) async fn rolls_back(
     control: &mut Session,
     job: &Job,
     run: &RunRow,
-    operator: &str,
+    (custody, operator): (&Custody, &str),
 ) -> Result<(), EngineError> {
     let event = event(control, EventKind::RollbackStarted, job, operator).await?.of_run(&run.id);
-    record(control, &event.with("was", run.state.name())).await
+    record(control, &agreed(event.with("was", run.state.name()), custody)).await
+}
+
+/// An event with what people agreed to, and who did.
+fn agreed(event: Event, custody: &Custody) -> Event {
+    let Some(approval) = &custody.approval else { return event };
+    let event = event.with("approval", approval.as_str());
+    custody.approved_by.iter().fold(event, |event, name| event.with("approved_by", name.as_str()))
 }
 
 /// A run was rolled back.

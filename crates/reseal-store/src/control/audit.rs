@@ -209,6 +209,28 @@ impl Session {
         Ok(found.and_then(|row| read(row).entry.ok()))
     }
 
+    /// A plan's events of these kinds from a time on, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn events_since(
+        &mut self,
+        plan: &str,
+        kinds: &[EventKind],
+        since: i64,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let select = Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .from(self.ledger("audit_event"))
+            .and_where(Expr::col("plan").eq(plan))
+            .and_where(Expr::col("kind").is_in(kinds.iter().map(|kind| kind.name())))
+            .and_where(Expr::col("time_ms").gte(since))
+            .order_by("sequence", Order::Asc)
+            .to_owned();
+        let found = self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?;
+        Ok(found.into_iter().filter_map(|row| read(row).entry.ok()).collect())
+    }
+
     /// Writes a signature over where the trail stood; one of the same key that is there already stays.
     ///
     /// # Errors
