@@ -199,8 +199,9 @@ fn fill_hole(
     match (encoding, &value) {
         (Encoding::Be64, Value::Int(n)) => out.extend_from_slice(&n.to_be_bytes()),
         (Encoding::Be64, value) => {
-            let n = value.text().and_then(|text| text.parse::<i64>().ok());
-            out.extend_from_slice(&n.ok_or_else(|| TemplateError::Unfit(named()))?.to_be_bytes());
+            let text = value.text().unwrap_or_default();
+            let n = text.parse::<i64>().map(i64::to_be_bytes).or_else(|_| text.parse().map(u64::to_be_bytes));
+            out.extend_from_slice(&n.map_err(|_| TemplateError::Unfit(named()))?);
         }
         (Encoding::Uuid, value) => {
             out.extend_from_slice(&uuid_bytes(value).ok_or_else(|| TemplateError::Unfit(named()))?);
@@ -241,6 +242,8 @@ mod tests {
     #[test]
     fn encodings_fix_the_width() {
         assert_eq!(fill("{row.id|be64}", &Value::Int(258)).unwrap(), [0, 0, 0, 0, 0, 0, 1, 2]);
+        let largest = Value::Text(u64::MAX.to_string());
+        assert_eq!(fill("{row.id|be64}", &largest).unwrap(), [0xff; 8]);
         let uuid = Value::Text("123e4567-e89b-12d3-a456-426614174000".into());
         assert_eq!(fill("{row.id|uuid}", &uuid).unwrap()[..4], [0x12, 0x3e, 0x45, 0x67]);
         assert_eq!(fill("{row.id|uuid}", &Value::Int(1)), Err(TemplateError::Unfit("row.id".into())));

@@ -156,7 +156,10 @@ fn row_key(text: &str, kinds: impl Iterator<Item = reseal_store::Kind>) -> Optio
         return None;
     }
     let value = |(part, kind): (&str, Kind)| match kind {
-        Kind::Int => part.parse().ok().map(Value::Int),
+        Kind::Int => {
+            let large = || part.parse::<u64>().ok().map(|n| Value::Text(n.to_string()));
+            part.parse().ok().map(Value::Int).or_else(large)
+        }
         Kind::Uuid => hex::decode(part.replace('-', "")).ok()?.try_into().ok().map(Value::Uuid),
         Kind::Binary => hex::decode(part.trim_start_matches("0x")).ok().map(Value::Bytes),
         _ => Some(Value::Text(part.to_owned())),

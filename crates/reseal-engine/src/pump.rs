@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use reseal_core::Key;
-use reseal_store::{Database, Rows, Session, ShardRow, StoreError, Trouble};
+use reseal_store::{Database, RowKey, Rows, Session, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 use tracing::debug;
@@ -200,30 +200,67 @@ async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> 
     Ok(Ended::Done)
 }
 
+/// Tells whether a pager comes by the same place again (Brent's way: one place is remembered, for twice as long each
+/// time). A database that compares row keys in another way than it sorts them would else be read for ever.
+#[derive(Default)]
+struct Circle {
+    remembered: Option<RowKey>,
+    steps: u64,
+}
+
+impl Circle {
+    fn is_closed_by(&mut self, key: &RowKey) -> bool {
+        let closed = self.remembered.as_ref() == Some(key);
+        self.steps += 1;
+        if self.steps.is_power_of_two() {
+            self.remembered = Some(key.clone());
+        }
+        closed
+    }
+}
+
+fn in_circles(target: &Target) -> EngineError {
+    let columns: Vec<&str> = target.shape.key.iter().map(|column| column.name.as_str()).collect();
+    EngineError::refused(
+        "row-key-order",
+        format!(
+            "{}: the same rows come again; the database does not sort ({}) as it compares them",
+            target.label(),
+            columns.join(", ")
+        ),
+        "name another row key: integers sort the same everywhere",
+    )
+}
+
 /// Reads windows ahead of the writer, on a connection of its own.
 fn spawn_reader(
     shared: Arc<Shared>,
     target: Arc<Target>,
     shard: ShardRow,
     stripes: usize,
-    windows: Sender<Result<Rows, StoreError>>,
+    windows: Sender<Result<Rows, Halt>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut session = match shared.reader().await {
             Ok(session) => session,
             Err(error) => {
                 let error = StoreError { trouble: Trouble::ConnectionLost, ..error };
-                let _ = windows.send(Err(error)).await;
+                let _ = windows.send(Err(halt(error))).await;
                 return;
             }
         };
         let mut cursor = shard.checkpoint.or(shard.after);
+        let mut circle = Circle::default();
         loop {
             let (rows, bytes) = (shared.pacer.window(stripes), shared.pacer.bytes());
             let range = (cursor.as_ref(), shard.upto.as_ref());
             let page = session.page_as_sent(&target.shape, range, rows, bytes).await;
             match page.and_then(|page| page.last().map(|last| (page, last))) {
                 Ok((page, Some(last))) => {
+                    if circle.is_closed_by(&last.key) {
+                        let _ = windows.send(Err(Halt::End(in_circles(&target)))).await;
+                        return;
+                    }
                     cursor = Some(last.key);
                     if windows.send(Ok(page)).await.is_err() {
                         return;
@@ -231,7 +268,7 @@ fn spawn_reader(
                 }
                 Ok((_, None)) => break,
                 Err(error) => {
-                    let _ = windows.send(Err(error)).await;
+                    let _ = windows.send(Err(halt(error))).await;
                     return;
                 }
             }
@@ -248,7 +285,7 @@ fn spawn_cruncher(
     pacer: Arc<Pacer>,
     target: Arc<Target>,
     stripes: usize,
-    mut pages: Receiver<Result<Rows, StoreError>>,
+    mut pages: Receiver<Result<Rows, Halt>>,
     groups: Sender<Result<Group, Halt>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -273,7 +310,7 @@ fn spawn_cruncher(
                         }
                         Err(error) => return place.send(Err(halt(error))),
                     },
-                    Some(Err(error)) => return place.send(Err(halt(error))),
+                    Some(Err(halt)) => return place.send(Err(halt)),
                     None => return,
                 }
             }
@@ -320,4 +357,24 @@ pub(crate) fn wrong_key(target: &Target, field: usize, cells: u64) -> EngineErro
         "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
          application's own",
     )
+
+#[cfg(test)]
+mod tests {
+    use reseal_core::Value;
+
+    use super::*;
+
+    /// Watches the pager: where the keys lead back, it stops soon; where they go on, it never does.
+    #[test]
+    fn a_circle_is_told_from_a_long_way() {
+        for (lead, round) in [(0_i64, 1_i64), (0, 7), (1000, 1), (1000, 300)] {
+            let mut circle = Circle::default();
+            let keys = (0..).map(|n| if n < lead { n } else { lead + (n - lead) % round });
+            let steps = keys.take_while(|n| !circle.is_closed_by(&RowKey(vec![Value::Int(*n)]))).count();
+            assert!(steps as i64 <= 4 * (lead + round), "{lead} {round}: {steps}");
+        }
+        let mut circle = Circle::default();
+        assert!((0..100_000).all(|n| !circle.is_closed_by(&RowKey(vec![Value::Int(n)]))));
+    }
+}
 }

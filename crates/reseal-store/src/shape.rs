@@ -27,7 +27,7 @@ impl fmt::Display for TableName {
 /// How a column's values travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Integers up to 64 bits.
+    /// Integers up to 64 bits; those of 64 bits without a sign that need the last one travel as the text of their digits.
     Int,
     /// Characters.
     Text,

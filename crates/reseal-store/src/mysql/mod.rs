@@ -14,7 +14,9 @@ use sea_query::Expr;
 use sea_query_sqlx::SqlxValues;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr, TypeInfo,
+};
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
@@ -175,9 +177,8 @@ impl Driver for Mysql {
     fn read(&self, column: &Column) -> Expr {
         let name = quote(&column.name);
         match column.kind {
-            Kind::Int => Expr::cust(format!("CAST({name} AS SIGNED)")),
             Kind::Uuid | Kind::Other => Expr::cust(format!("CAST({name} AS CHAR)")),
-            Kind::Binary | Kind::Text | Kind::Json => Expr::col(iden(&column.name)),
+            Kind::Int | Kind::Binary | Kind::Text | Kind::Json => Expr::col(iden(&column.name)),
         }
     }
 
@@ -189,8 +190,12 @@ impl Driver for Mysql {
         Expr::col(iden(&column.name))
     }
 
-    fn argument(&self, _kind: Kind, value: &Value) -> Expr {
+    fn argument(&self, kind: Kind, value: &Value) -> Expr {
         match value {
+            // Beyond 64 bits with a sign. As text it would be compared as a floating-point number.
+            Value::Text(digits) if kind == Kind::Int => {
+                Expr::cust_with_values("CAST(? AS UNSIGNED)", [digits.as_str()])
+            }
             Value::Null => Expr::cust("NULL"),
             Value::Int(n) => Expr::val(*n),
             Value::Bytes(bytes) => Expr::val(bytes.clone()),
@@ -243,7 +248,7 @@ fn decode(row: &MySqlRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
 /// Texts are read as the bytes that they are: the driver refuses to call a `_bin` column a string.
 fn decode_one(row: &MySqlRow, at: usize, kind: Kind) -> Result<Value, sqlx::Error> {
     if kind == Kind::Int {
-        return Ok(row.try_get_unchecked::<Option<i64>, _>(at)?.map_or(Value::Null, Value::Int));
+        return decode_integer(row, at);
     }
     let Some(bytes) = row.try_get_unchecked::<Option<Vec<u8>>, _>(at)? else { return Ok(Value::Null) };
     if kind == Kind::Binary {
@@ -252,6 +257,15 @@ fn decode_one(row: &MySqlRow, at: usize, kind: Kind) -> Result<Value, sqlx::Erro
     let text = String::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(Box::new(error.utf8_error())))?;
     let uuid = (kind == Kind::Uuid).then(|| uuid::Uuid::parse_str(&text).ok()).flatten();
     Ok(uuid.map_or(Value::Text(text), |uuid| Value::Uuid(uuid.into_bytes())))
+}
+
+/// An integer; where it is larger than any with a sign, its digits as text.
+fn decode_integer(row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
+    if !row.column(at).type_info().name().ends_with("UNSIGNED") {
+        return Ok(row.try_get_unchecked::<Option<i64>, _>(at)?.map_or(Value::Null, Value::Int));
+    }
+    let n = row.try_get_unchecked::<Option<u64>, _>(at)?;
+    Ok(n.map_or(Value::Null, |n| i64::try_from(n).map_or_else(|_| Value::Text(n.to_string()), Value::Int)))
 }
 
 fn failed(error: &sqlx::Error) -> StoreError {

@@ -127,7 +127,7 @@ fn add_key(arguments: &mut MySqlArguments, column: &Column, value: &Value) {
         Value::Int(n) => arguments.add(*n),
         Value::Bytes(bytes) => arguments.add(bytes.clone()),
         other => {
-            debug_assert!(matches!(column.kind, Kind::Text | Kind::Uuid));
+            debug_assert!(matches!(column.kind, Kind::Text | Kind::Uuid | Kind::Int));
             arguments.add(other.text().unwrap_or_default().into_owned())
         }
     };
@@ -186,7 +186,7 @@ fn set(column: &Column, value: &str) -> String {
     let name = quote(&column.name);
     match column.kind {
         Kind::Text => format!("t.{name} = CONVERT({value} USING utf8mb4)"),
-        Kind::Int => format!("t.{name} = CAST(CONVERT({value} USING utf8mb4) AS SIGNED)"),
+        Kind::Int => format!("t.{name} = CAST(CONVERT({value} USING utf8mb4) AS DECIMAL(20))"),
         _ => format!("t.{name} = {value}"),
     }
 }
