@@ -1,4 +1,5 @@
 -- The view speaks the words that operators query for: completed, in_progress; paused, failed and the rest as they are.
+-- last_checkpoint_id is the furthest row key that is committed: shards are numbered in row-key order, round by round.
 DROP VIEW reseal_rotation_progress;
 
 CREATE VIEW reseal_rotation_progress AS
@@ -16,7 +17,9 @@ SELECT r.id AS rotation_id,
            WHEN 'rolling_back' THEN 'in_progress'
            ELSE r.state
        END AS status,
-       max(s.checkpoint) AS last_checkpoint_id,
+       (SELECT c.checkpoint FROM reseal_shard c
+        WHERE c.run_id = r.id AND c.table_name = s.table_name AND c.checkpoint IS NOT NULL
+        ORDER BY c.number DESC LIMIT 1) AS last_checkpoint_id,
        FROM_UNIXTIME(r.created_at / 1000.0) AS started_at,
        FROM_UNIXTIME(r.completed_at / 1000.0) AS completed_at
 FROM reseal_run r

@@ -106,6 +106,23 @@ fn a_second_run_names_the_holder() {
     }
 }
 
+/// Watches the view: of many ranges it tells the furthest key, by the order of keys and not of their texts, and also
+/// where a range was through at once.
+#[test]
+fn the_view_of_progress_tells_the_furthest_key() {
+    for store in STORES {
+        for (rows, plan) in [(30, ""), (12_000, "workers: 4\n")] {
+            let world = World::new(store, "aes-gcm", rows);
+            world.plan(plan);
+            assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+            let view =
+                if store == "postgres" { "reseal.rotation_progress" } else { "reseal_rotation_progress" };
+            let told = world.sql(&[&format!("SELECT table_name, last_checkpoint_id FROM {view}")]);
+            assert_eq!(told, serde_json::json!([["people", format!("[{rows}]")]]), "{store}");
+        }
+    }
+}
+
 /// Scopes end as `scope_done`, and what is left is told.
 #[test]
 fn a_scope_is_not_the_whole_plan() {

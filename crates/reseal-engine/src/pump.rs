@@ -158,7 +158,7 @@ async fn write_groups(
             None => return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped"))),
         };
         breaker(target, fails, &group.opened).map_err(Halt::End)?;
-        let (done, batches) = (group.last.is_none(), group.batches.len());
+        let (done, batches) = (group.done, group.batches.len());
         let waited = begun.elapsed();
         let outcome = write_group(shared, &mut writer, group).await;
         shard.batches = writer.batches;
@@ -176,7 +176,7 @@ async fn write_groups(
 /// while replicas or a pause file hold the group back: elsewhere its few batches are finished, and no longer at the
 /// plan's rate, so that no row is counted again when the run goes on.
 async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> Result<Ended, Halt> {
-    let (last, mut left) = (group.last, group.batches.len());
+    let (last, done, mut left) = (group.last, group.done, group.batches.len());
     let mut in_hand = false;
     for batch in group.batches {
         left -= 1;
@@ -188,7 +188,7 @@ async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> 
         in_hand = true;
         let begun = Instant::now();
         let closing = match left {
-            0 => Closing { checkpoint: last.as_ref(), done: last.is_none() },
+            0 => Closing { checkpoint: last.as_ref(), done },
             _ => Closing { checkpoint: None, done: false },
         };
         let cells = writer.commit(batch.work, &closing).await?;
@@ -293,7 +293,7 @@ fn spawn_cruncher(
         while let Ok(place) = groups.reserve().await {
             let cut = pacer.cut(stripes);
             let mut group = Vec::new();
-            let mut last = None;
+            let (mut last, mut done) = (None, false);
             while group.len() < cut.windows {
                 match pages.recv().await {
                     Some(Ok(rows)) => match rows.last() {
@@ -305,7 +305,7 @@ fn spawn_cruncher(
                             }
                         }
                         Ok(None) => {
-                            last = None;
+                            done = true;
                             break;
                         }
                         Err(error) => return place.send(Err(halt(error))),
@@ -314,9 +314,8 @@ fn spawn_cruncher(
                     None => return,
                 }
             }
-            let end = last.is_none();
-            place.send(Ok(Group::of(group, cut, last)));
-            if end {
+            place.send(Ok(Group::of(group, cut, (last, done))));
+            if done {
                 return;
             }
         }
@@ -357,6 +356,7 @@ pub(crate) fn wrong_key(target: &Target, field: usize, cells: u64) -> EngineErro
         "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
          application's own",
     )
+}
 
 #[cfg(test)]
 mod tests {
@@ -376,5 +376,4 @@ mod tests {
         let mut circle = Circle::default();
         assert!((0..100_000).all(|n| !circle.is_closed_by(&RowKey(vec![Value::Int(n)]))));
     }
-}
 }

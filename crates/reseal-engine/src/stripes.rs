@@ -47,8 +47,10 @@ pub(crate) struct Group {
     pub(crate) batches: Vec<Batch>,
     /// For each field of the table: how many cells opened, how many did not.
     pub(crate) opened: Vec<(u64, u64)>,
-    /// The last row key of the group; `None` where the range is through.
+    /// The last row key of the group; `None` where it has no row.
     pub(crate) last: Option<RowKey>,
+    /// Whether the range is through.
+    pub(crate) done: bool,
 }
 
 /// What one transaction is to write.
@@ -60,8 +62,9 @@ pub(crate) struct Batch {
 }
 
 impl Group {
-    /// Cuts windows into stripes and interleaves them. `last` is the last row key of the last window.
-    pub(crate) fn of(windows: Vec<Work>, cut: Cut, last: Option<RowKey>) -> Group {
+    /// Cuts windows into stripes and interleaves them. `last` is the last row key of the last window, and whether
+    /// nothing comes after it.
+    pub(crate) fn of(windows: Vec<Work>, cut: Cut, (last, done): (Option<RowKey>, bool)) -> Group {
         let mut rest = Work::default();
         let mut parts: Vec<std::vec::IntoIter<Swaps>> = Vec::new();
         for mut window in windows {
@@ -85,7 +88,7 @@ impl Group {
             }
             None => batches.push(Batch { work: rest, rows: others }),
         }
-        Group { batches, opened, last }
+        Group { batches, opened, last, done }
     }
 }
 
@@ -116,7 +119,8 @@ mod tests {
 
     #[test]
     fn every_swap_comes_once_and_stripes_of_a_window_never_follow_each_other() {
-        let group = Group::of(vec![window(0..800), window(800..1600), window(1600..2400)], CUT, None);
+        let group =
+            Group::of(vec![window(0..800), window(800..1600), window(1600..2400)], CUT, (None, false));
         assert_eq!(group.batches.len(), 24);
         let keys =
             |batch: &Batch| batch.work.swaps.all.iter().map(|swap| swap.key.clone()).collect::<Vec<_>>();
@@ -141,14 +145,14 @@ mod tests {
     fn a_batch_is_bounded_however_rows_lie_in_their_pages() {
         let mut window = window(0..800);
         window.swaps.moved.iter_mut().for_each(|moved| moved.slot = 1);
-        let group = Group::of(vec![window], CUT, None);
+        let group = Group::of(vec![window], CUT, (None, false));
         assert!(group.batches.iter().all(|batch| batch.work.swaps.len() <= 125));
         assert_eq!(group.batches.iter().map(|batch| batch.work.swaps.len()).sum::<usize>(), 800);
     }
 
     #[test]
     fn counts_come_with_the_last_batch_alone() {
-        let group = Group::of(vec![window(0..800), window(800..1000)], CUT, Some(RowKey(vec![])));
+        let group = Group::of(vec![window(0..800), window(800..1000)], CUT, (Some(RowKey(vec![])), false));
         let (last, others) = group.batches.split_last().unwrap();
         assert!(others.iter().all(|batch| batch.work.counts == Counts::default()));
         assert_eq!(last.work.counts.rows_scanned, 1010);
@@ -158,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_group_without_swaps_still_moves_the_checkpoint() {
-        let group = Group::of(vec![], CUT, None);
+        let group = Group::of(vec![], CUT, (None, false));
         assert_eq!(group.batches.len(), 1);
     }
 }
