@@ -26,6 +26,7 @@ mod notify;
 mod pkcs11;
 mod promises;
 mod put_back;
+mod quarantine;
 mod schedule;
 mod serve;
 mod served;

@@ -22,6 +22,7 @@ mod hooks;
 mod job;
 mod lag;
 mod lease;
+mod listing;
 mod opening;
 mod owed;
 mod pace;

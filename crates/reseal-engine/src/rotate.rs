@@ -15,6 +15,7 @@ use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::lag::LagWatch;
 use crate::lease::{Renewal, Stopper};
+use crate::listing::{Listing, Refused};
 use crate::owed::owed;
 use crate::pace::Pacer;
 use crate::progress::{Phase, Progress};
@@ -24,7 +25,7 @@ use crate::report::Report;
 use crate::resume::{find_or_write, take_up};
 use crate::shards::cut;
 use crate::steps::Steps;
-use crate::sweep::{Listing, Swept, sweep};
+use crate::sweep::{Swept, sweep};
 use crate::target::Target;
 use crate::tell::tell;
 use crate::undo::UndoKey;
@@ -262,11 +263,12 @@ async fn sweep_all(
 ) -> Result<Swept, EngineError> {
     let (_, total) = shared.progress.rows();
     let mut attempt = 0;
+    living(shared, session).await?;
+    let refused = Refused::by(session, &shared.run_id).await?;
     loop {
         living(shared, session).await?;
         shared.progress.begin(Phase::Sweep, 0, total);
-        session.clear_quarantine(&shared.run_id).await?;
-        let listing = Listing { session, run_id: &shared.run_id };
+        let listing = Listing::begin(session, &shared.run_id, &refused).await?;
         match sweep((&shared.database, shared.take_idle()), targets, &shared.progress, Some(listing)).await {
             Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
             outcome => return outcome,

@@ -18,6 +18,7 @@ use crate::deks::{Deks, Stage};
 use crate::envelope::takes;
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
+use crate::listing::{Listing, Refused};
 use crate::progress::Progress;
 use crate::target::Target;
 
@@ -37,16 +38,10 @@ pub(crate) struct Swept {
     pub(crate) census: Census,
     /// Cells that are not under the primary, though some key opens them.
     pub(crate) old: u64,
-    /// Cells that no key opens.
+    /// Cells that no key opens, and those that were refused when they were to be written.
     pub(crate) broken: u64,
     /// The tables (positions in the job) that hold old cells.
     pub(crate) tables_with_old: Vec<usize>,
-}
-
-/// Where a sweep lists the cells that it could not open.
-pub(crate) struct Listing<'l> {
-    pub(crate) session: &'l mut Session,
-    pub(crate) run_id: &'l str,
 }
 
 /// Cells by seal and key id.
@@ -64,7 +59,8 @@ pub(crate) async fn sweep(
     drop(idle);
     let mut swept = Swept { census: Census::default(), old: 0, broken: 0, tables_with_old: Vec::new() };
     for target in targets {
-        let tallies = tally_table(&mut readers, target, By::Opened, progress, listing.as_mut()).await?;
+        let (tallies, refused) =
+            tally_table(&mut readers, target, By::Opened, progress, listing.as_mut()).await?;
         let mut old_here = 0;
         for (at, tally) in tallies.iter().enumerate() {
             let field = &target.table().fields[at];
@@ -78,6 +74,9 @@ pub(crate) async fn sweep(
                 }
             }
         }
+        // They open under an old key, and no further round will move them.
+        old_here -= refused;
+        swept.broken += refused;
         if old_here > 0 {
             swept.tables_with_old.push(target.at);
         }
@@ -86,6 +85,9 @@ pub(crate) async fn sweep(
     }
     for reader in &mut readers {
         reader.rollback().await?;
+    }
+    if let Some(listing) = listing {
+        listing.end().await?;
     }
     swept.census.clean = swept.old == 0 && swept.broken == 0;
     swept.census.by = "opened";
@@ -144,7 +146,7 @@ pub async fn census(
     session.begin_snapshot().await?;
     let mut census = Census { plan: job.plan.clone(), clean: true, by: "mark", fields: Vec::new() };
     for target in &targets {
-        let tallies =
+        let (tallies, _) =
             tally_table(std::slice::from_mut(&mut session), target, By::Mark, progress, None).await?;
         for (at, tally) in tallies.iter().enumerate() {
             let primary = target.table().fields[at].to.keyset.primary().map(reseal_core::Key::id);
@@ -187,14 +189,17 @@ fn lines(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
         .collect()
 }
 
+/// Counts the cells of a table; gives the number of those that were refused before beside the tallies.
 async fn tally_table(
     readers: &mut [Session],
     target: &Arc<Target>,
     by: By,
     progress: &Progress,
     mut listing: Option<&mut Listing<'_>>,
-) -> Result<Vec<Tally>, EngineError> {
+) -> Result<(Vec<Tally>, u64), EngineError> {
     let cores = cores();
+    let refused = listing.as_ref().map(|listing| listing.refused().clone()).unwrap_or_default();
+    let mut refused_cells = 0;
     let (chunks_in, chunks) = channel(1);
     let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
     let slices = readers[0].slices(&target.shape, readers.len()).await?;
@@ -215,26 +220,27 @@ async fn tally_table(
             }
             let ended = chunk.is_none();
             if let Some(rows) = chunk {
-                let target = target.clone();
+                let (target, refused) = (target.clone(), refused.clone());
                 let (rows, deks) = match by {
                     By::Opened => with_deks(&target, rows, Stage::Open).await?,
                     By::Mark => (rows, None),
                 };
                 running.push_back(tokio::task::spawn_blocking(move || {
-                    Ok::<_, StoreError>(tally_rows(&target, &rows.decode()?, by, deks.as_deref()))
+                    Ok::<_, StoreError>(tally_rows(&target, &rows.decode()?, by, (deks.as_deref(), &refused)))
                 }));
             }
             while running.len() > if ended { 0 } else { cores } {
                 let Some(task) = running.pop_front() else { break };
-                let (part, broken) = match task.await {
+                let part = match task.await {
                     Ok(done) => done?,
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 };
-                for (all, part) in tallies.iter_mut().zip(part) {
+                for (all, part) in tallies.iter_mut().zip(part.tallies) {
                     part.into_iter().for_each(|(line, cells)| *all.entry(line).or_default() += cells);
                 }
+                refused_cells += part.refused;
                 if let Some(listing) = listing.as_deref_mut() {
-                    listing.session.quarantine(listing.run_id, &broken).await?;
+                    listing.add(&part.listed).await?;
                 }
             }
             if ended {
@@ -245,27 +251,54 @@ async fn tally_table(
     let (read, counted) = tokio::join!(read, count);
     counted?;
     read?;
-    Ok(tallies)
+    Ok((tallies, refused_cells))
 }
 
-fn tally_rows(target: &Target, rows: &[Row], by: By, deks: Option<&Deks>) -> (Vec<Tally>, Vec<Quarantined>) {
+/// What a chunk of rows comes to.
+struct Tallied {
+    tallies: Vec<Tally>,
+    /// Cells for the quarantine.
+    listed: Vec<Quarantined>,
+    /// How many of them open, and were refused before.
+    refused: u64,
+}
+
+fn tally_rows(target: &Target, rows: &[Row], by: By, (deks, refused): (Option<&Deks>, &Refused)) -> Tallied {
     let mut counts: Vec<Counted<'_>> = target.fields.iter().map(|_| Counted::default()).collect();
-    let mut broken = Vec::new();
+    let mut listed = Vec::new();
+    let mut refused_here = 0;
     for row in rows {
         for (at, counted) in counts.iter_mut().enumerate() {
             let line = match by {
                 By::Mark => marked(target, at, row),
                 By::Opened => opened(target, at, row, deks).unwrap_or_else(|fault| {
-                    broken.push(quarantined(target, at, &row.key, fault.reason));
+                    listed.push(quarantined(target, at, &row.key, fault.reason));
                     Some((fault.seal, None))
                 }),
             };
-            if let Some(line) = line {
-                counted.add(line);
+            let Some(line) = line else { continue };
+            counted.add(line);
+            if let Some(entry) =
+                is_old(target, at, line).then(|| refused.entry(target, at, &row.key)).flatten()
+            {
+                listed.push(entry);
+                refused_here += 1;
             }
         }
     }
-    (counts.into_iter().map(Counted::tally).collect(), broken)
+    Tallied { tallies: counts.into_iter().map(Counted::tally).collect(), listed, refused: refused_here }
+}
+
+/// Whether a cell opened, and not under what it must end with.
+fn is_old(target: &Target, at: usize, (seal, key): Line<'_>) -> bool {
+    let field = &target.table().fields[at];
+    let primary = field.to.keyset.primary().map(Key::id);
+    match (seal, key.map(Key::id)) {
+        (Some(0), key) if key == primary => false,
+        (Some(_), Some(_)) => true,
+        (Some(seal), None) => is_plaintext(field, seal),
+        (None, _) => false,
+    }
 }
 
 /// A cell's seal and key.

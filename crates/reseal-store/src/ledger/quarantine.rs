@@ -1,9 +1,22 @@
 //! Cells that could not be opened, left as they are.
 
-use sea_query::{Expr, ExprTrait, OnConflict, Order, Query};
+use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, TableRef};
 
 use super::Taker;
-use crate::{Kind, RowKey, Session, StoreError};
+use crate::session::table_ref;
+use crate::{Dialect, Kind, RowKey, Session, StoreError, TableName};
+
+/// SQLite: a table of the connection's own, where cells wait for a snapshot to end.
+const ASIDE: &str = "CREATE TEMP TABLE IF NOT EXISTS reseal_aside (run_id text NOT NULL, cell text NOT NULL, \
+    table_name text NOT NULL, field text NOT NULL, row_key text NOT NULL, reason text NOT NULL, \
+    created_at integer NOT NULL, PRIMARY KEY (run_id, cell))";
+
+const FROM_ASIDE: [&str; 3] = [
+    ASIDE,
+    "INSERT INTO reseal_quarantine SELECT * FROM temp.reseal_aside WHERE true \
+     ON CONFLICT (run_id, cell) DO UPDATE SET reason = excluded.reason",
+    "DROP TABLE temp.reseal_aside",
+];
 
 /// A cell that could not be opened. Never its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +39,43 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn quarantine(&mut self, run_id: &str, cells: &[Quarantined]) -> Result<(), StoreError> {
+        let table = self.ledger("quarantine");
+        self.list(table, run_id, cells).await
+    }
+
+    /// The same while a snapshot is read elsewhere in this process. In SQLite a file that is read in a snapshot may be
+    /// closed to writers; there the list waits in a table of this connection's own, which needs no lock, and is bounded
+    /// by the disk and not by memory.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn quarantine_aside(&mut self, run_id: &str, cells: &[Quarantined]) -> Result<(), StoreError> {
+        if self.dialect != Dialect::Sqlite {
+            return self.quarantine(run_id, cells).await;
+        }
+        if cells.is_empty() {
+            return Ok(());
+        }
+        self.script(&[ASIDE.to_owned()]).await?;
+        let table = TableName { schema: Some("temp".into()), name: "reseal_aside".into() };
+        self.list(table_ref(&table), run_id, cells).await
+    }
+
+    /// Brings what [`Session::quarantine_aside`] kept aside into the quarantine, once the snapshot has ended.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn quarantine_from_aside(&mut self) -> Result<(), StoreError> {
+        match self.dialect {
+            Dialect::Sqlite => self.script(&FROM_ASIDE.map(str::to_owned)).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn list(&mut self, table: TableRef, run_id: &str, cells: &[Quarantined]) -> Result<(), StoreError> {
         for cells in cells.chunks(200) {
             let mut insert = Query::insert();
-            insert.into_table(self.ledger("quarantine")).columns([
+            insert.into_table(table.clone()).columns([
                 "run_id",
                 "cell",
                 "table_name",
@@ -77,6 +124,9 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn clear_quarantine(&mut self, run_id: &str) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Sqlite {
+            self.script(&["DROP TABLE IF EXISTS temp.reseal_aside".to_owned()]).await?;
+        }
         let delete = Query::delete()
             .from_table(self.ledger("quarantine"))
             .and_where(Expr::col("run_id").eq(run_id))

@@ -1,0 +1,66 @@
+//! Cells that stay as they are: what becomes of their list, and of the run.
+
+use serde_json::{Value, json};
+
+use crate::world::{STORES, World};
+
+fn listed(world: &World) -> Vec<(Value, Value, Value)> {
+    let (_, listed) = world.reseal(&["quarantine", "PLAN"]);
+    let cells = listed["cells"].as_array().unwrap().iter();
+    cells.map(|cell| (cell["row"].clone(), cell["field"].clone(), cell["reason"].clone())).collect()
+}
+
+/// P5; watches `quarantine_aside`: where a snapshot keeps writers out, a sweep that lists cells must not wait for
+/// itself. More cells than one insert takes are broken.
+#[test]
+fn a_file_without_a_write_ahead_log_lists_broken_cells() {
+    let world = World::new("sqlite", "aes-gcm", 9000);
+    world.sql(&["UPDATE people SET a = 'v1:broken' WHERE id > 8500"]);
+    // The mode stays with the file; the run must not change it either.
+    assert_eq!(world.sql(&["PRAGMA journal_mode = DELETE"]), json!([["delete"]]));
+    for _ in 0..2 {
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, run["state"].as_str()), (1, Some("paused")), "{run}");
+        let listed = listed(&world);
+        assert_eq!(listed.len() as u64, run["cells_quarantined"].as_u64().unwrap(), "{run}");
+        assert_eq!(listed.len(), 500, "{run}");
+    }
+}
+
+/// P5; watches what the sweep keeps of the list: cells that the database refuses open under the old key, and no
+/// application seals with it.
+#[test]
+fn cells_that_the_database_refuses_stay_in_quarantine() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 60);
+        let refuse = match store {
+            "sqlite" => {
+                "CREATE TRIGGER no_change BEFORE UPDATE OF b ON people WHEN OLD.id = 30 \
+                 BEGIN SELECT RAISE(ABORT, 'no'); END"
+            }
+            _ => "ALTER TABLE people ADD CONSTRAINT no_change CHECK (id <> 30 OR b LIKE 'v1:%')",
+        };
+        world.plan(if store == "sqlite" { "side_effects: [no_change]\n" } else { "" });
+        world.sql(&[refuse]);
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!(code, 1, "{store}: {run}");
+        assert_eq!((&run["cells_old"], &run["cells_quarantined"]), (&json!(0), &json!(2)), "{store}: {run}");
+        assert_eq!(run["reason"], "2 cells are in quarantine", "{store}");
+        let both = ["a", "b"].map(|field| (json!("30"), json!(field), json!("constraint")));
+        assert_eq!(listed(&world), both, "{store}");
+        let (_, status) = world.reseal(&["status", "PLAN"]);
+        assert_eq!(
+            (&status["cells_old"], &status["cells_quarantined"], &status["rows_scanned"]),
+            (&json!(0), &json!(2), &json!(60)),
+            "{store}: {status}"
+        );
+        let allow = match store {
+            "sqlite" => "DROP TRIGGER no_change",
+            _ => "ALTER TABLE people DROP CONSTRAINT no_change",
+        };
+        world.sql(&[allow]);
+        let (code, run) = world.reseal(&["quarantine", "PLAN", "--retry"]);
+        assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+        assert_eq!(listed(&world), [], "{store}");
+    }
+}
