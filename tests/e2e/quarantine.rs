@@ -64,3 +64,25 @@ fn cells_that_the_database_refuses_stay_in_quarantine() {
         assert_eq!(listed(&world), [], "{store}");
     }
 }
+
+/// Watches the seal of a fault: what no seal recognises is not counted as plaintext that waits to be sealed.
+#[test]
+fn what_is_no_plaintext_is_counted_under_no_seal() {
+    let world = World::new("sqlite", "plaintext", 20);
+    world.sql(&[
+        "UPDATE people SET a = 'v2: a note' WHERE id = 3",
+        "UPDATE people SET b = 'gAAAAAB' WHERE id = 4",
+    ]);
+    let (code, run) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, &run["cells_old"]), (1, &json!(0)), "{run}");
+    let cells = [(3, "a", "names-a-key-and-is-no-cell"), (4, "b", "sealed-by-a-stranger")];
+    let cells = cells.map(|(row, field, why)| (json!(row.to_string()), json!(field), json!(why)));
+    assert_eq!(listed(&world)[..1], cells[..1]);
+    for command in [&["verify", "PLAN"][..], &["census", "PLAN"]] {
+        let (_, census) = world.reseal(command);
+        let counts = census["fields"][0]["counts"].as_array().unwrap();
+        let of_none = json!({ "seal": null, "key": null, "cells": 1 });
+        assert!(counts.contains(&of_none), "{command:?}: {census}");
+        assert!(counts.iter().all(|line| line["seal"] != "plaintext"), "{command:?}: {census}");
+    }
+}

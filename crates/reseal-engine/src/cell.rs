@@ -243,29 +243,27 @@ fn open_under<'j>(
     }
 }
 
+/// Whether a cell begins with the tag of a key: one cut so short that no format knows it may still do.
+pub(crate) fn names_a_key(field: &FieldJob, cell: &Cell) -> bool {
+    let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.glance(cell)?).map(drop);
+    seals(field).any(|seal| named(seal).is_some())
+}
+
 /// A cell that no seal recognises counts as plaintext only where the plan expects plaintext, and only if no format
-/// at all recognises it: else a wrong plan would seal a ciphertext once more.
+/// at all recognises it: else a wrong plan would seal a ciphertext once more. What is no plaintext is of no seal.
 fn never_sealed<'j>(job: &Job, field: &FieldJob, cell: &Cell) -> Opening<'j> {
     let foreign =
         || job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
-    // A cell cut so short that no format knows it may still begin with the tag of a key.
-    let names_a_key = || {
-        let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.glance(cell)?).map(drop);
-        seals(field).any(|seal| named(seal).is_some())
-    };
+    let broken = |reason| Opening::Broken(Fault { reason, seal: None });
     let plain = seals(field).enumerate().find(|(_, seal)| seal.format.plaintext && takes(seal, cell));
     match (plain, cell.bytes(Part::Ciphertext)) {
-        (Some((at, _)), Some(_)) if names_a_key() => {
-            Opening::Broken(Fault { reason: "names-a-key-and-is-no-cell", seal: Some(at) })
-        }
+        (Some(_), None) => broken("sealed-by-a-stranger"),
+        _ if names_a_key(field, cell) => broken("names-a-key-and-is-no-cell"),
         (Some((at, _)), Some(bytes)) if !foreign() => {
             let text = Plaintext::new(bytes.into_owned());
             Opening::Opened(Opened { text, seal: at, key: None, current: false, dek: None })
         }
-        (Some((at, _)), _) => Opening::Broken(Fault { reason: "sealed-by-a-stranger", seal: Some(at) }),
-        (None, _) if names_a_key() => {
-            Opening::Broken(Fault { reason: "names-a-key-and-is-no-cell", seal: Some(0) })
-        }
-        (None, _) => Opening::Broken(Fault { reason: "not-recognised", seal: None }),
+        (Some(_), Some(_)) => broken("sealed-by-a-stranger"),
+        (None, _) => broken("not-recognised"),
     }
 }

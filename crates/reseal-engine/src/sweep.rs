@@ -12,7 +12,7 @@ use tokio::sync::mpsc::channel;
 
 use crate::batch::{cores, quarantined, with_deks};
 use crate::beside;
-use crate::cell::{Claim, Fault, Opening, Trust, claim, open, seals};
+use crate::cell::{Claim, Fault, Opening, Trust, claim, names_a_key, open, seals};
 use crate::census::{Census, CensusField, CensusLine};
 use crate::deks::{Deks, Stage};
 use crate::envelope::takes;
@@ -365,5 +365,5 @@ fn marked<'j>(target: &'j Target, at: usize, row: &Row) -> Option<Line<'j>> {
     let plain = seals(field).position(|seal| seal.format.plaintext && takes(seal, &cell));
     let foreign =
         target.job.recognisers.iter().any(|format| !matches!(format.identify(&cell), Identified::NotMine));
-    Some((plain.filter(|_| !foreign), None))
+    Some((plain.filter(|_| !foreign && !names_a_key(field, &cell)), None))
 }
