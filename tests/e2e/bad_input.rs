@@ -15,6 +15,18 @@ fn a_wrong_key_is_refused_before_the_first_write() {
     }
 }
 
+/// Watches `--until`: a run that is over within a second never looks at the clock again.
+#[test]
+fn a_time_that_is_past_is_refused_before_the_first_write() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let before = world.digest();
+    let (code, refused) = world.reseal(&["run", "PLAN", "--until", "2020-01-01T00:00:00Z"]);
+    assert_eq!((code, refused["error"]["code"].as_str()), (2, Some("until")), "{refused}");
+    assert_eq!(world.digest(), before);
+    let (code, run) = world.reseal(&["run", "PLAN", "--until", "2200-01-01T00:00:00Z"]);
+    assert_eq!(code, 0, "{run}");
+}
+
 /// Watches the pins.
 #[test]
 fn a_key_that_changed_under_its_id_is_refused() {

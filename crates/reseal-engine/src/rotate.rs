@@ -14,7 +14,7 @@ use crate::conclude::{Outcome, conclude};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::lag::LagWatch;
-use crate::lease::{Renewal, Stopper};
+use crate::lease::{Renewal, Stop, Stopper};
 use crate::listing::{Listing, Refused};
 use crate::owed::owed;
 use crate::pace::Pacer;
@@ -80,6 +80,10 @@ pub async fn run(
     if !pacer.is_open(Timestamp::now()) {
         let help = "wait for the window, or change `windows:` in the plan";
         return Err(EngineError::stopped("window", "the plan's windows are closed now", help));
+    }
+    if options.until.is_some_and(|until| until <= Timestamp::now()) {
+        let help = "give a later time, or leave it away; nothing was written";
+        return Err(EngineError::stopped("until", Stop::UntilReached.reason(), help));
     }
     session.migrate(Book::Ledger).await?;
     pins::check(&mut session, job).await?;

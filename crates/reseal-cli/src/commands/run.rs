@@ -193,7 +193,9 @@ pub(crate) fn operator() -> String {
 /// The time of `--until`: a moment, or the next time that the clock on the wall shows it.
 fn until(text: &str) -> Result<Timestamp, Failure> {
     if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
+        let past =
+            || Failure::usage("until", format!("--until {text}: that time is past"), "give one to come");
+        return (moment > Timestamp::now()).then_some(moment).ok_or_else(past);
     }
     let bad = || {
         Failure::usage("until", format!("--until {text}: not a time"), "2026-01-31T06:00:00+01:00, or 06:00")
