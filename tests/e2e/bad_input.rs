@@ -27,6 +27,31 @@ fn a_time_that_is_past_is_refused_before_the_first_write() {
     assert_eq!(code, 0, "{run}");
 }
 
+/// Watches the bound on what is read as a plan: what never ends must not be read to its end.
+#[test]
+fn what_is_no_plan_is_named_once_and_not_read_to_its_end() {
+    let world = World::empty("sqlite", "aes-gcm");
+    let path = |name: &str| world.path(name).display().to_string();
+    std::fs::write(world.path("large.yaml"), vec![b'#'; (8 << 20) + 1]).unwrap();
+    std::fs::write(world.path("latin1.yaml"), b"name: caf\xe9\n").unwrap();
+    let cases = [
+        ("/dev/zero".to_owned(), "no file"),
+        (world.folder.path().display().to_string(), "directory"),
+        (path("large.yaml"), "8 MiB"),
+        (path("latin1.yaml"), "UTF-8"),
+        (path("missing.yaml"), "no such file"),
+    ];
+    for (plan, said) in cases {
+        let (code, refused) = world.reseal(&["run", &plan]);
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert_eq!(code, 2, "{plan}: {refused}");
+        assert!(message.contains(said), "{plan}: {message}");
+        let output = world.output(&["check", &plan]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!((output.status.code(), text.matches(&plan).count()), (Some(2), 1), "{text}");
+    }
+}
+
 /// Watches the pins.
 #[test]
 fn a_key_that_changed_under_its_id_is_refused() {

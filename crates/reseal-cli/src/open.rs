@@ -1,5 +1,7 @@
 //! From a plan's path to a job and a database.
 
+use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,18 +20,30 @@ const PLAN_BYTES: u64 = 8 << 20;
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let failed = |why: String| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
-    let size = std::fs::metadata(path).map_err(|error| failed(reason(&error)))?.len();
-    if size > PLAN_BYTES {
-        return Err(failed(format!("{size} bytes is no plan: one is a few kilobytes")));
+    let kind = std::fs::metadata(path).map_err(|error| failed(reason(&error)))?.file_type();
+    if kind.is_dir() {
+        return Err(failed("it is a directory".into()));
     }
-    std::fs::read_to_string(path).map_err(|error| failed(reason(&error)))
+    // A pipe is what a shell makes of `<(…)`. A device may have no end.
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err(failed("it is no file".into()));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| failed(reason(&error)))?;
+    file.take(PLAN_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(reason(&error)))?;
+    if bytes.len() as u64 > PLAN_BYTES {
+        return Err(failed("more than 8 MiB is no plan: one is a few kilobytes".into()));
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        let message = format!("{shown}: it is not UTF-8 text");
+        Failure::usage("plan-unreadable", message, "save it as UTF-8 text")
+    })
 }
 
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".into(),
         std::io::ErrorKind::PermissionDenied => "it may not be read".into(),
-        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
         kind => kind.to_string(),
     }
 }

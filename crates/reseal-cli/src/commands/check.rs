@@ -19,7 +19,9 @@ pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outco
         let of_plan = match found {
             Ok(code) => code,
             Err(failure) => {
-                lines.push(format!("{}: {}", path.display(), failure.message));
+                let begins = format!("{}: ", path.display());
+                let message = failure.message.strip_prefix(&begins).unwrap_or(&failure.message);
+                lines.push(format!("{begins}{message}"));
                 lines.extend(failure.help.as_ref().map(|help| format!("  help: {help}")));
                 documents.push(bare(path, &failure.code, &failure.message, failure.help.as_deref()));
                 failure.exit
