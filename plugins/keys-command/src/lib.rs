@@ -30,14 +30,23 @@ const MAX_BYTES: usize = 1024 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
+    let help = || Some("for example { command: [vault, kv, get, -field=key, secret/phi] }".to_owned());
     match args.words.as_slice() {
+        // No shell takes it apart, and what stands behind the program's name may be a secret.
+        [line] if line.contains(char::is_whitespace) => Err(OptionError {
+            option: None,
+            message:
+                "a command is a list, each argument a text of its own; this is one text with white space"
+                    .into(),
+            help: help(),
+        }),
         [program, ..] if !program.is_empty() && !args.words.iter().any(|word| word.contains('\0')) => {
             Ok(Box::new(Program { args: args.clone(), time_limit: TIME_LIMIT }))
         }
         _ => Err(OptionError {
             option: None,
             message: "command takes a program and its arguments".into(),
-            help: Some("for example { command: [vault, kv, get, -field=key, secret/phi] }".into()),
+            help: help(),
         }),
     }
 }
@@ -89,7 +98,8 @@ impl Program {
 
     /// Names the program alone: an argument may be more than an operator wants in a log.
     fn wrong(&self, what: &str, help: &str) -> KeySourceError {
-        KeySourceError { message: format!("the command {} {what}", self.args.words[0]), help: help.into() }
+        let program = self.args.words[0].split_whitespace().next().unwrap_or_default();
+        KeySourceError { message: format!("the command {program} {what}"), help: help.into() }
     }
 }
 
@@ -178,6 +188,23 @@ mod tests {
         assert!(shown(program.read().await).contains("was killed"));
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(!survived.exists());
+    }
+
+    #[test]
+    fn a_line_for_a_shell_is_refused_and_not_shown() {
+        let build = |words: &[&str]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] })
+        };
+        for line in ["vault get -token=hunter2", "vault\thunter2", " vault"] {
+            let error = build(&[line]).err().unwrap();
+            assert!(
+                error.message.contains("list") && !error.message.contains("hunter2"),
+                "{}",
+                error.message
+            );
+        }
+        assert!(build(&["vault", "a b"]).is_ok());
     }
 
     #[test]

@@ -93,6 +93,14 @@ impl Meaning<'_> {
 
     fn policy_command(&mut self, raw: raw::OneOrMany, path: &[&str]) -> Option<Vec<String>> {
         let words = raw.into_vec();
+        if matches!(&words[..], [line] if line.contains(char::is_whitespace)) {
+            let message = "a command is a list, each argument a text of its own";
+            let help = "for example [sh, -c, \"df --output=avail /var\"]".to_owned();
+            // What stands behind the program's name may be a secret.
+            self.secrets.push(self.value(path));
+            self.find_help("bad-command", path, message, Some(help));
+            return None;
+        }
         let program = words.first().filter(|program| !program.is_empty());
         if program.is_none() || words.iter().any(|word| word.contains('\0')) {
             self.find("bad-command", path, "a command is a program and its arguments");
