@@ -78,6 +78,12 @@ pub trait Format: Send + Sync {
         None
     }
 
+    /// Whether the format authenticates additional data beside the cell. One that does not opens and seals without any,
+    /// and refuses a cell to which some is given.
+    fn binds_aad(&self) -> bool {
+        true
+    }
+
     /// Opens a cell.
     ///
     /// # Errors

@@ -97,6 +97,10 @@ impl Fernet {
 }
 
 impl Format for Fernet {
+    fn binds_aad(&self) -> bool {
+        false
+    }
+
     fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c> {
         match self.read(cell) {
             Ok((mut pieces, _)) => pieces.take_key().map_or(Identified::Unmarked, Identified::Marked),

@@ -30,6 +30,10 @@ pub(crate) struct Pgcrypto {
 }
 
 impl Format for Pgcrypto {
+    fn binds_aad(&self) -> bool {
+        false
+    }
+
     fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c> {
         let leaked = match outside(cell) {
             Ok(Some((message, _))) => leak::find(&message).is_some(),

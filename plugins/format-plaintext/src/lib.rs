@@ -39,6 +39,10 @@ fn build(_: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError> {
 struct Unsealed;
 
 impl Format for Unsealed {
+    fn binds_aad(&self) -> bool {
+        false
+    }
+
     /// Every value may be a plaintext; the engine asks only after all other formats declined.
     fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c> {
         match cell.get(Part::Ciphertext) {

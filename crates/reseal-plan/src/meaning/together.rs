@@ -162,6 +162,11 @@ impl Meaning<'_> {
                         (utf8, json or a pattern)";
             self.findings.push(Finding::new("no-proof", self.named(&path), message).help(help));
         }
+        if one.seal.aad.is_some() && !one.built.format.binds_aad() {
+            let message =
+                format!("`{}` binds no additional data, so no cell opens with any", one.seal.format);
+            self.find_help("aad-unbound", &at_seal("aad"), message, Some("take `aad` out".into()));
+        }
         let roles = one.keyset.filter(|keyset| keyset.roles && one.marked);
         if let Some(keyset) = roles.filter(|keyset| keyset.keys.iter().any(|key| key.tag.is_none())) {
             let message = format!("cells of {name} name their key, so its label cannot be a role that moves");

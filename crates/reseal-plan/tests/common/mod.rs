@@ -122,7 +122,7 @@ const PGCRYPTO: FormatPlugin = FormatPlugin {
             required: false,
         },
     ],
-    build: |_, _| Ok(BuiltFormat { key_length: KeyLength::Passphrase, ..built() }),
+    build: |_, _| Ok(BuiltFormat { format: unbound(), key_length: KeyLength::Passphrase, ..built() }),
 };
 
 /// Not authenticated.
@@ -209,7 +209,7 @@ fn complaint(message: &str) -> OptionError {
 
 fn built() -> BuiltFormat {
     BuiltFormat {
-        format: std::sync::Arc::new(Never),
+        format: std::sync::Arc::new(Never { binds_aad: true }),
         authenticated: true,
         marked: false,
         key_length: KeyLength::OneOf(&[32]),
@@ -219,10 +219,20 @@ fn built() -> BuiltFormat {
     }
 }
 
+fn unbound() -> std::sync::Arc<dyn Format> {
+    std::sync::Arc::new(Never { binds_aad: false })
+}
+
 /// A format that no test asks to do anything.
-struct Never;
+struct Never {
+    binds_aad: bool,
+}
 
 impl Format for Never {
+    fn binds_aad(&self) -> bool {
+        self.binds_aad
+    }
+
     fn identify<'c>(&self, _: &'c Cell) -> Identified<'c> {
         Identified::NotMine
     }
