@@ -113,10 +113,33 @@ fn tables_columns_and_servers_that_are_not_there_are_named() {
             "{store}: {refused}"
         );
     }
-    let mut world = World::empty("postgres", "aes-gcm");
-    world.url = "postgres://nobody@127.0.0.1:1/none".into();
-    let (code, refused) = world.reseal(&["run", "PLAN"]);
-    assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("connection-refused")), "{refused}");
+}
+
+/// Watches what a failed connection says: where it was tried and what is wrong, and nothing of the login.
+#[test]
+fn servers_and_files_that_are_not_there_are_named() {
+    let mut world = World::empty("sqlite", "aes-gcm");
+    let missing = world.path("none.db").display().to_string();
+    let cases = [
+        ("postgres://nobody:hunter2@127.0.0.1:1/none".to_owned(), ["127.0.0.1:1", "refused"], "password"),
+        ("mysql://nobody:hunter2@127.0.0.1:1/none".into(), ["127.0.0.1:1", "refused"], "password"),
+        (
+            "postgres://nobody:hunter2@nowhere.invalid/none".into(),
+            ["nowhere.invalid:5432", "address"],
+            "host",
+        ),
+        (format!("sqlite://{missing}"), [missing.as_str(), "no such file"], "path"),
+    ];
+    for (url, said, help) in cases {
+        world.url = url;
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        let error = &refused["error"];
+        assert_eq!((code, error["code"].as_str()), (3, Some("connection-refused")), "{refused}");
+        let message = error["message"].as_str().unwrap();
+        assert!(said.iter().all(|said| message.contains(said)), "{message}");
+        assert!(error["help"].as_str().unwrap().contains(help), "{refused}");
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
+    }
 }
 
 /// Watches preflight: each of these would lose rows or overwrite them.

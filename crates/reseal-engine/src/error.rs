@@ -101,3 +101,8 @@ impl From<StoreError> for EngineError {
         EngineError { class, code, message: error.message, help: Some(help.to_owned()) }
     }
 }
+            Trouble::NoFile => (
+                Class::Refused,
+                "connection-refused",
+                "check the path in the database URL; Reseal makes no database",
+            ),

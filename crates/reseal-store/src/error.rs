@@ -22,6 +22,8 @@ pub enum Trouble {
     Unwritable,
     /// Host, login or database were refused.
     Refused,
+    /// The file that is the database is not there, or is none.
+    NoFile,
     /// Anything else.
     Other,
 }
@@ -37,6 +39,17 @@ pub struct StoreError {
 }
 
 impl StoreError {
+    /// An error while connecting, with the place that was asked. Whatever the reason, nothing was in flight.
+    pub(crate) fn unreachable(sorted: StoreError, error: &sqlx::Error, place: &str) -> Self {
+        let why = match error {
+            // The system's own words, which name no address, login or database.
+            sqlx::Error::Io(io) => format!("the connection failed: {io}"),
+            _ => sorted.message,
+        };
+        let trouble = if sorted.trouble == Trouble::Retry { Trouble::Retry } else { Trouble::Refused };
+        StoreError { trouble, message: format!("{place}: {why}") }
+    }
+
     /// An error with a message of Reseal's own.
     #[must_use]
     pub fn new(trouble: Trouble, message: impl Into<String>) -> Self {

@@ -45,8 +45,13 @@ impl Mysql {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
         let options =
             MySqlConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
+        let place = || match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        let connected = MySqlConnection::connect_with(&options).await;
         let connection =
-            MySqlConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
+            connected.map_err(|error| StoreError::unreachable(failed(&error), &error, &place()))?;
         nodelay::set();
         let mut session = Mysql { connection, in_transaction: false, staged: None };
         for setting in SETTINGS {
@@ -270,11 +275,6 @@ fn decode_integer(row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
 
 fn failed(error: &sqlx::Error) -> StoreError {
     StoreError::from_driver(error, classify)
-}
-
-/// An error while connecting: whatever the reason, nothing was in flight.
-fn unreachable(error: &sqlx::Error) -> StoreError {
-    StoreError { trouble: Trouble::Refused, ..failed(error) }
 }
 
 /// The same for steps, where SIGNAL is how a statement says why it refuses to go on.

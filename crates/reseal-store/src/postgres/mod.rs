@@ -96,7 +96,12 @@ impl Postgres {
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    let mut connection = PgConnection::connect_with(options).await.map_err(|error| unreachable(&error))?;
+    let place = || match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let connected = PgConnection::connect_with(options).await;
+    let mut connection = connected.map_err(|error| unreachable(&error, &place()))?;
     nodelay::set();
     connection.execute(SETTINGS).await.map_err(|error| failed(&error))?;
     Ok(connection)

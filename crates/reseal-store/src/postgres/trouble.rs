@@ -8,13 +8,9 @@ pub(super) fn failed(error: &sqlx::Error) -> StoreError {
     StoreError::from_driver(error, classify)
 }
 
-/// An error while connecting: whatever the reason, nothing was in flight.
-pub(super) fn unreachable(error: &sqlx::Error) -> StoreError {
-    let mut error = failed(error);
-    if !matches!(error.trouble, Trouble::Retry) {
-        error.trouble = Trouble::Refused;
-    }
-    error
+/// An error while connecting to a place.
+pub(super) fn unreachable(error: &sqlx::Error, place: &str) -> StoreError {
+    StoreError::unreachable(failed(error), error, place)
 }
 
 /// The same for steps, where RAISE is how a statement says why it refuses to go on.

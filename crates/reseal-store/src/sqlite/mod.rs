@@ -4,7 +4,7 @@ mod facts;
 mod guard;
 mod swap;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ impl Sqlite {
             .map_err(|error| failed(&error))?
             .busy_timeout(Duration::from_secs(10))
             .disable_statement_logging();
-        let connection =
-            SqliteConnection::connect_with(&options).await.map_err(|error| unreachable(&error))?;
+        let connected = SqliteConnection::connect_with(&options).await;
+        let connection = connected.map_err(|error| unreachable(&error, options.get_filename()))?;
         Ok(Sqlite { connection, in_transaction: false })
     }
 
@@ -258,8 +258,10 @@ fn failed(error: &sqlx::Error) -> StoreError {
 }
 
 /// An error while opening the file: whatever the reason, nothing was in flight.
-fn unreachable(error: &sqlx::Error) -> StoreError {
-    StoreError { trouble: Trouble::Refused, ..failed(error) }
+fn unreachable(error: &sqlx::Error, file: &Path) -> StoreError {
+    let error = failed(error);
+    let why = if file.exists() { error.message } else { "there is no such file".to_owned() };
+    StoreError::new(Trouble::NoFile, format!("{}: {why}", file.display()))
 }
 
 /// The same for steps, where RAISE in a trigger (1811) is how a statement says why it refuses to go on.
@@ -274,7 +276,7 @@ fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
     match code & 0xff {
         5 | 6 => (Trouble::Retry, true),
         8 | 10 | 13 => (Trouble::Unwritable, true),
-        11 | 14 | 26 => (Trouble::Refused, true),
+        11 | 14 | 26 => (Trouble::NoFile, true),
         19 => (Trouble::Constraint, false),
         1 if error.message().starts_with("no such") => (Trouble::Missing, true),
         _ => (Trouble::Other, true),
