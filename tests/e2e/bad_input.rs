@@ -142,6 +142,59 @@ fn servers_and_files_that_are_not_there_are_named() {
     }
 }
 
+/// Watches what is said of a `where:` that the database refuses: the table, the line's name, and what to do.
+#[test]
+fn a_condition_that_the_database_refuses_is_named() {
+    for store in STORES {
+        let mut cases = vec!["id > 0 --", "nocol = 1", "id >"];
+        if store == "postgres" {
+            cases.push("1 / (id - 2) > 0");
+        }
+        let world = World::new(store, "aes-gcm", 20);
+        for condition in cases {
+            world.plan(&format!("    where: \"{condition}\"\n"));
+            for command in ["run", "verify"] {
+                let (code, refused) = world.reseal(&[command, "PLAN"]);
+                let error = &refused["error"];
+                assert_eq!(
+                    (code, error["code"].as_str()),
+                    (3, Some("where")),
+                    "{store} {condition}: {refused}"
+                );
+                let message = error["message"].as_str().unwrap();
+                assert!(message.starts_with("people: ") && message.contains("`where:`"), "{message}");
+                assert!(error["help"].as_str().unwrap().contains("SELECT count(*) FROM people"), "{refused}");
+            }
+        }
+    }
+}
+
+/// Watches what is said to a user of PostgreSQL who may not read all that a rotation reads.
+#[test]
+fn privileges_that_are_missing_are_named() {
+    let mut world = World::new("postgres", "aes-gcm", 20);
+    let role = world.url.rsplit_once('/').unwrap().1.replace("reseal_", "reseal_user_");
+    world.sql(&[
+        &format!("CREATE ROLE {role} LOGIN"),
+        &format!("GRANT SELECT (id, a, b), UPDATE (a, b) ON people TO {role}"),
+    ]);
+    let admin = std::mem::take(&mut world.url);
+    world.url = admin.replacen("postgres@", &format!("{role}@"), 1);
+    let (code, columns) = world.reseal(&["run", "PLAN"]);
+    let granted = ["GRANT SELECT ON people TO", "ALTER TABLE people ENABLE ROW LEVEL SECURITY --"];
+    let granted = granted.map(|sql| format!("{sql} {role}"));
+    world.producer(&["sql", &admin, &granted[0], &granted[1]]);
+    let (security_code, security) = world.reseal(&["run", "PLAN"]);
+    world.producer(&["sql", &admin, &format!("DROP OWNED BY {role}"), &format!("DROP ROLE {role}")]);
+    assert_eq!((code, columns["error"]["code"].as_str()), (3, Some("privilege-missing")), "{columns}");
+    assert!(
+        columns["error"]["help"].as_str().unwrap().contains("SELECT (ctid, xmin) ON people"),
+        "{columns}"
+    );
+    assert_eq!((security_code, security["error"]["code"].as_str()), (3, Some("row-security")), "{security}");
+    assert!(security["error"]["help"].as_str().unwrap().contains("BYPASSRLS"), "{security}");
+}
+
 /// Watches preflight: each of these would lose rows or overwrite them.
 #[test]
 fn schemas_that_cannot_be_rotated_safely_are_refused() {

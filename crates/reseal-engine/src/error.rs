@@ -80,6 +80,12 @@ impl From<StoreError> for EngineError {
                 "when the database is back, run again: it goes on where it stopped",
             ),
             Trouble::Constraint => (Class::Failed, "constraint", "see the quarantine for the row"),
+            Trouble::Permission if error.message.contains("row-level security") => (
+                Class::Refused,
+                "row-security",
+                "ALTER ROLE … BYPASSRLS for the user of the database URL, or connect as the table's owner: rows that a \
+                 policy hides would be left behind",
+            ),
             Trouble::Permission => {
                 (Class::Refused, "privilege-missing", "grant it to the user of the database URL")
             }
@@ -96,13 +102,13 @@ impl From<StoreError> for EngineError {
             Trouble::Refused => {
                 (Class::Refused, "connection-refused", "check host, port, database, user and password")
             }
-            Trouble::Other => (Class::Failed, "database-error", "run again: it goes on where it stopped"),
-        };
-        EngineError { class, code, message: error.message, help: Some(help.to_owned()) }
-    }
-}
             Trouble::NoFile => (
                 Class::Refused,
                 "connection-refused",
                 "check the path in the database URL; Reseal makes no database",
             ),
+            Trouble::Other => (Class::Failed, "database-error", "run again: it goes on where it stopped"),
+        };
+        EngineError { class, code, message: error.message, help: Some(help.to_owned()) }
+    }
+}

@@ -11,6 +11,7 @@ use crate::batch::work_through;
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::job::Job;
+use crate::preflight::of_condition;
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
 use crate::rotate::RunOptions;
@@ -40,7 +41,7 @@ pub(crate) async fn dry_run(
     let mut session = database.connect().await?;
     let mut total = 0;
     for target in targets {
-        total += session.count(&target.shape).await?;
+        total += session.count(&target.shape).await.map_err(|error| of_condition(target, error))?;
     }
     progress.begin(Phase::Rotate, 0, total);
     session.begin_snapshot().await?;

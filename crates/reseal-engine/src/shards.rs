@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reseal_store::{Counts, Session, ShardRow};
 
 use crate::error::EngineError;
+use crate::preflight::of_condition;
 use crate::target::Target;
 
 /// Below this many rows a range is not worth cutting.
@@ -23,7 +24,7 @@ pub(crate) async fn cut(
 ) -> Result<Vec<ShardRow>, EngineError> {
     let mut shards = Vec::new();
     for target in targets {
-        let rows = session.count(&target.shape).await?;
+        let rows = session.count(&target.shape).await.map_err(|error| of_condition(target, error))?;
         let parts = if workers == 1 { 1 } else { (rows / FEWEST_ROWS).clamp(1, workers as u64 * PER_WORKER) };
         let step = rows.div_ceil(parts);
         let mut after = None;

@@ -19,6 +19,7 @@ use crate::envelope::takes;
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
 use crate::listing::{Listing, Refused};
+use crate::preflight::of_condition;
 use crate::progress::Progress;
 use crate::target::Target;
 
@@ -250,7 +251,7 @@ async fn tally_table(
     };
     let (read, counted) = tokio::join!(read, count);
     counted?;
-    read?;
+    read.map_err(|error| of_condition(target, error))?;
     Ok((tallies, refused_cells))
 }
 

@@ -80,6 +80,13 @@ pub(crate) trait Driver: Send {
         Ok(Vec::new())
     }
 
+    /// Which of these columns of a table, or of those that pages read beside them, the user may not read, where the
+    /// database grants columns one by one.
+    async fn unreadable(&mut self, table: &TableName, columns: &[&str]) -> Result<Vec<String>, StoreError> {
+        let _ = (table, columns);
+        Ok(Vec::new())
+    }
+
     /// Commits.
     async fn commit(&mut self) -> Result<(), StoreError>;
 

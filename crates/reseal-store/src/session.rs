@@ -137,6 +137,16 @@ impl Session {
         facts.ok_or_else(|| StoreError::new(Trouble::Missing, format!("there is no table {table}")))
     }
 
+    /// Which columns of a shape the user may not read; none where the database does not tell.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn unreadable(&mut self, shape: &Shape) -> Result<Vec<String>, StoreError> {
+        let columns = shape.key.iter().chain(&shape.cells).chain(&shape.context);
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        self.driver.unreadable(&shape.table, &columns).await
+    }
+
     /// All tables that the application can see, without the ledger's and the system's.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! Preflight: everything that can be known before the first write is known before the first write.
 
+mod condition;
 mod discovery;
 mod escrow;
 mod sample;
 mod schema;
 
+pub(crate) use condition::of_condition;
 pub use discovery::outside;
 
 use std::sync::Arc;
@@ -116,8 +118,13 @@ pub(crate) async fn look(
         let found = schema::check(job, table, &facts);
         let refused = found.iter().any(|finding| finding.severity == Severity::Refusal);
         findings.extend(found);
-        if !refused {
-            targets.push((Arc::new(Target::new(job, at, &facts, scope)?), facts));
+        if refused {
+            continue;
+        }
+        let target = Arc::new(Target::new(job, at, &facts, scope)?);
+        match condition::privileges(session, &target).await? {
+            Some(refusal) => findings.push(refusal),
+            None => targets.push((target, facts)),
         }
     }
     let laid_out: Vec<_> = targets.iter().map(|(target, _)| target.clone()).collect();

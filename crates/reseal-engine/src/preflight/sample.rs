@@ -6,6 +6,7 @@ use reseal_core::Value;
 use reseal_store::{Session, TableFacts};
 
 use super::Finding;
+use super::condition::of_condition;
 use crate::batch::work_through;
 use crate::cell::Trust;
 use crate::error::EngineError;
@@ -29,7 +30,8 @@ pub(super) async fn check(
     let mut findings = Vec::new();
     // A KEK may be asked about each cell of the sample.
     let rows = if target.enveloped { SAMPLE_OF_ENVELOPES } else { BREAKER as usize };
-    let rows = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await?;
+    let rows = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await;
+    let rows = rows.map_err(|error| of_condition(target, error))?;
     let work = work_through(target.clone(), rows, Trust::Nothing).await?;
     for (at, (opened, failed)) in work.opened.iter().enumerate() {
         if *opened == 0 && *failed >= TELLING {
@@ -39,7 +41,8 @@ pub(super) async fn check(
     }
     for (place, column) in target.shape.cells.iter().enumerate() {
         let Some(max) = facts.column(&column.name).and_then(|facts| facts.max_length) else { continue };
-        let rows = session.longest(&target.shape, column, LONGEST).await?;
+        let rows = session.longest(&target.shape, column, LONGEST).await;
+        let rows = rows.map_err(|error| of_condition(target, error))?;
         let work = work_through(target.clone(), rows, Trust::Nothing).await?;
         let needed = work.swaps.all.iter().map(|swap| length(&swap.new[place])).max().unwrap_or(0);
         if needed > max {

@@ -75,6 +75,20 @@ pub(super) async fn slices(
     Ok((0..parts).map(slice).collect())
 }
 
+/// Columns that the user may not read, those of the system that pages read among them: they are granted one by one too.
+pub(super) async fn unreadable(
+    session: &mut Postgres,
+    table: &TableName,
+    columns: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = to_regclass($1) \
+               AND NOT has_column_privilege(a.attrelid, a.attnum, 'SELECT') \
+               AND a.attname = ANY (string_to_array($2, chr(31))) ORDER BY a.attnum < 0, a.attnum DESC";
+    let columns = [columns, session.system_columns()].concat().join("\u{1f}");
+    let rows = ask(session, sql, &[&full(table), &columns], &[Kind::Text]).await?;
+    Ok(rows.into_iter().map(|mut row| row.text()).collect())
+}
+
 async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>, StoreError> {
     let sql = "SELECT a.attname::text, \
                       coalesce(nullif(b.typname, ''), t.typname)::text, format_type(a.atttypid, a.atttypmod), \

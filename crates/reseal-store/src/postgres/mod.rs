@@ -365,6 +365,10 @@ impl Driver for Postgres {
         facts::describe(self, table).await
     }
 
+    async fn unreadable(&mut self, table: &TableName, columns: &[&str]) -> Result<Vec<String>, StoreError> {
+        facts::unreadable(self, table, columns).await
+    }
+
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
         facts::tables(self).await
     }
