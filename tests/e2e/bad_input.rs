@@ -216,6 +216,21 @@ fn schemas_that_cannot_be_rotated_safely_are_refused() {
     }
 }
 
+/// Watches row keys that compare in a way of their own.
+#[test]
+fn row_keys_that_do_not_compare_exactly_are_refused() {
+    for (store, before, columns) in [
+        ("sqlite", "SELECT 1", "id NOT NULL PRIMARY KEY, a text, b text"),
+        ("postgres", "CREATE EXTENSION citext", "id citext NOT NULL PRIMARY KEY, a text, b text"),
+    ] {
+        let world = World::empty(store, "aes-gcm");
+        world.sql(&[before, &format!("CREATE TABLE people ({columns})")]);
+        let (code, refused) = world.reseal(&["run", "PLAN"]);
+        let error = &refused["error"];
+        assert_eq!((code, error["code"].as_str()), (3, Some("row-key-type")), "{store}: {refused}");
+    }
+}
+
 #[test]
 fn a_column_too_narrow_for_the_new_cells_is_refused() {
     for store in ["postgres", "mysql"] {

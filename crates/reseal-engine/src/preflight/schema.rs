@@ -78,6 +78,9 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
                 format!("declare {key} NOT NULL, or name another row key"),
             ));
         }
+        if let Some((what, help)) = unfit_key(column) {
+            findings.push(Finding::refusal("row-key-type", format!("{name}.{key} {what}"), help));
+        }
         if matches!(column.kind, Kind::Other | Kind::Json) {
             findings.push(Finding::refusal(
                 "row-key-type",
@@ -105,6 +108,19 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
         findings.push(Finding::refusal("row-key-not-unique", message, help));
     }
     findings
+}
+
+/// Why a column does not tell its rows apart as Reseal compares them, where its kind alone does not say so.
+fn unfit_key(column: &ColumnFacts) -> Option<(&'static str, &'static str)> {
+    if column.sql_type.is_empty() {
+        let help = "declare its type, or name another row key";
+        return Some(("has no declared type, and may hold numbers that do not compare exactly", help));
+    }
+    if column.sql_type.rsplit('.').next() == Some("citext") {
+        let help = "name another row key, or make it text with a unique index";
+        return Some(("is citext, which calls texts equal that are not the same", help));
+    }
+    None
 }
 
 fn no_column(table: &TableJob, facts: &TableFacts, name: &str) -> Finding {
