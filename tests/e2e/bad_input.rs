@@ -231,6 +231,28 @@ fn row_keys_that_do_not_compare_exactly_are_refused() {
     }
 }
 
+/// Watches what the command line may ask for, and what is said where it may not.
+#[test]
+fn mistakes_of_the_command_line_are_named() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let cases: [(&[&str], &str); 4] = [
+        (&["run", "PLAN", "--primary", "v9"], "v9"),
+        (&["run", "PLAN", "--workers", "257"], "257"),
+        (&["run"], "<PLAN>"),
+        (&["inspect", "PLAN", "--table", "people"], "--row"),
+    ];
+    for (args, said) in cases {
+        let (code, refused) = world.reseal(args);
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert_eq!(code, 2, "{args:?}: {refused}");
+        assert!(message.contains(said), "{args:?}: {message}");
+    }
+    let (code, run) = world.reseal(&["run", "PLAN", "--workers", "256"]);
+    assert_eq!(code, 0, "{run}");
+    let version = String::from_utf8(world.output(&["--version"]).stdout).unwrap();
+    assert!(version.contains(", sql\n"), "{version}");
+}
+
 #[test]
 fn a_column_too_narrow_for_the_new_cells_is_refused() {
     for store in ["postgres", "mysql"] {

@@ -99,7 +99,10 @@ impl From<ServeError> for Failure {
 
 impl From<ReadKeyError> for Failure {
     fn from(error: ReadKeyError) -> Self {
-        Failure::refused("key", error.message, error.help)
+        match error.asked {
+            true => Failure::usage("key", error.message, error.help),
+            false => Failure::refused("key", error.message, error.help),
+        }
     }
 }
 
@@ -134,9 +137,12 @@ pub(crate) fn end(json: bool, outcome: Outcome) -> ExitCode {
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let asked_for = !error.use_stderr();
     if !asked_for && std::env::args().any(|arg| arg == "--json") {
-        let message = error.render().to_string();
-        let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return end(true, Err(Failure::usage("usage", first, "see `reseal --help`")));
+        let text = error.render().to_string();
+        // Up to the usage line: what is wrong, and with which argument.
+        let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
+        return end(true, Err(Failure::usage("usage", message, "see `reseal --help`")));
     }
     let _ = error.print();
     ExitCode::from(if asked_for { CLEAN } else { USAGE })

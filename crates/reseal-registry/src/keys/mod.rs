@@ -54,11 +54,13 @@ pub struct ReadKeyError {
     pub message: String,
     /// What to do next.
     pub help: String,
+    /// Whether nothing but the command line is wrong: it asks for a key that there is not.
+    pub asked: bool,
 }
 
 impl ReadKeyError {
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        ReadKeyError { message: message.into(), help: help.into() }
+        ReadKeyError { message: message.into(), help: help.into(), asked: false }
     }
 }
 
@@ -125,10 +127,11 @@ pub async fn keys(plan: &Plan, asked: Option<&str>, database: &Database) -> Resu
         out.keysets.iter().any(|keyset| keyset.primary().is_some_and(|primary| primary.id() == asked))
     };
     match asked {
-        Some(asked) if !is_primary(asked) => Err(ReadKeyError::new(
-            format!("--primary {asked}: no keyset of the plan has this key"),
-            "name a key that the plan or its sources list",
-        )),
+        Some(key) if !is_primary(key) => Err(ReadKeyError {
+            message: format!("--primary {key}: no keyset of the plan has this key"),
+            help: "name a key that the plan or its sources list".into(),
+            asked: true,
+        }),
         _ => Ok(out),
     }
 }
