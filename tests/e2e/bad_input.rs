@@ -253,6 +253,28 @@ fn mistakes_of_the_command_line_are_named() {
     assert!(version.contains(", sql\n"), "{version}");
 }
 
+/// Watches what the arguments take for a table: the plan's name for it, and the database's.
+#[test]
+fn a_table_has_the_name_that_the_plan_gives_it() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let plan = plan.replace("  people:\n", "  humans:\n    name: people\n");
+    std::fs::write(world.path("plan.yaml"), plan).unwrap();
+    for name in ["humans", "people"] {
+        let (code, run) = world.reseal(&["run", "PLAN", "--table", name]);
+        assert_eq!((code, run["state"].as_str()), (0, Some("scope_done")), "{name}: {run}");
+        for args in [
+            &["inspect", "PLAN", "--row", "3", "--table", name][..],
+            &["verify", "PLAN", "--table", name],
+            &["census", "PLAN", "--table", name],
+        ] {
+            let (code, answer) = world.reseal(args);
+            assert_eq!(code, 0, "{args:?}: {answer}");
+        }
+    }
+    assert_eq!(world.reseal(&["run", "PLAN", "--table", "nobody"]).0, 2);
+}
+
 #[test]
 fn a_column_too_narrow_for_the_new_cells_is_refused() {
     for store in ["postgres", "mysql"] {

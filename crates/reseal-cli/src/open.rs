@@ -136,6 +136,23 @@ pub(crate) async fn latest(
     Ok((plan, database, session, found))
 }
 
+/// The name of a table in the database, for one that the plan calls by a name of its own.
+pub(crate) fn table(plan: &Plan, name: &str) -> String {
+    let Some(table) = plan.tables.iter().find(|table| table.label == name) else { return name.to_owned() };
+    match &table.schema {
+        Some(schema) => format!("{schema}.{}", table.name),
+        None => table.name.clone(),
+    }
+}
+
+/// A scope with its tables as the database calls them.
+pub(crate) fn scoped(plan: &Plan, scope: &Scope) -> Scope {
+    let mut tables: Vec<String> = scope.tables.iter().map(|name| table(plan, name)).collect();
+    tables.sort();
+    tables.dedup();
+    Scope { tables, ..scope.clone() }
+}
+
 impl ScopeArgs {
     /// The scope that these arguments name.
     pub(crate) fn scope(&self) -> Scope {

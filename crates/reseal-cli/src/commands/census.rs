@@ -34,6 +34,7 @@ pub(crate) async fn verify(plan: &Path, scope: &Scope) -> Outcome {
 
 async fn count(plan: &Path, opened: bool, scope: &Scope) -> Result<Census, Failure> {
     let at = open::job(plan, &Overrides::default()).await?;
+    let scope = &open::scoped(&at.plan, scope);
     let progress = Arc::new(Progress::default());
     let view = View::start(&progress);
     let census = reseal_engine::census(&at.job, &at.database, scope, opened, &progress).await;
@@ -116,7 +117,8 @@ pub(crate) fn tell(census: &Census) -> String {
 /// One row's formats and keys.
 pub(crate) async fn inspect(plan: &Path, name: &str, row: &str) -> Outcome {
     let at = open::job(plan, &Overrides::default()).await?;
-    let cells = reseal_engine::inspect(&at.job, &at.database, name, row).await?;
+    let name = open::table(&at.plan, name);
+    let cells = reseal_engine::inspect(&at.job, &at.database, &name, row).await?;
     let documents: Vec<Value> = cells
         .iter()
         .map(|cell| json!({ "field": cell.field, "seal": cell.seal, "key": cell.key, "state": cell.state, "bytes": cell.bytes }))

@@ -73,6 +73,7 @@ fn primary_of(plan: &Plan, run: &RunRow) -> Option<String> {
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, scheduled: bool) -> Outcome {
     let opened = open::job_for_run(plan, overrides).await?;
     let custody = match options.dry_run {
+    let options = &RunOptions { scope: open::scoped(&opened.plan, &options.scope), ..options.clone() };
         true => None,
         false => {
             let control = control::database()?;
