@@ -151,6 +151,24 @@ fn an_interrupt_stops_behind_the_batch_in_hand() {
     }
 }
 
+/// Watches what is said of a run that was given up, while it worked and after: it has no place to go on from, and old
+/// cells of a run that was rolled back are needed no more.
+#[test]
+fn a_run_that_is_cancelled_does_not_promise_to_go_on() {
+    let world = World::new("sqlite", "aes-gcm", ROWS);
+    world.plan("throttle: { rows_per_second: 400 }\nbatch: { rows: 20 }\n");
+    let mut run = world.command(&["run", "PLAN"]);
+    let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    wait_for_first_swap(&world);
+    assert_eq!(world.reseal(&["cancel", "PLAN"]).0, 0);
+    let said = String::from_utf8(run.wait_with_output().unwrap().stdout).unwrap();
+    assert!(said.contains("begins anew") && !said.contains("goes on where it stopped"), "{said}");
+    assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people"]).0, 0);
+    let dropped = world.output(&["undo", "drop", "PLAN"]);
+    let said = String::from_utf8(dropped.stdout).unwrap();
+    assert!(said.contains("was rolled back") && !said.contains("no longer be put back"), "{said}");
+}
+
 /// Watches the stop while a run waits: what the pause file holds back is not written because somebody gives up.
 #[test]
 fn an_interrupt_while_paused_writes_nothing_more() {

@@ -92,11 +92,10 @@ pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
     session.drop_undo(&row.id).await?;
     let about = |event: Event| event.of_plan(&plan.name, &plan.digest).of_run(&row.id).with("cells", cells);
     trail::note(EventKind::UndoDropped, about).await;
-    let text = format!(
-        "{} old cells of run {} are dropped\n  \
-         its cells can no longer be put back exactly, only sealed anew under the old key",
-        number(cells),
-        row.id
-    );
+    let then = match row.state {
+        RunState::RolledBack => "the run was rolled back: nothing needs them",
+        _ => "its cells can no longer be put back exactly, only sealed anew under the old key",
+    };
+    let text = format!("{} old cells of run {} are dropped\n  {then}", number(cells), row.id);
     Ok(Done::new(CLEAN, json!({ "run_id": row.id, "cells_dropped": cells }), text))
 }

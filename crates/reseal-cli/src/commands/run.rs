@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned, civil::Time};
+use reseal_core::RunState;
 use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
 use reseal_notify::Attempt;
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
@@ -72,8 +73,8 @@ fn primary_of(plan: &Plan, run: &RunRow) -> Option<String> {
 
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, scheduled: bool) -> Outcome {
     let opened = open::job_for_run(plan, overrides).await?;
-    let custody = match options.dry_run {
     let options = &RunOptions { scope: open::scoped(&opened.plan, &options.scope), ..options.clone() };
+    let custody = match options.dry_run {
         true => None,
         false => {
             let control = control::database()?;
@@ -142,11 +143,13 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
             cells(counts.cells_rotated)
         ));
     }
+    let unmoved =
+        if report.dry_run { "could not be opened" } else { "in quarantine: not opened, or refused" };
     let more = [
         (counts.cells_current, "under the primary already"),
         (counts.cells_null, "NULL"),
         (counts.cells_raced, "changed by another writer meanwhile, and taken again"),
-        (counts.cells_quarantined, "could not be opened"),
+        (counts.cells_quarantined, unmoved),
         (if report.dry_run { 0 } else { report.cells_old }, "under an old key"),
     ];
     lines.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} {what}", cells(*n))));
@@ -160,6 +163,11 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
 
 /// What to do next.
 fn next(report: &Report, plan: &str) -> Option<String> {
+    if report.state == RunState::Cancelled {
+        return Some(format!(
+            "next: `reseal run {plan}` begins anew; `reseal rollback {plan}` puts back what was rotated"
+        ));
+    }
     if report.stopped {
         return Some(format!("next: `reseal run {plan}` goes on where it stopped"));
     }
