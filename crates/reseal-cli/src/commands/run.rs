@@ -168,8 +168,9 @@ fn next(report: &Report, plan: &str) -> Option<String> {
             "next: `reseal run {plan}` begins anew; `reseal rollback {plan}` puts back what was rotated"
         ));
     }
-    if report.stopped {
-        return Some(format!("next: `reseal run {plan}` goes on where it stopped"));
+    if report.stopped && !report.dry_run {
+        // Unlike `run`, it needs nothing said again: scope, `--primary` and `--emergency` are those of the run.
+        return Some(format!("next: `reseal resume {plan}` goes on where it stopped"));
     }
     if report.steps_failed {
         return Some(format!(
