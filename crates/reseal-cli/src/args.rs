@@ -92,7 +92,7 @@ pub(crate) enum Command {
     },
     /// Give a run up; cells stay as they are, some under the new key
     Cancel(SteerArgs),
-    /// List the cells that could not be opened
+    /// List the cells that could not be opened, or not be written under the new key
     Quarantine {
         /// The plan
         plan: PathBuf,

@@ -16,6 +16,7 @@ mod signals;
 mod trail;
 mod version;
 mod view;
+mod warnings;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -55,12 +56,13 @@ fn logging(cli: &Cli) {
     let ours = ["engine", "store", "registry", "custody", "notify", "plan", "cli", "core", "serve"]
         .map(|name| format!("reseal_{name}={}", level(&asked)));
     let filter = EnvFilter::new(format!("warn,notify_log=info,reseal={},{}", level(&asked), ours.join(",")));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     let done = match cli.log_json {
         true => builder.json().try_init(),
+        false if std::io::stderr().is_terminal() => {
+            builder.event_format(warnings::OnTerminal { width: warnings::width }).try_init()
+        }
         false => builder.without_time().with_target(false).try_init(),
     };
     debug_assert!(done.is_ok());

@@ -1,4 +1,4 @@
-//! `reseal quarantine`: what could not be opened, and why.
+//! `reseal quarantine`: what could not be opened or written, and why.
 
 use std::path::Path;
 

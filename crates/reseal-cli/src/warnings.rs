@@ -1,0 +1,154 @@
+//! What is logged, as people at a terminal read it: in the program's own form, above the bar of progress, and no wider
+//! than the terminal.
+
+use std::fmt::{self, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Narrower than this nothing reads well.
+const NARROWEST: usize = 40;
+
+/// Events for a terminal of this width.
+pub(crate) struct OnTerminal {
+    pub(crate) width: fn() -> usize,
+}
+
+/// The width of the terminal behind stderr.
+pub(crate) fn width() -> usize {
+    comfy_table::Table::new().use_stderr().width().map_or(80, usize::from)
+}
+
+impl<S, N> FormatEvent<S, N> for OnTerminal
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut told = Told::default();
+        event.record(&mut told);
+        // The bar may stand on this line; it is drawn anew on the next one.
+        out.write_str("\r\u{1b}[2K")?;
+        let word = match *event.metadata().level() {
+            Level::ERROR => "error: ",
+            Level::WARN => "warning: ",
+            Level::INFO => "info: ",
+            Level::DEBUG => "debug: ",
+            Level::TRACE => "trace: ",
+        };
+        let width = (self.width)().max(NARROWEST);
+        wrapped(&mut out, word, &(told.message + &told.others), width)?;
+        match told.help {
+            Some(help) => {
+                wrapped(&mut out, &format!("{:>width$}", "help: ", width = word.len()), &help, width)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The fields of an event. Its code is for programs, which read JSON.
+#[derive(Default)]
+struct Told {
+    message: String,
+    help: Option<String>,
+    others: String,
+}
+
+impl Visit for Told {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => value.clone_into(&mut self.message),
+            "help" => self.help = Some(value.to_owned()),
+            "code" => {}
+            name => {
+                let _ = write!(self.others, " ({name}: {value})");
+            }
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// Writes words behind a first one, each line below the first indented by it.
+fn wrapped(out: &mut impl Write, first: &str, text: &str, width: usize) -> fmt::Result {
+    let indent = first.chars().count();
+    let mut at = indent;
+    out.write_str(first)?;
+    for line in text.lines() {
+        if at > indent {
+            write!(out, "\n{:indent$}", "")?;
+            at = indent;
+        }
+        for word in line.split_whitespace() {
+            let length = word.chars().count();
+            if at > indent && at + 1 + length > width {
+                write!(out, "\n{:indent$}", "")?;
+                at = indent;
+            } else if at > indent {
+                out.write_char(' ')?;
+                at += 1;
+            }
+            out.write_str(word)?;
+            at += length;
+        }
+    }
+    out.write_char('\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_warning_is_wrapped_and_clears_the_bar() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .event_format(OnTerminal { width: || 50 })
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let (code, help) = ("indexed-cells", "if nobody searches by it, drop it before the run");
+            tracing::warn!(
+                code,
+                help,
+                "{}",
+                "people.a has the index people_a: every swap writes it too, at about twice the cost"
+            );
+            tracing::warn!(plan = "people", "alerts wait");
+        });
+        let said = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            said,
+            "\r\u{1b}[2Kwarning: people.a has the index people_a: every\n\
+             \x20        swap writes it too, at about twice the\n\
+             \x20        cost\n\
+             \x20  help: if nobody searches by it, drop it before\n\
+             \x20        the run\n\
+             \r\u{1b}[2Kwarning: alerts wait (plan: people)\n"
+        );
+    }
+}
