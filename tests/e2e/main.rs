@@ -31,6 +31,7 @@ mod schedule;
 mod serve;
 mod served;
 mod shapes;
+mod signed;
 mod systems;
 mod unattended;
 mod upkeep;

@@ -27,8 +27,17 @@ impl Daemon {
     }
 
     pub(crate) fn start_with(world: &World, from: &str, more: impl Fn(&mut Command)) -> Daemon {
+        Daemon::start_as(world, from, SPEED, more)
+    }
+
+    /// Serves on a clock that runs so many times as fast.
+    pub(crate) fn start_at(world: &World, from: &str, speed: u32) -> Daemon {
+        Daemon::start_as(world, from, speed, |_| {})
+    }
+
+    fn start_as(world: &World, from: &str, speed: u32, more: impl Fn(&mut Command)) -> Daemon {
         let log = std::fs::File::options().create(true).append(true).open(world.path("daemon.log")).unwrap();
-        let clock = format!("{from},{},{SPEED}", now());
+        let clock = format!("{from},{},{speed}", now());
         let mut command = world.command(&["serve", "PLAN", "--clock-for-tests", &clock]);
         more(&mut command);
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())

@@ -2,12 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reseal_core::SecretBytes;
 use reseal_core::audit::{Event, EventKind, Signer};
 use reseal_plan::Plan;
-use reseal_store::{Book, Session, host};
+use reseal_serve::Clock;
+use reseal_store::{Book, Database, Session, host};
 
 use crate::commands::operator;
 use crate::control;
@@ -23,7 +25,7 @@ pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
         control.migrate(Book::Control).await?;
         let event = Event::new(kind, control.now_ms().await?, &operator(), &host());
         control.record(&about(event)).await?;
-        sign_in(&mut control).await
+        sign_in(&mut control).await.map(drop)
     };
     if let Err(failure) = recorded.await {
         let help = failure.help.as_deref().unwrap_or_default();
@@ -110,10 +112,46 @@ pub(crate) async fn sign() {
     }
 }
 
-async fn sign_in(control: &mut Session) -> Result<(), Failure> {
-    let Some(signer) = signer()? else { return Ok(()) };
+/// Signs where the trail stands, and gives through which event; none without a key.
+async fn sign_in(control: &mut Session) -> Result<Option<u64>, Failure> {
+    let Some(signer) = signer()? else { return Ok(None) };
     let (head, now) = (control.trail_head().await?, control.now_ms().await?);
-    Ok(control.add_checkpoint(&signer.sign(head, now)).await?)
+    let sequence = head.sequence;
+    control.add_checkpoint(&signer.sign(head, now)).await?;
+    Ok(Some(sequence))
+}
+
+/// How often a daemon asks whether the trail is to be signed.
+const LOOK: Duration = Duration::from_secs(60);
+/// The least time between two such questions, however fast a clock of tests runs.
+const SHORTEST: Duration = Duration::from_millis(200);
+/// How long events of a daemon stay without a signature at the most, and how many.
+const UNSIGNED_FOR: SignedDuration = SignedDuration::from_hours(1);
+const UNSIGNED: u64 = 100;
+
+/// Signs what a daemon writes, from time to time: it ends too seldom to sign then alone. A failure is a warning.
+pub(crate) async fn keep_signing(control: Database, clock: Clock) {
+    let mut signed = (0, Timestamp::MIN);
+    loop {
+        if let Err(failure) = sign_if_due(&control, clock.now(), &mut signed).await {
+            tracing::warn!("the audit trail is not signed: {}", failure.message);
+        }
+        tokio::time::sleep(clock.real(LOOK).max(SHORTEST)).await;
+    }
+}
+
+/// `signed` is through which event this daemon has signed, and when.
+async fn sign_if_due(control: &Database, now: Timestamp, signed: &mut (u64, Timestamp)) -> Result<(), Failure> {
+    let mut control = control.connect().await?;
+    let behind = control.trail_head().await?.sequence.saturating_sub(signed.0);
+    let waited = signed.1.checked_add(UNSIGNED_FOR).is_ok_and(|at| at <= now);
+    if behind == 0 || (behind < UNSIGNED && !waited) {
+        return Ok(());
+    }
+    if let Some(sequence) = sign_in(&mut control).await? {
+        *signed = (sequence, now);
+    }
+    Ok(())
 }
 
 /// The time of this host, in milliseconds since 1970.

@@ -177,6 +177,7 @@ pub(crate) async fn activate(
     let opened = open::job(path, &Overrides::default()).await?;
     let (operator, control) = (operator(), control::database()?);
     let row = custodian(&opened, &control, &operator).activate(named, since, reason).await?;
+    trail::sign().await;
     let at = row.activated_at.map(time);
     let text = format!(
         "{} is active{}",
@@ -216,7 +217,10 @@ pub(crate) async fn retire(path: &Path, named: &Named, reason: Option<&str>) -> 
     let done = custodian(&opened, &control, &operator).retire(named, reason, &progress).await;
     drop(view);
     match done {
-        Ok(key) => Ok(given_up(&key, "retired")),
+        Ok(key) => {
+            trail::sign().await;
+            Ok(given_up(&key, "retired"))
+        }
         Err(error) => Err(trail::refused("keys retire", &opened.plan, error.into()).await),
     }
 }
@@ -235,7 +239,10 @@ pub(crate) async fn destroy(
     let done = custodian(&opened, &control, &operator).destroy(named, confirm, reason, &progress).await;
     drop(view);
     match done {
-        Ok(key) => Ok(given_up(&key, "destroyed")),
+        Ok(key) => {
+            trail::sign().await;
+            Ok(given_up(&key, "destroyed"))
+        }
         Err(error) => Err(trail::refused("keys destroy", &opened.plan, error.into()).await),
     }
 }

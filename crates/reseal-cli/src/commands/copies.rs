@@ -29,6 +29,7 @@ pub(crate) async fn backup(
         None => to.to_vec(),
     };
     let copied = custodian(&opened, &control, &operator).backup(keys, &to, file).await?;
+    trail::sign().await;
     Ok(told(&copied, file, "try it: `reseal keys restore-test`"))
 }
 
@@ -37,6 +38,7 @@ pub(crate) async fn archive(path: &Path, named: &Named, to: &[String], file: &Pa
     let opened = open::job(path, &Overrides::default()).await?;
     let (operator, control) = (operator(), control::database()?);
     let copied = custodian(&opened, &control, &operator).archive(named, to, file).await?;
+    trail::sign().await;
     Ok(told(&copied, file, "keep it where the oldest backup of the data is kept"))
 }
 
@@ -157,6 +159,7 @@ async fn test(opened: &open::Opened, backup: &Backup<'_>, rows: usize) -> Outcom
     let (operator, control) = (operator(), control::database()?);
     let (file, identity) = backup.read(&opened.plan).await?;
     let trials = custodian(opened, &control, &operator).restore_test(&file, &identity, rows).await?;
+    trail::sign().await;
     let passed = trials.keys.iter().all(Trial::passed);
     let keks = trials.keks.iter().map(|(kek, cells)| json!({ "kek": kek, "cells": cells }));
     let not_covered = trials

@@ -47,6 +47,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
     for served in &setup.plans {
         trail::plan_seen(&served.plan).await;
     }
+    telling.spawn(trail::keep_signing(setup.control.clone(), clock));
     let ended = reseal_serve::serve(setup, &stop).await;
     // A letter that is just being sent is tried again by whoever comes next, under the same id.
     telling.shutdown().await;
