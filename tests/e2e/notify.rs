@@ -15,13 +15,13 @@ pub(crate) const PASSWORD: &str = "CANARY-PASSWORD-%40";
 const PASSWORD_PLAIN: &str = "CANARY-PASSWORD-@";
 const SIGNING_SECRET: &str = "CANARY-SIGNING-SECRET";
 
-/// Every event, each told to two people by mail: two letters for each of the 22 kinds of notice.
+/// Every event, each told to two people by mail: two letters for each of the 23 kinds of notice.
 const EVERYTHING: &str = "  on:\n    slow: { after: 30m, to: [team] }\n    remind: [team]\n    key-age: [team]\n    \
-    announced: [team]\n    started: [team]\n    finished: [team]\n    failed: [team]\n    quarantined: [team]\n    \
+    announced: [team]\n    started: [team]\n    finished: [team]\n    failed: [team]\n    quarantined: [team]\n    not-clean: [team]\n    \
     deadline: [team]\n    restore-test-due: [team]\n    restore-test-failed: [team]\n    dead-man: [team]\n    \
     too-many-keys: [team]\n    audit-broken: [team]\n    unauthorised: [team]\n    approval-needed: [team]\n    failed-opens: [team]\n    \
     no-progress: [team]\n    throttled: [team]\n    connection-errors: [team]\n    disk: [team]\n";
-const LETTERS: usize = 44;
+const LETTERS: usize = 46;
 
 /// A world, and a server that its notices go to.
 pub(crate) struct Post {

@@ -153,6 +153,22 @@ fn what_fails_is_tried_again_and_what_is_refused_is_told() {
     daemon.stop();
 }
 
+/// Watches the words of a check that finds cells under the old key: they open, and no rotation is under way. Who hears of
+/// quarantined cells hears of it, where the plan names nobody else.
+#[test]
+fn a_check_that_finds_old_cells_says_under_which_key() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    world.plan(
+        "schedule: { zone: UTC, sweep: { cron: \"*/10 * * * *\", do: verify } }\n\
+         notify: { via: { log: { log: {} } }, on: { quarantined: [log] } }\n",
+    );
+    let daemon = Daemon::start(&world, "2026-03-01T10:59:30Z");
+    let told = wait_for(&world, "what was found", || letters(&world, "not-clean").pop());
+    assert!(told[2].contains("cells under main/v1 ") && !told[2].contains("not open"), "{told:?}");
+    assert_eq!(letters(&world, "quarantined").len(), 0);
+    daemon.stop();
+}
+
 /// Watches the dead man: reminders that were due while nobody served are told of, and each missed slot is an event.
 #[test]
 fn what_was_missed_is_told_and_recorded() {

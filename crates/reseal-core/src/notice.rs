@@ -21,6 +21,8 @@ pub enum NoticeKind {
     Failed,
     /// Cells could not be opened and were left as they are.
     Quarantined,
+    /// A check found cells that are not under the primary; no run is under way.
+    NotClean,
     /// The deadline of an emergency is near.
     Deadline,
     /// A restore test of a key's backup is due.
@@ -64,7 +66,7 @@ pub enum Severity {
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [NoticeKind; 22] = [
+    pub const ALL: [NoticeKind; 23] = [
         NoticeKind::Remind,
         NoticeKind::KeyExpiring,
         NoticeKind::KeyExpired,
@@ -73,6 +75,7 @@ impl NoticeKind {
         NoticeKind::Finished,
         NoticeKind::Failed,
         NoticeKind::Quarantined,
+        NoticeKind::NotClean,
         NoticeKind::Deadline,
         NoticeKind::RestoreTestDue,
         NoticeKind::RestoreTestFailed,
@@ -101,6 +104,7 @@ impl NoticeKind {
             NoticeKind::Finished => "finished",
             NoticeKind::Failed => "failed",
             NoticeKind::Quarantined => "quarantined",
+            NoticeKind::NotClean => "not-clean",
             NoticeKind::Deadline => "deadline",
             NoticeKind::RestoreTestDue => "restore-test-due",
             NoticeKind::RestoreTestFailed => "restore-test-failed",
@@ -134,12 +138,14 @@ impl NoticeKind {
     }
 
     /// The event whose groups hear of this kind where a plan says nothing of its own event: who waits for a
-    /// reminder must hear that it did not go out, and who looks after approvals must hear that one is waited for.
+    /// reminder must hear that it did not go out, who looks after approvals must hear that one is waited for, and who
+    /// mends cells must hear of those that a check found.
     #[must_use]
     pub fn fallback(self) -> Option<&'static str> {
         match self {
             NoticeKind::DeadMan | NoticeKind::RestoreTestDue => Some("remind"),
             NoticeKind::ApprovalNeeded => Some("unauthorised"),
+            NoticeKind::NotClean => Some("quarantined"),
             _ => None,
         }
     }
@@ -155,6 +161,7 @@ impl NoticeKind {
             | NoticeKind::RestoreTestDue => Severity::Info,
             NoticeKind::KeyExpiring
             | NoticeKind::Quarantined
+            | NoticeKind::NotClean
             | NoticeKind::DeadMan
             | NoticeKind::ApprovalNeeded
             | NoticeKind::TooManyKeys

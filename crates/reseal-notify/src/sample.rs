@@ -83,6 +83,10 @@ fn of_keys_and_times(kind: NoticeKind, plan: &str) -> Notice {
             .with("key", "v3")
             .with("reason", "the backup holds other bytes than the key in use")
             .with("backup", "/backups/keys-latest.age"),
+        NoticeKind::NotClean => about("sweep")
+            .with("does", "verify")
+            .with("due", "2026-07-01T06:00+03:00")
+            .with("reason", "clean no, cells under phi/v2 41, cells under phi/v3 1,204,290"),
         NoticeKind::DeadMan => about("quarterly-reminder")
             .with("what", "the reminder")
             .with("due", "1 April 2026")

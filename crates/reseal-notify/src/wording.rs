@@ -212,6 +212,7 @@ templates! {
     Finished "finished",
     Failed "failed",
     Quarantined "quarantined",
+    NotClean "not-clean",
     Deadline "deadline",
     RestoreTestDue "restore-test-due",
     RestoreTestFailed "restore-test-failed",

@@ -3,12 +3,13 @@
 //! The process gets this one's environment, since it reads the same keys; it prints one JSON document, of which a few
 //! fields are kept.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 
 use reseal_engine::Stopper;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
@@ -93,7 +94,24 @@ fn said(document: &[u8]) -> String {
         };
         Some(format!("{} {text}", name.replace('_', " ")))
     });
-    kept.collect::<Vec<_>>().join(", ")
+    kept.chain(counted(&document)).collect::<Vec<_>>().join(", ")
+}
+
+/// How many cells a count found under which key, over all fields.
+fn counted(document: &Map<String, Value>) -> Vec<String> {
+    let mut cells: BTreeMap<String, u64> = BTreeMap::new();
+    let fields = document.get("fields").and_then(Value::as_array).into_iter().flatten();
+    let lines = fields.filter_map(|field| field.get("counts")?.as_array()).flatten();
+    for line in lines {
+        let found = (line["seal"].as_str(), line["key"].as_str());
+        let name = match found {
+            (Some(seal), Some(key)) => format!("cells under {seal}/{key}"),
+            (Some(seal), None) => format!("cells under {seal}, without a key"),
+            (None, _) => "cells that did not open".to_owned(),
+        };
+        *cells.entry(name).or_default() += line["cells"].as_u64().unwrap_or_default();
+    }
+    cells.into_iter().map(|(name, cells)| format!("{name} {cells}")).collect()
 }
 
 #[cfg(test)]
@@ -109,6 +127,12 @@ mod tests {
             (
                 r#"{"plan": "x", "state": "complete", "reason": null, "cells_rotated": 7, "fields": [1]}"#,
                 "state complete, cells rotated 7",
+            ),
+            (
+                r#"{"clean": false, "by": "opened", "fields": [{"field": "a", "counts": [
+                    {"seal": "main", "key": "v1", "cells": 3}, {"seal": null, "key": null, "cells": 2}]},
+                    {"field": "b", "counts": [{"seal": "main", "key": "v1", "cells": 4}]}]}"#,
+                "clean no, cells that did not open 2, cells under main/v1 7",
             ),
         ] {
             assert_eq!(said(document.as_bytes()), line);

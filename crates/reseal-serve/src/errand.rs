@@ -94,7 +94,7 @@ pub(crate) fn judge(action: &Action, ended: &Ended, attempt: i64, now: Timestamp
         (Some(2 | 3), Action::RestoreTest { .. }) if no_use => Verdict::Found(NoticeKind::RestoreTestFailed),
         // The report is written, and says so at its head.
         (Some(1), Action::Report { .. }) => Verdict::Found(NoticeKind::AuditBroken),
-        (Some(1), _) => Verdict::Found(NoticeKind::Quarantined),
+        (Some(1), _) => Verdict::Found(NoticeKind::NotClean),
         // Stopped, busy, or waiting for approval or its window.
         (Some(4), _) => Verdict::Again(after(BUSY), said.clone()),
         (Some(_), _) if away => {
@@ -126,7 +126,7 @@ mod tests {
         };
         assert_eq!(of(&run, Some(0), 1, ""), Verdict::Done);
         assert_eq!(of(&run, Some(1), 1, ""), Verdict::Done);
-        assert_eq!(of(&Action::Verify, Some(1), 1, ""), Verdict::Found(NoticeKind::Quarantined));
+        assert_eq!(of(&Action::Verify, Some(1), 1, ""), Verdict::Found(NoticeKind::NotClean));
         assert!(matches!(of(&run, Some(3), 1, "file: x"), Verdict::Failed(_)));
         assert!(matches!(of(&run, Some(4), 99, ""), Verdict::Again(..)));
         let away = |attempt| of(&run, Some(3), attempt, "connection-refused: nobody there");
