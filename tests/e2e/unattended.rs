@@ -153,6 +153,31 @@ fn what_fails_is_tried_again_and_what_is_refused_is_told() {
     daemon.stop();
 }
 
+/// Watches that a rotation whose window is open waits for a fresh backup, that people hear of it at once, and that it is
+/// not asked for again in the trail.
+#[test]
+fn a_scheduled_rotation_waits_for_a_backup() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let backup = world.path("backup").display().to_string();
+    world.plan(&format!(
+        "schedule:\n  zone: UTC\n  rotate: {{ cron: \"*/10 * * * *\", do: {{ run: {{ window: 7d }} }} }}\n\
+         {NOTIFY}policy: {{ backup: {{ file: \"{backup}\", max_age: 24h }} }}\n"
+    ));
+    let daemon = Daemon::start(&world, "2026-03-01T10:59:30Z");
+    let told = wait_for(&world, "that it waits", || letters(&world, "dead-man").pop());
+    assert!(told[2].contains("backup-missing") && told[2].contains("begin"), "{told:?}");
+    let waiting = "SELECT epoch FROM reseal_firing WHERE state = 'claimed' AND epoch > 3";
+    wait_for(&world, "three attempts", || {
+        let rows = world.producer(&["sql", &world.control, waiting]);
+        rows.as_array()?.first().map(drop)
+    });
+    std::fs::write(&backup, "a dump").unwrap();
+    wait_for(&world, "its end", || firings(&world, "rotate").into_iter().find(|(state, _)| state == "done"));
+    assert_eq!(letters(&world, "dead-man").len(), 1, "told once");
+    assert_eq!(events(&world, "refused").len(), 1, "one answer, one event");
+    daemon.stop();
+}
+
 /// Watches the words of a check that finds cells under the old key: they open, and no rotation is under way. Who hears of
 /// quarantined cells hears of it, where the plan names nobody else.
 #[test]

@@ -77,6 +77,32 @@ fn a_backup_is_made_beside_what_is_there_and_a_test_that_cannot_be_held_is_due()
     daemon.stop();
 }
 
+/// Watches that folders of files which a schedule names are made, for their owner alone, and named where they cannot be.
+#[test]
+fn the_folders_of_a_schedules_files_are_made() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let (_, recipient) = identity(world.folder.path(), "identity");
+    let file = |name: &str| world.path(name).display().to_string();
+    let (backup, report) = (file("kept/keys/k-{slot}.age"), file("v1.key/report-{slot}.html"));
+    world.plan(&format!(
+        "schedule:\n  zone: UTC\n\
+         \x20 backup: {{ cron: \"*/10 * * * *\", do: {{ keys-backup: {{ to: [{recipient}], file: \"{backup}\" }} }} }}\n\
+         \x20 report: {{ cron: \"*/10 * * * *\", do: {{ report: {{ standard: soc2, period: 30d, out: \"{report}\" }} }} }}\n"
+    ));
+    let daemon = Daemon::start(&world, "2026-03-01T10:58:00Z");
+    let made = wait_for(&world, "a backup", || last(&world, "backup"));
+    assert_eq!(made.0, "done", "{made:?}");
+    let mode = std::fs::metadata(world.path("kept/keys")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let failed = wait_for(&world, "a report", || last(&world, "report"));
+    assert!(
+        failed.0 == "failed" && failed.1.contains("v1.key, the folder of its files, is no folder"),
+        "{failed:?}"
+    );
+    daemon.stop();
+}
+
 /// By hand, a job stands for what the schedule says.
 #[test]
 fn a_job_can_be_done_by_hand() {

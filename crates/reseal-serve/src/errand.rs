@@ -19,6 +19,10 @@ const ATTEMPTS_AWAY: i64 = ATTEMPTS + 72;
 /// What a restore test says where it is the backup that is of no use, and not the test that could not be held.
 const NO_USE: [&str; 5] = ["undecryptable", "no-backup", "other-plan", "file", "identity"];
 
+/// What keeps a run from beginning and passes: people make a backup or room, or the key grows older.
+const PASSES: [&str; 6] =
+    ["backup-old", "backup-missing", "backup-unknown", "disk-full", "proof", "key-young"];
+
 /// The words of the command; none for a reminder, which was posted in the transaction of its claim.
 pub(crate) fn arguments(served: &Served, job: &JobSpec, slot: Timestamp, now: Timestamp) -> Vec<String> {
     let plan = served.path.display().to_string();
@@ -74,6 +78,8 @@ pub(crate) enum Verdict {
     Found(NoticeKind),
     /// To be tried again, and why.
     Again(Timestamp, String),
+    /// The same; but it waits for people, who must hear of it.
+    Held(Timestamp, String),
     /// Given up.
     Failed(String),
 }
@@ -99,6 +105,10 @@ pub(crate) fn judge(action: &Action, ended: &Ended, attempt: i64, now: Timestamp
         (Some(4), _) => Verdict::Again(after(BUSY), said.clone()),
         (Some(_), _) if away => {
             Verdict::Again(after(if attempt < ATTEMPTS { AGAIN } else { BUSY }), said.clone())
+        }
+        // As long as its window is open: the worker sees to its end.
+        (Some(3), Action::Run { window: Some(_), .. }) if PASSES.contains(&error) => {
+            Verdict::Held(after(BUSY), said.clone())
         }
         (Some(code @ (2 | 3)), _) => Verdict::Failed(format!("refused with exit code {code}: {said}")),
         (code, _) if attempt < ATTEMPTS => {
@@ -134,6 +144,14 @@ mod tests {
         assert!(matches!(away(1), Verdict::Again(at, _) if at == wait(1)));
         assert!(matches!(away(70), Verdict::Again(at, _) if at == wait(5)));
         assert!(matches!(away(ATTEMPTS_AWAY), Verdict::Failed(_)));
+        assert!(matches!(of(&run, Some(3), 1, "backup-old: x"), Verdict::Failed(_)), "no window to wait in");
+        let within = RunWindow::Within(std::time::Duration::from_secs(86_400));
+        let run_within = Action::Run { window: Some(within), approvals: None };
+        for code in PASSES {
+            let held = of(&run_within, Some(3), 99, &format!("{code}: x"));
+            assert!(matches!(held, Verdict::Held(at, _) if at == wait(5)), "{code}");
+        }
+        assert!(matches!(of(&run_within, Some(3), 1, "key-given-up: x"), Verdict::Failed(_)));
         assert!(matches!(of(&run, None, 1, ""), Verdict::Again(..)));
         assert!(matches!(of(&run, Some(5), 5, ""), Verdict::Failed(_)));
         let failed = Verdict::Found(NoticeKind::RestoreTestFailed);

@@ -12,6 +12,7 @@ mod ages;
 mod clock;
 mod command;
 mod errand;
+mod folders;
 mod http;
 mod metrics;
 mod notices;
@@ -106,6 +107,7 @@ pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
     for served in state.setup.plans.iter().filter(|served| !served.on) {
         tracing::warn!("the schedule of plan {} is disabled by its switch", served.plan.name);
     }
+    state.setup.plans.iter().filter(|served| served.on).for_each(folders::warn);
     let mut control = Some(control);
     let mut work = JoinSet::new();
     let mut failures = 0;

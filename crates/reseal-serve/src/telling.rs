@@ -50,6 +50,18 @@ pub(crate) fn given_up(served: &Served, job: &JobSpec, slot: Timestamp, why: &st
     notice.with("due", shown(served, slot)).with("does", job.action.name()).with("reason", why)
 }
 
+/// That work which is due cannot begin until people do something, while there is still time for it.
+pub(crate) fn held(served: &Served, job: &JobSpec, slot: Timestamp, why: &str) -> Notice {
+    let code = why.split(':').next().unwrap_or_default();
+    Notice::new(NoticeKind::DeadMan, &served.plan.name, &job.name, &format!("{slot} {code}"))
+        .with("what", format!("the job {}", job.name))
+        .with("verb", "begin")
+        .with("due", shown(served, slot))
+        .with("does", job.action.name())
+        .with("reason", why)
+        .with("tried_again", "until its window closes")
+}
+
 /// What work found, told under a kind of its own.
 pub(crate) fn found(kind: NoticeKind, served: &Served, job: &JobSpec, slot: Timestamp, said: &str) -> Notice {
     about(kind, served, &job.name, slot)

@@ -12,7 +12,7 @@ use reseal_store::{Firing, FiringState, Session, StoreError};
 
 use crate::errand::{self, AGAIN, BUSY, Verdict};
 use crate::tick::{LEASE_MS, Task};
-use crate::{Served, State, ages, command, telling, trail};
+use crate::{Served, State, ages, command, folders, telling, trail};
 
 /// How often the lease is renewed; it outlasts three failed attempts.
 const RENEW: Duration = Duration::from_secs(5);
@@ -26,6 +26,8 @@ enum Attempt {
     Done(String, Vec<Notice>),
     /// It is to be tried again.
     Again(Timestamp, String),
+    /// The same; but it waits for people, who must hear of it.
+    Held(Timestamp, String),
     /// It is given up, and people must hear of it.
     Failed(String),
 }
@@ -89,6 +91,9 @@ impl Worker {
         {
             return Attempt::Again(opens, "waiting for its window".to_owned());
         }
+        if let Err(why) = folders::make(&self.task.job, slot) {
+            return Attempt::Failed(why);
+        }
         let words = errand::arguments(self.served(), &self.task.job, slot, now);
         let ended = command::run(&self.state.setup.program, &words, &self.stop).await;
         let now = self.state.setup.clock.now();
@@ -100,6 +105,7 @@ impl Worker {
                 Attempt::Done(ended.said, vec![notice])
             }
             Verdict::Again(when, why) => Attempt::Again(when, why),
+            Verdict::Held(when, why) => Attempt::Held(when, why),
             Verdict::Failed(why) => Attempt::Failed(why),
         }
     }
@@ -141,7 +147,13 @@ impl Worker {
     async fn end(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let mut control = self.state.setup.control.connect().await?;
         let (firing, epoch) = (&self.task.firing, self.task.epoch);
-        if let Attempt::Again(when, why) = attempt {
+        if let Attempt::Held(_, why) = attempt
+            && self.is_news(why)
+        {
+            let told = telling::held(self.served(), &self.task.job, self.slot(), why);
+            self.state.setup.notices.post(&mut control, &self.served().plan, &told).await?;
+        }
+        if let Attempt::Again(when, why) | Attempt::Held(when, why) = attempt {
             control.put_back(firing, epoch, when.as_millisecond(), why).await?;
             return Ok(());
         }
@@ -159,6 +171,12 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether the attempt before this one was held back by something else.
+    fn is_news(&self, why: &str) -> bool {
+        let code = |why: &str| why.split(':').next().unwrap_or_default().to_owned();
+        self.task.firing.outcome.as_deref().map(code) != Some(code(why))
+    }
+
     async fn end_inside(&self, control: &mut Session, attempt: &Attempt) -> Result<bool, StoreError> {
         let (state, said, notices) = match attempt {
             Attempt::Done(said, notices) => (FiringState::Done, said, notices.clone()),
@@ -166,7 +184,7 @@ impl Worker {
                 let told = telling::given_up(self.served(), &self.task.job, self.slot(), said);
                 (FiringState::Failed, said, vec![told])
             }
-            Attempt::Again(..) => return Ok(false),
+            Attempt::Again(..) | Attempt::Held(..) => return Ok(false),
         };
         if !control.end_firing(&self.task.firing, self.task.epoch, state, said).await? {
             return Ok(false);
