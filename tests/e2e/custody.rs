@@ -212,21 +212,26 @@ fn a_young_key_is_rotated_in_an_emergency_only() {
     assert_eq!(old.reseal(&["run", "PLAN"]).0, 0);
 }
 
-/// Watches that the catalogue learns from a query when keys expire, and that the list warns in time.
-#[test]
-fn keys_expire_when_their_source_says() {
-    let world = World::new("sqlite", "aes-gcm", 5);
+/// Keeps the plan's keys in a table beside the data, which says when each expires.
+pub(crate) fn keys_that_expire(world: &World, keys: [(&str, &str); 2], more: &str) {
     world.sql(&["CREATE TABLE app_keys (id text PRIMARY KEY, secret text, expires_at text)"]);
-    for (id, expires) in [("v1", "2020-01-01 00:00:00"), ("v2", "2999-01-01 00:00:00")] {
+    for (id, expires) in keys {
         let key = std::fs::read_to_string(world.path(&format!("{id}.key"))).unwrap();
         world.sql(&[&format!("INSERT INTO app_keys VALUES ('{id}', '{key}', '{expires}')")]);
     }
-    world.plan("ignore: [app_keys.secret]\npolicy: { warn: [14d] }\n");
+    world.plan(&format!("ignore: [app_keys.secret]\npolicy: {{ warn: [14d] }}\n{more}"));
     let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
     let (head, rest) = plan.split_once("    keys:\n").unwrap();
     let (_, tail) = rest.split_once("seals:\n").unwrap();
     let from = "    keys_from:\n      - sql: \"SELECT id, secret, expires_at FROM app_keys\"\n        key: { sql: secret, encoding: base64 }\nseals:\n";
     std::fs::write(world.path("plan.yaml"), format!("{head}{from}{tail}")).unwrap();
+}
+
+/// Watches that the catalogue learns from a query when keys expire, and that the list warns in time.
+#[test]
+fn keys_expire_when_their_source_says() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    keys_that_expire(&world, [("v1", "2020-01-01 00:00:00"), ("v2", "2999-01-01 00:00:00")], "");
     let (exit, done) = world.reseal(&["keys", "activate", "PLAN", "v1", "--since", "2019-01-01"]);
     assert_eq!(exit, 0, "{done}");
     let (_, list) = world.reseal(&["keys", "list", "PLAN"]);

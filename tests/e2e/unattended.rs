@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::custody::keys_that_expire;
 use crate::served::{Daemon, SPEED, events, firings, letters, wait_for};
 use crate::world::World;
 
@@ -56,6 +57,27 @@ fn a_key_is_warned_of_before_it_expires_and_told_of_until_it_is_replaced() {
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
     let told = letters(&world, "key-expired").len();
     assert_eq!(checks("2026-04-03T12:00:30Z", 2), (2, told));
+}
+
+/// Watches that the daemon reads the plan's keys itself: a key whose source says when it expires is warned of before Reseal
+/// ever ran. A key that seals nothing is nobody's business, and neither is one that cannot be read just now.
+#[test]
+fn keys_are_warned_of_before_the_first_run() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let schedule = "schedule: { zone: UTC, age: { cron: \"*/10 * * * *\", do: key-age } }\n";
+    let keys = [("v1", "2026-03-05 00:00:00"), ("v2", "2026-03-10 00:00:00")];
+    keys_that_expire(&world, keys, &format!("{schedule}{NOTIFY}"));
+    let daemon = Daemon::start(&world, "2026-03-01T10:59:30Z");
+    let done = || last(&world, "age").filter(|(state, _)| state == "done").map(|(_, told)| told);
+    let told = wait_for(&world, "a look at the keys", done);
+    assert_eq!(told, "2 keys, 1 notices");
+    let warned: Vec<_> =
+        letters(&world, "key-expiring").into_iter().map(|letter| letter[0].clone()).collect();
+    assert_eq!(warned, ["main/v2"]);
+    world.sql(&["ALTER TABLE app_keys RENAME TO elsewhere"]);
+    wait_for(&world, "a look without keys", || done().filter(|told| told.contains("not read")));
+    assert_eq!(letters(&world, "dead-man").len(), 0, "the catalogue knows them by now");
+    daemon.stop();
 }
 
 /// Watches that a rotation waits for its window, and is announced before.

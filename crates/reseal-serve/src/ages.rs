@@ -7,9 +7,23 @@ use reseal_plan::Plan;
 use reseal_store::KeyRow;
 
 /// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
-/// expired key is told of at every slot until it is rotated.
-pub(crate) fn notices(plan: &Plan, keys: &[KeyRow], slot: Timestamp, now: Timestamp) -> Vec<Notice> {
-    let mut notices: Vec<Notice> = keys.iter().filter_map(|key| of_key(plan, key, slot, now)).collect();
+/// expired key is told of at every slot until it is rotated. `primaries` are keyset and key of those that seal, where
+/// that is known.
+pub(crate) fn notices(
+    plan: &Plan,
+    keys: &[KeyRow],
+    primaries: Option<&[(String, String)]>,
+    (slot, now): (Timestamp, Timestamp),
+) -> Vec<Notice> {
+    // Before the first run the catalogue knows no states: a key that seals nothing needs no successor.
+    let seals = |key: &&KeyRow| {
+        let mut named = primaries.into_iter().flatten();
+        key.state != KeyState::Created
+            || primaries.is_none()
+            || named.any(|(keyset, id)| (keyset, id) == (&key.keyset, &key.key_id))
+    };
+    let told = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, slot, now));
+    let mut notices: Vec<Notice> = told.collect();
     notices.extend(too_many(plan, keys));
     notices
 }

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 /// The most of a document that is read; a longer one is none of ours.
 const MOST: u64 = 1 << 20;
 /// The fields of a document that are worth keeping. None of them holds a value of a row.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 12] = [
     "state",
     "reason",
     "clean",
@@ -28,6 +28,7 @@ const KEPT: [&str; 11] = [
     "cells_old",
     "run_id",
     "report",
+    "not_read",
 ];
 
 /// What a command came to.
@@ -37,6 +38,8 @@ pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     /// What it said, in a line.
     pub(crate) said: String,
+    /// Keyset and key of the plan's primaries, where it read the plan's keys.
+    pub(crate) primaries: Option<Vec<(String, String)>>,
 }
 
 /// Runs `program args… --json` to its end. When a stop is asked for, it is told to stop (SIGTERM) and waited for.
@@ -50,10 +53,20 @@ pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> Ende
         .spawn();
     let mut child = match spawned {
         Ok(child) => child,
-        Err(error) => return Ended { code: None, said: format!("cannot start reseal: {}", error.kind()) },
+        Err(error) => {
+            let said = format!("cannot start reseal: {}", error.kind());
+            return Ended { code: None, said, primaries: None };
+        }
     };
     let (document, code) = tokio::join!(read(child.stdout.take()), wait(&mut child, stop));
-    Ended { code, said: said(&document) }
+    let document = serde_json::from_slice::<Value>(&document).unwrap_or_default();
+    Ended { code, said: said(&document), primaries: primaries(&document) }
+}
+
+fn primaries(document: &Value) -> Option<Vec<(String, String)>> {
+    let text = |key: &Value, name: &str| Some(key.get(name)?.as_str()?.to_owned());
+    let keys = document.get("primaries")?.as_array()?.iter();
+    Some(keys.filter_map(|key| Some((text(key, "keyset")?, text(key, "key")?))).collect())
 }
 
 async fn read(stdout: Option<tokio::process::ChildStdout>) -> Vec<u8> {
@@ -77,10 +90,8 @@ async fn wait(child: &mut Child, stop: &Stopper) -> Option<i32> {
 }
 
 /// What a document says, in a line: its error, or the fields that are kept.
-fn said(document: &[u8]) -> String {
-    let Ok(Value::Object(document)) = serde_json::from_slice::<Value>(document) else {
-        return String::new();
-    };
+fn said(document: &Value) -> String {
+    let Value::Object(document) = document else { return String::new() };
     if let Some(error) = document.get("error").and_then(Value::as_object) {
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         return format!("{}: {}", text("code"), text("message"));
@@ -94,7 +105,7 @@ fn said(document: &[u8]) -> String {
         };
         Some(format!("{} {text}", name.replace('_', " ")))
     });
-    kept.chain(counted(&document)).collect::<Vec<_>>().join(", ")
+    kept.chain(counted(document)).collect::<Vec<_>>().join(", ")
 }
 
 /// How many cells a count found under which key, over all fields.
@@ -135,7 +146,7 @@ mod tests {
                 "clean no, cells that did not open 2, cells under main/v1 7",
             ),
         ] {
-            assert_eq!(said(document.as_bytes()), line);
+            assert_eq!(said(&serde_json::from_str(document).unwrap_or_default()), line);
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn arguments(served: &Served, job: &JobSpec, slot: Timestamp, now: Ti
             return words.map(str::to_owned).to_vec();
         }
         // Enters the plan's keys into the catalogue.
-        Action::KeyAge => vec!["keys", "list", &plan],
+        Action::KeyAge => vec!["keys", "list", &plan, "--read"],
         Action::Report { standard, period, out } => {
             let zone = &served.schedule.zone;
             let (from, to) = reseal_schedule::period(*period, slot, zone).unwrap_or((slot, slot));
@@ -132,7 +132,7 @@ mod tests {
         let run = Action::Run { window: None, approvals: None };
         let test = Action::RestoreTest { file: "x".into(), identity: source() };
         let of = |action: &Action, code, attempt, said: &str| {
-            judge(action, &Ended { code, said: said.into() }, attempt, now)
+            judge(action, &Ended { code, said: said.into(), primaries: None }, attempt, now)
         };
         assert_eq!(of(&run, Some(0), 1, ""), Verdict::Done);
         assert_eq!(of(&run, Some(1), 1, ""), Verdict::Done);

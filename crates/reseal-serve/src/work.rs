@@ -10,6 +10,7 @@ use reseal_engine::Stopper;
 use reseal_plan::{Action, RunWindow, Window};
 use reseal_store::{Firing, FiringState, Session, StoreError};
 
+use crate::command::Ended;
 use crate::errand::{self, AGAIN, BUSY, Verdict};
 use crate::tick::{LEASE_MS, Task};
 use crate::{Served, State, ages, command, folders, telling, trail};
@@ -98,7 +99,7 @@ impl Worker {
         let ended = command::run(&self.state.setup.program, &words, &self.stop).await;
         let now = self.state.setup.clock.now();
         match errand::judge(&self.task.job.action, &ended, self.task.epoch, now) {
-            Verdict::Done if self.task.job.action == Action::KeyAge => self.ages(now).await,
+            Verdict::Done if self.task.job.action == Action::KeyAge => self.ages(&ended, now).await,
             Verdict::Done => Attempt::Done(ended.said, Vec::new()),
             Verdict::Found(kind) => {
                 let notice = telling::found(kind, self.served(), &self.task.job, slot, &ended.said);
@@ -111,15 +112,18 @@ impl Worker {
     }
 
     /// Holds the keys that the catalogue has of the plan against its policy.
-    async fn ages(&self, now: Timestamp) -> Attempt {
+    async fn ages(&self, ended: &Ended, now: Timestamp) -> Attempt {
         let asked = async {
             let mut control = self.state.setup.control.connect().await?;
             control.catalogued(&self.served().plan.name).await
         };
         match asked.await {
             Ok(keys) => {
-                let notices = ages::notices(&self.served().plan, &keys, self.slot(), now);
-                Attempt::Done(format!("{} keys, {} notices", keys.len(), notices.len()), notices)
+                let primaries = ended.primaries.as_deref();
+                let notices = ages::notices(&self.served().plan, &keys, primaries, (self.slot(), now));
+                let said = [format!("{} keys, {} notices", keys.len(), notices.len()), ended.said.clone()];
+                let said = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
+                Attempt::Done(said, notices)
             }
             Err(error) => Attempt::Again(now.checked_add(AGAIN).unwrap_or(now), error.message),
         }

@@ -51,6 +51,9 @@ pub(crate) enum KeysCommand {
         /// Only retired keys that were kept for as long as the policy says
         #[arg(long)]
         due: bool,
+        /// Read the plan's keys first, and enter those that the catalogue does not know
+        #[arg(long)]
+        read: bool,
     },
     /// Say that a key seals, or since when one has
     Activate {

@@ -8,7 +8,7 @@ use reseal_custody::{Custodian, GivenUp, Named, age, days};
 use reseal_engine::Progress;
 use reseal_plan::{KeyIdSpec, Plan};
 use reseal_registry::Overrides;
-use reseal_store::{Book, CensusRow, KeyRow};
+use reseal_store::{Book, CensusRow, KeyRow, Session};
 use serde_json::{Value, json};
 
 use super::run::operator;
@@ -17,11 +17,15 @@ use crate::output::{number, table};
 use crate::view::View;
 use crate::{control, open, trail};
 
-/// Lists the keys of a plan. No key is read.
-pub(crate) async fn list(path: &Path, due: bool) -> Outcome {
+/// Lists the keys of a plan. No key is read, unless they are to be entered first.
+pub(crate) async fn list(path: &Path, due: bool, read: bool) -> Outcome {
     let plan = open::plan(path)?;
     let mut session = control::database()?.connect().await?;
     session.migrate(Book::Control).await?;
+    let entered = match read {
+        true => Some(entered(path, &mut session).await),
+        false => None,
+    };
     let now = session.now_ms().await?;
     let census = session.last_census(&plan.name).await?;
     let mut keys = Vec::new();
@@ -53,9 +57,28 @@ pub(crate) async fn list(path: &Path, due: bool) -> Outcome {
     if due {
         keys.retain(|key| key["destroyable"] == true);
     }
-    let text = tell(&plan, &keys, census.as_ref(), due);
+    let mut text = tell(&plan, &keys, census.as_ref(), due);
     let census = census.map(|census| time(census.at));
-    Ok(Done::new(CLEAN, json!({ "plan": plan.name, "census": census, "keys": keys }), text))
+    let mut document = json!({ "plan": plan.name, "census": census, "keys": keys });
+    match entered {
+        Some(Ok(primaries)) => document["primaries"] = primaries.into(),
+        // What the catalogue knows is told all the same.
+        Some(Err(why)) => {
+            text += &format!("\nthe plan's keys were not read: {why}");
+            document["not_read"] = why.into();
+        }
+        None => {}
+    }
+    Ok(Done::new(CLEAN, document, text))
+}
+
+/// Reads the plan's keys and enters those that the catalogue does not know; gives its primaries, or why it could not.
+async fn entered(path: &Path, session: &mut Session) -> Result<Vec<Value>, String> {
+    let opened = open::job(path, &Overrides::default()).await.map_err(|failure| failure.message)?;
+    let entries = reseal_engine::catalogue::enter(session, &opened.job).await;
+    let entries = entries.map_err(|error| error.message)?;
+    let primaries = entries.iter().filter(|entry| entry.primary);
+    Ok(primaries.map(|entry| json!({ "keyset": entry.keyset, "key": entry.key_id })).collect())
 }
 
 fn document(plan: &Plan, row: &KeyRow, census: Option<&CensusRow>, now: i64) -> Value {

@@ -99,7 +99,7 @@ async fn key(command: &KeysCommand) -> Outcome {
             let named = copies::Backup::of(file.as_deref(), identity.as_deref(), job.as_deref());
             copies::restore_test(plan, &named, *rows as usize).await
         }
-        KeysCommand::List { plan, due } => catalogue::list(plan, *due).await,
+        KeysCommand::List { plan, due, read } => catalogue::list(plan, *due, *read).await,
         KeysCommand::Activate { key, since } => {
             catalogue::activate(&key.plan, &key.named(), since.as_deref(), key.reason.as_deref()).await
         }
