@@ -166,6 +166,17 @@ fn a_rotation_tells_its_end_once() {
     }
 }
 
+/// Watches that a run which is over before anybody looks at it tells its beginning too, and tells it first.
+#[test]
+fn a_short_rotation_tells_its_beginning() {
+    let post = Post::mail("sqlite", 10, "starttls", "  on: { started: [team], finished: [team] }\n");
+    let (code, run) = post.reseal(&["run", "PLAN"]);
+    assert_eq!(code, 0, "{run}");
+    let mails = post.mails();
+    let told: Vec<_> = mails.iter().filter_map(|mail| mail["headers"]["x-reseal-notice"].as_str()).collect();
+    assert_eq!(told, ["started", "started", "finished", "finished"]);
+}
+
 /// P6: neither keys nor plaintext leave the house with a notice.
 #[test]
 fn no_secret_is_in_a_mail() {

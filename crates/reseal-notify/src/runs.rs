@@ -13,43 +13,53 @@ use reseal_store::RunRow;
 /// anyone to tell.
 pub(crate) const RUNS: u64 = 20;
 
-/// What is to be told of a run as it stands.
+/// What is to be told of a run as it stands, in the order in which it came about. A run that was over before anybody
+/// looked has begun all the same.
 pub(crate) fn notices(run: &RunRow, max_key_age: Option<Duration>) -> Vec<Notice> {
     let about = |kind, slot: &str| Notice::new(kind, &run.plan, &run.id, slot).with("run", &run.id);
-    let (counts, (new_key, old_keys)) = (&run.counts, keys(run));
     match run.state {
-        RunState::Running => vec![
-            about(NoticeKind::Started, "started")
-                .with("new_key", new_key)
-                .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
-                .with("emergency", if run.emergency { "yes" } else { "no" })
-                .with("operator", &run.operator)
-                .with("began", time(run.created_at)),
-        ],
-        RunState::Complete | RunState::ScopeDone => {
-            let ended = run.completed_at.unwrap_or(run.updated_at);
-            let finished = about(NoticeKind::Finished, "finished")
-                .with("old_keys", old_keys)
-                .with("new_key", new_key)
-                .with("cells", number(counts.cells_rotated))
-                .with("rows", number(counts.rows_scanned))
-                .with("duration", duration(ended - run.created_at))
-                .with("began", time(run.created_at))
-                .with("ended", time(ended))
-                .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
-                .with("operator", &run.operator);
-            vec![match max_key_age {
-                Some(age) => finished.with("next_due", time(ended.saturating_add(ms(age)))),
-                None => finished,
-            }]
-        }
+        RunState::Running => vec![started(run)],
+        RunState::Complete | RunState::ScopeDone => vec![started(run), finished(run, max_key_age)],
         // The epoch tells apart what failed again after it was taken up.
-        RunState::Failed => vec![failed(run, about(NoticeKind::Failed, &format!("failed {}", run.epoch)))],
-        RunState::Paused if run.cells_old > 0 => {
-            let notice = about(NoticeKind::Failed, &format!("remain {}", run.epoch));
-            vec![failed(run, notice).with("cells_under_an_old_key", number(run.cells_old))]
+        RunState::Failed => {
+            vec![started(run), failed(run, about(NoticeKind::Failed, &format!("failed {}", run.epoch)))]
         }
+        RunState::Paused if run.cells_old > 0 => {
+            let notice = failed(run, about(NoticeKind::Failed, &format!("remain {}", run.epoch)));
+            vec![started(run), notice.with("cells_under_an_old_key", number(run.cells_old))]
+        }
+        RunState::Paused => vec![started(run)],
         _ => Vec::new(),
+    }
+}
+
+fn started(run: &RunRow) -> Notice {
+    Notice::new(NoticeKind::Started, &run.plan, &run.id, "started")
+        .with("run", &run.id)
+        .with("new_key", keys(run).0)
+        .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
+        .with("emergency", if run.emergency { "yes" } else { "no" })
+        .with("operator", &run.operator)
+        .with("began", time(run.created_at))
+}
+
+fn finished(run: &RunRow, max_key_age: Option<Duration>) -> Notice {
+    let (new_key, old_keys) = keys(run);
+    let ended = run.completed_at.unwrap_or(run.updated_at);
+    let finished = Notice::new(NoticeKind::Finished, &run.plan, &run.id, "finished")
+        .with("run", &run.id)
+        .with("old_keys", old_keys)
+        .with("new_key", new_key)
+        .with("cells", number(run.counts.cells_rotated))
+        .with("rows", number(run.counts.rows_scanned))
+        .with("duration", duration(ended - run.created_at))
+        .with("began", time(run.created_at))
+        .with("ended", time(ended))
+        .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
+        .with("operator", &run.operator);
+    match max_key_age {
+        Some(age) => finished.with("next_due", time(ended.saturating_add(ms(age)))),
+        None => finished,
     }
 }
 

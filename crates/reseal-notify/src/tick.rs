@@ -65,8 +65,10 @@ async fn look(tick: &Tick<'_>, control: &mut Session, now: i64) -> Result<(), Lo
     let old = clock.max(now) - OLD_NEWS;
     runs.retain(|run| run.updated_at >= from.max(old));
     for run in runs.iter().rev() {
-        for notice in runs::notices(run, tick.plan.policy.max_key_age) {
-            post(control, tick.plan, &notice, now).await.map_err(Looked::Control)?;
+        // Letters go out by the time at which they were posted: what came about first goes first.
+        let notices = runs::notices(run, tick.plan.policy.max_key_age);
+        for (notice, before) in notices.iter().zip((0..notices.len() as i64).rev()) {
+            post(control, tick.plan, notice, now - before).await.map_err(Looked::Control)?;
         }
     }
     match runs.first() {

@@ -52,7 +52,7 @@ pub(super) struct Run {
     /// The most that the policy let a key age when it began, in days; the outer `None` where that was not noted.
     #[serde(skip)]
     pub(super) limit: Option<Option<u64>>,
-    /// Who approved, since the run before it.
+    /// Who agreed to the request that it made use of.
     pub(super) approvals: Vec<String>,
     /// The numbers of its first and last event.
     pub(super) events: (u64, u64),
@@ -63,7 +63,7 @@ pub(super) struct Run {
 pub(super) struct History {
     pub(super) keys: Vec<Key>,
     pub(super) runs: Vec<Run>,
-    /// Who approved since the last run began, by plan.
+    /// Who agreed to a request, by its id.
     approvals: BTreeMap<String, Vec<String>>,
 }
 
@@ -83,8 +83,11 @@ impl History {
                 | EventKind::RunRolledBack => history.end(entry),
                 EventKind::ApprovalGiven => {
                     let who = entry.event.text("approver").unwrap_or(&entry.event.operator);
-                    let (plan, who) = (entry.event.plan.clone(), who.to_owned());
-                    history.approvals.entry(plan).or_default().push(who);
+                    let Some(request) = entry.event.text("request") else { continue };
+                    let agreed = history.approvals.entry(request.to_owned()).or_default();
+                    if !agreed.iter().any(|other| other == who) {
+                        agreed.push(who.to_owned());
+                    }
                 }
                 _ => {}
             }

@@ -42,13 +42,14 @@ fn each_state_tells_what_it_should() {
         notices.into_iter().map(|notice| (notice.kind.name(), notice.slot)).collect::<Vec<_>>()
     };
     let one = |kind, slot: &str| vec![(kind, slot.to_owned())];
+    let both = |kind, slot: &str| [one("started", "started"), one(kind, slot)].concat();
     assert_eq!(told(RunState::Prepared, 0), []);
     assert_eq!(told(RunState::Running, 0), one("started", "started"));
-    assert_eq!(told(RunState::Paused, 0), []);
-    assert_eq!(told(RunState::Paused, 3), one("failed", "remain 2"));
-    assert_eq!(told(RunState::Failed, 0), one("failed", "failed 2"));
-    assert_eq!(told(RunState::Complete, 0), one("finished", "finished"));
-    assert_eq!(told(RunState::ScopeDone, 0), one("finished", "finished"));
+    assert_eq!(told(RunState::Paused, 0), one("started", "started"));
+    assert_eq!(told(RunState::Paused, 3), both("failed", "remain 2"));
+    assert_eq!(told(RunState::Failed, 0), both("failed", "failed 2"));
+    assert_eq!(told(RunState::Complete, 0), both("finished", "finished"));
+    assert_eq!(told(RunState::ScopeDone, 0), both("finished", "finished"));
     for state in [RunState::Cancelled, RunState::RollingBack, RunState::RolledBack] {
         assert_eq!(told(state, 0), []);
     }
@@ -57,7 +58,7 @@ fn each_state_tells_what_it_should() {
 #[test]
 fn the_table_of_a_finished_run_is_complete() {
     let day = Duration::from_secs(86_400);
-    let finished = notices(&run(RunState::Complete), Some(day)).remove(0);
+    let finished = notices(&run(RunState::Complete), Some(day)).remove(1);
     let field = |name| finished.field(name).unwrap_or_default();
     assert_eq!(
         ["old_keys", "new_key", "cells", "duration", "ended", "next_due"].map(field),
