@@ -21,6 +21,13 @@ pub(super) struct Key {
     pub(super) replaced: Option<i64>,
     /// The state that the catalogue gave it last.
     pub(super) state: Option<String>,
+    /// Its fingerprint in the catalogue, which tells keys apart that bear one id after the other. That of a run's ledger
+    /// has a salt of its own.
+    #[serde(skip)]
+    catalogued: Option<String>,
+    /// Of the keys with its id, the one that was made active last has the highest.
+    #[serde(skip)]
+    turn: usize,
     /// The most that the policy let it age when it was replaced, in days; the outer `None` where that was not noted.
     #[serde(skip)]
     pub(super) limit: Option<Option<u64>>,
@@ -44,6 +51,11 @@ pub(super) struct Run {
     pub(super) primaries: Vec<(String, String)>,
     /// Keyset and key that sealed before, where an earlier run in the trail tells.
     pub(super) before: Vec<(String, String)>,
+    /// Which of the history's keys both are.
+    #[serde(skip)]
+    sealed_with: Vec<usize>,
+    #[serde(skip)]
+    pub(super) sealed_before: Vec<usize>,
     pub(super) cells_rotated: i64,
     pub(super) cells_current: i64,
     pub(super) cells_null: i64,
@@ -95,32 +107,55 @@ impl History {
         history
     }
 
-    fn key(&mut self, event: &Event, keyset: &str, key: &str) -> &mut Key {
-        let found = self
-            .keys
-            .iter()
-            .position(|known| known.plan == event.plan && known.keyset == keyset && known.key == key);
-        let at = found.unwrap_or_else(|| {
+    /// Of the keys with an id, the one that was made active last.
+    fn latest(&self, event: &Event, keyset: &str, id: &str) -> Option<usize> {
+        let bears = |key: &Key| (&*key.plan, &*key.keyset, &*key.key) == (&*event.plan, keyset, id);
+        let found = self.keys.iter().enumerate().filter(|(_, key)| bears(key));
+        found.max_by_key(|(at, key)| (key.turn, *at)).map(|(at, _)| at)
+    }
+
+    /// Where a key is, which is entered if the trail names it for the first time. Under an id that moves from key to key
+    /// (`roles`), the fingerprint tells which it is.
+    fn at(&mut self, event: &Event, keyset: &str, id: &str, digest: &str) -> usize {
+        let of_catalogue = event.kind == EventKind::KeyStateChanged && !digest.is_empty();
+        let known = self.keys.iter().position(|key| {
+            !digest.is_empty()
+                && (&*key.plan, &*key.keyset) == (&*event.plan, keyset)
+                && key.catalogued.as_deref() == Some(digest)
+        });
+        // A key that was made just now is none that has been in use.
+        let another = |at: &usize| {
+            (of_catalogue || event.kind == EventKind::KeyGenerated) && self.keys[*at].catalogued.is_some()
+        };
+        let at = known.or_else(|| self.latest(event, keyset, id).filter(|at| !another(at)));
+        let at = at.unwrap_or_else(|| {
             self.keys.push(Key {
                 plan: event.plan.clone(),
                 keyset: keyset.to_owned(),
-                key: key.to_owned(),
+                key: id.to_owned(),
                 fingerprint: String::new(),
                 seen: event.time_ms,
                 since: None,
                 since_by: None,
                 replaced: None,
                 state: None,
+                catalogued: None,
+                turn: 0,
                 limit: None,
             });
             self.keys.len() - 1
         });
-        &mut self.keys[at]
+        if of_catalogue {
+            self.keys[at].catalogued = Some(digest.to_owned());
+        }
+        at
     }
 
     fn note_keys(&mut self, event: &Event) {
         for print in &event.keys {
-            let key = self.key(event, &print.keyset, &print.key);
+            let at = self.at(event, &print.keyset, &print.key, &print.digest);
+            let turn = self.keys.iter().map(|key| key.turn).max().unwrap_or_default() + 1;
+            let key = &mut self.keys[at];
             if !print.digest.is_empty() {
                 key.fingerprint.clone_from(&print.digest);
             }
@@ -129,13 +164,19 @@ impl History {
                     key.since.get_or_insert(event.time_ms);
                     key.since_by.get_or_insert("generated");
                 }
-                EventKind::KeyStateChanged => key.state = event.text("to").map(str::to_owned),
+                EventKind::KeyStateChanged => {
+                    key.state = event.text("to").map(str::to_owned);
+                    if key.state.as_deref() == Some("active") {
+                        key.turn = turn;
+                    }
+                }
                 _ => {}
             }
         }
         if event.kind == EventKind::RunStarted {
             for (keyset, primary) in primaries(event) {
-                let key = self.key(event, &keyset, &primary);
+                let at = self.at(event, &keyset, &primary, "");
+                let key = &mut self.keys[at];
                 if key.since.is_none() {
                     (key.since, key.since_by) = (Some(event.time_ms), Some("first run that sealed with it"));
                 }
@@ -146,9 +187,13 @@ impl History {
     fn begin(&mut self, entry: &Entry) {
         let event = &entry.event;
         let primaries = primaries(event);
+        let sealed_with: Vec<usize> =
+            primaries.iter().filter_map(|(keyset, id)| self.latest(event, keyset, id)).collect();
         let last = self.runs.iter().rev().find(|run| run.plan == event.plan && run.is_done());
-        let before = last.map(|last| last.primaries.clone()).unwrap_or_default();
-        let before = before.into_iter().filter(|old| !primaries.contains(old)).collect();
+        let before = last.map(|last| last.sealed_with.clone()).unwrap_or_default();
+        let sealed_before: Vec<usize> = before.into_iter().filter(|old| !sealed_with.contains(old)).collect();
+        let named = |at: &usize| (self.keys[*at].keyset.clone(), self.keys[*at].key.clone());
+        let before = sealed_before.iter().map(named).collect();
         self.runs.push(Run {
             run_id: event.run_id.clone(),
             plan: event.plan.clone(),
@@ -160,11 +205,23 @@ impl History {
             emergency: event.integer("emergency") == Some(1),
             primaries,
             before,
+            sealed_with,
+            sealed_before,
             limit: limit(event),
-            approvals: self.approvals.remove(&event.plan).unwrap_or_default(),
+            approvals: self.agreed(event),
             events: (entry.sequence, entry.sequence),
             ..Run::default()
         });
+    }
+
+    /// Who agreed to the request that a run's beginning names. Where it takes two, whoever runs it does not count.
+    fn agreed(&self, event: &Event) -> Vec<String> {
+        let request = event.text("approval").unwrap_or_default();
+        let mut agreed = self.approvals.get(request).cloned().unwrap_or_default();
+        if agreed.iter().filter(|who| **who != event.operator).count() >= 2 {
+            agreed.retain(|who| *who != event.operator);
+        }
+        agreed
     }
 
     fn resume(&mut self, entry: &Entry) {
@@ -172,7 +229,10 @@ impl History {
             self.begin(entry);
         }
         let id = &entry.event.run_id;
+        let agreed = self.agreed(&entry.event);
         if let Some(run) = self.runs.iter_mut().rev().find(|run| run.run_id == *id) {
+            let more = agreed.into_iter().filter(|who| !run.approvals.contains(who)).collect::<Vec<_>>();
+            run.approvals.extend(more);
             run.resumed += 1;
             run.events.1 = entry.sequence;
             (run.ended, run.state, run.reason) = (None, "running".to_owned(), String::new());
@@ -202,11 +262,10 @@ impl History {
     /// A run of the whole plan that is complete has moved every cell off the keys before its own; one that was rolled
     /// back has not.
     fn replace(&mut self, run: &Run) {
-        for key in self.keys.iter_mut().filter(|key| key.plan == run.plan) {
-            let Some((_, primary)) = run.primaries.iter().find(|(keyset, _)| *keyset == key.keyset) else {
-                continue;
-            };
-            if *primary == key.key {
+        let rotated = |key: &Key| run.primaries.iter().any(|(keyset, _)| *keyset == key.keyset);
+        let keys = self.keys.iter_mut().enumerate();
+        for (at, key) in keys.filter(|(_, key)| key.plan == run.plan && rotated(key)) {
+            if run.sealed_with.contains(&at) {
                 (key.replaced, key.limit) = (None, None);
             } else if run.state == "complete" && key.seen <= run.began {
                 if key.replaced.is_none() {

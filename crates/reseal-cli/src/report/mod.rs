@@ -153,10 +153,10 @@ fn age<'a>(key: &'a Key, end: i64, limit_days: Option<u64>) -> Age<'a> {
 }
 
 fn rotation<'a>(run: &'a Run, history: &History, limit: Option<u64>) -> Rotation<'a> {
-    let replaced = run.before.iter().filter_map(|(keyset, id)| {
-        let known = |key: &&Key| key.plan == run.plan && key.keyset == *keyset && key.key == *id;
-        let key = history.keys.iter().find(known)?;
+    let replaced = run.sealed_before.iter().filter_map(|at| {
+        let key = history.keys.get(*at)?;
         let age = age(key, run.ended.unwrap_or(run.began), limit);
+        let (keyset, id) = (&key.keyset, &key.key);
         Some(json!({ "keyset": keyset, "key": id, "age_days": age.age_days, "limit_days": limit, "verdict": age.verdict }))
     });
     Rotation { run, replaced: replaced.collect() }

@@ -33,8 +33,9 @@ fn ended(kind: EventKind, at: i64, run: &str, primary: &str, counts: [u64; 4], s
 }
 
 fn events() -> Vec<Event> {
-    let approval = |who: &str, at: i64| {
-        Event::new(EventKind::ApprovalGiven, at, who, "db1").of_plan("clinic", "5b0c").with("to", "run")
+    let approval = |who: &str, at: i64, request: &str| {
+        let event = Event::new(EventKind::ApprovalGiven, at, who, "db1").of_plan("clinic", "5b0c");
+        event.with("to", "run").with("request", request)
     };
     vec![
         event(EventKind::KeyGenerated, day(2)).of_key("phi", "v1", ""),
@@ -45,13 +46,13 @@ fn events() -> Vec<Event> {
             .with("command", "run")
             .with("code", "approval-missing")
             .with("message", "2 of 2"),
-        approval("grace", day(94)),
-        approval("<b>alan</b>", day(94) + 1000),
+        approval("grace", day(94), "r-1"),
+        approval("<b>alan</b>", day(94) + 1000, "r-1"),
         event(EventKind::PlanChanged, day(95))
             .with("changed", "pace or schedule")
             .with("before", "66")
             .with("after", "77aa"),
-        started(day(95), "run-2", "v2", false),
+        started(day(95), "run-2", "v2", false).with("approval", "r-1"),
         ended(EventKind::RunPaused, day(95) + 600_000, "run-2", "v2", [899_995, 12, 3, 5], "paused"),
         event(EventKind::RunResumed, day(96)).of_run("run-2").with("primary.phi", "v2").with("was", "paused"),
         ended(EventKind::RunFinished, day(96) + 600_000, "run-2", "v2", [900_003, 12, 0, 0], "complete"),
@@ -170,6 +171,87 @@ fn a_rotation_is_judged_by_the_limit_then_in_force() {
     assert_eq!(limited(Some(90)), ("over".to_owned(), 1));
     assert_eq!(limited(Some(0)), ("no limit".to_owned(), 0));
     assert_eq!(limited(None), ("over".to_owned(), 1));
+}
+
+fn report_of(events: Vec<Event>) -> Value {
+    let mut at = TrailHead::START;
+    let mut entries = Vec::new();
+    for event in events {
+        at = at.after(&event);
+        entries.push(Entry { sequence: at.sequence, event, head: at.head });
+    }
+    let subject = Subject {
+        plans: vec![("clinic".into(), Some(90))],
+        ledgers: vec![],
+        standard: Standard::Soc2,
+        range: (day(0), day(300)),
+        now: day(300),
+    };
+    report(&entries, &trail().1, &subject)
+}
+
+/// Watches that a run names those alone who agreed to what it made use of: not who agreed to something else meanwhile, not
+/// who agreed to his own where it takes two, and nobody where nobody had to.
+#[test]
+fn a_run_names_who_agreed_to_it() {
+    let agreed = |who: &str, request: &str| {
+        Event::new(EventKind::ApprovalGiven, day(1), who, "db1")
+            .of_plan("clinic", "5b0c")
+            .with("approver", who)
+            .with("request", request)
+    };
+    let found = report_of(vec![
+        agreed("alice", "r-1"),
+        agreed("ada", "r-1"),
+        agreed("eve", "r-2"),
+        agreed("bob", "r-1"),
+        agreed("bob", "r-1"),
+        started(day(2), "run-1", "v1", false).with("approval", "r-1"),
+        agreed("carol", "r-3"),
+        started(day(3), "run-2", "v1", true),
+        agreed("ada", "r-4"),
+        started(day(4), "run-3", "v1", false).with("approval", "r-4"),
+    ]);
+    let names: Vec<String> =
+        found["rotations"].as_array().unwrap().iter().map(|run| run["approvals"].to_string()).collect();
+    assert_eq!(names, [r#"["alice","bob"]"#, "[]", r#"["ada"]"#]);
+}
+
+/// Watches the fingerprint: an id that moves from key to key (`roles`) is a row for each, and each has an age of its own
+/// when it is replaced.
+#[test]
+fn keys_that_share_an_id_are_told_apart() {
+    let moved = |at: i64, id: &str, print: &str, to: &str| {
+        let event = event(EventKind::KeyStateChanged, at).with("from", "x").with("to", to);
+        event.of_key("phi", id, &format!("sha256:00:{print}"))
+    };
+    let run = |at: i64, id: &str| {
+        let begun = event(EventKind::RunStarted, at).of_run(id).with("primary.phi", "next");
+        [begun, ended(EventKind::RunFinished, at + 1, id, "next", [9, 0, 0, 0], "complete")]
+    };
+    let mut events = vec![
+        moved(day(1), "current", "aa", "active"),
+        moved(day(1), "current", "aa", "rotating"),
+        moved(day(1), "next", "bb", "active"),
+    ];
+    events.extend(run(day(1), "run-1"));
+    events.extend([moved(day(61), "next", "bb", "rotating"), moved(day(61), "next", "cc", "active")]);
+    events.extend(run(day(61), "run-2"));
+    let found = report_of(events);
+    let keys: Vec<_> = found["keys"].as_array().unwrap().iter().collect();
+    let told: Vec<_> = keys
+        .iter()
+        .map(|key| (key["fingerprint"].as_str().unwrap(), key["replaced"].as_i64(), key["age_days"].as_i64()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("sha256:00:aa", Some(day(1) + 1), None),
+            ("sha256:00:bb", Some(day(61) + 1), Some(60)),
+            ("sha256:00:cc", None, Some(239)),
+        ]
+    );
+    assert_eq!(found["rotations"][1]["replaced"][0]["age_days"], 60, "{found:#}");
 }
 
 /// What is settled in other times shows in neither.
