@@ -1,7 +1,5 @@
 //! What the trail says of keys and runs, put together from its events.
 
-use std::collections::BTreeMap;
-
 use reseal_core::audit::{Detail, Entry, Event, EventKind};
 use serde::Serialize;
 
@@ -75,8 +73,15 @@ pub(super) struct Run {
 pub(super) struct History {
     pub(super) keys: Vec<Key>,
     pub(super) runs: Vec<Run>,
-    /// Who agreed to a request, by its id.
-    approvals: BTreeMap<String, Vec<String>>,
+}
+
+/// Whose agreement counted when a run began.
+fn agreed(event: &Event) -> Vec<String> {
+    let named = event.fields.iter().filter_map(|(name, who)| match who {
+        Detail::Text(who) if name == "approved_by" => Some(who.clone()),
+        _ => None,
+    });
+    named.collect()
 }
 
 impl History {
@@ -93,14 +98,6 @@ impl History {
                 | EventKind::RunFailed
                 | EventKind::RunCancelled
                 | EventKind::RunRolledBack => history.end(entry),
-                EventKind::ApprovalGiven => {
-                    let who = entry.event.text("approver").unwrap_or(&entry.event.operator);
-                    let Some(request) = entry.event.text("request") else { continue };
-                    let agreed = history.approvals.entry(request.to_owned()).or_default();
-                    if !agreed.iter().any(|other| other == who) {
-                        agreed.push(who.to_owned());
-                    }
-                }
                 _ => {}
             }
         }
@@ -208,20 +205,10 @@ impl History {
             sealed_with,
             sealed_before,
             limit: limit(event),
-            approvals: self.agreed(event),
+            approvals: agreed(event),
             events: (entry.sequence, entry.sequence),
             ..Run::default()
         });
-    }
-
-    /// Who agreed to the request that a run's beginning names. Where it takes two, whoever runs it does not count.
-    fn agreed(&self, event: &Event) -> Vec<String> {
-        let request = event.text("approval").unwrap_or_default();
-        let mut agreed = self.approvals.get(request).cloned().unwrap_or_default();
-        if agreed.iter().filter(|who| **who != event.operator).count() >= 2 {
-            agreed.retain(|who| *who != event.operator);
-        }
-        agreed
     }
 
     fn resume(&mut self, entry: &Entry) {
@@ -229,7 +216,7 @@ impl History {
             self.begin(entry);
         }
         let id = &entry.event.run_id;
-        let agreed = self.agreed(&entry.event);
+        let agreed = agreed(&entry.event);
         if let Some(run) = self.runs.iter_mut().rev().find(|run| run.run_id == *id) {
             let more = agreed.into_iter().filter(|who| !run.approvals.contains(who)).collect::<Vec<_>>();
             run.approvals.extend(more);
