@@ -17,6 +17,15 @@ pub struct CronLine {
     cron: Box<Cron>,
 }
 
+/// The fields of a line, and what each takes.
+const FIELDS: [(&str, &str); 5] = [
+    ("minute", "from 0 to 59"),
+    ("hour", "from 0 to 23"),
+    ("day of the month", "from 1 to 31"),
+    ("month", "from 1 to 12, or JAN to DEC"),
+    ("day of the week", "from 0 (Sunday) to 7, or SUN to SAT"),
+];
+
 /// Why a text is no cron line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CronError {
@@ -40,6 +49,21 @@ impl CronLine {
             Some(_) => Ok(line),
             None => Err(CronError::Never),
         }
+    }
+
+    /// Of a text that is no cron line: the first field that is wrong, and what it takes. `None` where it does not have five.
+    pub(crate) fn wrong_field(text: &str) -> Option<(&'static str, &'static str)> {
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        if fields.len() != FIELDS.len() {
+            return None;
+        }
+        let wrong = |at: &usize| {
+            let mut alone = ["*"; FIELDS.len()];
+            alone[*at] = fields[*at];
+            parser.parse(&alone.join(" ")).is_err()
+        };
+        (0..FIELDS.len()).find(wrong).map(|at| FIELDS[at])
     }
 
     /// The next time of the line after a time of the wall clock.
@@ -72,5 +96,20 @@ mod tests {
             assert_eq!(CronLine::parse(form), Err(CronError::Form), "{form}");
         }
         assert_eq!(CronLine::parse("0 4 30 2 *"), Err(CronError::Never));
+    }
+
+    #[test]
+    fn the_field_that_is_wrong_is_named() {
+        for (line, field) in [
+            ("60 4 1 1 *", Some("minute")),
+            ("0 25 * * *", Some("hour")),
+            ("0 4 0 1 *", Some("day of the month")),
+            ("0 4 * 1-13 *", Some("month")),
+            ("0 4 * * MOO", Some("day of the week")),
+            ("0 4 * *", None),
+            ("0 0 4 * * *", None),
+        ] {
+            assert_eq!(CronLine::wrong_field(line).map(|(name, _)| name), field, "{line}");
+        }
     }
 }

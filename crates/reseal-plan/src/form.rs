@@ -276,6 +276,10 @@ impl<'s> Walk<'s> {
         }
         let message = format!("{} wants {}, not {}", self.here(), expected(branches), node.kind());
         let help = match &node.content {
+            Content::Integer(n) if wants_text && self.unit().is_some() => {
+                let unit = self.unit().unwrap_or_default();
+                Some(format!("a length of time names its unit: {n}{unit}, with ms, s, m, h or d"))
+            }
             Content::Integer(_) | Content::Bool(_) | Content::Float(_) if wants_text => {
                 Some("put it in quotes if it is meant as text".to_owned())
             }
@@ -286,6 +290,19 @@ impl<'s> Walk<'s> {
             _ => None,
         };
         self.broken_with(Finding::new("wrong-kind", span, message).maybe_help(help));
+    }
+
+    /// The unit that is likely meant here, where a length of time stands.
+    fn unit(&self) -> Option<&'static str> {
+        let name = self.path.iter().rev().find(|name| *name != ITEM)?;
+        Some(match name.as_str() {
+            "every" | "max_key_age" | "min_key_age" | "keep_retired" | "keep_undo" | "warn" | "period" => "d",
+            "max_age" | "deadline" => "h",
+            "jitter" => "m",
+            "timeout" | "max_lag" => "s",
+            "target" => "ms",
+            _ => return None,
+        })
     }
 
     fn inline_secret(&mut self, span: Span) {

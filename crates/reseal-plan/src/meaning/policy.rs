@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Meaning;
+use crate::nearest::{did_you_mean, nearest};
 use crate::plan::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
 use crate::raw;
 
@@ -14,6 +15,16 @@ impl Meaning<'_> {
             warn: self.warnings(&raw.warn),
             keep_retired: match raw.keep_retired.as_deref() {
                 Some("forever") => Some(Keep::Forever),
+                Some(text) if nearest(text, &["forever"]).is_some() => {
+                    let help = did_you_mean(text, &["forever"]);
+                    self.find_help(
+                        "bad-duration",
+                        &["policy", "keep_retired"],
+                        "this is no length of time",
+                        help,
+                    );
+                    None
+                }
                 text => self.policy_duration(text, "keep_retired").map(Keep::For),
             },
             keep_undo: self.policy_duration(raw.keep_undo.as_deref(), "keep_undo"),

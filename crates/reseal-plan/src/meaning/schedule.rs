@@ -126,13 +126,21 @@ impl Meaning<'_> {
     fn cron_line(&mut self, line: &str, path: &[&str]) -> Option<Timing> {
         let (message, help) = match CronLine::parse(line) {
             Ok(line) => return Some(Timing::Cron(line)),
-            Err(CronError::Form) => (
-                "this cron line is not understood",
-                "minute, hour, day of month, month, day of week: \"0 4 1 1,4,7,10 *\"",
-            ),
-            Err(CronError::Never) => ("this cron line never fires", "no year has such a day"),
+            Err(CronError::Form) => match CronLine::wrong_field(line) {
+                Some((field, takes)) => (
+                    format!("the {field} of this cron line is not understood"),
+                    format!("the {field} is {takes}, a list (1,15), a range (1-5), or * for any"),
+                ),
+                None => (
+                    "this cron line is not understood".to_owned(),
+                    "minute, hour, day of month, month, day of week: \"0 4 1 1,4,7,10 *\"".to_owned(),
+                ),
+            },
+            Err(CronError::Never) => {
+                ("this cron line never fires".to_owned(), "no year has such a day".to_owned())
+            }
         };
-        self.find_help("bad-cron", path, message, Some(help.into()));
+        self.find_help("bad-cron", path, &message, Some(help));
         None
     }
 
