@@ -14,17 +14,39 @@ pub(crate) fn result(json: bool, document: &Value, text: &str) {
     let _ = match (json, text.is_empty()) {
         (true, _) => writeln!(out, "{document}"),
         (false, true) => Ok(()),
-        (false, false) => writeln!(out, "{}", text.trim_end()),
+        (false, false) => writeln!(out, "{}", harmless(text.trim_end())),
     };
+}
+
+/// A name on one line, with its control characters escaped: names come from the environment of whoever acts.
+pub(crate) fn plain(name: &str) -> String {
+    escaped(name, |c| c.is_control())
+}
+
+/// A text that does nothing to a terminal: lines and tabs alone are left as they are.
+fn harmless(text: &str) -> String {
+    escaped(text, |c| c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, bad: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match bad(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// Prints an error and what to do next.
 pub(crate) fn error(message: &str, help: Option<&str>) {
+    let (message, help) = (harmless(message), help.map(harmless));
     let mut lines = message.lines();
     eprintln!("error: {}", lines.next().unwrap_or_default());
     lines.for_each(|line| eprintln!("       {line}"));
     let mut first = true;
-    for line in help.unwrap_or_default().lines() {
+    for line in help.as_deref().unwrap_or_default().lines() {
         eprintln!("{} {line}", if first { " help:" } else { "      " });
         first = false;
     }
@@ -88,6 +110,14 @@ mod tests {
     #[test]
     fn thousands_are_apart() {
         assert_eq!([0, 999, 1000, 1234567].map(number), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn what_is_printed_does_nothing_to_a_terminal() {
+        let name = "ops\u{1b}[2K\rops\n  main/v9\u{9b}";
+        assert_eq!(plain(name), r"ops\u{1b}[2K\rops\n  main/v9\u{9b}");
+        assert_eq!(harmless(name), "ops\\u{1b}[2K\\rops\n  main/v9\\u{9b}");
+        assert_eq!(harmless("é\tü\n"), "é\tü\n");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
 use crate::notices;
-use crate::output::{cells, number};
+use crate::output::{cells, number, plain};
 use crate::{open, trail};
 
 /// Lists runs.
@@ -75,7 +75,7 @@ fn line(run: &RunRow) -> String {
         run.id,
         run.state,
         time(run.created_at),
-        run.operator,
+        plain(&run.operator),
         cells(run.counts.cells_rotated)
     )
 }
