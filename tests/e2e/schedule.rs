@@ -37,6 +37,23 @@ fn next_tells_local_time_and_utc() {
     );
 }
 
+/// Watches the ends of a range: one that is upside down is a mistake, and an end where clocks change hides no slot.
+#[test]
+fn next_shows_every_slot_of_a_range() {
+    let world = World::empty("sqlite", "aes-gcm");
+    world.plan("schedule: { zone: America/New_York, half: { cron: \"30 2 * * *\", do: remind } }\n");
+    let next = |from: &str, until: &str| {
+        world.reseal(&["schedule", "next", "PLAN", "--from", from, "--until", until])
+    };
+    let (code, refused) = next("2027-01-01", "2026-01-01");
+    assert_eq!((code, refused["error"]["code"].as_str()), (2, Some("time")), "{refused}");
+    // From two to three there is no time on that day, and from one to two there is each time twice in November.
+    for (from, until) in [("2026-03-08T02:30", "2026-03-08T12:00"), ("2026-03-08", "2026-03-08T02:59")] {
+        let (code, next) = next(from, until);
+        assert_eq!((code, next["slots"].as_array().map(Vec::len)), (0, Some(1)), "{from}: {next}");
+    }
+}
+
 /// Watches both switches: the plan's variable, and the operator's.
 #[test]
 fn a_disabled_schedule_says_so() {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::run::operator;
 use crate::args::ScheduleCommand;
 use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::output::{number, table};
+use crate::output::{number, plain, table};
 use crate::{control, open, trail};
 
 /// The most firings that `next` lists.
@@ -130,18 +130,23 @@ fn switched_off(schedule: &ScheduleSpec) -> Option<String> {
 }
 
 fn paused_by(row: &ScheduleRow) -> Option<String> {
-    row.paused_by.as_ref().map(|who| format!("disabled by {who}"))
+    row.paused_by.as_ref().map(|who| format!("disabled by {}", plain(who)))
 }
 
 fn next(path: &Path, from: Option<&str>, until: Option<&str>) -> Outcome {
     let (plan, schedule) = scheduled(path)?;
     let zone = &schedule.zone;
-    let from = from.map_or_else(|| Ok(Timestamp::now()), |text| moment(text, zone, "--from"))?;
+    let from =
+        from.map_or_else(|| Ok(Timestamp::now()), |text| moment(text, zone, "--from", Side::Earlier))?;
     let year = || from.to_zoned(zone.clone()).checked_add(1.year()).map(|end| end.timestamp());
     let until = match until {
-        Some(text) => moment(text, zone, "--until")?,
+        Some(text) => moment(text, zone, "--until", Side::Later)?,
         None => year().map_err(|error| Failure::usage("until", error.to_string(), "name --until"))?,
     };
+    if until <= from {
+        let message = format!("--until {until} is not later than --from {from}");
+        return Err(Failure::usage("time", message, "exchange them, or leave --until out for a year"));
+    }
     let before = from.checked_sub(1.nanosecond()).unwrap_or(from);
     let mut all: Vec<(Timestamp, &JobSpec)> = Vec::new();
     for job in &schedule.jobs {
@@ -220,14 +225,27 @@ async fn control_session() -> Result<Session, Failure> {
 /// The script of the control database that brings the tables of schedules.
 const SCHEDULES: i64 = 4;
 
-/// A moment: RFC 3339, or a date or time of the wall clock in the schedule's zone.
-fn moment(text: &str, zone: &TimeZone, option: &str) -> Result<Timestamp, Failure> {
+/// Which of two moments a time of the wall clock means that there is twice, or not at all.
+#[derive(Clone, Copy)]
+enum Side {
+    Earlier,
+    Later,
+}
+
+/// A moment: RFC 3339, or a date or time of the wall clock in the schedule's zone. Where clocks change, a range becomes
+/// longer by that and never shorter: a slot that is there is shown.
+fn moment(text: &str, zone: &TimeZone, option: &str, side: Side) -> Result<Timestamp, Failure> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }
     let bad = || Failure::usage("time", format!("{option} {text}: not a time"), "2026-01-01, or RFC 3339");
     let civil: DateTime = text.parse().map_err(|_| bad())?;
-    zone.to_timestamp(civil).map_err(|_| bad())
+    let both = zone.to_ambiguous_timestamp(civil);
+    match side {
+        Side::Earlier => both.earlier(),
+        Side::Later => both.later(),
+    }
+    .map_err(|_| bad())
 }
 
 /// What a job does, for people.
