@@ -148,6 +148,8 @@ fn pages_tell_what_fires_and_what_is_disabled() {
     for line in [
         "reseal_schedule_enabled{plan=\"people\",job=\"reminder\"} 1",
         "reseal_schedule_enabled{plan=\"people\",job=\"count\"} 0",
+        "# TYPE reseal_schedule_claimed gauge",
+        "reseal_schedule_firings_total{plan=\"people\",job=\"count\",state=\"done\"} 0",
         "reseal_control_up 1",
         "process_resident_memory_bytes ",
     ] {

@@ -35,7 +35,7 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     let mut control = state.setup.control.connect().await?;
     let now = state.setup.clock.now();
     let (mut enabled, mut next, mut firings, mut last) = (vec![], vec![], vec![], vec![]);
-    let (mut letters, mut alerts) = (Vec::new(), Vec::new());
+    let (mut letters, mut alerts, mut in_hand) = (Vec::new(), Vec::new(), Vec::new());
     for served in &state.setup.plans {
         let plan = &served.plan.name;
         let of = control.letter_counts(Some(plan)).await?;
@@ -60,7 +60,7 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
                 next.push((format!("{{{labels}}}"), slot.as_second() as f64));
             }
         }
-        counts(&mut control, served, &mut firings, &mut last).await?;
+        counts(&mut control, served, (&mut firings, &mut in_hand), &mut last).await?;
     }
     let mut out = String::new();
     line(&mut out, "reseal_schedule_enabled", "gauge", "Whether a job of a schedule may fire.", &enabled);
@@ -68,8 +68,10 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     line(&mut out, "reseal_schedule_next_timestamp_seconds", "gauge", help, &next);
     let help = "The newest slot that was claimed, in seconds since 1970.";
     line(&mut out, "reseal_schedule_last_timestamp_seconds", "gauge", help, &last);
-    let help = "Slots that were claimed, by what came of them.";
+    let help = "Slots that came to an end, by what came of them.";
     line(&mut out, "reseal_schedule_firings_total", "counter", help, &firings);
+    let help = "Slots that are worked at, or wait to be.";
+    line(&mut out, "reseal_schedule_claimed", "gauge", help, &in_hand);
     line(&mut out, "reseal_alerts", "gauge", "Alerts that are on.", &alerts);
     line(&mut out, "reseal_notices", "gauge", "Letters of the outbox, by where they stand.", &letters);
     Ok(out)
@@ -80,17 +82,18 @@ type Samples = Vec<(String, f64)>;
 async fn counts(
     control: &mut Session,
     served: &Served,
-    firings: &mut Samples,
+    (firings, in_hand): (&mut Samples, &mut Samples),
     last: &mut Samples,
 ) -> Result<(), StoreError> {
     let counts = control.firing_counts(&served.plan.name).await?;
     for job in &served.schedule.jobs {
         let labels = labels(&served.plan.name, &job.name);
         let mine: Vec<_> = counts.iter().filter(|(name, ..)| *name == job.name).collect();
-        for state in [FiringState::Claimed, FiringState::Done, FiringState::Failed] {
-            let count = mine.iter().find(|(_, of, ..)| *of == state).map_or(0, |(_, _, count, _)| *count);
-            firings.push((format!("{{{labels},state=\"{}\"}}", state.name()), count as f64));
+        let of = |state| mine.iter().find(|(_, of, ..)| *of == state).map_or(0, |(_, _, count, _)| *count);
+        for state in [FiringState::Done, FiringState::Failed] {
+            firings.push((format!("{{{labels},state=\"{}\"}}", state.name()), of(state) as f64));
         }
+        in_hand.push((format!("{{{labels}}}"), of(FiringState::Claimed) as f64));
         if let Some(slot) = mine.iter().map(|(.., slot)| *slot).max() {
             last.push((format!("{{{labels}}}"), (slot / 1000) as f64));
         }
