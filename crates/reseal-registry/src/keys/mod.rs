@@ -182,8 +182,7 @@ async fn read_keyset(
                 }
                 continue;
             }
-            let needed = asked.or(planned.as_deref()) == Some(listed.id.as_str());
-            let idle = listed.is_idle() && !needed;
+            let idle = listed.is_idle() && asked.or(planned.as_deref()) != Some(listed.id.as_str());
             let made = listed.key.and_then(|key| right_length(plan, at, spec, &key).map(|()| key));
             match made {
                 Ok(key) => keys.push(key),
