@@ -15,9 +15,10 @@ use crate::target::Target;
 use crate::undo::{self, OldValue, UndoKey};
 
 /// How often a transaction that deadlocked, or found a lock taken, is begun again.
-const RETRIES: u32 = 10;
-/// How often rows that another writer keeps changing are read again before the run stops; it can be resumed.
-const RACES: u32 = 50;
+pub(crate) const RETRIES: u32 = 10;
+/// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
+/// with.
+pub(crate) const RACES: u32 = 50;
 
 /// Why a batch was not committed.
 pub(crate) enum Halt {

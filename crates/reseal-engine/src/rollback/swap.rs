@@ -8,11 +8,7 @@ use super::anew::Anew;
 use super::exact::Exact;
 use crate::error::EngineError;
 use crate::target::Target;
-
-/// How often rows that another writer keeps changing are read again before the rollback stops; it can be begun again.
-const RACES: u32 = 50;
-/// How often a transaction that deadlocked, or found a lock taken, is begun again.
-const RETRIES: u32 = 10;
+use crate::write::{RACES, RETRIES};
 
 /// How rows go back.
 pub(super) enum Way<'w> {
