@@ -216,10 +216,7 @@ impl History {
             self.begin(entry);
         }
         let id = &entry.event.run_id;
-        let agreed = agreed(&entry.event);
         if let Some(run) = self.runs.iter_mut().rev().find(|run| run.run_id == *id) {
-            let more = agreed.into_iter().filter(|who| !run.approvals.contains(who)).collect::<Vec<_>>();
-            run.approvals.extend(more);
             run.resumed += 1;
             run.events.1 = entry.sequence;
             (run.ended, run.state, run.reason) = (None, "running".to_owned(), String::new());
