@@ -165,7 +165,8 @@ pub(crate) fn tell(report: &Report, plan: &Path) -> String {
 fn next(report: &Report, plan: &str) -> Option<String> {
     if report.state == RunState::Cancelled {
         return Some(format!(
-            "next: `reseal run {plan}` begins anew; `reseal rollback {plan}` puts back what was rotated"
+            "next: `reseal run {plan}` begins anew; `reseal rollback {plan} --confirm {}` puts back what was rotated",
+            report.plan
         ));
     }
     if report.stopped && !report.dry_run {
