@@ -10,6 +10,7 @@ use crate::cell::{Opening, Trust, open, seals};
 use crate::deks::{Stage, prepare};
 use crate::error::EngineError;
 use crate::job::{Job, Scope};
+use crate::target::integer;
 
 /// Cells per field, seal and key.
 #[derive(Clone, Debug, Default)]
@@ -156,10 +157,7 @@ fn row_key(text: &str, kinds: impl Iterator<Item = reseal_store::Kind>) -> Optio
         return None;
     }
     let value = |(part, kind): (&str, Kind)| match kind {
-        Kind::Int => {
-            let large = || part.parse::<u64>().ok().map(|n| Value::Text(n.to_string()));
-            part.parse().ok().map(Value::Int).or_else(large)
-        }
+        Kind::Int => integer(part),
         Kind::Uuid => hex::decode(part.replace('-', "")).ok()?.try_into().ok().map(Value::Uuid),
         Kind::Binary => hex::decode(part.trim_start_matches("0x")).ok().map(Value::Bytes),
         _ => Some(Value::Text(part.to_owned())),

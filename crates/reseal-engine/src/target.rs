@@ -272,12 +272,36 @@ fn context_columns(table: &TableJob) -> Vec<&str> {
     names
 }
 
+/// An integer that somebody wrote, as a column holds it ([`Kind::Int`]).
+pub(crate) fn integer(text: &str) -> Option<Value> {
+    let large = || text.parse::<u64>().ok().map(|n| Value::Text(n.to_string()));
+    text.parse().ok().map(Value::Int).or_else(large)
+}
+
 /// What `--tenant` gives, as a value of the column.
 fn tenant_value(text: &str, kind: Kind) -> Option<Value> {
     match kind {
-        Kind::Int => text.parse().ok().map(Value::Int),
+        Kind::Int => integer(text),
         Kind::Uuid => hex::decode(text.replace('-', "")).ok()?.try_into().ok().map(Value::Uuid),
         Kind::Binary => hex::decode(text).ok().map(Value::Bytes),
         Kind::Text | Kind::Json | Kind::Other => Some(Value::Text(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_of_sixty_four_bits_without_a_sign_is_known() {
+        let large = u64::MAX.to_string();
+        for (text, value) in [
+            ("-7", Some(Value::Int(-7))),
+            (&large, Some(Value::Text(large.clone()))),
+            ("18446744073709551616", None),
+            ("seven", None),
+        ] {
+            assert_eq!(tenant_value(text, Kind::Int), value, "{text}");
+        }
     }
 }
