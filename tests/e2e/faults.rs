@@ -169,6 +169,26 @@ fn a_run_that_is_cancelled_does_not_promise_to_go_on() {
     assert!(said.contains("was rolled back") && !said.contains("no longer be put back"), "{said}");
 }
 
+/// Watches the stop while the rate holds a batch back: what waits for its turn is not hurried through, and left unwritten.
+#[test]
+fn an_interrupt_while_the_rate_is_kept_writes_nothing_more() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", ROWS);
+        world.plan("throttle: { rows_per_second: 10 }\nbatch: { rows: 100 }\n");
+        let mut run = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        let held = world.digest();
+        signal(&run, "-INT");
+        let begun = Instant::now();
+        assert_eq!(run.wait().unwrap().code(), Some(4), "{store}");
+        assert!(begun.elapsed() < Duration::from_secs(8), "{store}: it waited for its turn");
+        assert_eq!(world.digest(), held, "{store}: a batch was written before its turn");
+        world.plan("");
+        let (code, run) = world.reseal(&["resume", "PLAN"]);
+        assert_eq!((code, run["cells_rotated"].as_u64()), (0, Some(CELLS)), "{store}: {run}");
+    }
+}
+
 /// Watches the stop while a run waits: what the pause file holds back is not written because somebody gives up.
 #[test]
 fn an_interrupt_while_paused_writes_nothing_more() {
