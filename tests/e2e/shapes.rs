@@ -165,6 +165,24 @@ fn row_keys_of_sixty_four_bits_without_a_sign() {
     }
 }
 
+/// Watches that pages follow the index of the row key, whatever its type is cast to on its way: else the whole table is read
+/// and sorted for each of them.
+#[test]
+fn pages_of_integers_follow_the_index() {
+    let world = World::new("postgres", "aes-gcm", 4000);
+    world.sql(&["ANALYZE people"]);
+    world.plan("batch: { rows: 20 }\n");
+    let (code, run) = world.reseal(&["run", "PLAN"]);
+    assert_eq!(code, 0, "{run}");
+    assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people"]).0, 0);
+    // What ended connections have counted is there after a moment.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let read =
+        world.sql(&["SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'people'"]);
+    let times = read[0][0].as_u64().unwrap() / 4000;
+    assert!(times < 25, "each row was read {times} times");
+}
+
 /// Watches quoting.
 #[test]
 fn names_that_need_quotes() {

@@ -63,9 +63,7 @@ impl Session {
         let fit = (bytes / of_a_row.max(1)).clamp(1, rows);
         let mut select = self.select_rows(shape);
         select.cond_where(self.range(shape, after, upto));
-        for column in &shape.key {
-            select.order_by_expr(self.driver.key(column), Order::Asc);
-        }
+        self.sort(&mut select, shape);
         select.limit(fit as u64);
         let statement = self.build_for_rows(&select);
         let page = self.driver.rows(statement, &kinds(shape), shape.key.len(), bytes).await?;
@@ -88,9 +86,7 @@ impl Session {
         let mut inner = Query::select();
         inner.expr_as(size, "size").from(table_ref(&shape.table));
         inner.cond_where(self.range(shape, after, upto));
-        for column in &shape.key {
-            inner.order_by_expr(self.driver.key(column), Order::Asc);
-        }
+        self.sort(&mut inner, shape);
         inner.limit(rows as u64);
         let mut outer = Query::select();
         outer.expr(Func::max(Expr::col("size"))).from_subquery(inner, "sizes");
@@ -182,8 +178,9 @@ impl Session {
     ) -> Result<Option<RowKey>, StoreError> {
         let mut select = Query::select();
         for column in &shape.key {
-            select.expr(self.driver.read(column)).order_by_expr(self.driver.key(column), Order::Asc);
+            select.expr(self.driver.read(column));
         }
+        self.sort(&mut select, shape);
         select.from(table_ref(&shape.table)).cond_where(self.range(shape, after, None));
         select.offset(skip.saturating_sub(1)).limit(1);
         let key_kinds: Vec<Kind> = shape.key.iter().map(|column| column.kind).collect();
@@ -225,6 +222,18 @@ impl Session {
         select.cond_where(self.scope(shape));
         select.order_by_expr(self.driver.size(column), Order::Desc).limit(limit);
         self.fetch_rows(shape, &select).await
+    }
+
+    /// Sorts by the row key. A column is named with its table: its bare name may be that of an output column too, which
+    /// holds it cast to how it travels, and by a cast no index is sorted.
+    fn sort(&self, select: &mut SelectStatement, shape: &Shape) {
+        for column in &shape.key {
+            let key = match column.collation {
+                Some(_) => self.driver.key(column),
+                None => Expr::col((iden(&shape.table.name), iden(&column.name))),
+            };
+            select.order_by_expr(key, Order::Asc);
+        }
     }
 
     fn select_columns(&self, shape: &Shape) -> SelectStatement {
