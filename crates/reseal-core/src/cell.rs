@@ -70,6 +70,12 @@ impl<'v> Cell<'v> {
         Cell { parts: parts.into_iter().collect() }
     }
 
+    /// A cell of one part, which may be the row's own.
+    #[must_use]
+    pub fn lent_whole(part: Part, value: Cow<'v, Value>) -> Self {
+        Cell { parts: smallvec![(part, value)] }
+    }
+
     /// The value of a part; `None` where the cell has no such part.
     #[must_use]
     pub fn get(&self, part: Part) -> Option<&Value> {

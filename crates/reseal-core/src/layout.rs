@@ -2,6 +2,7 @@
 
 mod encoding;
 mod parse;
+mod piece;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use crate::{Broken, Key, SealError, Value};
 use encoding::{Encoding, is_word};
+use piece::Piece;
 
 pub use parse::LayoutError;
 
@@ -103,7 +105,7 @@ impl UnfitPiece {
 
 /// The decoded pieces of a cell, by hole. `Debug` shows which, not what.
 #[derive(Clone, Default)]
-pub struct Pieces<'c>([Option<Cow<'c, [u8]>>; 5]);
+pub struct Pieces<'c>([Option<Piece<'c>>; 5]);
 
 /// From this many decoded bytes on, a piece is no accident: a random text seldom holds 16 base64 digits between two
 /// separators. It is the length of a GCM nonce.
@@ -278,7 +280,10 @@ impl Layout {
             (
                 Item::Slot(Slot { encoding: Encoding::Text, width: None, .. }),
                 Some(Item::Literal(separator)),
-            ) => find(&[tag, separator].concat(), separator) != Some(tag.len()),
+            ) => match separator.as_slice() {
+                [byte] => tag.contains(byte),
+                _ => find(&[tag, separator].concat(), separator) != Some(tag.len()),
+            },
             _ => false,
         }
     }
@@ -354,13 +359,13 @@ impl<'c> Pieces<'c> {
 
     /// Takes a piece out.
     pub fn take(&mut self, hole: Hole) -> Option<Cow<'c, [u8]>> {
-        self.0[hole as usize].take()
+        self.0[hole as usize].take().map(Piece::into_cow)
     }
 
     /// Adds or replaces a piece.
     #[must_use]
     pub fn with(mut self, hole: Hole, bytes: impl Into<Cow<'c, [u8]>>) -> Self {
-        self.0[hole as usize] = Some(bytes.into());
+        self.0[hole as usize] = Some(Piece::from(bytes.into()));
         self
     }
 

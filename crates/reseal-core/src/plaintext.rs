@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// The opened content of a cell. Wiped when dropped, never shown.
@@ -57,12 +57,41 @@ impl Plaintext {
     /// Whether both hold the same bytes, in time that depends on the length alone.
     #[must_use]
     pub fn same_as(&self, other: &Plaintext) -> bool {
-        self.bytes.ct_eq(&other.bytes).into()
+        // A comparison in constant time has its price for each item, whatever its width.
+        let ((words, rest), (other_words, other_rest)) =
+            (self.bytes.as_chunks::<8>(), other.bytes.as_chunks::<8>());
+        if (words.len(), rest.len()) != (other_words.len(), other_rest.len()) {
+            return false;
+        }
+        let same = words.iter().zip(other_words).fold(Choice::from(1), |same, (one, other)| {
+            same & u64::from_ne_bytes(*one).ct_eq(&u64::from_ne_bytes(*other))
+        });
+        (same & rest.ct_eq(other_rest)).into()
     }
 }
 
 impl fmt::Debug for Plaintext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Plaintext(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintexts_are_the_same_to_the_last_bit_alone() {
+        for length in 0..40 {
+            let text = Plaintext::new(vec![7; length]);
+            assert!(text.same_as(&Plaintext::new(vec![7; length])), "{length}");
+            assert!(!text.same_as(&Plaintext::new(vec![7; length + 1])), "{length}");
+            assert!(!text.same_as(&Plaintext::new(vec![7; length + 8])), "{length}");
+            for at in 0..length {
+                let mut other = vec![7; length];
+                other[at] ^= 0x80;
+                assert!(!text.same_as(&Plaintext::new(other)), "{length} {at}");
+            }
+        }
     }
 }

@@ -122,7 +122,7 @@ impl Target {
             _ => Some((*part, encoding.decode(value(*at))?)),
         };
         if let [only] = self.fields[field].as_slice() {
-            return part(only).map(|part| Cell::lent([part]));
+            return part(only).map(|(part, value)| Cell::lent_whole(part, value));
         }
         let parts: Option<Vec<_>> = self.fields[field].iter().map(part).collect();
         parts.map(Cell::lent)

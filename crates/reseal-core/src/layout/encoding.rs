@@ -1,8 +1,8 @@
 //! How the bytes of a piece are written in a cell.
 
-use std::borrow::Cow;
+use base64_simd::{AsOut, Base64, STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
-use base64_simd::{Base64, STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use super::piece::{MOST_SHORT_BYTES, MOST_SHORT_DIGITS, Piece};
 
 /// How a piece is written. Decoding takes exactly what encoding gives: one spelling per value, so that no two cells
 /// mean the same.
@@ -78,16 +78,21 @@ impl Encoding {
     }
 
     /// Reads what [`Encoding::write`] wrote, and nothing else.
-    pub(super) fn read(self, written: &[u8]) -> Option<Cow<'_, [u8]>> {
+    pub(super) fn read(self, written: &[u8]) -> Option<Piece<'_>> {
         match self.engine() {
-            Some(engine) => engine.decode_to_vec(written).ok().map(Cow::Owned),
+            Some(engine) if written.len() <= MOST_SHORT_DIGITS => {
+                let mut bytes = [0; MOST_SHORT_BYTES];
+                let length = engine.decode(written, bytes.as_mut_slice().as_out()).ok()?.len();
+                Some(Piece::Short(bytes, length))
+            }
+            Some(engine) => engine.decode_to_vec(written).ok().map(Piece::Owned),
             None => match self {
                 Encoding::Hex if written.iter().all(|byte| self.may_hold(*byte)) => {
-                    hex::decode(written).ok().map(Cow::Owned)
+                    hex::decode(written).ok().map(Piece::Owned)
                 }
                 Encoding::Hex => None,
-                Encoding::Text => is_word(written).then_some(Cow::Borrowed(written)),
-                _ => Some(Cow::Borrowed(written)),
+                Encoding::Text => is_word(written).then_some(Piece::Lent(written)),
+                _ => Some(Piece::Lent(written)),
             },
         }
     }
