@@ -1,10 +1,11 @@
 //! open → seal → reopen for a page of rows. Pure: no I/O, on whichever core is free.
 
+mod chunk;
+mod packed;
 mod swaps;
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::{Bytes, BytesMut};
 use reseal_core::{Cell, Context, Part, SealError, Value};
 use reseal_store::{Quarantined, Row, Rows, StoreError, Swap};
 use sha2::{Digest, Sha256};
@@ -18,7 +19,9 @@ use crate::error::EngineError;
 use crate::target::Target;
 use crate::undo;
 
-pub(crate) use swaps::{Moved, Swaps, Work};
+pub(crate) use chunk::{Batch, Chunk};
+pub(crate) use packed::Packed;
+pub(crate) use swaps::{Fields, Moved, Swaps, Work};
 
 /// Works a page through on all cores; the order of the rows is kept. KEKs are asked first, and nothing is read or
 /// written after.
@@ -32,16 +35,21 @@ pub(crate) async fn work_through(
 ) -> Result<Work, EngineError> {
     let stage = if trust == Trust::Marks { Stage::Move } else { Stage::Try };
     let deks = prepare(&target, &rows, stage).await?;
-    let old = if trust == Trust::Marks { Old::Stays } else { Old::Unkept };
-    crunch(target, rows.into(), (trust, old), deks).await
+    let form = Form::Rows { undo: trust == Trust::Marks };
+    crunch(target, rows.into(), (trust, form), deks).await
 }
 
-/// The same for a page that is written by version first. Where a row has a version, its old values are gone once undo
-/// has them: they would wait for the writer in memory, twice.
-pub(crate) async fn work_ahead(target: Arc<Target>, rows: Rows) -> Result<Work, EngineError> {
+/// The same for a page that is written in the order in which it was read ahead. With `stripes`, its swaps are packed for a
+/// writer that commits whole batches, by where their rows lie in their pages.
+pub(crate) async fn work_ahead(
+    target: Arc<Target>,
+    rows: Rows,
+    stripes: Option<usize>,
+) -> Result<Work, EngineError> {
     let (rows, deks) = with_deks(&target, rows, Stage::Move).await?;
-    let old = if target.job.undo { Old::Goes } else { Old::Unkept };
-    crunch(target, rows, (Trust::Marks, old), deks).await
+    let undo = target.job.undo;
+    let form = stripes.map_or(Form::Rows { undo }, |stripes| Form::Packed { undo, stripes });
+    crunch(target, rows, (Trust::Marks, form), deks).await
 }
 
 /// Rows with what their cells' DEKs are. Rows of a table without any are left as they were sent.
@@ -58,21 +66,18 @@ pub(crate) async fn with_deks(
     Ok((rows.into(), deks))
 }
 
-/// What becomes of the old values of a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Old {
-    /// They stay with its swap; there is no entry for undo.
-    Unkept,
-    /// They stay, and there is an entry: a canary's batch is kept whatever the plan says.
-    Stays,
-    /// There is an entry, and where the row has a version to be compared by, nothing else of them.
-    Goes,
+/// In which form swaps are handed on. With `undo` there is an entry for each: a canary's batch is kept whatever the plan
+/// says.
+#[derive(Clone, Copy)]
+enum Form {
+    Rows { undo: bool },
+    Packed { undo: bool, stripes: usize },
 }
 
 async fn crunch(
     target: Arc<Target>,
     rows: Rows,
-    how: (Trust, Old),
+    how: (Trust, Form),
     deks: Option<Arc<Deks>>,
 ) -> Result<Work, EngineError> {
     const ROWS_PER_TASK: usize = 64;
@@ -84,9 +89,7 @@ async fn crunch(
         let tail = rest.split_off(size.min(rest.len()));
         let part = std::mem::replace(&mut rest, tail);
         let (target, deks) = (target.clone(), deks.clone());
-        tasks.push(tokio::task::spawn_blocking(move || {
-            Ok::<_, StoreError>(work(&target, part.decode()?, how, deks.as_deref()))
-        }));
+        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, how, deks.as_deref())));
     }
     let mut all = Work::default();
     for task in tasks {
@@ -105,39 +108,69 @@ pub(crate) fn cores() -> usize {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
-fn work(target: &Target, rows: Vec<Row>, (trust, old): (Trust, Old), deks: Option<&Deks>) -> Work {
+fn work(
+    target: &Target,
+    rows: Rows,
+    (trust, form): (Trust, Form),
+    deks: Option<&Deks>,
+) -> Result<Work, StoreError> {
     let mut work = Work { opened: vec![(0, 0); target.fields.len()], ..Work::default() };
-    work.swaps.all.reserve(rows.len());
-    work.swaps.moved.reserve(rows.len());
-    let (mut entries, mut scratch) = (BytesMut::new(), Vec::new());
-    for row in rows {
-        work.counts.rows_scanned += 1;
-        let before = work.swaps.len();
-        one_row(target, row, trust, deks, &mut work);
-        if old != Old::Unkept && work.swaps.len() > before {
-            keep(target, &mut work.swaps, (&mut entries, &mut scratch), old);
+    match form {
+        Form::Rows { .. } => {
+            work.swaps.all.reserve(rows.len());
+            work.swaps.moved.reserve(rows.len());
+        }
+        Form::Packed { undo, stripes } => {
+            // Stripes come out uneven, and new cells are seldom as long as old ones.
+            let room = |all: usize| all / stripes + all / stripes / 4;
+            let (rows, bytes) = (room(rows.len()), room(rows.bytes()));
+            work.packed =
+                (0..stripes).map(|_| vec![Packed::with_room(&target.shape, rows, bytes, undo)]).collect();
         }
     }
-    work
-}
-
-/// Makes the undo entry of the last swap.
-fn keep(target: &Target, swaps: &mut Swaps, (entries, scratch): (&mut BytesMut, &mut Vec<u8>), old: Old) {
-    let (Some(swap), Some(moved)) = (swaps.all.last_mut(), swaps.moved.last_mut()) else { return };
-    let plain = &moved.plain;
-    let was_plain =
-        |place| !plain.is_empty() && target.field_of_ciphertext(place).is_some_and(|at| plain.contains(&at));
-    undo::put_entry((entries, scratch), swap, was_plain, &target.groups);
-    moved.entry = entries.split().freeze();
-    if old == Old::Goes && swap.version.is_some() {
-        swap.old = Vec::new();
+    let mut scratch = Vec::new();
+    for row in rows {
+        let row = row?;
+        let slot = usize::from(row.slot);
+        work.counts.rows_scanned += 1;
+        let Some((swap, mut moved)) = one_row(target, row, trust, deks, &mut work) else { continue };
+        match form {
+            Form::Rows { undo } => {
+                if undo {
+                    put_entry(target, (&mut moved.entry, &mut scratch), &swap, &moved.plain);
+                }
+                work.swaps.push(swap, moved);
+            }
+            Form::Packed { undo, stripes } => {
+                let part = &mut work.packed[slot % stripes][0];
+                if undo {
+                    put_entry(target, (part.entries(), &mut scratch), &swap, &moved.plain);
+                }
+                part.push(&swap, moved);
+            }
+        }
     }
+    Ok(work)
 }
 
-fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &mut Work) {
+/// Writes what undo keeps of a swap's row.
+fn put_entry(target: &Target, out: (&mut Vec<u8>, &mut Vec<u8>), swap: &Swap, plain: &Fields) {
+    let was_plain =
+        |place| !plain.is_empty() && target.field_of_ciphertext(place).is_some_and(|at| plain.contains(at));
+    undo::put_entry(out, swap, was_plain, &target.groups);
+}
+
+/// Opens, seals and reopens the cells of a row. Gives its swap, where any of them is to be written.
+fn one_row(
+    target: &Target,
+    row: Row,
+    trust: Trust,
+    deks: Option<&Deks>,
+    work: &mut Work,
+) -> Option<(Swap, Moved)> {
     let job = &target.job;
     let mut new: Vec<Option<Value>> = vec![None; target.shape.cells.len()];
-    let mut moved = Moved { cells: 0, plain: Vec::new(), slot: row.slot, entry: Bytes::new() };
+    let mut moved = Moved::default();
     let mut faults = Vec::new();
     for (at, field) in target.table().fields.iter().enumerate() {
         let cell = target.cell(at, &row.values);
@@ -169,14 +202,19 @@ fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &
             };
             let settled = settled.and_then(|(state, sealed)| {
                 sealed.into_iter().for_each(|(place, value)| new[place] = Some(value));
-                beside::copy(target, at, &row.values, &mut new).map(|()| state)
+                if beside::copy(target, at, &row.values, &mut new)? {
+                    moved.filled.insert(at);
+                }
+                Ok(state)
             });
             match settled {
                 Ok(State::Null) => work.counts.cells_null += 1,
                 Ok(State::Current) => work.counts.cells_current += 1,
                 Ok(State::Moved { plain }) => {
-                    moved.plain.extend(plain.then_some(at));
-                    moved.cells += 1;
+                    if plain {
+                        moved.plain.insert(at);
+                    }
+                    moved.fields.insert(at);
                 }
                 Err(reason) => {
                     target.fields[at].iter().for_each(|(_, place)| new[*place] = None);
@@ -189,7 +227,7 @@ fn one_row(target: &Target, row: Row, trust: Trust, deks: Option<&Deks>, work: &
             }
         });
     }
-    finish(target, row, new, moved, &faults, work);
+    finish(target, row, new, moved, &faults, work)
 }
 
 /// What a cell comes to.
@@ -208,23 +246,23 @@ fn finish(
     mut moved: Moved,
     faults: &[(usize, &'static str)],
     work: &mut Work,
-) {
+) -> Option<(Swap, Moved)> {
     work.counts.cells_quarantined += faults.len() as u64;
     for (at, reason) in faults {
         work.broken.push(quarantined(target, *at, &row.key, reason));
     }
     if target.moves_whole() && !faults.is_empty() {
         new.fill(None);
-        (moved.cells, moved.plain) = (0, Vec::new());
+        moved = Moved::default();
     }
     for (at, reason) in faults {
         beside::tell(target, *at, &row.values, &mut new, Told::Broken(reason));
     }
-    if new.iter().any(Option::is_some) {
+    new.iter().any(Option::is_some).then(|| {
         let kept = new.into_iter().zip(&row.values);
         let new = kept.map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect();
-        work.swaps.push(Swap { key: row.key, old: row.values, new, version: row.version }, moved);
-    }
+        (Swap { key: row.key, old: row.values, new, version: row.version }, moved)
+    })
 }
 
 /// The parts of a new cell by their places in the row; nearly every cell is one.

@@ -43,20 +43,23 @@ fn decoded(part: Part, encoding: CellEncoding, value: &Value) -> Option<Cow<'_, 
     }
 }
 
-/// Brings the mirrors of a field up to what its parts are to hold. Gives a reason where one cannot hold it.
+/// Brings the mirrors of a field up to what its parts are to hold, and tells whether there was anything to do. Gives a
+/// reason where one cannot hold it.
 pub(crate) fn copy(
     target: &Target,
     field: usize,
     old: &[Value],
     new: &mut [Option<Value>],
-) -> Result<(), &'static str> {
+) -> Result<bool, &'static str> {
+    let mut filled = false;
     for mirror in &target.mirrors[field] {
         let original = new[mirror.original].as_ref().unwrap_or(&old[mirror.original]);
         let kind = target.shape.cells[mirror.copy].kind;
         let copy = coerce(original.clone(), &old[mirror.copy], kind).ok_or("column-type")?;
         new[mirror.copy] = Some(copy).filter(|copy| *copy != old[mirror.copy]);
+        filled |= new[mirror.copy].is_some();
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// Shows a reason, or that there is none any more. Nothing but the reason's code is ever written.

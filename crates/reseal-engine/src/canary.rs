@@ -80,7 +80,7 @@ async fn first_batch(
             undo_key: shared.undo_key.clone(),
         };
         let closing = Closing { checkpoint: Some(&last), done: false };
-        let cells = writer.commit(work, &closing).await.map_err(|halt| match halt {
+        let cells = writer.commit(work.into(), &closing).await.map_err(|halt| match halt {
             Halt::End(error) => error,
             Halt::Reload(error) | Halt::Smaller(error) => error.into(),
         })?;

@@ -118,7 +118,8 @@ async fn pump_once(
     let (groups_in, mut groups) = channel(1);
     let stripes = session.stripes();
     let reader = spawn_reader(shared.clone(), target.clone(), shard.clone(), stripes, rows_in);
-    let cruncher = spawn_cruncher(shared.pacer.clone(), target.clone(), stripes, rows_out, groups_in);
+    let form = (stripes, session.swaps_whole());
+    let cruncher = spawn_cruncher(shared.pacer.clone(), target.clone(), form, rows_out, groups_in);
     let ended = write_groups(shared, session, target, shard, fails, &mut groups).await;
     reader.abort();
     cruncher.abort();
@@ -180,8 +181,9 @@ async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> 
     let mut in_hand = false;
     for batch in group.batches {
         left -= 1;
+        let rows = batch.rows;
         let kept = shared.pacer.clear(&shared.progress, &shared.stop).await
-            && (shared.pacer.keep_rate(batch.rows as usize, &shared.stop).await || in_hand);
+            && (shared.pacer.keep_rate(rows as usize, &shared.stop).await || in_hand);
         if !kept {
             return Ok(Ended::Stopped);
         }
@@ -191,11 +193,11 @@ async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> 
             0 => Closing { checkpoint: last.as_ref(), done },
             _ => Closing { checkpoint: None, done: false },
         };
-        let cells = writer.commit(batch.work, &closing).await?;
-        if batch.rows > 0 {
+        let cells = writer.commit(batch, &closing).await?;
+        if rows > 0 {
             shared.pacer.observe(begun.elapsed());
         }
-        shared.progress.add(batch.rows, cells);
+        shared.progress.add(rows, cells);
     }
     Ok(Ended::Done)
 }
@@ -284,7 +286,7 @@ fn spawn_reader(
 fn spawn_cruncher(
     pacer: Arc<Pacer>,
     target: Arc<Target>,
-    stripes: usize,
+    (stripes, packed): (usize, bool),
     mut pages: Receiver<Result<Rows, Halt>>,
     groups: Sender<Result<Group, Halt>>,
 ) -> JoinHandle<()> {
@@ -292,6 +294,7 @@ fn spawn_cruncher(
         // A place is taken before the work begins: one group is written, one is worked on, no more are held.
         while let Ok(place) = groups.reserve().await {
             let cut = pacer.cut(stripes);
+            let pack = packed.then_some(cut.stripes);
             let mut group = Vec::new();
             let (mut last, mut done) = (None, false);
             while group.len() < cut.windows {
@@ -299,7 +302,7 @@ fn spawn_cruncher(
                     Some(Ok(rows)) => match rows.last() {
                         Ok(Some(row)) => {
                             last = Some(row.key);
-                            match work_ahead(target.clone(), rows).await {
+                            match work_ahead(target.clone(), rows, pack).await {
                                 Ok(work) => group.push(work),
                                 Err(error) => return place.send(Err(Halt::End(error))),
                             }

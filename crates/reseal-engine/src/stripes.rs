@@ -8,7 +8,7 @@
 
 use reseal_store::RowKey;
 
-use crate::batch::{Swaps, Work};
+use crate::batch::{Batch, Chunk, Work};
 
 /// Windows whose stripes are interleaved.
 pub(crate) const WINDOWS: usize = 2;
@@ -25,12 +25,17 @@ pub(crate) struct Cut {
 
 impl Cut {
     /// The batches of one window.
-    fn parts(self, swaps: Swaps) -> Vec<Swaps> {
-        if swaps.len() <= self.rows {
-            return vec![swaps];
+    fn parts(self, window: &mut Work) -> Vec<Chunk> {
+        let packed = std::mem::take(&mut window.packed).into_iter();
+        let mut stripes: Vec<Chunk> = packed.map(Chunk::Packed).collect();
+        if stripes.is_empty() {
+            stripes.push(Chunk::Rows(std::mem::take(&mut window.swaps)));
+        }
+        if stripes.iter().map(Chunk::len).sum::<usize>() <= self.rows {
+            return Chunk::joined(stripes).into_iter().collect();
         }
         let mut parts = Vec::new();
-        for mut stripe in swaps.striped(self.stripes) {
+        for mut stripe in stripes {
             while stripe.len() > self.rows + self.rows / 4 {
                 let rest = stripe.split_off(self.rows);
                 parts.push(std::mem::replace(&mut stripe, rest));
@@ -53,30 +58,20 @@ pub(crate) struct Group {
     pub(crate) done: bool,
 }
 
-/// What one transaction is to write.
-pub(crate) struct Batch {
-    /// Its swaps; in the last batch of a group also the counts and the broken cells of the whole group.
-    pub(crate) work: Work,
-    /// Rows that it stands for.
-    pub(crate) rows: u64,
-}
-
 impl Group {
     /// Cuts windows into stripes and interleaves them. `last` is the last row key of the last window, and whether
     /// nothing comes after it.
     pub(crate) fn of(windows: Vec<Work>, cut: Cut, (last, done): (Option<RowKey>, bool)) -> Group {
         let mut rest = Work::default();
-        let mut parts: Vec<std::vec::IntoIter<Swaps>> = Vec::new();
+        let mut parts: Vec<std::vec::IntoIter<Chunk>> = Vec::new();
         for mut window in windows {
-            parts.push(cut.parts(std::mem::take(&mut window.swaps)).into_iter());
+            parts.push(cut.parts(&mut window).into_iter());
             rest.append(window);
         }
         let mut batches = Vec::new();
         while parts.iter().any(|parts| parts.len() > 0) {
-            for swaps in parts.iter_mut().filter_map(Iterator::next).filter(|swaps| swaps.len() > 0) {
-                let rows = swaps.len() as u64;
-                batches.push(Batch { work: Work { swaps, ..Work::default() }, rows });
-            }
+            let next = parts.iter_mut().filter_map(Iterator::next).filter(|chunk| chunk.len() > 0);
+            batches.extend(next.map(Batch::of));
         }
         let opened = std::mem::take(&mut rest.opened);
         let written: u64 = batches.iter().map(|batch| batch.rows).sum();
@@ -84,9 +79,9 @@ impl Group {
         match batches.last_mut() {
             Some(batch) => {
                 batch.rows += others;
-                (batch.work.counts, batch.work.broken) = (rest.counts, rest.broken);
+                (batch.counts, batch.broken) = (rest.counts, rest.broken);
             }
-            None => batches.push(Batch { work: rest, rows: others }),
+            None => batches.push(rest.into()),
         }
         Group { batches, opened, last, done }
     }
@@ -94,68 +89,90 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use reseal_core::Value;
-    use reseal_store::{Counts, Swap};
+    use reseal_store::{Column, Counts, Kind, Shape, Swap, TableName};
 
     use super::*;
-    use crate::batch::Moved;
+    use crate::batch::{Moved, Packed};
 
     const CUT: Cut = Cut { windows: 4, stripes: 8, rows: 100 };
 
-    fn window(rows: std::ops::Range<i64>) -> Work {
+    fn shape() -> Shape {
+        Shape {
+            table: TableName { schema: None, name: "t".into() },
+            key: vec![Column { name: "id".into(), kind: Kind::Int, collation: None }],
+            cells: vec![],
+            context: vec![],
+            keep: vec![],
+            filter: None,
+            only: None,
+        }
+    }
+
+    /// Rows of which every fortieth begins a page, in two parts as two cores make them.
+    fn window(rows: std::ops::Range<i64>, stripes: usize) -> Work {
+        striped(rows, stripes, |n| n as usize % 40)
+    }
+
+    fn striped(rows: std::ops::Range<i64>, stripes: usize, slot: impl Fn(i64) -> usize) -> Work {
         let mut work = Work { opened: vec![(rows.clone().count() as u64, 0)], ..Work::default() };
+        let part = || Packed::with_room(&shape(), 1, 1, false);
+        work.packed = (0..stripes).map(|_| vec![part(), part()]).collect();
+        let middle = (rows.start + rows.end) / 2;
         for n in rows {
             let swap = Swap { key: RowKey(vec![Value::Int(n)]), old: vec![], new: vec![], version: None };
-            work.swaps.push(
-                swap,
-                Moved { cells: 1, plain: Vec::new(), slot: (n % 40) as u16, entry: Bytes::new() },
-            );
+            let half = usize::from(n >= middle);
+            work.packed[slot(n) % stripes][half].push(&swap, Moved::default());
             work.counts.add(&Counts { rows_scanned: 1, ..Counts::default() });
         }
         work.counts.rows_scanned += 5;
         work
     }
 
+    /// The rows of each batch.
+    fn batches(group: Group) -> Vec<Vec<i64>> {
+        let number = |swap: &Swap| if let Value::Int(n) = swap.key.0[0] { n } else { -1 };
+        let rows = |batch: Batch| batch.chunk.rows().all.iter().map(number).collect();
+        group.batches.into_iter().map(rows).collect()
+    }
+
     #[test]
     fn every_swap_comes_once_and_stripes_of_a_window_never_follow_each_other() {
-        let group =
-            Group::of(vec![window(0..800), window(800..1600), window(1600..2400)], CUT, (None, false));
+        let windows = [0..800, 800..1600, 1600..2400].map(|rows| window(rows, 8));
+        let group = Group::of(windows.into(), CUT, (None, false));
         assert_eq!(group.batches.len(), 24);
-        let keys =
-            |batch: &Batch| batch.work.swaps.all.iter().map(|swap| swap.key.clone()).collect::<Vec<_>>();
-        let mut all: Vec<_> = group.batches.iter().flat_map(keys).collect();
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), 2400);
-        for pair in group.batches.windows(2) {
-            let window = |batch: &Batch| match keys(batch)[0].0[0] {
-                Value::Int(n) => n / 800,
-                _ => -1,
-            };
-            assert_ne!(window(&pair[0]), window(&pair[1]));
+        let batches = batches(group);
+        let mut all: Vec<i64> = batches.iter().flatten().copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..2400).collect::<Vec<_>>());
+        for pair in batches.windows(2) {
+            assert_ne!(pair[0][0] / 800, pair[1][0] / 800);
         }
-        for batch in &group.batches {
-            let slots: Vec<u16> = batch.work.swaps.moved.iter().map(|moved| moved.slot % 8).collect();
-            assert!(slots.iter().all(|slot| *slot == slots[0]));
+        for batch in &batches {
+            assert!(batch.iter().all(|n| n % 40 % 8 == batch[0] % 40 % 8));
         }
+    }
+
+    #[test]
+    fn a_small_window_is_one_batch() {
+        let small = Group::of(vec![window(0..100, 8)], CUT, (None, false));
+        assert_eq!(batches(small).iter().map(Vec::len).collect::<Vec<_>>(), [100]);
     }
 
     #[test]
     fn a_batch_is_bounded_however_rows_lie_in_their_pages() {
-        let mut window = window(0..800);
-        window.swaps.moved.iter_mut().for_each(|moved| moved.slot = 1);
-        let group = Group::of(vec![window], CUT, (None, false));
-        assert!(group.batches.iter().all(|batch| batch.work.swaps.len() <= 125));
-        assert_eq!(group.batches.iter().map(|batch| batch.work.swaps.len()).sum::<usize>(), 800);
+        let batches = batches(Group::of(vec![striped(0..800, 8, |_| 1)], CUT, (None, false)));
+        assert!(batches.iter().all(|batch| batch.len() <= 125));
+        assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 800);
     }
 
     #[test]
     fn counts_come_with_the_last_batch_alone() {
-        let group = Group::of(vec![window(0..800), window(800..1000)], CUT, (Some(RowKey(vec![])), false));
+        let windows = vec![window(0..800, 8), window(800..1000, 8)];
+        let group = Group::of(windows, CUT, (Some(RowKey(vec![])), false));
         let (last, others) = group.batches.split_last().unwrap();
-        assert!(others.iter().all(|batch| batch.work.counts == Counts::default()));
-        assert_eq!(last.work.counts.rows_scanned, 1010);
+        assert!(others.iter().all(|batch| batch.counts == Counts::default()));
+        assert_eq!(last.counts.rows_scanned, 1010);
         assert_eq!(group.batches.iter().map(|batch| batch.rows).sum::<u64>(), 1010);
         assert_eq!(group.opened, [(1000, 0)]);
     }

@@ -227,7 +227,7 @@ async fn tally_table(
                     By::Mark => (rows, None),
                 };
                 running.push_back(tokio::task::spawn_blocking(move || {
-                    Ok::<_, StoreError>(tally_rows(&target, &rows.decode()?, by, (deks.as_deref(), &refused)))
+                    tally_rows(&target, rows, by, (deks.as_deref(), &refused))
                 }));
             }
             while running.len() > if ended { 0 } else { cores } {
@@ -264,11 +264,17 @@ struct Tallied {
     refused: u64,
 }
 
-fn tally_rows(target: &Target, rows: &[Row], by: By, (deks, refused): (Option<&Deks>, &Refused)) -> Tallied {
+fn tally_rows(
+    target: &Target,
+    rows: Rows,
+    by: By,
+    (deks, refused): (Option<&Deks>, &Refused),
+) -> Result<Tallied, StoreError> {
     let mut counts: Vec<Counted<'_>> = target.fields.iter().map(|_| Counted::default()).collect();
     let mut listed = Vec::new();
     let mut refused_here = 0;
     for row in rows {
+        let row = &row?;
         for (at, counted) in counts.iter_mut().enumerate() {
             let line = match by {
                 By::Mark => marked(target, at, row),
@@ -287,7 +293,8 @@ fn tally_rows(target: &Target, rows: &[Row], by: By, (deks, refused): (Option<&D
             }
         }
     }
-    Tallied { tallies: counts.into_iter().map(Counted::tally).collect(), listed, refused: refused_here }
+    let tallies = counts.into_iter().map(Counted::tally).collect();
+    Ok(Tallied { tallies, listed, refused: refused_here })
 }
 
 /// Whether a cell opened, and not under what it must end with.

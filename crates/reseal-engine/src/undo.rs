@@ -7,7 +7,7 @@
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::BufMut;
 use hkdf::Hkdf;
 use reseal_core::{KekContext, Key, Value};
 use reseal_store::{RowKey, Swap};
@@ -71,7 +71,7 @@ fn room(values: &[Value]) -> usize {
 /// It is made where the swap is, while its values are still in the core's cache: an entry made when its batch is written
 /// waits for memory for longer than all else that is done to make it.
 pub(crate) fn put_entry(
-    (out, scratch): (&mut BytesMut, &mut Vec<u8>),
+    (out, scratch): (&mut Vec<u8>, &mut Vec<u8>),
     swap: &Swap,
     was_plain: impl Fn(usize) -> bool,
     groups: &[Vec<usize>],
@@ -101,13 +101,13 @@ pub(crate) fn put_entry(
     out.put_u8(b'E');
 }
 
-/// Packs the entries of a batch, behind a byte that says that they are clear.
-pub(crate) fn pack<'e>(entries: impl ExactSizeIterator<Item = &'e Bytes> + Clone) -> Zeroizing<Vec<u8>> {
-    let size: usize = entries.clone().map(Bytes::len).sum();
+/// Packs the entries of a batch, behind a byte that says that they are clear. They may come many in a piece.
+pub(crate) fn pack<'e>(entries: usize, pieces: impl Iterator<Item = &'e [u8]> + Clone) -> Zeroizing<Vec<u8>> {
+    let size: usize = pieces.clone().map(<[u8]>::len).sum();
     let mut out = Zeroizing::new(Vec::with_capacity(size + 5));
     out.push(CLEAR);
-    out.extend_from_slice(&(entries.len() as u32).to_be_bytes());
-    entries.for_each(|entry| out.extend_from_slice(entry));
+    out.extend_from_slice(&(entries as u32).to_be_bytes());
+    pieces.for_each(|piece| out.extend_from_slice(piece));
     out
 }
 
@@ -284,10 +284,10 @@ mod tests {
     }
 
     fn packed(swap: &Swap, was_plain: impl Fn(usize) -> bool) -> Vec<u8> {
-        let mut entry = BytesMut::new();
+        let mut entry = Vec::new();
         let groups: Vec<Vec<usize>> = (0..swap.new.len()).map(|place| vec![place]).collect();
         put_entry((&mut entry, &mut Vec::new()), swap, was_plain, &groups);
-        pack([entry.freeze()].iter())[1..].to_vec()
+        pack(1, std::iter::once(entry.as_slice()))[1..].to_vec()
     }
 
     #[test]

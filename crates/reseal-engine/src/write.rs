@@ -7,12 +7,13 @@ use std::time::Duration;
 use reseal_store::{
     Counts, Quarantined, RowKey, Session, ShardAdvance, StoreError, Swap, Trouble, UndoBatch,
 };
+use zeroize::Zeroizing;
 
-use crate::batch::{Moved, Swaps, Work, quarantined, work_through};
+use crate::batch::{Batch, Chunk, Moved, Packed, Swaps, Work, quarantined, work_through};
 use crate::cell::Trust;
 use crate::error::EngineError;
 use crate::target::Target;
-use crate::undo::{self, OldValue, UndoKey};
+use crate::undo::{self, UndoKey};
 
 /// How often a transaction that deadlocked, or found a lock taken, is begun again.
 pub(crate) const RETRIES: u32 = 10;
@@ -57,16 +58,29 @@ impl<'w> Writer<'w> {
     ///
     /// A crash leaves any of the transactions committed and the checkpoint where it was: the batch is read again, and
     /// what is under the primary by then is left.
-    pub(crate) async fn commit(&mut self, work: Work, closing: &Closing<'_>) -> Result<u64, Halt> {
-        let mut counts = work.counts;
-        let mut broken = work.broken;
-        let mut queue = VecDeque::from([work.swaps]);
-        let (mut rotated, mut races) = (0, 0);
+    pub(crate) async fn commit(&mut self, batch: Batch, closing: &Closing<'_>) -> Result<u64, Halt> {
+        let Batch { chunk, mut counts, mut broken, .. } = batch;
+        let mut rotated = 0;
+        let swaps = match chunk {
+            Chunk::Packed(parts) => {
+                let end = (closing, &counts, broken.as_slice());
+                match self.transaction(Attempt::Whole(&parts), Some(end)).await {
+                    Ok(done) if done.closed => return Ok(done.cells),
+                    // A row was changed meanwhile or is refused, or the shard is another engine's: which of them is
+                    // found out row by row.
+                    Ok(_) | Err(Refusal::Row) => Chunk::Packed(parts).rows(),
+                    Err(Refusal::Halt(halt)) => return Err(halt),
+                }
+            }
+            Chunk::Rows(swaps) => swaps,
+        };
+        let mut queue = VecDeque::from([swaps]);
+        let mut races = 0;
         let mut lost: Vec<RowKey> = Vec::new();
         while let Some(mut chunk) = queue.pop_front() {
             let last = queue.is_empty() && lost.is_empty();
             let end = last.then_some((closing, &counts, broken.as_slice()));
-            match self.transaction(&chunk, races == 0, end).await {
+            match self.transaction(Attempt::Rows { swaps: &chunk, first: races == 0 }, end).await {
                 Ok(done) => {
                     rotated += done.cells;
                     if done.closed {
@@ -122,30 +136,18 @@ impl<'w> Writer<'w> {
 
     /// The fields of a row that the database refuses to hold.
     fn refused(&self, swap: &Swap, moved: &Moved) -> Vec<Quarantined> {
-        // The old values are with the swap, or else in its entry for undo.
-        let kept = undo::take_entry(&mut &*moved.entry).map(|entry| entry.old).unwrap_or_default();
-        let moved = |at: usize| match (swap.old.get(at), kept.get(at)) {
-            (Some(old), _) | (None, Some(OldValue::Kept(old))) => swap.new.get(at) != Some(old),
-            (None, Some(OldValue::Same)) => false,
-            (None, _) => true,
-        };
-        let of_field = |field: &usize| {
-            let mut parts = self.target.fields[*field].iter().map(|(_, at)| *at);
-            parts.any(moved) || self.target.mirrors[*field].iter().any(|mirror| moved(mirror.copy))
-        };
-        let fields = (0..self.target.fields.len()).filter(of_field);
+        let fields = (0..self.target.fields.len()).filter(|at| moved.writes(*at));
         fields.map(|at| quarantined(&self.target, at, &swap.key, "constraint")).collect()
     }
 
-    async fn transaction(
-        &mut self,
-        chunk: &Swaps,
-        first: bool,
-        end: Option<(&Closing<'_>, &Counts, &[Quarantined])>,
-    ) -> Result<Done, Refusal> {
+    async fn transaction(&mut self, what: Attempt<'_>, end: Option<End<'_>>) -> Result<Done, Refusal> {
         let mut pause = Duration::from_millis(20);
         for attempt in 0.. {
-            let error = match self.attempt(chunk, first, end).await {
+            let outcome = match what {
+                Attempt::Whole(parts) => self.whole(parts, end).await,
+                Attempt::Rows { swaps, first } => self.attempt(swaps, first, end).await,
+            };
+            let error = match outcome {
                 Ok(done) => return Ok(done),
                 Err(Failure::Superseded) => {
                     let _ = self.session.rollback().await;
@@ -161,7 +163,7 @@ impl<'w> Writer<'w> {
                 self.session.rollback().await.map_err(|error| Refusal::Halt(halt(error)))?;
             }
             match error.trouble {
-                Trouble::Constraint if chunk.len() > 0 => return Err(Refusal::Row),
+                Trouble::Constraint if what.has_swaps() => return Err(Refusal::Row),
                 Trouble::Retry if attempt < RETRIES => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
@@ -173,22 +175,10 @@ impl<'w> Writer<'w> {
     }
 
     /// One transaction: swaps, kept old cells, counts, and the checkpoint if nothing was lost.
-    async fn attempt(
-        &mut self,
-        chunk: &Swaps,
-        first: bool,
-        end: Option<(&Closing<'_>, &Counts, &[Quarantined])>,
-    ) -> Result<Done, Failure> {
+    async fn attempt(&mut self, chunk: &Swaps, first: bool, end: Option<End<'_>>) -> Result<Done, Failure> {
         // The first time rows are compared by version, which needs no old value at the server; a row that lost is
         // compared by value, since only other columns may have changed. Plaintext never travels back.
         let by_version = first || chunk.any_plain();
-        let nothing_broken = end.is_none_or(|(_, _, broken)| broken.is_empty());
-        let whole = first && chunk.len() > 0 && nothing_broken && self.session.swaps_whole();
-        if whole && self.whole(chunk, end.map(|(closing, counts, _)| (closing, counts))).await? {
-            self.batches += 1;
-            return Ok(Done { cells: chunk.cells(), lost: Vec::new(), closed: end.is_some() });
-        }
-        // Else a row was changed meanwhile, or the shard is another engine's: which of them is found out row by row.
         if chunk.len() > 0 {
             self.session.stage(&self.target.shape, &chunk.all).await?;
         }
@@ -200,7 +190,7 @@ impl<'w> Writer<'w> {
         self.keep(chunk, &held).await?;
         let cells_where = |wanted: bool| -> u64 {
             let of = chunk.moved.iter().zip(&held).filter(|(_, held)| **held == wanted);
-            of.map(|(moved, _)| moved.cells).sum()
+            of.map(|(moved, _)| moved.cells()).sum()
         };
         let (cells, raced) = (cells_where(true), cells_where(false));
         let lost: Vec<RowKey> = chunk
@@ -225,18 +215,24 @@ impl<'w> Writer<'w> {
         Ok(Done { cells, lost, closed: end.is_some() })
     }
 
-    /// The whole batch in one round trip, if every row still stands.
-    async fn whole(&mut self, chunk: &Swaps, end: Option<(&Closing<'_>, &Counts)>) -> Result<bool, Failure> {
-        let mut add = Counts { cells_rotated: chunk.cells(), ..Counts::default() };
-        if let Some((_, counts)) = end {
-            add.add(counts);
-        }
+    /// The whole batch in one round trip, if every row still stands; else nothing of it.
+    async fn whole(&mut self, parts: &[Packed], end: Option<End<'_>>) -> Result<Done, Failure> {
+        let nothing = Done { cells: 0, lost: Vec::new(), closed: false };
+        let Some((closing, counts, [])) = end else { return Ok(nothing) };
+        let cells = parts.iter().map(Packed::cells).sum();
+        let mut add = Counts { cells_rotated: cells, ..Counts::default() };
+        add.add(counts);
         let undo = match self.undo {
-            true => Some(self.kept(chunk.moved.iter().collect())?),
+            true => Some(self.kept_of(parts, cells)?),
             false => None,
         };
-        let advance = self.advance(end.map(|(closing, _)| closing), add);
-        Ok(self.session.swap_whole(&self.target.shape, &chunk.all, undo, &advance).await?)
+        let advance = self.advance(Some(closing), add);
+        let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
+        if !self.session.swap_whole(&self.target.shape, &columns, undo, &advance).await? {
+            return Ok(nothing);
+        }
+        self.batches += 1;
+        Ok(Done { cells, closed: true, ..nothing })
     }
 
     fn advance<'a>(&self, closing: Option<&'a Closing<'_>>, add: Counts) -> ShardAdvance<'a>
@@ -266,17 +262,53 @@ impl<'w> Writer<'w> {
     /// The old cells of these swaps, as the ledger keeps them.
     fn kept(&self, swaps: Vec<&Moved>) -> Result<UndoBatch, Failure> {
         if swaps.iter().any(|moved| moved.entry.is_empty()) {
-            let message = "old cells that are to be kept were not packed";
-            return Err(Failure::Engine(EngineError::failed("undo", message)));
+            return Err(not_packed());
         }
-        let packed = undo::pack(swaps.iter().map(|moved| &moved.entry));
+        let packed = undo::pack(swaps.len(), swaps.iter().map(|moved| moved.entry.as_slice()));
+        self.undo_batch(packed, swaps.iter().map(|moved| moved.cells()).sum())
+    }
+
+    fn kept_of(&self, parts: &[Packed], cells: u64) -> Result<UndoBatch, Failure> {
+        if !parts.iter().all(Packed::has_entries) {
+            return Err(not_packed());
+        }
+        let rows = parts.iter().map(Packed::len).sum();
+        self.undo_batch(undo::pack(rows, parts.iter().map(Packed::all_entries)), cells)
+    }
+
+    fn undo_batch(&self, packed: Zeroizing<Vec<u8>>, cells: u64) -> Result<UndoBatch, Failure> {
         Ok(UndoBatch {
             shard: self.shard,
             batch: self.batches,
             table: self.target.label().to_owned(),
-            cells: swaps.iter().map(|moved| moved.cells).sum(),
+            cells,
             payload: undo::close(packed, self.undo_key.as_ref()).map_err(Failure::Engine)?,
         })
+    }
+}
+
+fn not_packed() -> Failure {
+    Failure::Engine(EngineError::failed("undo", "old cells that are to be kept were not packed"))
+}
+
+/// What the last transaction of a batch ends it with: the checkpoint, the counts of its group, its broken cells.
+type End<'e> = (&'e Closing<'e>, &'e Counts, &'e [Quarantined]);
+
+/// How swaps are tried.
+#[derive(Clone, Copy)]
+enum Attempt<'a> {
+    /// All of them at once, or none.
+    Whole(&'a [Packed]),
+    /// Each for itself; the first time, or again.
+    Rows { swaps: &'a Swaps, first: bool },
+}
+
+impl Attempt<'_> {
+    fn has_swaps(self) -> bool {
+        match self {
+            Attempt::Whole(parts) => parts.iter().any(|part| part.len() > 0),
+            Attempt::Rows { swaps, .. } => swaps.len() > 0,
+        }
     }
 }
 

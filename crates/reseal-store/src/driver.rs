@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::{
     Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError,
-    Swap, TableFacts, TableName,
+    Swap, SwapColumns, TableFacts, TableName,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -120,7 +120,7 @@ pub(crate) trait Driver: Send {
     async fn swap_whole(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&SwapColumns],
         riders: Vec<Statement>,
     ) -> Result<bool, StoreError> {
         let _ = (shape, swaps, riders);

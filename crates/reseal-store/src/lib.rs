@@ -7,6 +7,7 @@
 //! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
 
 mod books;
+mod columns;
 mod control;
 mod database;
 mod driver;
@@ -26,6 +27,7 @@ mod shape;
 mod sqlite;
 
 pub use books::Book;
+pub use columns::SwapColumns;
 pub use control::{
     AlertRow, Approval, ApprovalRequest, CensusRow, EmergencyRow, Firing, FiringState, KeyCopy, KeyMove,
     KeyRow, LetterCounts, LetterRow, LetterState, NewKey, NewLetter, Recorded, ScheduleRow, Settled, Since,
@@ -42,6 +44,6 @@ pub use ledger::{
 pub use look_up::LookedUp;
 pub use page::Slice;
 pub use row::{Row, RowKey};
-pub use rows::Rows;
+pub use rows::{EachRow, Rows};
 pub use session::Session;
 pub use shape::{Column, Kind, Shape, Swap, TableName};

@@ -32,11 +32,8 @@ pub(crate) trait Sent: Send + std::fmt::Debug {
     /// Takes out all from `at` on.
     fn split_off(&mut self, at: usize) -> Box<dyn Sent>;
 
-    /// Decodes them.
-    fn decode(&self) -> Result<Vec<Row>, StoreError>;
-
-    /// Decodes the last of them; `None` where there is none.
-    fn last(&self) -> Result<Option<Row>, StoreError>;
+    /// Decodes the one at this position, which is less than [`Sent::len`].
+    fn decode(&self, at: usize) -> Result<Row, StoreError>;
 }
 
 impl Rows {
@@ -77,15 +74,12 @@ impl Rows {
         })
     }
 
-    /// The rows.
+    /// All rows.
     ///
     /// # Errors
     /// When they were sent in a form that was not asked for.
     pub fn decode(self) -> Result<Vec<Row>, StoreError> {
-        match self.0 {
-            Form::Decoded(rows) => Ok(rows),
-            Form::Sent(rows) => rows.decode(),
-        }
+        self.into_iter().collect()
     }
 
     /// The last of them; `None` where there is none.
@@ -95,10 +89,58 @@ impl Rows {
     pub fn last(&self) -> Result<Option<Row>, StoreError> {
         match &self.0 {
             Form::Decoded(rows) => Ok(rows.last().cloned()),
-            Form::Sent(rows) => rows.last(),
+            Form::Sent(rows) => rows.len().checked_sub(1).map(|at| rows.decode(at)).transpose(),
         }
     }
 }
+
+impl IntoIterator for Rows {
+    type Item = Result<Row, StoreError>;
+    type IntoIter = EachRow;
+
+    fn into_iter(self) -> EachRow {
+        match self.0 {
+            Form::Decoded(rows) => EachRow(Each::Decoded(rows.into_iter())),
+            Form::Sent(rows) => EachRow(Each::Sent { rows, next: 0 }),
+        }
+    }
+}
+
+/// Rows one by one, each decoded when its turn comes: it is then worked on while it is in the core's cache, and gone
+/// before the next one needs the room.
+#[derive(Debug)]
+pub struct EachRow(Each);
+
+#[derive(Debug)]
+enum Each {
+    Decoded(std::vec::IntoIter<Row>),
+    Sent { rows: Box<dyn Sent>, next: usize },
+}
+
+impl Iterator for EachRow {
+    type Item = Result<Row, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Each::Decoded(rows) => rows.next().map(Ok),
+            Each::Sent { rows, next } => {
+                let at = *next;
+                *next += 1;
+                (at < rows.len()).then(|| rows.decode(at))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = match &self.0 {
+            Each::Decoded(rows) => rows.len(),
+            Each::Sent { rows, next } => rows.len().saturating_sub(*next),
+        };
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for EachRow {}
 
 impl From<Vec<Row>> for Rows {
     fn from(rows: Vec<Row>) -> Self {

@@ -1,7 +1,9 @@
 //! What a page of rows comes to before anything is written.
 
-use bytes::Bytes;
 use reseal_store::{Counts, Quarantined, Swap};
+use smallvec::SmallVec;
+
+use super::packed::{self, Packed};
 
 /// Swaps, and what is to be counted and kept for each.
 #[derive(Default)]
@@ -13,16 +15,54 @@ pub(crate) struct Swaps {
 }
 
 /// What one swap moves.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Moved {
-    /// How many cells.
-    pub(crate) cells: u64,
+    /// The fields whose cells it moves.
+    pub(crate) fields: Fields,
+    /// The fields of which a mirror is written.
+    pub(crate) filled: Fields,
     /// The fields whose old cell is plaintext: it must then not be kept or sent as it is.
-    pub(crate) plain: Vec<usize>,
-    /// Where the row lies in its page of storage, where the database tells.
-    pub(crate) slot: u16,
+    pub(crate) plain: Fields,
     /// The row's old values as undo keeps them; empty where they are not to be kept.
-    pub(crate) entry: Bytes,
+    pub(crate) entry: Vec<u8>,
+}
+
+impl Moved {
+    /// How many cells.
+    pub(crate) fn cells(&self) -> u64 {
+        self.fields.len()
+    }
+
+    /// Whether anything of a field is written.
+    pub(crate) fn writes(&self, field: usize) -> bool {
+        self.fields.contains(field) || self.filled.contains(field)
+    }
+}
+
+/// A set of a table's fields, by their positions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields(SmallVec<[u64; 1]>);
+
+impl Fields {
+    pub(crate) fn insert(&mut self, at: usize) {
+        let word = at / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (at % 64);
+    }
+
+    pub(crate) fn contains(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
 }
 
 impl Swaps {
@@ -31,7 +71,7 @@ impl Swaps {
         self.moved.push(moved);
     }
 
-    fn append(&mut self, other: &mut Swaps) {
+    pub(super) fn append(&mut self, other: &mut Swaps) {
         self.all.append(&mut other.all);
         self.moved.append(&mut other.moved);
     }
@@ -41,24 +81,13 @@ impl Swaps {
         Swaps { all: self.all.split_off(at), moved: self.moved.split_off(at) }
     }
 
-    /// Cuts them into this many parts, by where their rows lie in their pages.
-    pub(crate) fn striped(self, stripes: usize) -> Vec<Swaps> {
-        let room = self.len() / stripes + self.len() / stripes / 4;
-        let part = || Swaps { all: Vec::with_capacity(room), moved: Vec::with_capacity(room) };
-        let mut parts: Vec<Swaps> = (0..stripes).map(|_| part()).collect();
-        for (swap, moved) in self.all.into_iter().zip(self.moved) {
-            parts[usize::from(moved.slot) % stripes].push(swap, moved);
-        }
-        parts
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
     /// Cells of all swaps.
     pub(crate) fn cells(&self) -> u64 {
-        self.moved.iter().map(|moved| moved.cells).sum()
+        self.moved.iter().map(Moved::cells).sum()
     }
 
     /// Whether an old cell of any of them is plaintext.
@@ -72,6 +101,8 @@ impl Swaps {
 pub(crate) struct Work {
     /// The swaps.
     pub(crate) swaps: Swaps,
+    /// The swaps where they are packed instead: by stripes, each in as many parts as cores have worked on it.
+    pub(crate) packed: Vec<Vec<Packed>>,
     /// Cells that could not be opened.
     pub(crate) broken: Vec<Quarantined>,
     /// What was counted on the way. Swapped cells are counted when they are committed.
@@ -83,6 +114,7 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn append(&mut self, mut other: Work) {
         self.swaps.append(&mut other.swaps);
+        packed::append(&mut self.packed, other.packed);
         self.broken.append(&mut other.broken);
         self.counts.add(&other.counts);
         if self.opened.is_empty() {
@@ -93,5 +125,22 @@ impl Work {
                 mine.1 += theirs.1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_a_set_of_any_width() {
+        let mut fields = Fields::default();
+        assert!(fields.is_empty());
+        for at in [3, 130, 3, 64] {
+            fields.insert(at);
+        }
+        let held: Vec<usize> = (0..200).filter(|at| fields.contains(*at)).collect();
+        assert_eq!(held, [3, 64, 130]);
+        assert_eq!(fields.len(), 3);
     }
 }

@@ -119,19 +119,15 @@ fn target() -> Target {
 fn worked(a: &str, b: &str) -> Work {
     let text = |text: &str| Value::Text(text.into());
     let key = RowKey(vec![Value::Int(1)]);
-    work(
-        &target(),
-        vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }],
-        (Trust::Marks, Old::Stays),
-        None,
-    )
+    let rows = vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }];
+    work(&target(), rows.into(), (Trust::Marks, Form::Rows { undo: true }), None).unwrap()
 }
 
 #[test]
 fn a_cell_that_does_not_reopen_is_not_written_with_its_row() {
     let work = worked("v1:a lie", "v1:honest");
     assert_eq!(work.swaps.all[0].new, [Value::Text("v1:a lie".into()), Value::Text("v2:honest".into())]);
-    assert_eq!(work.swaps.moved[0].cells, 1);
+    assert_eq!(work.swaps.moved[0].cells(), 1);
     assert_eq!((work.broken[0].field.as_str(), work.broken[0].reason.as_str()), ("a", "does-not-reopen"));
     assert_eq!(work.counts.cells_quarantined, 1);
 }

@@ -98,7 +98,7 @@ impl Anew {
 
     pub(super) async fn swaps(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
         let work = work_through(self.back.clone(), rows, Trust::Marks).await?;
-        let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells > 0);
+        let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells() > 0);
         Ok(moved.filter_map(|(swap, _)| self.without_held(swap)).collect())
     }
 

@@ -3,7 +3,7 @@
 use sea_query::{Expr, ExprTrait, Order, Query, UpdateStatement};
 
 use super::{Taker, signed};
-use crate::{Kind, RowKey, Session, Shape, StoreError, Swap, UndoBatch};
+use crate::{Kind, RowKey, Session, Shape, StoreError, SwapColumns, UndoBatch};
 
 /// What a run, a shard or a batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,7 +199,7 @@ impl Session {
     pub async fn swap_whole(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&SwapColumns],
         undo: Option<UndoBatch>,
         advance: &ShardAdvance<'_>,
     ) -> Result<bool, StoreError> {

@@ -63,47 +63,49 @@ impl Copy<'_> {
     }
 }
 
-/// Rows that came by copy, each as it was sent.
+/// Rows that came by copy, as they were sent, behind each other: the driver's own buffer is free for the next ones.
 #[derive(Debug)]
 pub(super) struct Copied {
     columns: Columns,
-    rows: Vec<Bytes>,
-    bytes: usize,
+    bytes: Vec<u8>,
+    /// Where each row ends.
+    ends: Vec<usize>,
 }
 
 impl Copied {
     pub(super) fn of(columns: &Columns) -> Copied {
-        Copied { columns: columns.clone(), rows: Vec::new(), bytes: 0 }
+        Copied { columns: columns.clone(), bytes: Vec::new(), ends: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, row: Bytes) {
-        self.bytes += row.len();
-        self.rows.push(row);
+    pub(super) fn push(&mut self, row: &[u8]) {
+        self.bytes.extend_from_slice(row);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Where the row at this position begins.
+    fn start(&self, at: usize) -> usize {
+        at.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 }
 
 impl Sent for Copied {
     fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.len()
     }
 
     fn len(&self) -> usize {
-        self.rows.len()
+        self.ends.len()
     }
 
     fn split_off(&mut self, at: usize) -> Box<dyn Sent> {
-        let mut rest = Copied::of(&self.columns);
-        self.rows.split_off(at).into_iter().for_each(|row| rest.push(row));
-        self.bytes -= rest.bytes;
-        Box::new(rest)
+        let start = self.start(at);
+        let mut ends = self.ends.split_off(at);
+        ends.iter_mut().for_each(|end| *end -= start);
+        Box::new(Copied { columns: self.columns.clone(), bytes: self.bytes.split_off(start), ends })
     }
 
-    fn decode(&self) -> Result<Vec<Row>, StoreError> {
-        self.rows.iter().map(|row| decoded(row, &self.columns).ok_or_else(wrong)).collect()
-    }
-
-    fn last(&self) -> Result<Option<Row>, StoreError> {
-        self.rows.last().map(|row| decoded(row, &self.columns).ok_or_else(wrong)).transpose()
+    fn decode(&self, at: usize) -> Result<Row, StoreError> {
+        decoded(&self.bytes[self.start(at)..self.ends[at]], &self.columns).ok_or_else(wrong)
     }
 }
 
@@ -150,6 +152,7 @@ mod tests {
     use futures::stream;
 
     use super::*;
+    use crate::Rows;
 
     fn columns(system: bool) -> Columns {
         Columns { kinds: [Kind::Int, Kind::Text, Kind::Binary].into(), key_width: 1, system }
@@ -170,14 +173,14 @@ mod tests {
         (bytes, Row { key: RowKey(vec![Value::Int(n)]), values, version: Some(0x102), slot: 7 })
     }
 
-    async fn read(messages: Vec<Vec<u8>>) -> Result<Copied, StoreError> {
+    async fn read(messages: Vec<Vec<u8>>) -> Result<Rows, StoreError> {
         let messages = messages.into_iter().map(|message| Ok(Bytes::from(message)));
         let messages = Box::pin(stream::iter(messages));
         let (mut copy, mut rows) = (Copy { messages, begun: false }, Copied::of(&columns(true)));
         while let Some(row) = copy.next().await? {
-            rows.push(row);
+            rows.push(&row);
         }
-        Ok(rows)
+        Ok(Rows::sent(rows))
     }
 
     #[tokio::test]
@@ -191,8 +194,8 @@ mod tests {
             messages
         };
         let together = read(sent(&[HEADER, &rows[0].0].concat())).await.unwrap();
-        assert_eq!(together.decode().unwrap(), all);
         assert_eq!(together.last().unwrap().as_ref(), all.last());
+        assert_eq!(together.decode().unwrap(), all);
         let mut alone = sent(&rows[0].0);
         alone.insert(0, HEADER.to_vec());
         let mut alone = read(alone).await.unwrap();

@@ -1,5 +1,6 @@
 //! PostgreSQL: what only it does.
 
+mod array;
 mod copy;
 mod decode;
 mod facts;
@@ -28,7 +29,7 @@ use crate::rows::Sent as _;
 use crate::session::iden;
 use crate::{
     Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError,
-    Swap, TableFacts, TableName, Trouble,
+    Swap, SwapColumns, TableFacts, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -70,7 +71,7 @@ impl Postgres {
         let mut copy = copy::begin(&mut self.connection, query).await?;
         while rows.bytes() < most_bytes {
             match copy.next().await? {
-                Some(row) => rows.push(row),
+                Some(row) => rows.push(&row),
                 None => {
                     self.cut_off = false;
                     return Ok(rows);
@@ -129,7 +130,7 @@ impl Driver for Postgres {
         let (mut chunk, mut more) = (Copied::of(&columns), true);
         while more {
             match copy.next().await? {
-                Some(row) => chunk.push(row),
+                Some(row) => chunk.push(&row),
                 None => more = false,
             }
             if chunk.bytes() >= plan.chunk_bytes || !more && chunk.bytes() > 0 {
@@ -244,7 +245,7 @@ impl Driver for Postgres {
     async fn swap_whole(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&SwapColumns],
         riders: Vec<Statement>,
     ) -> Result<bool, StoreError> {
         swap::swap_whole(&mut self.connection, shape, swaps, riders).await

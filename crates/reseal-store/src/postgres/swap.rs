@@ -7,9 +7,11 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgArguments, PgBindIterExt, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, IntoArguments, Postgres, Row as _};
 
+use super::array::{ArrayOf, ArrayType};
 use super::{failed, full, quote};
+use crate::columns::Elements;
 use crate::driver::Statement;
-use crate::{Column, Kind, Shape, StoreError, Swap};
+use crate::{Column, Kind, Shape, StoreError, Swap, SwapColumns};
 
 /// Swaps what still stands; gives the positions that were written.
 pub(super) async fn swap(
@@ -41,7 +43,7 @@ pub(super) async fn swap(
 pub(super) async fn swap_whole(
     connection: &mut PgConnection,
     shape: &Shape,
-    swaps: &[Swap],
+    parts: &[&SwapColumns],
     riders: Vec<Statement>,
 ) -> Result<bool, StoreError> {
     let mut values = Vec::new();
@@ -55,8 +57,9 @@ pub(super) async fn swap_whole(
     let count = values.len();
     let arguments = IntoArguments::<Postgres>::into_arguments(SqlxValues(sea_query::Values(values)));
     let mut arrays = Arrays { arguments, parameter: count, ..Arrays::default() };
-    let update = update(&mut arrays, shape, swaps, true);
-    let count = arrays.count(swaps.len());
+    let rows = parts.iter().map(|part| part.len()).sum();
+    let update = update_by_version(&mut arrays, shape, parts);
+    let count = arrays.count(rows);
     let sql = format!(
         "WITH {with}swapped AS ({update} RETURNING 1) \
          SELECT 1 / CASE WHEN (SELECT count(*) FROM swapped) = {count}{holds} THEN 1 ELSE 0 END"
@@ -84,42 +87,65 @@ fn renumbered(sql: &str, offset: usize) -> String {
     out
 }
 
-/// `UPDATE t SET … FROM (SELECT unnest($1), unnest($2), …) … WHERE …`. In a select list the arrays are walked in step;
-/// as a table each would first be put aside row by row. Rows are joined by row key: a join by `ctid` would never prune
-/// a page.
 fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) -> String {
     let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let by_version = by_version || swaps.iter().any(|swap| swap.old.is_empty());
-    let mut sets = Vec::new();
-    let mut wheres = Vec::new();
+    let mut keys = Vec::new();
     for (at, column) in shape.key.iter().enumerate() {
-        let name = arrays.add(column.kind, swaps.iter().map(|swap| &swap.key.0[at]));
-        wheres.push(format!("t.{} = u.{name}", collated(column)));
+        keys.push(arrays.add(column.kind, swaps.iter().map(|swap| &swap.key.0[at])));
     }
+    let mut new = Vec::new();
     for (at, column) in shape.cells.iter().enumerate() {
-        let name = arrays.add(column.kind, swaps.iter().map(|swap| &swap.new[at]));
-        sets.push(format!("{} = u.{name}", quote(&column.name)));
+        new.push(arrays.add(column.kind, swaps.iter().map(|swap| &swap.new[at])));
     }
-    for name in &shape.keep {
-        sets.push(format!("{0} = t.{0}", quote(name)));
-    }
+    let mut stands = Vec::new();
     if by_version {
-        let name = arrays.add_versions(swaps.iter().map(|swap| swap.version));
-        wheres.push(format!("t.xmin = u.{name}"));
+        let versions = swaps.iter().map(|swap| swap.version.unwrap_or_default());
+        stands.push(same_version(&arrays.add_versions(versions)));
     } else {
         for (at, column) in shape.cells.iter().chain(&shape.context).enumerate() {
             let name = arrays.add(column.kind, swaps.iter().map(|swap| &swap.old[at]));
-            wheres.push(same(column, &name));
+            stands.push(same(column, &name));
         }
     }
-    if let Some(filter) = &shape.filter {
-        wheres.push(format!("({filter})"));
-    }
-    let table = full(&shape.table);
+    statement(shape, &arrays.columns, (&keys, &new), &stands)
+}
+
+/// The same for swaps that are in columns already.
+fn update_by_version(arrays: &mut Arrays, shape: &Shape, parts: &[&SwapColumns]) -> String {
+    let rows = parts.iter().map(|part| part.len()).sum();
+    let of = |column: fn(&SwapColumns) -> &[Elements], at: usize| {
+        parts.iter().map(move |part| &column(part)[at]).collect::<Vec<_>>()
+    };
+    let keys: Vec<String> = (0..shape.key.len())
+        .map(|at| arrays.add_elements(shape.key[at].kind, rows, of(SwapColumns::key, at)))
+        .collect();
+    let new: Vec<String> = (0..shape.cells.len())
+        .map(|at| arrays.add_elements(shape.cells[at].kind, rows, of(SwapColumns::new_values, at)))
+        .collect();
+    let versions = arrays.add_versions(parts.iter().flat_map(|part| part.versions()).copied());
+    statement(shape, &arrays.columns, (&keys, &new), &[same_version(&versions)])
+}
+
+fn same_version(name: &str) -> String {
+    format!("t.xmin = u.{name}")
+}
+
+/// `UPDATE t SET … FROM (SELECT unnest($1), unnest($2), …) … WHERE …`. In a select list the arrays are walked in step;
+/// as a table each would first be put aside row by row. Rows are joined by row key: a join by `ctid` would never prune
+/// a page.
+fn statement(shape: &Shape, arrays: &str, (keys, new): (&[String], &[String]), stands: &[String]) -> String {
+    let key = |(column, name): (&Column, &String)| format!("t.{} = u.{name}", collated(column));
+    let mut wheres: Vec<String> = shape.key.iter().zip(keys).map(key).collect();
+    let set = |(column, name): (&Column, &String)| format!("{} = u.{name}", quote(&column.name));
+    let mut sets: Vec<String> = shape.cells.iter().zip(new).map(set).collect();
+    sets.extend(shape.keep.iter().map(|name| format!("{0} = t.{0}", quote(name))));
+    wheres.extend_from_slice(stands);
+    wheres.extend(shape.filter.iter().map(|filter| format!("({filter})")));
     format!(
-        "UPDATE {table} AS t SET {} FROM (SELECT {}) AS u WHERE {}",
+        "UPDATE {} AS t SET {} FROM (SELECT {arrays}) AS u WHERE {}",
+        full(&shape.table),
         sets.join(", "),
-        arrays.columns,
         wheres.join(" AND "),
     )
 }
@@ -154,33 +180,35 @@ struct Arrays {
 impl Arrays {
     fn add<'a>(&mut self, kind: Kind, values: impl Iterator<Item = &'a Value>) -> String {
         // Encoding an array of known types into memory cannot fail; a failure would surface as a missing argument.
-        match kind {
-            Kind::Int => {
+        let of = ArrayType::of(kind);
+        let _ = match of {
+            ArrayType::Bigint => {
                 let number = |value| if let &Value::Int(n) = value { Some(n) } else { None };
-                let _ = self.arguments.add(values.map(number).bind_iter());
-                self.name("bigint[]")
+                self.arguments.add(values.map(number).bind_iter())
             }
-            Kind::Binary => {
-                let _ = self.arguments.add(values.map(Value::as_slice).bind_iter());
-                self.name("bytea[]")
-            }
-            Kind::Uuid => {
+            ArrayType::Bytea => self.arguments.add(values.map(Value::as_slice).bind_iter()),
+            ArrayType::Uuid => {
                 let uuid = |value| {
                     if let &Value::Uuid(bytes) = value { Some(uuid::Uuid::from_bytes(bytes)) } else { None }
                 };
-                let _ = self.arguments.add(values.map(uuid).bind_iter());
-                self.name("uuid[]")
+                self.arguments.add(values.map(uuid).bind_iter())
             }
-            Kind::Text | Kind::Json | Kind::Other => {
-                let _ = self.arguments.add(values.map(Value::text).bind_iter());
-                self.name("text[]")
-            }
-        }
+            ArrayType::Text => self.arguments.add(values.map(Value::text).bind_iter()),
+        };
+        self.name(of.name())
+    }
+
+    /// Values that are in columns already, in the order of the parts.
+    fn add_elements(&mut self, kind: Kind, rows: usize, parts: Vec<&Elements>) -> String {
+        let of = ArrayType::of(kind);
+        // The same as in `add`.
+        let _ = self.arguments.add(ArrayOf { of, rows, parts });
+        self.name(of.name())
     }
 
     /// `xmin` is an unsigned 32-bit number that compares with `integer` bit by bit.
-    fn add_versions(&mut self, versions: impl Iterator<Item = Option<u32>>) -> String {
-        let versions = versions.map(|version| version.unwrap_or_default() as i32);
+    fn add_versions(&mut self, versions: impl Iterator<Item = u32>) -> String {
+        let versions = versions.map(|version| version as i32);
         let _ = self.arguments.add(versions.bind_iter());
         self.name("int[]")
     }

@@ -1,0 +1,81 @@
+//! What one transaction is to write.
+
+use reseal_store::{Counts, Quarantined};
+
+use super::packed::{self, Packed};
+use super::swaps::{Swaps, Work};
+
+/// The swaps of one transaction.
+pub(crate) enum Chunk {
+    /// One by one.
+    Rows(Swaps),
+    /// Packed, in parts.
+    Packed(Vec<Packed>),
+}
+
+/// A chunk, and what is counted and listed with it.
+pub(crate) struct Batch {
+    pub(crate) chunk: Chunk,
+    /// The counts of a whole group, in the last of its batches; nothing in the others.
+    pub(crate) counts: Counts,
+    /// The broken cells of a whole group, likewise.
+    pub(crate) broken: Vec<Quarantined>,
+    /// Rows that it stands for.
+    pub(crate) rows: u64,
+}
+
+impl Batch {
+    /// A batch of these swaps alone.
+    pub(crate) fn of(chunk: Chunk) -> Batch {
+        let rows = chunk.len() as u64;
+        Batch { chunk, counts: Counts::default(), broken: Vec::new(), rows }
+    }
+}
+
+/// Work whose swaps are not packed, as one batch.
+impl From<Work> for Batch {
+    fn from(work: Work) -> Batch {
+        let Work { swaps, counts, broken, .. } = work;
+        Batch { chunk: Chunk::Rows(swaps), rows: counts.rows_scanned, counts, broken }
+    }
+}
+
+impl Chunk {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Chunk::Rows(swaps) => swaps.len(),
+            Chunk::Packed(parts) => packed::rows(parts),
+        }
+    }
+
+    /// Chunks of one form as one; `None` of none.
+    pub(crate) fn joined(chunks: Vec<Chunk>) -> Option<Chunk> {
+        chunks.into_iter().reduce(|one, other| match (one, other) {
+            (Chunk::Packed(mut parts), Chunk::Packed(others)) => {
+                parts.extend(others);
+                Chunk::Packed(parts)
+            }
+            (one, other) => {
+                let mut swaps = one.rows();
+                swaps.append(&mut other.rows());
+                Chunk::Rows(swaps)
+            }
+        })
+    }
+
+    /// Takes out all from `at` on.
+    pub(crate) fn split_off(&mut self, at: usize) -> Chunk {
+        match self {
+            Chunk::Rows(swaps) => Chunk::Rows(swaps.split_off(at)),
+            Chunk::Packed(parts) => Chunk::Packed(packed::split_off(parts, at)),
+        }
+    }
+
+    /// The swaps one by one.
+    pub(crate) fn rows(self) -> Swaps {
+        match self {
+            Chunk::Rows(swaps) => swaps,
+            Chunk::Packed(parts) => packed::unpacked(parts),
+        }
+    }
+}
