@@ -294,7 +294,6 @@ fn spawn_cruncher(
         // A place is taken before the work begins: one group is written, one is worked on, no more are held.
         while let Ok(place) = groups.reserve().await {
             let cut = pacer.cut(stripes);
-            let pack = packed.then_some(cut.stripes);
             let mut group = Vec::new();
             let (mut last, mut done) = (None, false);
             while group.len() < cut.windows {
@@ -302,9 +301,16 @@ fn spawn_cruncher(
                     Some(Ok(rows)) => match rows.last() {
                         Ok(Some(row)) => {
                             last = Some(row.key);
+                            // Few large rows are no more than a batch: there is nothing to interleave, and two groups
+                            // of them are in memory at once.
+                            let large = rows.len() <= cut.rows && rows.bytes() >= pacer.bytes() / 2;
+                            let pack = packed.then(|| cut.stripes_of(rows.len()));
                             match work_ahead(target.clone(), rows, pack).await {
                                 Ok(work) => group.push(work),
                                 Err(error) => return place.send(Err(Halt::End(error))),
+                            }
+                            if large {
+                                break;
                             }
                         }
                         Ok(None) => {

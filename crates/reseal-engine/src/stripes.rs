@@ -28,21 +28,25 @@ impl Cut {
     fn parts(self, window: &mut Work) -> Vec<Chunk> {
         let packed = std::mem::take(&mut window.packed).into_iter();
         let mut stripes: Vec<Chunk> = packed.map(Chunk::Packed).collect();
-        if stripes.is_empty() {
-            stripes.push(Chunk::Rows(std::mem::take(&mut window.swaps)));
-        }
-        if stripes.iter().map(Chunk::len).sum::<usize>() <= self.rows {
-            return Chunk::joined(stripes).into_iter().collect();
-        }
+        stripes.push(Chunk::Rows(std::mem::take(&mut window.swaps)));
+        stripes.into_iter().flat_map(|stripe| self.bounded(stripe)).collect()
+    }
+
+    /// A stripe in batches. They are cut off from its end: what is left keeps the room that all of it had.
+    fn bounded(self, mut stripe: Chunk) -> Vec<Chunk> {
         let mut parts = Vec::new();
-        for mut stripe in stripes {
-            while stripe.len() > self.rows + self.rows / 4 {
-                let rest = stripe.split_off(self.rows);
-                parts.push(std::mem::replace(&mut stripe, rest));
-            }
-            parts.push(stripe);
+        while stripe.len() > self.rows + self.rows / 4 {
+            parts.push(stripe.split_off(stripe.len() - self.rows));
         }
+        parts.push(stripe);
+        parts.reverse();
         parts
+    }
+
+    /// Stripes of a window of so many rows. One that fits a batch is none but itself: the order of the row keys is also
+    /// that in which applications lock rows, and whoever locks them in another meets them in a deadlock.
+    pub(crate) fn stripes_of(self, rows: usize) -> usize {
+        if rows <= self.rows { 1 } else { self.stripes }
     }
 }
 
@@ -154,9 +158,24 @@ mod tests {
     }
 
     #[test]
-    fn a_small_window_is_one_batch() {
-        let small = Group::of(vec![window(0..100, 8)], CUT, (None, false));
-        assert_eq!(batches(small).iter().map(Vec::len).collect::<Vec<_>>(), [100]);
+    fn a_window_of_a_batch_keeps_its_order() {
+        let small = window(0..100, CUT.stripes_of(100));
+        assert_eq!(batches(Group::of(vec![small], CUT, (None, false))), [(0..100).collect::<Vec<_>>()]);
+        assert_eq!(CUT.stripes_of(101), 8);
+    }
+
+    /// Watches the end that batches are cut off from: a part that they are cut off from keeps all of its room.
+    #[test]
+    fn small_batches_of_a_large_window_do_not_keep_its_room_each() {
+        let cut = Cut { rows: 10, stripes: 1, ..CUT };
+        let parts = cut.parts(&mut window(0..1000, 1));
+        assert_eq!(parts.iter().map(Chunk::len).sum::<usize>(), 1000);
+        let room = |chunk: &Chunk| match chunk {
+            Chunk::Packed(parts) => parts.iter().map(Packed::room).sum(),
+            Chunk::Rows(_) => 0,
+        };
+        let whole: usize = window(0..1000, 1).packed[0].iter().map(Packed::room).sum();
+        assert!(parts.iter().map(room).sum::<usize>() <= 2 * whole);
     }
 
     #[test]

@@ -48,21 +48,6 @@ impl Chunk {
         }
     }
 
-    /// Chunks of one form as one; `None` of none.
-    pub(crate) fn joined(chunks: Vec<Chunk>) -> Option<Chunk> {
-        chunks.into_iter().reduce(|one, other| match (one, other) {
-            (Chunk::Packed(mut parts), Chunk::Packed(others)) => {
-                parts.extend(others);
-                Chunk::Packed(parts)
-            }
-            (one, other) => {
-                let mut swaps = one.rows();
-                swaps.append(&mut other.rows());
-                Chunk::Rows(swaps)
-            }
-        })
-    }
-
     /// Takes out all from `at` on.
     pub(crate) fn split_off(&mut self, at: usize) -> Chunk {
         match self {

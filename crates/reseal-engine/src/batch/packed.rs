@@ -65,10 +65,17 @@ impl Packed {
         self.rows.iter().map(|row| row.moved.cells()).sum()
     }
 
+    /// How many rows there is room for.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.rows.capacity()
+    }
+
     /// Takes out all from `at` on.
     fn split_off(&mut self, at: usize) -> Packed {
-        let start = at.checked_sub(1).and_then(|last| self.rows.get(last)).map_or(0, |row| row.end);
-        let mut rows = self.rows.split_off(at.min(self.rows.len()));
+        let at = at.min(self.rows.len());
+        let start = at.checked_sub(1).map_or(0, |last| self.rows[last].end);
+        let mut rows = self.rows.split_off(at);
         rows.iter_mut().for_each(|row| row.end -= start);
         Packed { columns: self.columns.split_off(at), rows, entries: self.entries.split_off(start) }
     }
