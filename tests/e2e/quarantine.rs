@@ -65,6 +65,67 @@ fn cells_that_the_database_refuses_stay_in_quarantine() {
     }
 }
 
+/// P3; watches the mirrors that a sweep looks at: a cell under the new key whose mirror the database refuses is listed, and
+/// the run is not over.
+#[test]
+fn a_mirror_that_cannot_be_filled_is_listed() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 60);
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+        let (refuse, allow) = match store {
+            "sqlite" => (
+                "CREATE TRIGGER no_note BEFORE UPDATE OF note ON people WHEN OLD.id = 30 \
+                 BEGIN SELECT RAISE(ABORT, 'no'); END",
+                "DROP TRIGGER no_note",
+            ),
+            _ => (
+                "ALTER TABLE people ADD CONSTRAINT no_note CHECK (id <> 30 OR note IS NULL)",
+                "ALTER TABLE people DROP CONSTRAINT no_note",
+            ),
+        };
+        world.plan(if store == "sqlite" { "side_effects: [no_note]\n" } else { "" });
+        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+        let mirrored = "b: { to: main, columns: { ciphertext: b }, mirrors: { ciphertext: note } }";
+        std::fs::write(world.path("plan.yaml"), plan.replace("b: { to: main }", mirrored)).unwrap();
+        world.sql(&["UPDATE people SET note = NULL", refuse]);
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, run["state"].as_str()), (1, Some("paused")), "{store}: {run}");
+        assert_eq!((&run["cells_old"], &run["cells_quarantined"]), (&json!(0), &json!(1)), "{store}: {run}");
+        assert_eq!(listed(&world), [(json!("30"), json!("b"), json!("constraint"))], "{store}");
+        let unfilled = "SELECT count(*) FROM people WHERE b IS NOT NULL AND (note IS NULL OR note <> b)";
+        assert_eq!(world.sql(&[unfilled]), json!([[1]]), "{store}");
+        world.sql(&[allow]);
+        let (code, run) = world.reseal(&["quarantine", "PLAN", "--retry"]);
+        assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+        assert_eq!((listed(&world), world.sql(&[unfilled])), (vec![], json!([[0]])), "{store}");
+    }
+}
+
+/// P5; watches the list that goes with a batch: why a cell that opens cannot be sealed anew is known to its batch alone.
+#[test]
+fn a_cell_that_cannot_be_sealed_anew_is_listed_with_its_reason() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 60);
+        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+        let (head, seals) = plan.split_once("seals:\n").unwrap();
+        let (main, tables) = seals.split_once("tables:\n").unwrap();
+        let old = main.replace("  main:\n", "  old:\n");
+        let bound = format!("{main}    aad: \"{{row.note}}\"\n").replace("{key}:", "bound:{key}:");
+        let tables = tables.replace("{ to: main }", "{ to: main, from: [old] }");
+        std::fs::write(world.path("plan.yaml"), format!("{head}seals:\n{bound}{old}tables:\n{tables}"))
+            .unwrap();
+        world.sql(&["UPDATE people SET note = NULL WHERE id = 30"]);
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, run["state"].as_str()), (1, Some("paused")), "{store}: {run}");
+        assert_eq!((&run["cells_old"], &run["cells_quarantined"]), (&json!(0), &json!(2)), "{store}: {run}");
+        let both = ["a", "b"].map(|field| (json!("30"), json!(field), json!("does-not-fit-the-format")));
+        assert_eq!(listed(&world), both, "{store}");
+        let shard = if store == "postgres" { "reseal.shard" } else { "reseal_shard" };
+        let rounds = world.sql(&[&format!("SELECT max(round) FROM {shard}")]);
+        assert_eq!(rounds, json!([[1]]), "{store}: the batch did not list them, and a second round had to");
+    }
+}
+
 /// Watches the seal of a fault: what no seal recognises is not counted as plaintext that waits to be sealed.
 #[test]
 fn what_is_no_plaintext_is_counted_under_no_seal() {

@@ -36,6 +36,12 @@ pub(crate) fn differs(target: &Target, field: usize, values: &[Value]) -> bool {
     })
 }
 
+/// Whether a mirror of a field is still to be filled.
+pub(crate) fn unfilled(target: &Target, field: usize, values: &[Value]) -> bool {
+    let mut mirrors = target.mirrors[field].iter();
+    mirrors.any(|mirror| values[mirror.copy].is_null() && !values[mirror.original].is_null())
+}
+
 fn decoded(part: Part, encoding: CellEncoding, value: &Value) -> Option<Cow<'_, Value>> {
     match part {
         Part::Key => Some(Cow::Borrowed(value)),

@@ -76,8 +76,8 @@ pub(crate) async fn sweep(
             }
         }
         // They open under an old key, and no further round will move them.
-        old_here -= refused;
-        swept.broken += refused;
+        old_here -= refused.old;
+        swept.broken += refused.old + refused.unfilled;
         if old_here > 0 {
             swept.tables_with_old.push(target.at);
         }
@@ -190,6 +190,15 @@ fn lines(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
         .collect()
 }
 
+/// Cells that open and were refused when they were to be written.
+#[derive(Clone, Copy, Default)]
+struct RefusedCells {
+    /// Under an old key.
+    old: u64,
+    /// Under the primary, beside a mirror that could not be filled.
+    unfilled: u64,
+}
+
 /// Counts the cells of a table; gives the number of those that were refused before beside the tallies.
 async fn tally_table(
     readers: &mut [Session],
@@ -197,10 +206,10 @@ async fn tally_table(
     by: By,
     progress: &Progress,
     mut listing: Option<&mut Listing<'_>>,
-) -> Result<(Vec<Tally>, u64), EngineError> {
+) -> Result<(Vec<Tally>, RefusedCells), EngineError> {
     let cores = cores();
     let refused = listing.as_ref().map(|listing| listing.refused().clone()).unwrap_or_default();
-    let mut refused_cells = 0;
+    let mut refused_cells = RefusedCells::default();
     let (chunks_in, chunks) = channel(1);
     let mut tallies: Vec<Tally> = vec![Tally::new(); target.fields.len()];
     let slices = readers[0].slices(&target.shape, readers.len()).await?;
@@ -239,7 +248,8 @@ async fn tally_table(
                 for (all, part) in tallies.iter_mut().zip(part.tallies) {
                     part.into_iter().for_each(|(line, cells)| *all.entry(line).or_default() += cells);
                 }
-                refused_cells += part.refused;
+                refused_cells.old += part.refused.old;
+                refused_cells.unfilled += part.refused.unfilled;
                 if let Some(listing) = listing.as_deref_mut() {
                     listing.add(&part.listed).await?;
                 }
@@ -261,7 +271,7 @@ struct Tallied {
     /// Cells for the quarantine.
     listed: Vec<Quarantined>,
     /// How many of them open, and were refused before.
-    refused: u64,
+    refused: RefusedCells,
 }
 
 fn tally_rows(
@@ -272,7 +282,7 @@ fn tally_rows(
 ) -> Result<Tallied, StoreError> {
     let mut counts: Vec<Counted<'_>> = target.fields.iter().map(|_| Counted::default()).collect();
     let mut listed = Vec::new();
-    let mut refused_here = 0;
+    let mut refused_here = RefusedCells::default();
     for row in rows {
         let row = &row?;
         for (at, counted) in counts.iter_mut().enumerate() {
@@ -285,11 +295,12 @@ fn tally_rows(
             };
             let Some(line) = line else { continue };
             counted.add(line);
-            if let Some(entry) =
-                is_old(target, at, line).then(|| refused.entry(target, at, &row.key)).flatten()
+            let old = is_old(target, at, line);
+            if (old || beside::unfilled(target, at, &row.values))
+                && let Some(entry) = refused.entry(target, at, &row.key)
             {
                 listed.push(entry);
-                refused_here += 1;
+                *if old { &mut refused_here.old } else { &mut refused_here.unfilled } += 1;
             }
         }
     }
