@@ -59,6 +59,23 @@ fn mariadb_leaks_nothing() {
     leaks_nothing("mysql", "aes-gcm");
 }
 
+/// Has PostgreSQL log all that it is sent to a world's database.
+fn log_everything(world: &World) {
+    let name = world.url.rsplit_once('/').unwrap().1.to_owned();
+    world.sql(&[
+        &format!("ALTER DATABASE {name} SET log_statement = 'all'"),
+        &format!("ALTER DATABASE {name} SET log_parameter_max_length = -1"),
+    ]);
+}
+
+/// What the server has logged; it must have logged swaps, else it proves nothing.
+fn server_log() -> String {
+    let log = std::env::var("RESEAL_TEST_POSTGRES_LOG").expect("run the tests with `cargo xtask test`");
+    let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
+    assert!(text.contains("UPDATE \"people\""), "the log shows no swap: it proves nothing");
+    text
+}
+
 /// PostgreSQL logs every statement with its parameters here; only the application's own statements may show plaintext.
 #[test]
 fn postgres_leaks_nothing_even_into_its_own_log() {
@@ -68,14 +85,9 @@ fn postgres_leaks_nothing_even_into_its_own_log() {
 
 #[test]
 fn postgres_logs_no_plaintext_of_a_first_encryption() {
-    let log = std::env::var("RESEAL_TEST_POSTGRES_LOG").expect("run the tests with `cargo xtask test`");
     let world = World::empty("postgres", "plaintext");
-    let name = world.url.rsplit_once('/').unwrap().1.to_owned();
-    world.sql(&[
-        &format!("ALTER DATABASE {name} SET log_statement = 'all'"),
-        &format!("ALTER DATABASE {name} SET log_parameter_max_length = -1"),
-        "CREATE TABLE people (id INTEGER NOT NULL PRIMARY KEY, a text, b text, note text)",
-    ]);
+    log_everything(&world);
+    world.sql(&["CREATE TABLE people (id INTEGER NOT NULL PRIMARY KEY, a text, b text, note text)"]);
     // The canary is made by the server, so that no statement of the test holds it.
     world.sql(&[
         "INSERT INTO people SELECT n, 'CAN' || 'ARY-' || n, NULL, 'x' FROM generate_series(1, 200) n",
@@ -85,7 +97,27 @@ fn postgres_logs_no_plaintext_of_a_first_encryption() {
     // Going back would send it, so while parameters are logged that is refused.
     let (code, refused) = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
     assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("parameters-logged")), "{refused}");
-    let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
-    assert!(text.contains("UPDATE \"people\""), "the log shows no swap: it proves nothing");
-    assert!(!text.contains("CANARY-1"), "the server's log holds plaintext");
+    assert!(!server_log().contains("CANARY-1"), "the server's log holds plaintext");
+}
+
+/// Watches what a swap withholds: plaintext that the application left in a sealed column stays where it is, while the
+/// cell beside it is swapped, fought for, and put back.
+#[test]
+fn postgres_logs_no_plaintext_that_stays_beside_a_swapped_cell() {
+    let world = World::new("postgres", "aes-gcm", 300);
+    log_everything(&world);
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let shown = plan.replace("b: { to: main }", "b: { to: main, last_error: note }");
+    std::fs::write(world.path("plan.yaml"), shown).unwrap();
+    let strays = || world.sql(&["SELECT count(*), min(left(b, 5)) FROM people WHERE id % 3 = 0"]).to_string();
+    world.sql(&["UPDATE people SET b = 'STR' || 'AY-' || id WHERE id % 3 = 0"]);
+    let (code, run) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((code, &run["cells_quarantined"]), (1, &serde_json::json!(100)), "{run}");
+    let swapped = "SELECT count(*) FROM people WHERE id % 3 = 0 AND (a LIKE 'v2:%' OR a IS NULL)";
+    assert_eq!((world.sql(&[swapped]), strays()), (serde_json::json!([[100]]), r#"[[100,"STRAY"]]"#.into()));
+    let (code, back) = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
+    assert_eq!(code, 0, "{back}");
+    let back = "SELECT count(*) FROM people WHERE id % 3 = 0 AND (a LIKE 'v1:%' OR a IS NULL)";
+    assert_eq!((world.sql(&[back]), strays()), (serde_json::json!([[100]]), r#"[[100,"STRAY"]]"#.into()));
+    assert!(!server_log().contains("STRAY"), "the server's log holds plaintext");
 }

@@ -28,6 +28,28 @@ fn live_writers_lose_nothing() {
     }
 }
 
+/// P2 and P7; watches what is kept of a batch that is unpacked and written row by row, since another writer touched other
+/// columns of its rows: it goes back to the exact bytes all the same.
+#[test]
+fn rows_that_others_touch_meanwhile_go_back_exactly() {
+    let world = World::new("postgres", "aes-gcm", 3000);
+    let cells = || world.sql(&["SELECT id, a, b FROM people ORDER BY id"]);
+    let before = cells();
+    world.plan(SLOW);
+    let mut run = world.start(&["run", "PLAN"]);
+    wait_for_first_swap(&world);
+    while run.try_wait().unwrap().is_none() {
+        world.sql(&["UPDATE people SET note = note || '.' WHERE id % 7 = 0"]);
+    }
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    let (_, status) = world.reseal(&["status", "PLAN"]);
+    assert!(status["cells_raced"].as_u64().unwrap() > 0, "no swap met the writer: {status}");
+    assert_eq!(status["cells_rotated"], 5880, "{status}");
+    let (code, back) = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
+    assert_eq!((code, &back["cells_restored"]), (0, &serde_json::json!(5880)), "{back}");
+    assert!(cells() == before, "a cell is not what it was");
+}
+
 /// P3; watches the sweep: without it the run would end complete with an old cell behind its cursor.
 #[test]
 fn an_old_cell_behind_the_cursor_is_found() {

@@ -135,18 +135,18 @@ fn work(
         work.counts.rows_scanned += 1;
         let Some((swap, mut moved)) = one_row(target, row, trust, deks, &mut work) else { continue };
         match form {
-            Form::Rows { undo } => {
-                if undo {
-                    put_entry(target, (&mut moved.entry, &mut scratch), &swap, &moved.plain);
-                }
-                work.swaps.push(swap, moved);
-            }
-            Form::Packed { undo, stripes } => {
+            Form::Packed { undo, stripes } if !swap.withholds_any() => {
                 let part = &mut work.packed[slot % stripes][0];
                 if undo {
                     put_entry(target, (part.entries(), &mut scratch), &swap, &moved.plain);
                 }
                 part.push(&swap, moved);
+            }
+            Form::Rows { undo } | Form::Packed { undo, .. } => {
+                if undo {
+                    put_entry(target, (&mut moved.entry, &mut scratch), &swap, &moved.plain);
+                }
+                work.swaps.push(swap, moved);
             }
         }
     }
@@ -261,7 +261,8 @@ fn finish(
     new.iter().any(Option::is_some).then(|| {
         let kept = new.into_iter().zip(&row.values);
         let new = kept.map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect();
-        (Swap { key: row.key, old: row.values, new, version: row.version }, moved)
+        let unopened = !faults.is_empty();
+        (Swap { key: row.key, old: row.values, new, version: row.version, unopened }, moved)
     })
 }
 

@@ -124,7 +124,8 @@ mod tests {
         work.packed = (0..stripes).map(|_| vec![part(), part()]).collect();
         let middle = (rows.start + rows.end) / 2;
         for n in rows {
-            let swap = Swap { key: RowKey(vec![Value::Int(n)]), old: vec![], new: vec![], version: None };
+            let key = RowKey(vec![Value::Int(n)]);
+            let swap = Swap { key, old: vec![], new: vec![], version: None, unopened: false };
             let half = usize::from(n >= middle);
             work.packed[slot(n) % stripes][half].push(&swap, Moved::default());
             work.counts.add(&Counts { rows_scanned: 1, ..Counts::default() });

@@ -45,5 +45,5 @@ fn with_reasons(target: &Target, row: Row, cells: &[&Quarantined]) -> Option<Swa
         }
     }
     let changed = new[..] != row.values[..new.len()];
-    changed.then_some(Swap { key: row.key, old: row.values, new, version: row.version })
+    changed.then_some(Swap { key: row.key, old: row.values, new, version: row.version, unopened: true })
 }

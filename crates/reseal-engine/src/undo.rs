@@ -280,6 +280,7 @@ mod tests {
             old: vec![Value::Text("old".into()), Value::Null, Value::Bytes(vec![0]), Value::Int(3)],
             new: vec![Value::Text("new".into()), Value::Null, Value::Bytes(vec![0])],
             version: None,
+            unopened: false,
         }
     }
 
@@ -322,6 +323,7 @@ mod tests {
             old: vec![stays("sealed"), stays("a diagnosis")],
             new: vec![stays("anew"), stays("a diagnosis")],
             version: None,
+            unopened: false,
         };
         for plain in [true, false] {
             let packed = packed(&swap, |_| plain);

@@ -1,5 +1,7 @@
 //! Swaps by columns, as they travel.
 
+use std::fmt;
+
 use reseal_core::Value;
 
 use crate::{Kind, RowKey, Shape, Swap};
@@ -8,7 +10,6 @@ use crate::{Kind, RowKey, Shape, Swap};
 ///
 /// A swap of its own is half a dozen allocations that wait for the writer, on another core than the one that made them;
 /// here it is a few bytes behind those of the swap before, in the form in which the server takes them.
-#[derive(Debug)]
 pub struct SwapColumns {
     rows: usize,
     key: Vec<Elements>,
@@ -18,7 +19,6 @@ pub struct SwapColumns {
 
 /// The values of one column. Each is written as PostgreSQL's binary arrays have it (`array_send` in its
 /// `arrayfuncs.c`): its length as 32 bits, -1 for NULL, then its bytes, all in network byte order.
-#[derive(Debug)]
 pub(crate) struct Elements {
     pub(crate) kind: Kind,
     pub(crate) bytes: Vec<u8>,
@@ -44,7 +44,7 @@ impl SwapColumns {
         }
     }
 
-    /// Appends a swap. Its old values are not kept: a row without a version will not be found.
+    /// Appends a swap that withholds nothing. Its old values are not kept: a row without a version will not be found.
     pub fn push(&mut self, swap: &Swap) {
         self.rows += 1;
         self.key.iter_mut().zip(&swap.key.0).for_each(|(elements, value)| elements.push(value));
@@ -95,6 +95,7 @@ impl SwapColumns {
             old: Vec::new(),
             new,
             version: Some(*version),
+            unopened: false,
         };
         swaps.map(swap).collect()
     }
@@ -109,6 +110,13 @@ impl SwapColumns {
 
     pub(crate) fn versions(&self) -> &[u32] {
         &self.versions
+    }
+}
+
+/// Says how many there are, not what they hold.
+impl fmt::Debug for SwapColumns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SwapColumns").field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
@@ -191,6 +199,7 @@ mod tests {
             old: Vec::new(),
             new: vec![Value::Text(format!("é{n}")), Value::Bytes(vec![0; n as usize]), Value::Null],
             version: Some(u32::MAX - n as u32),
+            unopened: false,
         }
     }
 
@@ -204,6 +213,7 @@ mod tests {
         for at in 0..=8 {
             let mut columns = SwapColumns::with_room(&shape(), 7, 100);
             all.iter().for_each(|swap| columns.push(swap));
+            assert_eq!(format!("{columns:?}"), "SwapColumns { rows: 7, .. }", "content is shown");
             let rest = columns.split_off(at);
             let (here, there) = all.split_at(at.min(7));
             assert_eq!((columns.len(), rest.len()), (here.len(), there.len()));

@@ -84,4 +84,22 @@ pub struct Swap {
     pub new: Vec<Value>,
     /// The row's version, where the database has one.
     pub version: Option<u32>,
+    /// Whether a cell of the row stays as it is because it could not be opened: it may be plaintext, and servers log what
+    /// they are sent. Where there is a version, nothing else is compared then, and what stays is not sent.
+    pub unopened: bool,
+}
+
+impl Swap {
+    /// Whether the value in this place stays as it is, and may be plaintext.
+    #[must_use]
+    pub fn withholds(&self, place: usize) -> bool {
+        let stays = || self.old.get(place) == self.new.get(place) && !self.new[place].is_null();
+        self.unopened && self.version.is_some() && stays()
+    }
+
+    /// Whether there is any such value.
+    #[must_use]
+    pub fn withholds_any(&self) -> bool {
+        (0..self.new.len()).any(|place| self.withholds(place))
+    }
 }

@@ -151,7 +151,8 @@ mod tests {
         let mut packed = Packed::with_room(&shape(), 1, 1, true);
         for n in numbers {
             let new = vec![Value::Text(format!("cell {n}"))];
-            let swap = Swap { key: RowKey(vec![Value::Int(n)]), old: vec![], new, version: Some(n as u32) };
+            let key = RowKey(vec![Value::Int(n)]);
+            let swap = Swap { key, old: vec![], new, version: Some(n as u32), unopened: false };
             packed.entries().extend_from_slice(format!("entry {n}").as_bytes());
             let mut fields = Fields::default();
             fields.insert(n as usize);
@@ -183,8 +184,8 @@ mod tests {
     #[test]
     fn a_row_without_an_entry_is_noticed() {
         let mut packed = part(0..2);
-        let swap =
-            Swap { key: RowKey(vec![Value::Int(9)]), old: vec![], new: vec![Value::Null], version: None };
+        let (key, new) = (RowKey(vec![Value::Int(9)]), vec![Value::Null]);
+        let swap = Swap { key, old: vec![], new, version: None, unopened: false };
         packed.push(&swap, Moved::default());
         assert!(!packed.has_entries());
     }

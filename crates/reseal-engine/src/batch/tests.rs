@@ -145,3 +145,58 @@ fn what_is_under_the_primary_is_left_alone() {
     assert_eq!(work.swaps.all[0].new, [Value::Text("v2:done".into()), Value::Text("v2:not yet".into())]);
     assert_eq!((work.counts.cells_current, work.swaps.cells()), (1, 1));
 }
+
+fn row(id: i64, cells: [Option<&str>; 2]) -> Row {
+    let values = cells.map(|cell| cell.map_or(Value::Null, |cell| Value::Text(cell.into())));
+    let (version, slot) = (Some(700 + id as u32), id as u16 * 5);
+    Row { key: RowKey(vec![Value::Int(id)]), values: values.into(), version, slot }
+}
+
+fn rows() -> Rows {
+    let cells = [
+        [Some("v1:a"), Some("v1:b")],
+        [None, Some("v1:b")],
+        [Some("v1:"), None],
+        [Some("v2:done"), Some("v1:é")],
+        [Some("v1:a"), Some("")],
+        [Some("nobody's"), Some("v1:b")],
+        [Some("v2:done"), None],
+        [Some("v1:a lie"), Some("v9:unknown")],
+    ];
+    (0..64).map(|id| row(id, cells[id as usize % cells.len()])).collect::<Vec<_>>().into()
+}
+
+/// What is written, counted and kept of swaps, by their rows.
+fn told(swaps: Swaps) -> Vec<(i64, Vec<Value>, Option<u32>, [Fields; 3], Vec<u8>)> {
+    let number = |key: &RowKey| if let Value::Int(n) = key.0[0] { n } else { -1 };
+    let each = swaps.all.into_iter().zip(swaps.moved);
+    let mut told: Vec<_> = each
+        .map(|(swap, moved)| {
+            let fields = [moved.fields, moved.filled, moved.plain];
+            (number(&swap.key), swap.new, swap.version, fields, moved.entry)
+        })
+        .collect();
+    told.sort_by_key(|(id, ..)| *id);
+    told
+}
+
+#[test]
+fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
+    let plain = work(&target(), rows(), (Trust::Marks, Form::Rows { undo: true }), None).unwrap();
+    let form = Form::Packed { undo: true, stripes: 3 };
+    let mut work = work(&target(), rows(), (Trust::Marks, form), None).unwrap();
+    assert_eq!((work.counts, &work.opened), (plain.counts, &plain.opened));
+    assert_eq!(work.broken.len(), plain.broken.len());
+    let mut swaps = std::mem::take(&mut work.swaps);
+    assert_eq!(swaps.len(), 16, "rows with a cell that stays and may be plaintext are not packed");
+    for (stripe, parts) in work.packed.into_iter().enumerate() {
+        assert!(packed::rows(&parts) > 0 && parts.iter().all(Packed::has_entries));
+        let mut unpacked = packed::unpacked(parts);
+        for swap in &unpacked.all {
+            let Value::Int(id) = swap.key.0[0] else { panic!("another key") };
+            assert_eq!(id as usize * 5 % 3, stripe, "row {id}");
+        }
+        swaps.append(&mut unpacked);
+    }
+    assert_eq!(told(swaps), told(plain.swaps));
+}

@@ -165,12 +165,19 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, Engine
     let encrypts_plaintext = seals.into_iter().any(|seal| seal.format.plaintext);
     // PostgreSQL compares versions, and old plaintext is never sent back to it.
     let sends_plaintext = session.dialect() == reseal_store::Dialect::Mysql;
-    if let Some(setting) = server.logs_parameters.filter(|_| encrypts_plaintext && sends_plaintext) {
-        findings.push(Finding::refusal(
-            "parameters-logged",
-            format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
-            "turn it off while cells are encrypted for the first time",
-        ));
+    if let Some(setting) = server.logs_parameters.filter(|_| sends_plaintext) {
+        findings.push(match encrypts_plaintext {
+            true => Finding::refusal(
+                "parameters-logged",
+                format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
+                "turn it off while cells are encrypted for the first time",
+            ),
+            false => Finding::warning(
+                "parameters-logged",
+                format!("the server writes bound parameters to its log: {setting}"),
+                "a cell that was never sealed would be in it, where another of its row is rotated; turn it off meanwhile",
+            ),
+        });
     }
     Ok(findings)
 }

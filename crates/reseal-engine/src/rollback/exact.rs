@@ -64,7 +64,8 @@ impl Exact {
                 self.rewritten.insert(row.key.clone());
             }
             if back.values[..] != row.values[..back.values.len()] {
-                swaps.push(Swap { key: row.key, old: row.values, new: back.values, version: row.version });
+                let (new, version, unopened) = (back.values, row.version, back.stays);
+                swaps.push(Swap { key: row.key, old: row.values, new, version, unopened });
             }
         }
         Ok(swaps)
@@ -76,11 +77,15 @@ struct Back {
     values: Vec<Value>,
     /// Whether a group does not hold what the run wrote there.
     rewritten: bool,
+    /// Whether there is a value that the run did not touch: perhaps one that it could not open.
+    stays: bool,
 }
 
 /// The old values of a row, group by group; those that were plaintext are what its new cells open to.
 fn old_values(target: &Target, row: &Row, entry: &Entry, deks: Option<&Deks>) -> Back {
-    let mut back = Back { values: row.values[..target.shape.cells.len()].to_vec(), rewritten: false };
+    let values = row.values[..target.shape.cells.len()].to_vec();
+    let stays = values.iter().zip(&entry.old).any(|(now, old)| *old == OldValue::Same && !now.is_null());
+    let mut back = Back { values, rewritten: false, stays };
     let mut scratch = Vec::new();
     for (at, written) in &entry.new {
         let group = target.groups.get(*at).map(Vec::as_slice).unwrap_or_default();

@@ -88,6 +88,7 @@ fn renumbered(sql: &str, offset: usize) -> String {
 }
 
 fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) -> String {
+    let by_version = by_version || swaps.iter().any(|swap| swap.unopened);
     let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let by_version = by_version || swaps.iter().any(|swap| swap.old.is_empty());
     let mut keys = Vec::new();
@@ -96,7 +97,7 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
     }
     let mut new = Vec::new();
     for (at, column) in shape.cells.iter().enumerate() {
-        new.push(arrays.add(column.kind, swaps.iter().map(|swap| &swap.new[at])));
+        new.push(new_value(arrays, column, at, swaps));
     }
     let mut stands = Vec::new();
     if by_version {
@@ -111,6 +112,17 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
     statement(shape, &arrays.columns, (&keys, &new), &stands)
 }
 
+/// What a column is set to: what is sent, or where that is withheld what is there.
+fn new_value(arrays: &mut Arrays, column: &Column, at: usize, swaps: &[Swap]) -> String {
+    let sent = swaps.iter().map(|swap| if swap.withholds(at) { &Value::Null } else { &swap.new[at] });
+    let value = arrays.add(column.kind, sent);
+    if !swaps.iter().any(|swap| swap.withholds(at)) {
+        return format!("u.{value}");
+    }
+    let stays = arrays.add_flags(swaps.iter().map(|swap| swap.withholds(at)));
+    format!("CASE WHEN u.{stays} THEN t.{} ELSE u.{value} END", quote(&column.name))
+}
+
 /// The same for swaps that are in columns already.
 fn update_by_version(arrays: &mut Arrays, shape: &Shape, parts: &[&SwapColumns]) -> String {
     let rows = parts.iter().map(|part| part.len()).sum();
@@ -122,6 +134,7 @@ fn update_by_version(arrays: &mut Arrays, shape: &Shape, parts: &[&SwapColumns])
         .collect();
     let new: Vec<String> = (0..shape.cells.len())
         .map(|at| arrays.add_elements(shape.cells[at].kind, rows, of(SwapColumns::new_values, at)))
+        .map(|name| format!("u.{name}"))
         .collect();
     let versions = arrays.add_versions(parts.iter().flat_map(|part| part.versions()).copied());
     statement(shape, &arrays.columns, (&keys, &new), &[same_version(&versions)])
@@ -137,7 +150,7 @@ fn same_version(name: &str) -> String {
 fn statement(shape: &Shape, arrays: &str, (keys, new): (&[String], &[String]), stands: &[String]) -> String {
     let key = |(column, name): (&Column, &String)| format!("t.{} = u.{name}", collated(column));
     let mut wheres: Vec<String> = shape.key.iter().zip(keys).map(key).collect();
-    let set = |(column, name): (&Column, &String)| format!("{} = u.{name}", quote(&column.name));
+    let set = |(column, value): (&Column, &String)| format!("{} = {value}", quote(&column.name));
     let mut sets: Vec<String> = shape.cells.iter().zip(new).map(set).collect();
     sets.extend(shape.keep.iter().map(|name| format!("{0} = t.{0}", quote(name))));
     wheres.extend_from_slice(stands);
@@ -213,6 +226,11 @@ impl Arrays {
         self.name("int[]")
     }
 
+    fn add_flags(&mut self, flags: impl Iterator<Item = bool>) -> String {
+        let _ = self.arguments.add(flags.bind_iter());
+        self.name("boolean[]")
+    }
+
     fn add_positions(&mut self, rows: usize) -> String {
         let _ = self.arguments.add((0..rows as i64).collect::<Vec<_>>());
         self.name("bigint[]")
@@ -237,6 +255,36 @@ impl Arrays {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Watches what an unopened swap is compared by, and what is sent of it, also when others are compared by value.
+    #[test]
+    fn what_may_be_plaintext_is_neither_sent_nor_compared() {
+        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None };
+        let shape = Shape {
+            table: crate::TableName { schema: None, name: "t".into() },
+            key: vec![column("id", Kind::Int)],
+            cells: vec![column("a", Kind::Text), column("b", Kind::Text)],
+            context: vec![],
+            keep: vec![],
+            filter: None,
+            only: None,
+        };
+        let text = |text: &str| Value::Text(text.into());
+        let mut swap = Swap {
+            key: crate::RowKey(vec![Value::Int(1)]),
+            old: vec![text("old"), text("a diagnosis")],
+            new: vec![text("new"), text("a diagnosis")],
+            version: Some(7),
+            unopened: true,
+        };
+        let sql = update(&mut Arrays::default(), &shape, std::slice::from_ref(&swap), false);
+        assert!(sql.contains("t.xmin = u."), "{sql}");
+        assert!(sql.contains(r#""a" = u.reseal_2, "b" = CASE WHEN u.reseal_4 THEN t."b" ELSE"#), "{sql}");
+        assert!(!sql.contains("DISTINCT"), "{sql}");
+        swap.unopened = false;
+        let sql = update(&mut Arrays::default(), &shape, &[swap], false);
+        assert!(sql.contains("DISTINCT") && !sql.contains("CASE"), "{sql}");
+    }
 
     #[test]
     fn placeholders_move_behind_those_before_them() {
