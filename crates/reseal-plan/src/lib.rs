@@ -8,6 +8,7 @@
 //! **Invariant:** no I/O but the text handed in, no key material, and no plugin known by name: formats and key sources
 //! come in as a [`Vocabulary`]. No message shows a secret, nor any line but the one it is about.
 
+mod condition;
 mod cron;
 mod digest;
 mod document;

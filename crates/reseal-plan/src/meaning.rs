@@ -2,6 +2,7 @@
 //!
 //! What the form check found broken is known by name only: it can be referred to, and nothing is said of its content.
 
+mod conditions;
 mod envelopes;
 mod hooks;
 mod keys;
