@@ -88,6 +88,8 @@ fn a_broken_cell_stays_as_it_is_and_is_listed() {
         world.sql(&["UPDATE people SET a = NULL WHERE id = 40", "UPDATE people SET b = NULL WHERE id = 41"]);
         let (code, run) = world.reseal(&["quarantine", "PLAN", "--retry"]);
         assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+        let (_, status) = world.reseal(&["status", "PLAN"]);
+        assert_eq!(status["cells_quarantined"], 0, "{store}: {status}");
     }
 }
 
@@ -185,6 +187,34 @@ fn a_guard_refuses_old_keys_until_rolled_back() {
             let (code, back) = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
             assert_eq!(code, 0, "{store} {kind}: {back}");
             assert!(insert(1004, &old).status.success(), "{store} {kind}: the guard outlived the rollback");
+        }
+    }
+}
+
+/// Watches what a guard looks at: a key that is named beside no cell is of no concern to it, and a constraint ends up
+/// checked.
+#[test]
+fn a_guard_lets_rows_without_cells_be() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 60);
+        world.sql(&[
+            "UPDATE people SET a = substr(a, 4), b = substr(b, 4), note = 'v1'",
+            "UPDATE people SET a = NULL, b = NULL WHERE id = 7",
+        ]);
+        world.plan("guard: constraint\n");
+        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+        let named = plan.replace("{key}:", "").replace("row_key: id\n", "row_key: id\n    key: note\n");
+        std::fs::write(world.path("plan.yaml"), named).unwrap();
+        let (code, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
+        world.sql(&["UPDATE people SET id = 1007 WHERE id = 7"]);
+        let refused = world
+            .producer_command(&["sql", &world.url, "UPDATE people SET note = 'v1' WHERE id = 4"])
+            .output();
+        assert!(!refused.unwrap().status.success(), "{store}: a cell names an old key");
+        if store == "postgres" {
+            let valid = world.sql(&["SELECT convalidated FROM pg_constraint WHERE conname = 'reseal_guard'"]);
+            assert_eq!(valid, serde_json::json!([[true]]));
         }
     }
 }

@@ -38,13 +38,19 @@ fn of_cell(target: &Target, at: usize, seal: &Seal, key: &Key, to: &Seal) -> Opt
     let place = |wanted: Part| target.fields[at].iter().find(|(part, _)| *part == wanted).map(|(_, at)| *at);
     let column = |place: usize| target.shape.cells[place].clone();
     let primary = to.keyset.primary().map(Key::tag)?;
-    if let Some(place) = place(Part::Key) {
+    if let Some(key_place) = place(Part::Key) {
         let differs = key.tag() != primary;
-        return differs.then(|| Forbidden { column: column(place), text: key.tag().into(), whole: true });
+        let of = place(Part::Ciphertext).map(column);
+        return differs.then(|| Forbidden {
+            column: column(key_place),
+            text: key.tag().into(),
+            whole: true,
+            of,
+        });
     }
     let text = seal.format.format.prefix(key.tag())?;
     let differs = to.format.format.prefix(primary).is_none_or(|new| !new.starts_with(&text));
-    differs.then_some(Forbidden { column: column(place(Part::Ciphertext)?), text, whole: false })
+    differs.then_some(Forbidden { column: column(place(Part::Ciphertext)?), text, whole: false, of: None })
 }
 
 /// What keeps a guard from being put up.
@@ -95,6 +101,20 @@ pub(crate) async fn put_up(
         }
     }
     Ok(proven)
+}
+
+/// Has constraints checked that could not be when they were put up: by now another sweep was clean.
+pub(crate) async fn prove(
+    session: &mut Session,
+    job: &Job,
+    targets: &[Arc<Target>],
+) -> Result<(), EngineError> {
+    for target in targets.iter().filter(|_| job.guard == Some(GuardKind::Constraint)) {
+        if session.is_guarded(&target.shape.table).await? {
+            session.prove_guard(&target.shape.table).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes guards away before cells go back, or on to another key.

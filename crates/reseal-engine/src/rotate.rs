@@ -190,6 +190,9 @@ async fn rounds(
             tell(session, &run.id, targets).await?;
         }
         if swept.old == 0 && swept.broken == 0 {
+            if guarded {
+                guard::prove(session, job, targets).await?;
+            }
             if !run.whole || guarded || guard::put_up(session, job, targets).await? {
                 return Ok(Outcome::Clean);
             }

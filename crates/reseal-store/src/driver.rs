@@ -136,9 +136,10 @@ pub(crate) trait Driver: Send {
         kind: GuardKind,
     ) -> Vec<String>;
 
-    /// Whether a guard can be a constraint, and so is checked against all rows that are there.
-    fn guards_by_constraint(&self) -> bool {
-        false
+    /// Statements that have a guard checked against all rows that are there; none where it cannot be a constraint.
+    fn prove_guard(&self, table: &TableName) -> Vec<String> {
+        let _ = table;
+        Vec::new()
     }
 
     /// Statements that take a guard away.

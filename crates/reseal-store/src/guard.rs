@@ -22,6 +22,9 @@ pub struct Forbidden {
     pub text: Vec<u8>,
     /// Whether the whole value is meant, not its beginning.
     pub whole: bool,
+    /// Where the value names the key of a cell in another column: that column. Without a cell, what is named is of no
+    /// concern.
+    pub of: Option<Column>,
 }
 
 /// What the server says when it refuses.
@@ -42,7 +45,16 @@ impl Session {
         self.unguard(&shape.table).await?;
         let statements = self.driver.guard(&shape.table, shape.filter.as_deref(), forbidden, kind);
         self.driver.script(&statements).await?;
-        Ok(kind == GuardKind::Constraint && self.driver.guards_by_constraint())
+        Ok(kind == GuardKind::Constraint && !self.driver.prove_guard(&shape.table).is_empty())
+    }
+
+    /// Has a constraint that stands checked against all rows that are there.
+    ///
+    /// # Errors
+    /// [`Trouble::Constraint`](crate::Trouble::Constraint) where a row holds a forbidden value; when the server refuses.
+    pub async fn prove_guard(&mut self, table: &TableName) -> Result<(), StoreError> {
+        let statements = self.driver.prove_guard(table);
+        self.driver.script(&statements).await
     }
 
     /// Whether a table is guarded.
@@ -80,12 +92,20 @@ pub(crate) fn name(table: &TableName) -> String {
 /// What the names of all guards begin with.
 pub(crate) const PREFIX: &str = "reseal_guard";
 
-/// Joins what is forbidden into one condition.
+/// Joins what is forbidden into one condition. `name` names a column of the row that is looked at.
 pub(crate) fn any(
     filter: Option<&str>,
     forbidden: &[Forbidden],
+    name: impl Fn(&Column) -> String,
     condition: impl Fn(&Forbidden) -> String,
 ) -> String {
-    let any = forbidden.iter().map(condition).collect::<Vec<_>>().join(" OR ");
+    let one = |forbidden| {
+        let condition = condition(forbidden);
+        match &forbidden.of {
+            Some(cell) => format!("({condition} AND {} IS NOT NULL)", name(cell)),
+            None => condition,
+        }
+    };
+    let any = forbidden.iter().map(one).collect::<Vec<_>>().join(" OR ");
     filter.map_or_else(|| format!("({any})"), |filter| format!("(({filter}) AND ({any}))"))
 }

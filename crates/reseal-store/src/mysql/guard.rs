@@ -2,10 +2,10 @@
 
 use super::{full, quote};
 use crate::guard::{Forbidden, REFUSAL, any, name};
-use crate::{Kind, TableName};
+use crate::{Column, Kind, TableName};
 
 pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> {
-    let violated = any(None, forbidden, condition);
+    let violated = any(None, forbidden, named, condition);
     let trigger = |when: &str| {
         format!(
             "CREATE TRIGGER {} BEFORE {when} ON {} FOR EACH ROW \
@@ -21,8 +21,12 @@ pub(super) fn take_away(table: &TableName) -> Vec<String> {
     ["INSERT", "UPDATE"].map(|when| format!("DROP TRIGGER IF EXISTS {}", trigger(table, when))).into()
 }
 
+fn named(column: &Column) -> String {
+    format!("NEW.{}", quote(&column.name))
+}
+
 fn condition(forbidden: &Forbidden) -> String {
-    let column = format!("NEW.{}", quote(&forbidden.column.name));
+    let column = named(&forbidden.column);
     let bytes = format!("X'{}'", hex::encode(&forbidden.text));
     let beginning = match (forbidden.whole, forbidden.column.kind) {
         (true, Kind::Int) => format!("CAST({column} AS CHAR)"),

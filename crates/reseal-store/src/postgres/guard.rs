@@ -3,7 +3,7 @@
 
 use super::{full, quote};
 use crate::guard::{Forbidden, GuardKind, PREFIX, REFUSAL, any, name};
-use crate::{Kind, TableName};
+use crate::{Column, Kind, TableName};
 
 pub(super) fn put_up(
     table: &TableName,
@@ -13,14 +13,16 @@ pub(super) fn put_up(
 ) -> Vec<String> {
     let full = full(table);
     if kind == GuardKind::Constraint {
-        let violated = any(filter, forbidden, |forbidden| condition("", forbidden));
+        let violated =
+            any(filter, forbidden, |column| named("", column), |forbidden| condition("", forbidden));
         return vec![
             format!("ALTER TABLE {full} ADD CONSTRAINT {PREFIX} CHECK ({violated} IS NOT TRUE) NOT VALID"),
-            format!("ALTER TABLE {full} VALIDATE CONSTRAINT {PREFIX}"),
+            validate(&full),
         ];
     }
-    let (violated, function) =
-        (any(None, forbidden, |forbidden| condition("NEW.", forbidden)), function(table));
+    let new = |column: &Column| named("NEW.", column);
+    let violated = any(None, forbidden, new, |forbidden| condition("NEW.", forbidden));
+    let function = function(table);
     vec![
         format!(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $reseal$ BEGIN \
@@ -33,6 +35,15 @@ pub(super) fn put_up(
     ]
 }
 
+fn validate(full: &str) -> String {
+    format!("ALTER TABLE {full} VALIDATE CONSTRAINT {PREFIX}")
+}
+
+/// A constraint that is valid already is left alone by the server.
+pub(super) fn prove(table: &TableName) -> Vec<String> {
+    vec![validate(&full(table))]
+}
+
 pub(super) fn take_away(table: &TableName) -> Vec<String> {
     let full = full(table);
     vec![
@@ -42,8 +53,12 @@ pub(super) fn take_away(table: &TableName) -> Vec<String> {
     ]
 }
 
+fn named(row: &str, column: &Column) -> String {
+    format!("{row}{}", quote(&column.name))
+}
+
 fn condition(row: &str, forbidden: &Forbidden) -> String {
-    let column = format!("{row}{}", quote(&forbidden.column.name));
+    let column = named(row, &forbidden.column);
     if forbidden.column.kind == Kind::Binary {
         let bytes = format!("'\\x{}'::bytea", hex::encode(&forbidden.text));
         return match forbidden.whole {

@@ -261,8 +261,8 @@ impl Driver for Postgres {
         guard::put_up(table, filter, forbidden, kind)
     }
 
-    fn guards_by_constraint(&self) -> bool {
-        true
+    fn prove_guard(&self, table: &TableName) -> Vec<String> {
+        guard::prove(table)
     }
 
     fn unguard(&self, table: &TableName) -> Vec<String> {

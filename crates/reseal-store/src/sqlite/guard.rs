@@ -1,11 +1,11 @@
 //! Guards in SQLite: triggers. A constraint cannot be added to a table that exists.
 
 use super::quote;
-use crate::TableName;
 use crate::guard::{Forbidden, REFUSAL, any, name};
+use crate::{Column, TableName};
 
 pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> {
-    let violated = any(None, forbidden, condition);
+    let violated = any(None, forbidden, named, condition);
     let trigger = |when: &str| {
         format!(
             "CREATE TRIGGER {} BEFORE {when} ON {} WHEN {violated} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
@@ -20,9 +20,13 @@ pub(super) fn take_away(table: &TableName) -> Vec<String> {
     ["INSERT", "UPDATE"].map(|when| format!("DROP TRIGGER IF EXISTS {}", trigger(table, when))).into()
 }
 
+fn named(column: &Column) -> String {
+    format!("NEW.{}", quote(&column.name))
+}
+
 /// Compared as bytes: a column holds texts and blobs side by side.
 fn condition(forbidden: &Forbidden) -> String {
-    let column = format!("CAST(NEW.{} AS BLOB)", quote(&forbidden.column.name));
+    let column = format!("CAST({} AS BLOB)", named(&forbidden.column));
     let bytes = format!("X'{}'", hex::encode(&forbidden.text));
     match forbidden.whole {
         true => format!("{column} = {bytes}"),
