@@ -38,7 +38,7 @@ pub(crate) async fn find_or_write(
         holder: holder(),
         // Until it is taken up, the run is nobody's: a crash in between must not keep the next engine waiting.
         lease_ms: 0,
-        columns: claims(job, &options.scope)?,
+        columns: claims(session, job, &options.scope).await?,
     };
     catalogue::use_approval(options, &id).await?;
     match session.create_run(&new).await? {
@@ -59,18 +59,23 @@ async fn held_by(session: &mut Session, column: &str, run_id: &str) -> Result<En
         ),
         None => format!("run {run_id}"),
     };
-    let help = format!("wait for it, resume it, or give it up with `reseal cancel --run {run_id}`");
+    let help = "wait for it, resume it, or give it up with `reseal cancel` and the file of its plan";
     Ok(EngineError::stopped("column-held", format!("{column} is held by {about}"), help))
 }
 
-/// The columns that a run in this scope writes.
-pub(crate) fn claims(job: &Job, scope: &Scope) -> Result<Vec<(String, String)>, EngineError> {
+/// The columns that a run in this scope writes, of tables by their own names: plans may spell one in several ways.
+pub(crate) async fn claims(
+    session: &mut Session,
+    job: &Job,
+    scope: &Scope,
+) -> Result<Vec<(String, String)>, EngineError> {
     let mut columns = Vec::new();
     for at in preflight::in_scope(job, scope)? {
         let table = &job.tables[at];
+        let own_name = session.describe(&table.name).await?.name.to_string();
         let of_fields = table.fields.iter().flat_map(FieldJob::written);
         for name in of_fields.chain(&table.key_column) {
-            let column = (table.name.to_string(), name.clone());
+            let column = (own_name.clone(), name.clone());
             if !columns.contains(&column) {
                 columns.push(column);
             }
@@ -80,7 +85,7 @@ pub(crate) fn claims(job: &Job, scope: &Scope) -> Result<Vec<(String, String)>, 
 }
 
 fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), EngineError> {
-    let cancel = format!("put it back, or give the run up with `reseal cancel --run {}`", run.id);
+    let cancel = "put it back, or give the run up with `reseal cancel`";
     if run.state == RunState::RollingBack {
         let message = format!("run {} is being rolled back", run.id);
         return Err(EngineError::refused("rolling-back", message, "finish it with `reseal rollback`"));

@@ -134,7 +134,7 @@ async fn hold_again(
         emergency: run.emergency,
         holder: holder(),
         lease_ms: LEASE_MS,
-        columns: claims(job, scope)?,
+        columns: claims(session, job, scope).await?,
     };
     match session.claim_again(&again).await? {
         Claimed::Yes => Ok(()),

@@ -1,6 +1,6 @@
 //! What a database's catalogue says of itself and of a table.
 
-use crate::Kind;
+use crate::{Kind, TableName};
 
 /// What kind of thing a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,9 @@ pub struct IndexFacts {
 /// What the catalogue says of a table.
 #[derive(Clone, Debug)]
 pub struct TableFacts {
+    /// The name that it goes by however a plan spells it: with its schema, where the database has several that a
+    /// connection may look in.
+    pub name: TableName,
     /// What the name stands for.
     pub relation: Relation,
     /// Its columns in order.

@@ -105,6 +105,7 @@ fn target() -> Target {
         writable: true,
     };
     let facts = TableFacts {
+        name: TableName { schema: None, name: "t".into() },
         relation: Relation::Table,
         columns: vec![column("id", Kind::Int), column("a", Kind::Text), column("b", Kind::Text)],
         indexes: vec![],

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use reseal_core::{Cell, Context, Identified, Part, Value};
-use reseal_store::{Column, Database, Dialect, Kind, Session, TableFacts, TableName};
+use reseal_store::{Column, Database, Kind, Session, TableFacts, TableName};
 
 use super::Finding;
 use crate::cell::seals;
@@ -35,12 +35,20 @@ pub(super) async fn look(
     sample: u64,
 ) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
+    let mut own_names = Vec::new();
+    for table in &job.tables {
+        own_names.push(
+            session.describe(&table.name).await.map_or_else(|_| table.name.clone(), |facts| facts.name),
+        );
+    }
     for table in session.tables().await? {
         let facts = session.describe(&table).await?;
-        let beside = beside(job, &table, session.dialect(), &facts);
+        let planned = job.tables.iter().zip(&own_names).filter(|(_, name)| **name == facts.name);
+        let planned: Vec<&TableJob> = planned.map(|(table, _)| table).collect();
+        let beside = beside(job, &planned, &facts);
         for column in facts.columns {
             let searchable = matches!(column.kind, Kind::Text | Kind::Binary | Kind::Json);
-            if !searchable || is_named(job, session.dialect(), &table, &column.name) {
+            if !searchable || is_named(job, &planned, &table, &column.name) {
                 continue;
             }
             let of_column = Column { name: column.name.clone(), kind: column.kind, collation: None };
@@ -71,18 +79,16 @@ struct Place<'a> {
 
 /// The columns of a table that a cell may need to open, and those of the plan that a copy would equal: ciphertexts
 /// whose other parts lie in other columns.
-fn beside(job: &Job, table: &TableName, dialect: Dialect, facts: &TableFacts) -> Vec<Column> {
+fn beside(job: &Job, planned: &[&TableJob], facts: &TableFacts) -> Vec<Column> {
     let mut names: Vec<&str> = Vec::new();
-    for planned in &job.tables {
-        for field in &planned.fields {
+    for table in &job.tables {
+        for field in &table.fields {
             names.extend(seals(field).flat_map(Seal::row_columns));
-            let tenant = seals(field).any(Seal::reads_tenant).then_some(planned.tenant.as_deref());
+            let tenant = seals(field).any(Seal::reads_tenant).then_some(table.tenant.as_deref());
             names.extend(tenant.flatten());
         }
-        if is_called(&planned.name, table, dialect) {
-            names.extend(planned.fields.iter().filter_map(ciphertext_among_parts));
-        }
     }
+    names.extend(planned.iter().flat_map(|table| &table.fields).filter_map(ciphertext_among_parts));
     let known = facts.columns.iter().filter(|column| names.contains(&column.name.as_str()));
     known.map(|column| Column { name: column.name.clone(), kind: column.kind, collation: None }).collect()
 }
@@ -93,16 +99,9 @@ fn ciphertext_among_parts(field: &FieldJob) -> Option<&str> {
     ciphertext.map(|(_, name)| name.as_str())
 }
 
-fn is_called(planned: &TableName, table: &TableName, dialect: Dialect) -> bool {
-    // A plan may write the schema that the connection finds by itself.
-    planned.name == table.name
-        && (planned.schema == table.schema || (dialect == Dialect::Postgres && table.schema.is_none()))
-}
-
-/// Whether the plan knows the column, or was told to leave it alone.
-fn is_named(job: &Job, dialect: Dialect, table: &TableName, column: &str) -> bool {
-    let mut of_table = job.tables.iter().filter(|other| is_called(&other.name, table, dialect));
-    let named = of_table.any(|other| {
+/// Whether the plan knows the column of a table, or was told to leave it alone.
+fn is_named(job: &Job, planned: &[&TableJob], table: &TableName, column: &str) -> bool {
+    let named = planned.iter().any(|other| {
         other.fields.iter().flat_map(FieldJob::written).any(|name| name == column)
             || other.key_column.as_deref() == Some(column)
             || other.row_key.iter().any(|key| key == column)

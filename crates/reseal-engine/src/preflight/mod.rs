@@ -11,7 +11,7 @@ pub use discovery::outside;
 
 use std::sync::Arc;
 
-use reseal_store::{Book, Database, Session};
+use reseal_store::{Book, Database, Session, TableFacts};
 
 use crate::error::{Class, EngineError};
 use crate::guard;
@@ -104,7 +104,8 @@ pub(crate) async fn look(
     scope: &Scope,
 ) -> Result<Passed, EngineError> {
     let mut findings = server(session, job).await?;
-    let mut targets = Vec::new();
+    let pins = pinned(session, job).await?;
+    let mut targets: Vec<(Arc<Target>, TableFacts)> = Vec::new();
     for at in in_scope(job, scope)? {
         let table = &job.tables[at];
         let facts = match session.describe(&table.name).await {
@@ -115,6 +116,14 @@ pub(crate) async fn look(
                 continue;
             }
         };
+        if let Some((twin, _)) = targets.iter().find(|(_, other)| other.name == facts.name) {
+            findings.push(Finding::refusal(
+                "same-table",
+                format!("{} and {} are one table", twin.label(), table.name),
+                "bring its fields together under one of the names",
+            ));
+            continue;
+        }
         let found = schema::check(job, table, &facts);
         let refused = found.iter().any(|finding| finding.severity == Severity::Refusal);
         findings.extend(found);
@@ -129,10 +138,11 @@ pub(crate) async fn look(
     }
     let laid_out: Vec<_> = targets.iter().map(|(target, _)| target.clone()).collect();
     let escrow = escrow::check(session, job, &laid_out).await?;
-    // A KEK that refuses would refuse the sample too.
+    // A KEK that refuses would refuse the sample too, and under another key than it was no cell opens.
+    let may_open = pins.is_none();
     let asks = !escrow.iter().any(|finding| finding.code == "kek-refused");
-    findings.extend(escrow);
-    for (target, facts) in targets.iter().filter(|(target, _)| asks || !target.enveloped) {
+    findings.extend(pins.into_iter().chain(escrow));
+    for (target, facts) in targets.iter().filter(|(target, _)| may_open && (asks || !target.enveloped)) {
         findings.extend(sample::check(session, target, facts).await?);
     }
     findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
@@ -146,6 +156,16 @@ pub(crate) async fn look(
         ));
     }
     Ok(Passed { targets, findings })
+}
+
+/// What is wrong with the keys by what earlier runs have pinned.
+async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, EngineError> {
+    if session.version(Book::Ledger).await?.is_none() {
+        return Ok(None);
+    }
+    let refused =
+        |error: EngineError| Finding::refusal(error.code, error.message, error.help.unwrap_or_default());
+    Ok(crate::pins::check(session, job).await.err().map(refused))
 }
 
 async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, EngineError> {
@@ -226,11 +246,5 @@ pub async fn preflight(
     scope: &Scope,
 ) -> Result<Vec<Finding>, EngineError> {
     let mut session = database.connect().await?;
-    let mut findings = look(&mut session, job, scope).await?.findings;
-    if session.version(Book::Ledger).await?.is_some()
-        && let Err(error) = crate::pins::check(&mut session, job).await
-    {
-        findings.push(Finding::refusal(error.code, error.message, error.help.unwrap_or_default()));
-    }
-    Ok(findings)
+    Ok(look(&mut session, job, scope).await?.findings)
 }

@@ -1,9 +1,10 @@
-//! What other runs of the plan have moved to the same keys: their own rollback puts it back exactly.
+//! What other runs have moved to the same keys: their own rollback puts it back exactly.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use reseal_core::{RunState, Value};
-use reseal_store::{RunRow, Session};
+use reseal_store::{RunRow, Session, TableName, Trouble};
 
 use super::exact::entries;
 use crate::error::EngineError;
@@ -20,7 +21,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Reads what the runs hold that stand beside `run`.
+    /// Reads what the runs hold that stand beside `run`, of this plan and of others that have rotated the same tables.
     pub(super) async fn read(
         session: &mut Session,
         run: &RunRow,
@@ -28,11 +29,14 @@ impl Held {
     ) -> Result<Held, EngineError> {
         let mut held = Held::default();
         let Some(job) = targets.first().map(|target| target.job.clone()) else { return Ok(held) };
-        for other in session.runs(Some(&run.plan), 1000).await? {
+        let mut tables = Tables::of(session, targets).await?;
+        for other in session.runs(None, 1000).await? {
             let stands = other.id != run.id && other.state != RunState::RolledBack;
-            if stands && pins::same_primaries(&job, &other)? {
+            let stranger = other.plan != run.plan;
+            // Another plan calls its keysets as it likes: what its run wrote is told by the cells themselves.
+            if stands && (stranger || pins::same_primaries(&job, &other)?) {
                 let before = held.written.len();
-                held.add(session, &other.id, targets).await?;
+                held.add(session, (&other.id, stranger), &mut tables).await?;
                 if held.written.len() > before {
                     held.runs.push(other.id);
                 }
@@ -45,14 +49,22 @@ impl Held {
     async fn add(
         &mut self,
         session: &mut Session,
-        run_id: &str,
-        targets: &[Arc<Target>],
+        (run_id, stranger): (&str, bool),
+        tables: &mut Tables<'_>,
     ) -> Result<(), EngineError> {
+        let mut any = false;
+        for shard in session.shards(run_id).await? {
+            any |= tables.find(session, &shard.table).await?.is_some();
+        }
         let mut after = (-1, -1);
-        while let Some(batch) = session.next_undo(run_id, after).await? {
+        while let Some(batch) = if any { session.next_undo(run_id, after).await? } else { None } {
             after = (batch.shard, batch.batch);
-            let Some(target) = targets.iter().find(|target| target.label() == batch.table) else { continue };
-            let entries = entries(target, &batch).await?;
+            let Some(target) = tables.find(session, &batch.table).await? else { continue };
+            let entries = match entries(target, &batch).await {
+                // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
+                Err(_) if stranger => continue,
+                entries => entries?,
+            };
             self.written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, written)| written));
         }
         Ok(())
@@ -65,5 +77,51 @@ impl Held {
     /// Whether another run wrote what these places of a row hold.
     pub(super) fn has(&self, values: &[Value], places: &[usize]) -> bool {
         !self.is_empty() && self.written.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
+    }
+}
+
+/// The tables of a rollback, by the names that runs call them.
+struct Tables<'t> {
+    targets: &'t [Arc<Target>],
+    own_names: Vec<TableName>,
+    known: HashMap<String, Option<usize>>,
+}
+
+impl<'t> Tables<'t> {
+    async fn of(session: &mut Session, targets: &'t [Arc<Target>]) -> Result<Self, EngineError> {
+        let mut own_names = Vec::new();
+        for target in targets {
+            own_names.push(session.describe(&target.shape.table).await?.name);
+        }
+        let known = targets.iter().enumerate().map(|(at, target)| (target.label().to_owned(), Some(at)));
+        Ok(Tables { targets, own_names, known: known.collect() })
+    }
+
+    /// The table that a run calls by this label: other plans may spell its name in another way.
+    async fn find(
+        &mut self,
+        session: &mut Session,
+        label: &str,
+    ) -> Result<Option<&'t Arc<Target>>, EngineError> {
+        if !self.known.contains_key(label) {
+            let at = self.look_up(session, label).await?;
+            self.known.insert(label.to_owned(), at);
+        }
+        Ok(self.known[label].map(|at| &self.targets[at]))
+    }
+
+    async fn look_up(&self, session: &mut Session, label: &str) -> Result<Option<usize>, EngineError> {
+        let whole = TableName { schema: None, name: label.to_owned() };
+        let in_schema = label
+            .split_once('.')
+            .map(|(schema, name)| TableName { schema: Some(schema.to_owned()), name: name.to_owned() });
+        for name in std::iter::once(whole).chain(in_schema) {
+            match session.describe(&name).await {
+                Ok(facts) => return Ok(self.own_names.iter().position(|own| *own == facts.name)),
+                Err(error) if error.trouble == Trouble::Missing => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
     }
 }

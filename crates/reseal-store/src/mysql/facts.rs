@@ -26,14 +26,15 @@ pub(super) async fn describe(
     session: &mut Mysql,
     table: &TableName,
 ) -> Result<Option<TableFacts>, StoreError> {
-    let sql = "SELECT TABLE_TYPE, COALESCE(ENGINE, '') FROM information_schema.TABLES \
+    let sql = "SELECT TABLE_TYPE, COALESCE(ENGINE, ''), TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES \
                WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
-    let Some(mut row) = ask(session, sql, Some(table), &[Kind::Text; 2]).await?.pop() else {
+    let Some(mut row) = ask(session, sql, Some(table), &[Kind::Text; 4]).await?.pop() else {
         return Ok(None);
     };
     let (table_type, engine) = (row.text(), row.text());
     let (update_triggers, guarded) = without_guards(triggers(session, table).await?);
     Ok(Some(TableFacts {
+        name: TableName { schema: row.optional_text(), name: row.text() },
         relation: if table_type == "BASE TABLE" { Relation::Table } else { Relation::View },
         columns: columns(session, table).await?,
         indexes: indexes(session, table).await?,

@@ -25,12 +25,14 @@ pub(super) async fn describe(
 ) -> Result<Option<TableFacts>, StoreError> {
     // As the catalogue resolves it, by the connection's own search path.
     let name = full(table);
-    let sql = "SELECT c.relkind::text, (EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))::int::bigint \
-               FROM pg_class c WHERE c.oid = to_regclass($1)";
-    let Some(mut row) = ask(session, sql, &[&name], &[Kind::Text, Kind::Int]).await?.pop() else {
+    let sql = "SELECT c.relkind::text, (EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))::int::bigint, \
+               n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.oid = to_regclass($1)";
+    let kinds = [Kind::Text, Kind::Int, Kind::Text];
+    let Some(mut row) = ask(session, sql, &[&name], &kinds).await?.pop() else {
         return Ok(None);
     };
-    let (relkind, has_children) = (row.text(), row.int() == 1);
+    let (relkind, has_children, schema) = (row.text(), row.int() == 1, row.text());
     let relation = match relkind.as_str() {
         "r" if has_children => Relation::InheritanceParent,
         "r" | "p" => Relation::Table,
@@ -41,6 +43,7 @@ pub(super) async fn describe(
     let sql = "SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2";
     let constraints = ask(session, sql, &[&name, crate::guard::PREFIX], &[Kind::Int]).await?.pop();
     Ok(Some(TableFacts {
+        name: TableName { schema: Some(schema), ..table.clone() },
         relation,
         columns: columns(session, &name).await?,
         indexes: indexes(session, &name).await?,

@@ -50,6 +50,7 @@ pub(super) async fn describe(
     let triggers = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
     let (update_triggers, guarded) = without_guards(triggers.into_iter().map(|mut row| row.text()).collect());
     Ok(Some(TableFacts {
+        name: TableName { schema: None, name: table.name.clone() },
         relation,
         columns,
         indexes,
