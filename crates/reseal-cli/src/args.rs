@@ -111,7 +111,7 @@ pub(crate) enum Command {
         #[arg(long)]
         table: String,
         /// The row key; parts of a composite key are joined by commas
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         row: String,
     },
     /// Open every cell in one snapshot; exit 1 where one is not under the primary

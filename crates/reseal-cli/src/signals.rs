@@ -3,7 +3,7 @@
 use reseal_engine::{Stop, Stopper};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::exit::STOPPED;
+use crate::exit::{self, Failure, STOPPED};
 
 /// Watches for signals until the program ends.
 pub(crate) fn watch(stop: &Stopper) {
@@ -22,6 +22,14 @@ pub(crate) fn watch(stop: &Stopper) {
             }
             times += 1;
             if times > 1 {
+                let message = "stopped at once; the ledger knows what was committed";
+                let failure = Failure {
+                    exit: STOPPED,
+                    code: "interrupted".into(),
+                    message: message.into(),
+                    help: Some("run the same command again to go on".into()),
+                };
+                let _ = exit::end(std::env::args().any(|arg| arg == "--json"), Err(failure));
                 std::process::exit(i32::from(STOPPED));
             }
             eprintln!("stopping after the batch in hand; once more to stop at once");

@@ -7,7 +7,14 @@ use reseal_registry::{FORMATS, KEKS, KEY_SOURCES};
 static LONG: LazyLock<String> = LazyLock::new(|| {
     let formats: Vec<&str> = FORMATS.iter().map(|plugin| plugin.name).collect();
     // Queries of the plan's own database are no plugin: they need the plan.
-    let sources: Vec<&str> = KEY_SOURCES.iter().map(|plugin| plugin.name).chain(["sql"]).collect();
+    let sources: Vec<&str> = KEY_SOURCES
+        .iter()
+        .map(|plugin| match plugin.name {
+            "age" if !cfg!(feature = "age") => "age (not in this build: --features age)",
+            name => name,
+        })
+        .chain(["sql"])
+        .collect();
     let keks: Vec<String> = KEKS
         .iter()
         .map(|plugin| match plugin.feature.filter(|_| !plugin.available) {

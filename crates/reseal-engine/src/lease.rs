@@ -119,7 +119,8 @@ pub(crate) fn holder_for_people(holder: &Holder) -> String {
 /// Whether another engine holds the run now: its lease runs, and it is not known to be dead. A process of this very
 /// machine that is gone is known to be dead; of others only the lease can tell. A wrong answer costs nothing but a
 /// takeover: the epoch keeps the old engine from committing.
-pub(crate) fn is_held(run: &RunRow) -> bool {
+#[must_use]
+pub fn is_held(run: &RunRow) -> bool {
     run.lease_left_ms > 0 && !is_dead(&run.holder)
 }
 

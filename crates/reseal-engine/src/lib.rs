@@ -58,7 +58,7 @@ pub use envelope::{Envelope, Move};
 pub use error::{Class, EngineError};
 pub use hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, When};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, Scope, TableJob};
-pub use lease::{Stop, Stopper, holder, is_dead};
+pub use lease::{Stop, Stopper, holder, is_dead, is_held};
 pub use pins::moved_away_from;
 pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};

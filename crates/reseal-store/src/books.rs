@@ -4,6 +4,8 @@
 //! Each script is applied once and leaves its number behind, so that a book can grow from version to version. Both may
 //! lie in one database: their tables have different names.
 
+use std::time::Duration;
+
 use sea_query::{Order, Query};
 
 use crate::ledger::{Taker, ledger_table};
@@ -79,6 +81,10 @@ impl Book {
     }
 }
 
+/// How often it is looked whether another engine is through with a script, and how long lies between.
+const PATIENCE: u32 = 40;
+const TICK: Duration = Duration::from_millis(100);
+
 impl Session {
     /// The newest script of a book that was applied to this database; `None` where there is no such book.
     ///
@@ -115,8 +121,18 @@ impl Session {
             Ok(()) => self.commit().await,
             Err(error) => {
                 let _ = self.rollback().await;
-                // Two engines may start at once; the one that came second finds the script applied.
-                if self.applied(book).await?.contains(&number) { Ok(()) } else { Err(error) }
+                // Two engines may start at once; the one that came second finds the script applied, or where DDL is
+                // not transactional about to be.
+                let patience = if self.dialect == Dialect::Mysql { PATIENCE } else { 0 };
+                for left in (0..=patience).rev() {
+                    if self.applied(book).await?.contains(&number) {
+                        return Ok(());
+                    }
+                    if left > 0 {
+                        tokio::time::sleep(TICK).await;
+                    }
+                }
+                Err(error)
             }
         }
     }

@@ -76,7 +76,16 @@ pub(crate) async fn rollback(
 
 /// Drops kept old cells.
 pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
-    let (plan, _, mut session, row) = open::latest(path, run).await?;
+    let (plan, _, mut session, mut row) = open::latest(path, run).await?;
+    if run.is_none() {
+        // A run that moved nothing keeps nothing.
+        for other in session.runs(Some(&plan.name), 1000).await? {
+            if session.undo_cells(&other.id).await? > 0 {
+                row = other;
+                break;
+            }
+        }
+    }
     if !row.state.is_over() || row.state == RunState::RollingBack {
         let message = format!("run {} is {}: its old cells may still be needed", row.id, row.state);
         return Err(Failure::refused("run-not-over", message, "finish or cancel it first"));

@@ -178,6 +178,9 @@ fn next(report: &Report, plan: &str) -> Option<String> {
             "next: put it right, then `reseal run {plan}` tries the steps again that are left"
         ));
     }
+    if report.counts.rows_scanned == 0 && !report.scope["tenant"].is_null() {
+        return Some("next: no row is of that tenant; check --tenant against the column".to_owned());
+    }
     if !report.cells_remain() {
         return None;
     }

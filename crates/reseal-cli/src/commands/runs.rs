@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::days;
+use reseal_engine::is_held;
 use reseal_store::{Book, Request, RunRow, StepRow};
 use serde_json::{Value, json};
 
@@ -186,7 +187,7 @@ fn of_run(event: Event, row: &RunRow) -> Event {
 pub(crate) async fn pause(args: &SteerArgs) -> Outcome {
     let (_, _, mut session, row) = open::latest(&args.plan, args.run.as_deref()).await?;
     match row.state {
-        RunState::Running if row.lease_left_ms > 0 => {
+        RunState::Running if is_held(&row) => {
             session.ask(&row.id, Request::Pause).await?;
             steered(&row, "pause").await;
             Ok(Done::new(CLEAN, document(&row), format!("run {} stops after the batch in hand", row.id)))
@@ -208,7 +209,7 @@ pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
         let message = format!("run {} is being rolled back", row.id);
         return Err(Failure::refused("rolling-back", message, "finish it with `reseal rollback`"));
     }
-    if row.state == RunState::Running && row.lease_left_ms > 0 {
+    if row.state == RunState::Running && is_held(&row) {
         session.ask(&row.id, Request::Cancel).await?;
         steered(&row, "cancel").await;
         let text = format!("run {} is given up after the batch in hand", row.id);

@@ -34,6 +34,17 @@ pub struct Quarantined {
 }
 
 impl Session {
+    /// How many cells are in a run's quarantine.
+    pub(super) async fn count_quarantined(&mut self, run_id: &str) -> Result<u64, StoreError> {
+        let select = Query::select()
+            .expr(Expr::col("cell").count())
+            .from(self.ledger("quarantine"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .to_owned();
+        let row = self.query(&select, &[Kind::Int]).await?.pop();
+        Ok(row.map_or(0, |row| Taker::new(row).count()))
+    }
+
     /// Lists cells in a run's quarantine; a cell that is there already keeps its place and gets the new reason.
     ///
     /// # Errors

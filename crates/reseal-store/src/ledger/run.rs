@@ -157,6 +157,10 @@ impl Session {
         for row in self.query(select, &kinds).await? {
             let mut run = read_run(row)?;
             run.counts = self.counts(&run.id).await?;
+            // Batches count what they meet; once a run rests, the list tells what is left.
+            if run.state != RunState::Running {
+                run.counts.cells_quarantined = self.count_quarantined(&run.id).await?;
+            }
             runs.push(run);
         }
         Ok(runs)
@@ -242,16 +246,18 @@ impl Session {
         }))
     }
 
-    /// Asks the engine that works on a run for something; it answers at its next renewal.
+    /// Asks the engine that works on a run for something; it answers at its next renewal. Who asks for a pause does not
+    /// take back that a run is given up.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn ask(&mut self, id: &str, request: Request) -> Result<(), StoreError> {
-        let update = Query::update()
-            .table(self.ledger("run"))
-            .value("request", request.name())
-            .and_where(Expr::col("id").eq(id))
-            .to_owned();
+        let mut update = Query::update();
+        update.table(self.ledger("run")).value("request", request.name()).and_where(Expr::col("id").eq(id));
+        if request == Request::Pause {
+            let given_up = Expr::col("request").eq(Request::Cancel.name());
+            update.and_where(Expr::col("request").is_null().or(given_up.not()));
+        }
         self.run(&update).await.map(drop)
     }
 
