@@ -167,11 +167,14 @@ fn rows() -> Rows {
     (0..64).map(|id| row(id, cells[id as usize % cells.len()])).collect::<Vec<_>>().into()
 }
 
+/// Row, new values, version, fields moved, filled and plain, and what undo keeps.
+type Told = (i64, Vec<Value>, Option<u32>, [Fields; 3], Vec<u8>);
+
 /// What is written, counted and kept of swaps, by their rows.
-fn told(swaps: Swaps) -> Vec<(i64, Vec<Value>, Option<u32>, [Fields; 3], Vec<u8>)> {
+fn told(swaps: Swaps) -> Vec<Told> {
     let number = |key: &RowKey| if let Value::Int(n) = key.0[0] { n } else { -1 };
     let each = swaps.all.into_iter().zip(swaps.moved);
-    let mut told: Vec<_> = each
+    let mut told: Vec<Told> = each
         .map(|(swap, moved)| {
             let fields = [moved.fields, moved.filled, moved.plain];
             (number(&swap.key), swap.new, swap.version, fields, moved.entry)
