@@ -146,7 +146,7 @@ fn servers_and_files_that_are_not_there_are_named() {
 #[test]
 fn a_condition_that_the_database_refuses_is_named() {
     for store in STORES {
-        let mut cases = vec!["id > 0 --", "nocol = 1", "id >"];
+        let mut cases = vec!["nocol = 1", "id >"];
         if store == "postgres" {
             cases.push("1 / (id - 2) > 0");
         }

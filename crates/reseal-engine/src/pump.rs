@@ -291,6 +291,8 @@ fn spawn_cruncher(
     groups: Sender<Result<Group, Halt>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
+        // Where few rows of a window are written, stripes of them would be a transaction each.
+        let mut sparse = false;
         // A place is taken before the work begins: one group is written, one is worked on, no more are held.
         while let Ok(place) = groups.reserve().await {
             let cut = pacer.cut(stripes);
@@ -304,9 +306,12 @@ fn spawn_cruncher(
                             // Few large rows are no more than a batch: there is nothing to interleave, and two groups
                             // of them are in memory at once.
                             let large = rows.len() <= cut.rows && rows.bytes() >= pacer.bytes() / 2;
-                            let pack = packed.then(|| cut.stripes_of(rows.len()));
+                            let pack = packed.then(|| if sparse { 1 } else { cut.stripes_of(rows.len()) });
                             match work_ahead(target.clone(), rows, pack).await {
-                                Ok(work) => group.push(work),
+                                Ok(work) => {
+                                    sparse = work.swapped() <= cut.rows;
+                                    group.push(work);
+                                }
                                 Err(error) => return place.send(Err(Halt::End(error))),
                             }
                             if large {

@@ -112,6 +112,11 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// How many rows are to be written.
+    pub(crate) fn swapped(&self) -> usize {
+        self.swaps.len() + self.packed.iter().map(|stripe| packed::rows(stripe)).sum::<usize>()
+    }
+
     pub(crate) fn append(&mut self, mut other: Work) {
         self.swaps.append(&mut other.swaps);
         packed::append(&mut self.packed, other.packed);

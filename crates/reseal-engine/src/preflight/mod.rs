@@ -163,9 +163,13 @@ async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, Eng
     if session.version(Book::Ledger).await?.is_none() {
         return Ok(None);
     }
-    let refused =
-        |error: EngineError| Finding::refusal(error.code, error.message, error.help.unwrap_or_default());
-    Ok(crate::pins::check(session, job).await.err().map(refused))
+    match crate::pins::check(session, job).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.class == Class::Refused => {
+            Ok(Some(Finding::refusal(error.code, error.message, error.help.unwrap_or_default())))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, EngineError> {
