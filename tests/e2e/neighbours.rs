@@ -70,3 +70,23 @@ fn a_rollback_leaves_what_a_run_of_another_plan_has_moved() {
         assert!(cells() == before, "{store}: a cell is not what it was");
     }
 }
+
+/// Watches that a condition means the same in every statement: it may call the table by its name, as a subquery must.
+#[test]
+fn a_condition_may_name_its_table() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 60);
+        world.sql(&["CREATE TABLE u (person integer)", "INSERT INTO u SELECT id FROM people WHERE id <= 20"]);
+        let condition = "    row_key: id\n    where: EXISTS (SELECT 1 FROM u WHERE u.person = people.id)\n";
+        let long = with_schema(&world, store);
+        for (name, table) in [("short", "people"), ("long", long.as_str())] {
+            let plan = plan_called(&world, name, "", ("    row_key: id\n", condition));
+            let text = std::fs::read_to_string(&plan).unwrap();
+            std::fs::write(&plan, text.replace("  people:\n", &format!("  {table}:\n"))).unwrap();
+            let (code, run) = world.reseal(&["run", &plan]);
+            assert_eq!((code, &run["rows_scanned"]), (0, &json!(20)), "{store}: {run}");
+        }
+        let moved = world.sql(&["SELECT count(*) FROM people WHERE b LIKE 'v2:%' OR b IS NULL AND id <= 20"]);
+        assert_eq!(moved, json!([[20]]), "{store}");
+    }
+}

@@ -140,16 +140,16 @@ pub(super) async fn swap(
     shape: &Shape,
     count: usize,
 ) -> Result<Vec<usize>, StoreError> {
-    let join = join(shape);
+    let (join, table) = (join(shape), quote(&shape.table.name));
     let mut sets: Vec<String> =
-        shape.cells.iter().enumerate().map(|(at, column)| set(column, &format!("u.reseal_n{at}"))).collect();
-    sets.extend(shape.keep.iter().map(|name| format!("t.{0} = t.{0}", quote(name))));
+        shape.cells.iter().enumerate().map(|(at, column)| set(&table, column, at)).collect();
+    sets.extend(shape.keep.iter().map(|name| format!("{table}.{0} = {table}.{0}", quote(name))));
     let mut wheres: Vec<String> = shape
         .cells
         .iter()
         .chain(&shape.context)
         .enumerate()
-        .map(|(at, column)| format!("{} <=> u.reseal_o{at}", bytes_of(column)))
+        .map(|(at, column)| format!("{} <=> reseal_swap.reseal_o{at}", bytes_of(&table, column)))
         .collect();
     if let Some(filter) = &shape.filter {
         wheres.push(format!("({filter})"));
@@ -164,40 +164,43 @@ pub(super) async fn swap(
         .cells
         .iter()
         .enumerate()
-        .map(|(at, column)| format!("{} <=> u.reseal_n{at}", bytes_of(column)))
+        .map(|(at, column)| format!("{} <=> reseal_swap.reseal_n{at}", bytes_of(&table, column)))
         .collect();
-    let sql = format!("SELECT CAST(u.reseal_i AS SIGNED) FROM {join} WHERE {}", wheres.join(" AND "));
+    let sql =
+        format!("SELECT CAST(reseal_swap.reseal_i AS SIGNED) FROM {join} WHERE {}", wheres.join(" AND "));
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(|error| failed(&error))?;
     let positions = rows.iter().map(|row| row.try_get_unchecked::<i64, _>(0).map(|n| n as usize));
     positions.collect::<Result<_, _>>().map_err(|error| failed(&error))
 }
 
+/// The table keeps its own name, which the plan's condition may use.
 fn join(shape: &Shape) -> String {
+    let table = quote(&shape.table.name);
     let keys: Vec<String> = shape
         .key
         .iter()
         .enumerate()
-        .map(|(at, column)| format!("t.{} = u.reseal_k{at}", quote(&column.name)))
+        .map(|(at, column)| format!("{table}.{} = reseal_swap.reseal_k{at}", quote(&column.name)))
         .collect();
-    format!("reseal_swap u STRAIGHT_JOIN {} t ON {}", full(&shape.table), keys.join(" AND "))
+    format!("reseal_swap STRAIGHT_JOIN {} AS {table} ON {}", full(&shape.table), keys.join(" AND "))
 }
 
-fn set(column: &Column, value: &str) -> String {
-    let name = quote(&column.name);
+fn set(table: &str, column: &Column, at: usize) -> String {
+    let (name, value) = (quote(&column.name), format!("reseal_swap.reseal_n{at}"));
     match column.kind {
-        Kind::Text => format!("t.{name} = CONVERT({value} USING utf8mb4)"),
-        Kind::Int => format!("t.{name} = CAST(CONVERT({value} USING utf8mb4) AS DECIMAL(20))"),
-        _ => format!("t.{name} = {value}"),
+        Kind::Text => format!("{table}.{name} = CONVERT({value} USING utf8mb4)"),
+        Kind::Int => format!("{table}.{name} = CAST(CONVERT({value} USING utf8mb4) AS DECIMAL(20))"),
+        _ => format!("{table}.{name} = {value}"),
     }
 }
 
 /// Bytes are compared, not characters: `_ci` collations and PAD SPACE call different base64 equal.
-fn bytes_of(column: &Column) -> String {
+fn bytes_of(table: &str, column: &Column) -> String {
     let name = quote(&column.name);
     match column.kind {
-        Kind::Binary => format!("t.{name}"),
-        Kind::Text => format!("CAST(CONVERT(t.{name} USING utf8mb4) AS BINARY)"),
-        _ => format!("CAST(CAST(t.{name} AS CHAR) AS BINARY)"),
+        Kind::Binary => format!("{table}.{name}"),
+        Kind::Text => format!("CAST(CONVERT({table}.{name} USING utf8mb4) AS BINARY)"),
+        _ => format!("CAST(CAST({table}.{name} AS CHAR) AS BINARY)"),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn swap(
     let count = arrays.count(swaps.len());
     // The positions come back only where some row was not written: a row each costs as much as the write.
     let sql = format!(
-        "WITH swapped AS ({update} RETURNING u.{position}) \
+        "WITH swapped AS ({update} RETURNING {NEW}.{position}) \
          SELECT CASE WHEN count(*) < {count} THEN coalesce(array_agg({position}), ARRAY[]::bigint[]) END FROM swapped"
     );
     let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
@@ -96,31 +96,33 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
         keys.push(arrays.add(column.kind, swaps.iter().map(|swap| &swap.key.0[at])));
     }
     let mut new = Vec::new();
-    for (at, column) in shape.cells.iter().enumerate() {
-        new.push(new_value(arrays, column, at, swaps));
+    for at in 0..shape.cells.len() {
+        new.push(new_value(arrays, shape, at, swaps));
     }
     let mut stands = Vec::new();
     if by_version {
         let versions = swaps.iter().map(|swap| swap.version.unwrap_or_default());
-        stands.push(same_version(&arrays.add_versions(versions)));
+        stands.push(same_version(shape, &arrays.add_versions(versions)));
     } else {
         for (at, column) in shape.cells.iter().chain(&shape.context).enumerate() {
             let name = arrays.add(column.kind, swaps.iter().map(|swap| &swap.old[at]));
-            stands.push(same(column, &name));
+            stands.push(same(shape, column, &name));
         }
     }
     statement(shape, &arrays.columns, (&keys, &new), &stands)
 }
 
 /// What a column is set to: what is sent, or where that is withheld what is there.
-fn new_value(arrays: &mut Arrays, column: &Column, at: usize, swaps: &[Swap]) -> String {
+fn new_value(arrays: &mut Arrays, shape: &Shape, at: usize, swaps: &[Swap]) -> String {
+    let column = &shape.cells[at];
     let sent = swaps.iter().map(|swap| if swap.withholds(at) { &Value::Null } else { &swap.new[at] });
     let value = arrays.add(column.kind, sent);
     if !swaps.iter().any(|swap| swap.withholds(at)) {
-        return format!("u.{value}");
+        return format!("{NEW}.{value}");
     }
     let stays = arrays.add_flags(swaps.iter().map(|swap| swap.withholds(at)));
-    format!("CASE WHEN u.{stays} THEN t.{} ELSE u.{value} END", quote(&column.name))
+    let stored = stored(shape, column);
+    format!("CASE WHEN {NEW}.{stays} THEN {stored} ELSE {NEW}.{value} END")
 }
 
 /// The same for swaps that are in columns already.
@@ -134,29 +136,37 @@ fn update_by_version(arrays: &mut Arrays, shape: &Shape, parts: &[&SwapColumns])
         .collect();
     let new: Vec<String> = (0..shape.cells.len())
         .map(|at| arrays.add_elements(shape.cells[at].kind, rows, of(SwapColumns::new_values, at)))
-        .map(|name| format!("u.{name}"))
+        .map(|name| format!("{NEW}.{name}"))
         .collect();
     let versions = arrays.add_versions(parts.iter().flat_map(|part| part.versions()).copied());
-    statement(shape, &arrays.columns, (&keys, &new), &[same_version(&versions)])
+    statement(shape, &arrays.columns, (&keys, &new), &[same_version(shape, &versions)])
 }
 
-fn same_version(name: &str) -> String {
-    format!("t.xmin = u.{name}")
+/// What the arrays are called. The table keeps its own name, which the plan's condition may use.
+const NEW: &str = "reseal_new";
+
+fn stored(shape: &Shape, column: &Column) -> String {
+    format!("{}.{}", quote(&shape.table.name), quote(&column.name))
 }
 
-/// `UPDATE t SET … FROM (SELECT unnest($1), unnest($2), …) … WHERE …`. In a select list the arrays are walked in step;
+fn same_version(shape: &Shape, name: &str) -> String {
+    format!("{}.xmin = {NEW}.{name}", quote(&shape.table.name))
+}
+
+/// `UPDATE … SET … FROM (SELECT unnest($1), unnest($2), …) … WHERE …`. In a select list the arrays are walked in step;
 /// as a table each would first be put aside row by row. Rows are joined by row key: a join by `ctid` would never prune
 /// a page.
 fn statement(shape: &Shape, arrays: &str, (keys, new): (&[String], &[String]), stands: &[String]) -> String {
-    let key = |(column, name): (&Column, &String)| format!("t.{} = u.{name}", collated(column));
+    let table = quote(&shape.table.name);
+    let key = |(column, name): (&Column, &String)| format!("{table}.{} = {NEW}.{name}", collated(column));
     let mut wheres: Vec<String> = shape.key.iter().zip(keys).map(key).collect();
     let set = |(column, value): (&Column, &String)| format!("{} = {value}", quote(&column.name));
     let mut sets: Vec<String> = shape.cells.iter().zip(new).map(set).collect();
-    sets.extend(shape.keep.iter().map(|name| format!("{0} = t.{0}", quote(name))));
+    sets.extend(shape.keep.iter().map(|name| format!("{0} = {table}.{0}", quote(name))));
     wheres.extend_from_slice(stands);
     wheres.extend(shape.filter.iter().map(|filter| format!("({filter})")));
     format!(
-        "UPDATE {} AS t SET {} FROM (SELECT {arrays}) AS u WHERE {}",
+        "UPDATE {} AS {table} SET {} FROM (SELECT {arrays}) AS {NEW} WHERE {}",
         full(&shape.table),
         sets.join(", "),
         wheres.join(" AND "),
@@ -164,13 +174,13 @@ fn statement(shape: &Shape, arrays: &str, (keys, new): (&[String], &[String]), s
 }
 
 /// Bytes are compared, not characters: citext and nondeterministic collations call different texts equal.
-fn same(column: &Column, name: &str) -> String {
-    let stored = format!("t.{}", quote(&column.name));
+fn same(shape: &Shape, column: &Column, name: &str) -> String {
+    let stored = stored(shape, column);
     match column.kind {
         Kind::Text | Kind::Other | Kind::Json => {
-            format!("{stored}::text COLLATE \"C\" IS NOT DISTINCT FROM u.{name}")
+            format!("{stored}::text COLLATE \"C\" IS NOT DISTINCT FROM {NEW}.{name}")
         }
-        Kind::Int | Kind::Binary | Kind::Uuid => format!("{stored} IS NOT DISTINCT FROM u.{name}"),
+        Kind::Int | Kind::Binary | Kind::Uuid => format!("{stored} IS NOT DISTINCT FROM {NEW}.{name}"),
     }
 }
 
@@ -278,8 +288,9 @@ mod tests {
             unopened: true,
         };
         let sql = update(&mut Arrays::default(), &shape, std::slice::from_ref(&swap), false);
-        assert!(sql.contains("t.xmin = u."), "{sql}");
-        assert!(sql.contains(r#""a" = u.reseal_2, "b" = CASE WHEN u.reseal_4 THEN t."b" ELSE"#), "{sql}");
+        assert!(sql.contains(r#""t".xmin = reseal_new."#), "{sql}");
+        let stays = r#""b" = CASE WHEN reseal_new.reseal_4 THEN "t"."b" ELSE reseal_new.reseal_3 END"#;
+        assert!(sql.contains(stays), "{sql}");
         assert!(!sql.contains("DISTINCT"), "{sql}");
         swap.unopened = false;
         let sql = update(&mut Arrays::default(), &shape, &[swap], false);

@@ -41,18 +41,22 @@ fn statement(shape: &Shape, rows: usize, width: usize) -> String {
     let mut at = 0;
     let mut next = || {
         at += 1;
-        format!("u.column{at}")
+        format!("reseal_new.column{at}")
     };
+    // The table keeps its own name, which the plan's condition may use.
+    let table = quote(&shape.table.name);
     let mut wheres: Vec<String> =
-        shape.key.iter().map(|column| format!("t.{} = {}", collated(column), next())).collect();
+        shape.key.iter().map(|column| format!("{table}.{} = {}", collated(column), next())).collect();
     let mut sets: Vec<String> =
         shape.cells.iter().map(|column| format!("{} = {}", quote(&column.name), next())).collect();
-    sets.extend(shape.keep.iter().map(|name| format!("{0} = t.{0}", quote(name))));
+    sets.extend(shape.keep.iter().map(|name| format!("{0} = {table}.{0}", quote(name))));
     for column in shape.cells.iter().chain(&shape.context) {
         // Bytes and type are compared, whatever collation the column has.
         wheres.push(match column.kind {
-            Kind::Other | Kind::Json => format!("CAST(t.{} AS TEXT) IS {}", quote(&column.name), next()),
-            _ => format!("t.{} COLLATE BINARY IS {}", quote(&column.name), next()),
+            Kind::Other | Kind::Json => {
+                format!("CAST({table}.{} AS TEXT) IS {}", quote(&column.name), next())
+            }
+            _ => format!("{table}.{} COLLATE BINARY IS {}", quote(&column.name), next()),
         });
     }
     if let Some(filter) = &shape.filter {
@@ -61,8 +65,7 @@ fn statement(shape: &Shape, rows: usize, width: usize) -> String {
     let row = format!("({})", vec!["?"; width].join(","));
     let keys: Vec<String> = shape.key.iter().map(|column| quote(&column.name)).collect();
     format!(
-        "UPDATE {} AS t SET {} FROM (VALUES {}) AS u WHERE {} RETURNING {}",
-        quote(&shape.table.name),
+        "UPDATE {table} SET {} FROM (VALUES {}) AS reseal_new WHERE {} RETURNING {}",
         sets.join(", "),
         vec![row.as_str(); rows].join(","),
         wheres.join(" AND "),
