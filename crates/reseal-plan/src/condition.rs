@@ -5,54 +5,109 @@
 /// Why a condition cannot stand in a longer statement.
 pub(crate) type Problem = &'static str;
 
+/// A column that a run rewrites.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewritten<'c> {
+    pub(crate) name: &'c str,
+    /// Whether it holds the cell itself: one that is NULL or empty then stays so, and no other becomes so.
+    pub(crate) is_cell: bool,
+    /// What its new cells begin with; a tag in it that is not known yet is a NUL.
+    pub(crate) begins: Option<Vec<u8>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
-    Name { text: String, quoted: bool },
-    Text { empty: bool },
+    Name { text: String, quote: Option<char> },
+    Text(String),
     Other(char),
 }
 
-/// The columns of `known` whose values a condition depends on. Whether a column is NULL, or empty, is another matter: no
-/// rotation changes that.
+impl Token {
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self, Token::Name { text, quote: None } if text.eq_ignore_ascii_case(word))
+    }
+
+    fn is_one_of(&self, characters: &[char]) -> bool {
+        matches!(self, Token::Other(c) if characters.contains(c))
+    }
+
+    /// A text without characters. MariaDB takes double quotes for those of a text.
+    fn is_empty_text(&self) -> bool {
+        matches!(self, Token::Text(text) | Token::Name { text, quote: Some('"') } if text.is_empty())
+    }
+}
+
+/// The first of the rewritten columns of a table that decides whether a row meets the condition, so that rotating the row
+/// may change that.
 ///
 /// # Errors
 /// Where the condition would reach beyond its end.
-pub(crate) fn reads<'k>(
+pub(crate) fn reads<'c>(
     condition: &str,
-    known: impl Iterator<Item = &'k str>,
-) -> Result<Vec<&'k str>, Problem> {
+    table: &str,
+    rewritten: &[Rewritten<'c>],
+) -> Result<Option<&'c str>, Problem> {
     // Whether a backslash escapes a quote depends on the database.
     let tokens = tokens(condition, false).or_else(|problem| tokens(condition, true).map_err(|_| problem))?;
-    Ok(known.filter(|column| is_read(&tokens, column)).collect())
+    let read = |column: &&Rewritten<'_>| (0..tokens.len()).any(|at| is_read(&tokens, at, table, column));
+    Ok(rewritten.iter().find(read).map(|column| column.name))
 }
 
-fn is_read(tokens: &[Token], column: &str) -> bool {
-    let is_it = |token: &Token| match token {
-        Token::Name { text, quoted: true } => text == column,
-        Token::Name { text, quoted: false } => text.eq_ignore_ascii_case(column),
-        _ => false,
-    };
-    (0..tokens.len()).filter(|at| is_it(&tokens[*at])).any(|at| {
-        let rest = &tokens[at + 1..];
-        // A function, or the table before its column.
-        let is_column = !matches!(rest.first(), Some(Token::Other('(' | '.')));
-        is_column && !asks_for_null(rest) && !compares_with_nothing(rest)
-    })
+/// Whether the token at this position is the column, and what is asked of it may change.
+fn is_read(tokens: &[Token], at: usize, table: &str, column: &Rewritten<'_>) -> bool {
+    let Token::Name { text, quote } = &tokens[at] else { return false };
+    let (before, after) = (&tokens[..at], &tokens[at + 1..]);
+    text.eq_ignore_ascii_case(column.name)
+        && !is_of_another_table(before, table)
+        && !is_type(before)
+        // A function, or a table before its column.
+        && !after.first().is_some_and(|next| next.is_one_of(&['(', '.']))
+        // A text of MariaDB's.
+        && !(*quote == Some('"') && before.last().is_some_and(|last| last.is_one_of(&['=', '<', '>'])))
+        && !(column.is_cell && stays(before, after, column.begins.as_deref()))
 }
 
-fn asks_for_null(rest: &[Token]) -> bool {
-    let word = |at: usize, wanted: &str| match rest.get(at) {
-        Some(Token::Name { text, quoted: false }) => text.eq_ignore_ascii_case(wanted),
+fn is_of_another_table(before: &[Token], table: &str) -> bool {
+    match before {
+        [.., Token::Name { text, .. }, Token::Other('.')] => !text.eq_ignore_ascii_case(table),
         _ => false,
-    };
+    }
+}
+
+/// `kind::text`, `CAST(kind AS text)`.
+fn is_type(before: &[Token]) -> bool {
+    matches!(before, [.., Token::Other(':'), Token::Other(':')])
+        || before.last().is_some_and(|last| last.is_word("as"))
+}
+
+/// Whether what is asked of a cell has the same answer once it is rotated.
+fn stays(before: &[Token], after: &[Token], begins: Option<&[u8]>) -> bool {
+    asks_for_null(after) || compares_with_nothing(before, after) || asks_for_beginning(after, begins)
+}
+
+fn asks_for_null(after: &[Token]) -> bool {
+    let word = |at: usize, word: &str| after.get(at).is_some_and(|token| token.is_word(word));
     let not = usize::from(word(1, "not"));
-    word(0, "is") && word(1 + not, "null")
+    word(0, "isnull") || word(0, "notnull") || (word(0, "is") && word(1 + not, "null"))
 }
 
-fn compares_with_nothing(rest: &[Token]) -> bool {
-    let operator =
-        rest.iter().take_while(|token| matches!(token, Token::Other('<' | '>' | '!' | '='))).count();
-    operator > 0 && matches!(rest.get(operator), Some(Token::Text { empty: true }))
+/// Whether it is compared with an empty text, on either side.
+fn compares_with_nothing(before: &[Token], after: &[Token]) -> bool {
+    let is_operator = |token: &&Token| token.is_one_of(&['<', '>', '!', '=']);
+    let behind = after.iter().take_while(is_operator).count();
+    let ahead = before.iter().rev().take_while(is_operator).count();
+    (behind > 0 && after.get(behind).is_some_and(Token::is_empty_text))
+        || (ahead > 0 && before.iter().rev().nth(ahead).is_some_and(Token::is_empty_text))
+}
+
+/// `LIKE 'enc:%'`, where new cells begin so too.
+fn asks_for_beginning(after: &[Token], begins: Option<&[u8]>) -> bool {
+    let [like, Token::Text(pattern), ..] = after else { return false };
+    let Some((beginning, "")) = pattern.split_once('%') else { return false };
+    like.is_word("like")
+        && !after.get(2).is_some_and(|token| token.is_word("escape"))
+        && !beginning.contains(['_', '\\', '\0'])
+        && begins.is_some_and(|begins| begins.starts_with(beginning.as_bytes()))
 }
 
 fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
@@ -65,17 +120,17 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
             '\'' => {
                 let inside;
                 (inside, after) = quoted(after, '\'', escapes)?;
-                tokens.push(Token::Text { empty: inside.is_empty() });
+                tokens.push(Token::Text(inside.to_owned()));
             }
             '"' | '`' => {
                 let inside;
                 (inside, after) = quoted(after, first, false)?;
                 let doubled: String = [first, first].iter().collect();
                 let text = inside.replace(&doubled, &first.to_string());
-                tokens.push(Token::Name { text, quoted: true });
+                tokens.push(Token::Name { text, quote: Some(first) });
             }
             '$' if let Some((_, behind)) = dollar_quoted(rest) => {
-                tokens.push(Token::Text { empty: false });
+                tokens.push(Token::Text("$".to_owned()));
                 after = behind;
             }
             '-' if after.starts_with('-') => return Err("it must hold no comment"),
@@ -92,7 +147,7 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
             _ if first.is_alphanumeric() || first == '_' => {
                 let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
                 let (text, behind) = rest.split_at(end.unwrap_or(rest.len()));
-                tokens.push(Token::Name { text: text.to_owned(), quoted: false });
+                tokens.push(Token::Name { text: text.to_owned(), quote: None });
                 after = behind;
             }
             other => tokens.push(Token::Other(other)),
@@ -126,40 +181,51 @@ fn dollar_quoted(text: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
-    fn read(condition: &str) -> Result<Vec<&'static str>, Problem> {
-        reads(condition, ["a", "Key"].into_iter())
+    fn read(condition: &str) -> Result<Option<&'static str>, Problem> {
+        let cell = |name, begins: &str| Rewritten { name, is_cell: true, begins: Some(begins.into()) };
+        let beside = Rewritten { name: "Key", is_cell: false, begins: None };
+        reads(condition, "people", &[cell("a", "enc:\0:"), beside, cell("text", "")])
     }
 
     #[test]
     fn columns_that_decide_are_found() {
         for condition in [
             "a like 'v1:%'",
+            "a like 'enc:v1:%'",
+            "a like 'enc:%x'",
+            "a not like 'enc:%'",
+            "a like 'e_c:%' escape 'x'",
             "A = 'x'",
-            "id < 5 and (t.a <> 'it''s')",
+            "id < 5 and (people.a <> 'it''s')",
             "\"a\" > ''''",
-            "`a` = 'x'",
+            "`A` = 'x'",
             "coalesce(a, '') = ''",
             "a is distinct from b",
         ] {
-            assert_eq!(read(condition), Ok(vec!["a"]), "{condition}");
+            assert_eq!(read(condition), Ok(Some("a")), "{condition}");
         }
-        assert_eq!(read("a = key"), Ok(vec!["a", "Key"]));
+        for condition in ["key is null", "`key` <> ''", "key like 'v%'", "b = key"] {
+            assert_eq!(read(condition), Ok(Some("Key")), "{condition}");
+        }
+        assert_eq!(read("text = 'x'"), Ok(Some("text")));
     }
 
     #[test]
     fn others_are_none_of_it() {
         for condition in [
             "a is not null",
-            "a IS NULL or t.a is null",
-            "a <> '' and '' <> 'a'",
-            "kind = 'a'",
+            "a IS NULL or people.a is null or a notnull",
+            "a <> '' and '' <> a and a <> \"\"",
+            "a like 'enc:%' and a LIKE 'e%'",
+            "kind = 'a' and kind = \"a\"",
             "kind = $$a = (;$$ and $x$a$x$ = kind",
             "a(kind) and a.kind = 1 and aa = 1",
-            "\"A\" = 1",
+            "exists (select 1 from others o where o.a = people.id)",
+            "kind::text = 'x' and cast(kind as text) = 'y'",
             "note = 'it\\'s (a' and kind = 'x'",
             "note = 'C:\\' or kind = 'é'",
         ] {
-            assert_eq!(read(condition), Ok(vec![]), "{condition}");
+            assert_eq!(read(condition), Ok(None), "{condition}");
         }
     }
 
@@ -176,6 +242,6 @@ mod tests {
         ] {
             assert_eq!(read(condition), Err(problem), "{condition}");
         }
-        assert_eq!(read("kind = '-- /* ;)'"), Ok(vec![]));
+        assert_eq!(read("kind = '-- /* ;)'"), Ok(None));
     }
 }

@@ -1,27 +1,35 @@
 //! `where:`: rows must not leave it by being rotated, and it must end where the plan says so.
 
+use reseal_core::Part;
+
 use super::{Meaning, quoted};
-use crate::condition::reads;
+use crate::condition::{Rewritten, reads};
 use crate::plan::TableSpec;
 
 impl Meaning<'_> {
-    pub(super) fn condition(&mut self, table: &TableSpec) {
+    /// `begins`: what new cells of each field begin with, where that is known.
+    pub(super) fn condition(&mut self, table: &TableSpec, begins: &[Option<Vec<u8>>]) {
         let Some(condition) = &table.r#where else { return };
         let path = ["tables", &table.label, "where"];
-        if condition.trim().is_empty() {
-            return self.find("empty", &path, "`where` must not be empty");
+        let mut rewritten = Vec::new();
+        for (field, begins) in table.fields.iter().zip(begins) {
+            for (part, name) in &field.columns {
+                let is_cell = *part == Part::Ciphertext;
+                rewritten.push(Rewritten { name, is_cell, begins: begins.clone().filter(|_| is_cell) });
+            }
+            let beside = field.mirrors.iter().map(|(_, name)| name).chain(&field.last_error);
+            rewritten.extend(beside.map(|name| Rewritten { name, is_cell: false, begins: None }));
         }
-        let of_fields = table.fields.iter().flat_map(|field| {
-            field.columns.iter().chain(&field.mirrors).map(|(_, name)| name).chain(&field.last_error)
-        });
-        let rotated = of_fields.chain(&table.key_column).map(String::as_str);
-        match reads(condition, rotated) {
+        let key = table.key_column.iter();
+        rewritten.extend(key.map(|name| Rewritten { name, is_cell: false, begins: None }));
+        match reads(condition, &table.name, &rewritten) {
             Err(problem) => self.find("condition", &path, format!("`where` is no condition: {problem}")),
-            Ok(read) => {
-                let Some(column) = read.first() else { return };
+            Ok(None) => {}
+            Ok(Some(column)) => {
                 let message = format!("`where` reads column {}, which the same run rewrites", quoted(column));
                 let help = "rows would leave the plan by being rotated, and no sweep would see them: name another \
-                            column (IS NULL and IS NOT NULL may be asked of any)";
+                            column (of a cell itself it may ask whether it is NULL or empty, and how cells begin \
+                            under any key)";
                 self.find_help("reads-rotated", &path, message, Some(help.into()));
             }
         }

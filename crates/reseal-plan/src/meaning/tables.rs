@@ -37,6 +37,9 @@ impl Meaning<'_> {
         let name = self.table_name(label, raw.schema, raw.name);
         let row_key = raw.row_key.into_vec();
         self.row_key(label, &row_key);
+        if raw.r#where.as_ref().is_some_and(|condition| condition.trim().is_empty()) {
+            self.find("empty", &["tables", label, "where"], "`where` must not be empty");
+        }
         let mut whole = true;
         let mut fields = Vec::new();
         for (name, raw) in raw.fields.0 {
@@ -59,7 +62,6 @@ impl Meaning<'_> {
             line: self.line(&path),
         };
         self.columns_once(&table);
-        self.condition(&table);
         Some(table).filter(|_| whole)
     }
 

@@ -39,10 +39,12 @@ impl Meaning<'_> {
         let mut used = BTreeSet::new();
         self.keks_fit(keysets, seals);
         for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
+            let mut begins = Vec::new();
             for field in &table.fields {
                 used.extend(field.seals());
-                self.field_fits(table, field, keysets, seals, &mut built);
+                begins.push(self.field_fits(table, field, keysets, seals, &mut built));
             }
+            self.condition(table, &begins);
         }
         // Where something is broken, nobody knows whether it names what seems to be unused.
         if tables.iter().all(|(_, table)| table.is_some()) {
@@ -75,6 +77,7 @@ impl Meaning<'_> {
         }
     }
 
+    /// Gives what new cells begin with, where that is known; a NUL stands for their key.
     fn field_fits(
         &mut self,
         table: &TableSpec,
@@ -82,7 +85,7 @@ impl Meaning<'_> {
         keysets: &Entries<KeysetSpec>,
         seals: &Entries<SealSpec>,
         built: &mut Built,
-    ) {
+    ) -> Option<Vec<u8>> {
         let parts = field.parts(table);
         let mut uses = Vec::new();
         for at in field.seals() {
@@ -99,7 +102,7 @@ impl Meaning<'_> {
             self.envelope_fits(table, field, one);
         }
         self.dek_columns_fit(table, field, &uses);
-        let Some((to, from)) = uses.split_first().filter(|((at, _), _)| *at == field.to) else { return };
+        let Some((to, from)) = uses.split_first().filter(|((at, _), _)| *at == field.to) else { return None };
         self.can_seal(table, field, &to.1);
         for (_, one) in from {
             self.told_from(table, field, &to.1, one);
@@ -113,6 +116,7 @@ impl Meaning<'_> {
             let help = "seal the plain cells in a run of their own, before or after";
             self.at_field("plaintext-beside", table, field, message, Some(help));
         }
+        to.1.built.format.prefix("\0")
     }
 
     /// Builds a seal's format, with the plugin's complaint at the option it is about.
