@@ -1,6 +1,7 @@
 //! Exit codes, and errors as people and programs read them.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reseal_engine::{Class, EngineError};
 use reseal_registry::{BuildError, ReadKeyError};
@@ -115,9 +116,15 @@ impl From<BuildError> for Failure {
     }
 }
 
+/// Whether the program has said what it came to: a signal may come while it does.
+static SAID: AtomicBool = AtomicBool::new(false);
+
 /// Prints what a command came to, and gives the exit code.
 pub(crate) fn end(json: bool, outcome: Outcome) -> ExitCode {
+    let said = SAID.swap(true, Ordering::SeqCst);
     match outcome {
+        Ok(done) if said => ExitCode::from(done.code),
+        Err(failure) if said => ExitCode::from(failure.exit),
         Ok(done) => {
             output::result(json, &done.json, &done.text);
             ExitCode::from(done.code)

@@ -1,9 +1,15 @@
 //! Ctrl-C and SIGTERM: finish the batch in hand, then stop. A second one ends at once; the ledger bears it.
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use reseal_engine::{Stop, Stopper};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::{self, Failure, STOPPED};
+
+/// How long what is said last may take: whoever should read it may have gone, or read nothing.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Watches for signals until the program ends.
 pub(crate) fn watch(stop: &Stopper) {
@@ -22,18 +28,28 @@ pub(crate) fn watch(stop: &Stopper) {
             }
             times += 1;
             if times > 1 {
-                let message = "stopped at once; the ledger knows what was committed";
-                let failure = Failure {
-                    exit: STOPPED,
-                    code: "interrupted".into(),
-                    message: message.into(),
-                    help: Some("run the same command again to go on".into()),
-                };
-                let _ = exit::end(std::env::args().any(|arg| arg == "--json"), Err(failure));
-                std::process::exit(i32::from(STOPPED));
+                end_at_once();
             }
-            eprintln!("stopping after the batch in hand; once more to stop at once");
             stop.ask(Stop::Interrupted);
+            let _ =
+                writeln!(std::io::stderr(), "stopping after the batch in hand; once more to stop at once");
         }
     });
+}
+
+fn end_at_once() -> ! {
+    let failure = Failure {
+        exit: STOPPED,
+        code: "interrupted".into(),
+        message: "stopped at once; the ledger knows what was committed".into(),
+        help: Some("run the same command again to go on".into()),
+    };
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = exit::end(json, Err(failure));
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(LAST_WORD);
+    std::process::exit(i32::from(STOPPED));
 }

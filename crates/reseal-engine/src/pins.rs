@@ -136,6 +136,18 @@ pub fn moved_away_from(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<bo
     }))
 }
 
+/// Whether a run moved cells to the keyset's primary, whatever the key, its keyset and the plan were called then.
+pub(crate) fn moved_to_primary(keyset: &KeysetJob, run: &RunRow) -> Result<bool, EngineError> {
+    let Some(primary) = keyset.keyset.primary() else { return Ok(false) };
+    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), primary)?;
+    let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
+    Ok(of_keysets.any(|of_run| {
+        let id = of_run["primary"].as_str().unwrap_or_default();
+        of_run["keys"][id].as_str() == Some(&now)
+    }))
+}
+
 /// Whether a run moved cells to the very keys that are the job's primaries.
 pub(crate) fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();

@@ -210,7 +210,8 @@ async fn put_back(
 fn reason(listed: u64, left: u64, held: &Held) -> Option<String> {
     let listed = (listed > 0).then(|| format!("{listed} cells stay as they are: see `reseal quarantine`"));
     let left = held.runs.first().filter(|_| left > 0).map(|newest| {
-        format!("{left} cells were moved by run {newest} or one before it: roll that back too")
+        let (run, plan) = (&newest.id, &newest.plan);
+        format!("{left} cells were moved by run {run} of plan {plan}, or one before it: roll that back too")
     });
     let both: Vec<String> = listed.into_iter().chain(left).collect();
     (!both.is_empty()).then(|| both.join("; "))

@@ -8,16 +8,34 @@ use reseal_store::{RunRow, Session, TableName, Trouble};
 
 use super::exact::entries;
 use crate::error::EngineError;
+use crate::job::Job;
 use crate::pins;
 use crate::target::Target;
 use crate::undo::{self, Fingerprint};
+
+/// How many runs are looked at, of the plan and of all.
+const RUNS: u64 = 1000;
+
+/// Whether a run moved cells to a key that is a primary of the job. Another plan calls its keysets as it likes: there keys
+/// are known by their bytes.
+fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, EngineError> {
+    if !stranger {
+        return pins::same_primaries(job, run);
+    }
+    for keyset in &job.keysets {
+        if pins::moved_to_primary(keyset, run)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// The digests of what they wrote, sorted: sixteen bytes a cell, for there may be many.
 #[derive(Default)]
 pub(super) struct Held {
     written: Vec<Fingerprint>,
-    /// The runs, the newest first.
-    pub(super) runs: Vec<String>,
+    /// The runs: those of the same plan, the newest first, then others.
+    pub(super) runs: Vec<RunRow>,
 }
 
 impl Held {
@@ -30,15 +48,19 @@ impl Held {
         let mut held = Held::default();
         let Some(job) = targets.first().map(|target| target.job.clone()) else { return Ok(held) };
         let mut tables = Tables::of(session, targets).await?;
-        for other in session.runs(None, 1000).await? {
-            let stands = other.id != run.id && other.state != RunState::RolledBack;
+        let own = session.runs(Some(&run.plan), RUNS).await?;
+        let all = session.runs(None, RUNS).await?;
+        let strangers = all.into_iter().filter(|other| other.plan != run.plan);
+        for other in own.into_iter().chain(strangers) {
+            if other.id == run.id || other.state == RunState::RolledBack {
+                continue;
+            }
             let stranger = other.plan != run.plan;
-            // Another plan calls its keysets as it likes: what its run wrote is told by the cells themselves.
-            if stands && (stranger || pins::same_primaries(&job, &other)?) {
+            if tables.any_of(session, &other.id).await? && ends_alike(&job, &other, stranger)? {
                 let before = held.written.len();
                 held.add(session, (&other.id, stranger), &mut tables).await?;
                 if held.written.len() > before {
-                    held.runs.push(other.id);
+                    held.runs.push(other);
                 }
             }
         }
@@ -52,17 +74,13 @@ impl Held {
         (run_id, stranger): (&str, bool),
         tables: &mut Tables<'_>,
     ) -> Result<(), EngineError> {
-        let mut any = false;
-        for shard in session.shards(run_id).await? {
-            any |= tables.find(session, &shard.table).await?.is_some();
-        }
         let mut after = (-1, -1);
-        while let Some(batch) = if any { session.next_undo(run_id, after).await? } else { None } {
+        while let Some(batch) = session.next_undo(run_id, after).await? {
             after = (batch.shard, batch.batch);
             let Some(target) = tables.find(session, &batch.table).await? else { continue };
             let entries = match entries(target, &batch).await {
                 // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
-                Err(_) if stranger => continue,
+                Err(error) if stranger && error.code == "undo" => continue,
                 entries => entries?,
             };
             self.written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, written)| written));
@@ -97,6 +115,16 @@ impl<'t> Tables<'t> {
         Ok(Tables { targets, own_names, known: known.collect() })
     }
 
+    /// Whether a run worked on any of them.
+    async fn any_of(&mut self, session: &mut Session, run_id: &str) -> Result<bool, EngineError> {
+        for shard in session.shards(run_id).await? {
+            if self.find(session, &shard.table).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The table that a run calls by this label: other plans may spell its name in another way.
     async fn find(
         &mut self,
@@ -118,8 +146,9 @@ impl<'t> Tables<'t> {
         for name in std::iter::once(whole).chain(in_schema) {
             match session.describe(&name).await {
                 Ok(facts) => return Ok(self.own_names.iter().position(|own| *own == facts.name)),
-                Err(error) if error.trouble == Trouble::Missing => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.trouble == Trouble::ConnectionLost => return Err(error.into()),
+                // It is not there, or in a schema that is closed to this user: then it is none of the rollback's.
+                Err(_) => {}
             }
         }
         Ok(None)
