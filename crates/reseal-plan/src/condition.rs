@@ -57,14 +57,14 @@ pub(crate) fn reads<'c>(
 fn is_read(tokens: &[Token], at: usize, table: &str, column: &Rewritten<'_>) -> bool {
     let Token::Name { text, quote } = &tokens[at] else { return false };
     let (before, after) = (&tokens[..at], &tokens[at + 1..]);
-    text.eq_ignore_ascii_case(column.name)
-        && !is_of_another_table(before, table)
-        && !is_type(before)
-        // A function, or a table before its column.
-        && !after.first().is_some_and(|next| next.is_one_of(&['(', '.']))
-        // A text of MariaDB's.
-        && !(*quote == Some('"') && before.last().is_some_and(|last| last.is_one_of(&['=', '<', '>'])))
-        && !(column.is_cell && stays(before, after, column.begins.as_deref()))
+    let next_is = |characters: &[char]| after.first().is_some_and(|next| next.is_one_of(characters));
+    let last_is = |characters: &[char]| before.last().is_some_and(|last| last.is_one_of(characters));
+    let is_function_or_table = next_is(&['(', '.']);
+    let is_text_of_mariadb = *quote == Some('"') && last_is(&['=', '<', '>']);
+    let is_another =
+        is_of_another_table(before, table) || is_type(before) || is_function_or_table || is_text_of_mariadb;
+    let stays = column.is_cell && stays(before, after, column.begins.as_deref());
+    text.eq_ignore_ascii_case(column.name) && !is_another && !stays
 }
 
 fn is_of_another_table(before: &[Token], table: &str) -> bool {

@@ -102,7 +102,7 @@ impl Meaning<'_> {
             self.envelope_fits(table, field, one);
         }
         self.dek_columns_fit(table, field, &uses);
-        let Some((to, from)) = uses.split_first().filter(|((at, _), _)| *at == field.to) else { return None };
+        let (to, from) = uses.split_first().filter(|((at, _), _)| *at == field.to)?;
         self.can_seal(table, field, &to.1);
         for (_, one) in from {
             self.told_from(table, field, &to.1, one);
