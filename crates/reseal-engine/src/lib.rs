@@ -13,6 +13,7 @@ pub mod catalogue;
 mod cell;
 mod census;
 mod conclude;
+mod cruncher;
 mod deks;
 mod envelope;
 mod error;

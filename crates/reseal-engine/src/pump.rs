@@ -10,8 +10,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 use tracing::debug;
 
-use crate::batch::work_ahead;
 use crate::catalogue::Custody;
+use crate::cruncher::Cruncher;
 use crate::error::EngineError;
 use crate::lease::Stopper;
 use crate::pace::Pacer;
@@ -118,8 +118,15 @@ async fn pump_once(
     let (groups_in, mut groups) = channel(1);
     let stripes = session.stripes();
     let reader = spawn_reader(shared.clone(), target.clone(), shard.clone(), stripes, rows_in);
-    let form = (stripes, session.swaps_whole());
-    let cruncher = spawn_cruncher(shared.pacer.clone(), target.clone(), form, rows_out, groups_in);
+    let cruncher = Cruncher {
+        pacer: shared.pacer.clone(),
+        target: target.clone(),
+        stripes,
+        packed: session.swaps_whole(),
+        windows: rows_out,
+        sparse: false,
+    };
+    let cruncher = cruncher.spawn(groups_in);
     let ended = write_groups(shared, session, target, shard, fails, &mut groups).await;
     reader.abort();
     cruncher.abort();
@@ -279,60 +286,6 @@ fn spawn_reader(
             idle.push(session);
         }
         let _ = windows.send(Ok(Rows::default())).await;
-    })
-}
-
-/// Opens and seals between reader and writer. A window without rows is the end of the range.
-fn spawn_cruncher(
-    pacer: Arc<Pacer>,
-    target: Arc<Target>,
-    (stripes, packed): (usize, bool),
-    mut pages: Receiver<Result<Rows, Halt>>,
-    groups: Sender<Result<Group, Halt>>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        // Where few rows of a window are written, stripes of them would be a transaction each.
-        let mut sparse = false;
-        // A place is taken before the work begins: one group is written, one is worked on, no more are held.
-        while let Ok(place) = groups.reserve().await {
-            let cut = pacer.cut(stripes);
-            let mut group = Vec::new();
-            let (mut last, mut done) = (None, false);
-            while group.len() < cut.windows {
-                match pages.recv().await {
-                    Some(Ok(rows)) => match rows.last() {
-                        Ok(Some(row)) => {
-                            last = Some(row.key);
-                            // Few large rows are no more than a batch: there is nothing to interleave, and two groups
-                            // of them are in memory at once.
-                            let large = rows.len() <= cut.rows && rows.bytes() >= pacer.bytes() / 2;
-                            let pack = packed.then(|| if sparse { 1 } else { cut.stripes_of(rows.len()) });
-                            match work_ahead(target.clone(), rows, pack).await {
-                                Ok(work) => {
-                                    sparse = work.swapped() <= cut.rows;
-                                    group.push(work);
-                                }
-                                Err(error) => return place.send(Err(Halt::End(error))),
-                            }
-                            if large {
-                                break;
-                            }
-                        }
-                        Ok(None) => {
-                            done = true;
-                            break;
-                        }
-                        Err(error) => return place.send(Err(halt(error))),
-                    },
-                    Some(Err(halt)) => return place.send(Err(halt)),
-                    None => return,
-                }
-            }
-            place.send(Ok(Group::of(group, cut, (last, done))));
-            if done {
-                return;
-            }
-        }
     })
 }
 
