@@ -127,25 +127,28 @@ pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Re
 /// # Errors
 /// When no fingerprint can be made.
 pub fn moved_away_from(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<bool, EngineError> {
-    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
-    let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
-    let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
-    Ok(of_keysets.any(|of_run| {
-        let mut keys = of_run["keys"].as_object().into_iter().flatten();
-        keys.any(|(id, noted)| noted.as_str() == Some(&now) && of_run["primary"].as_str() != Some(id))
-    }))
+    Ok(was_primary(keyset, key, run)?.contains(&false))
 }
 
 /// Whether a run moved cells to the keyset's primary, whatever the key, its keyset and the plan were called then.
 pub(crate) fn moved_to_primary(keyset: &KeysetJob, run: &RunRow) -> Result<bool, EngineError> {
-    let Some(primary) = keyset.keyset.primary() else { return Ok(false) };
-    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), primary)?;
+    match keyset.keyset.primary() {
+        Some(primary) => Ok(was_primary(keyset, primary, run)?.contains(&true)),
+        None => Ok(false),
+    }
+}
+
+/// For each place in which a run noted these very bytes: whether the key was the primary there.
+fn was_primary(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<Vec<bool>, EngineError> {
+    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
-    let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
-    Ok(of_keysets.any(|of_run| {
-        let id = of_run["primary"].as_str().unwrap_or_default();
-        of_run["keys"][id].as_str() == Some(&now)
-    }))
+    let of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
+    let places = of_keysets.flat_map(|of_run| {
+        let keys = of_run["keys"].as_object().into_iter().flatten();
+        let same = keys.filter(|(_, noted)| noted.as_str() == Some(&now));
+        same.map(|(id, _)| of_run["primary"].as_str() == Some(id))
+    });
+    Ok(places.collect())
 }
 
 /// Whether a run moved cells to the very keys that are the job's primaries.
