@@ -1,18 +1,12 @@
 //! What goes wrong at night: engines that hang and come back, cut connections, interrupts, schemas that change, servers
 //! that turn read-only.
 
-use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::world::{STORES, World, wait_for_first_swap};
+use crate::world::{STORES, World, signal, wait_for_first_swap};
 
 const ROWS: u32 = 2000;
 const CELLS: u64 = 2 * ROWS as u64 - 2 * (ROWS as u64 / 50);
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
 
 fn all_under_v2(world: &World, store: &str) {
     assert_eq!(world.read("v2"), (ROWS.into(), CELLS, ROWS.into()), "{store}");

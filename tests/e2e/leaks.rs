@@ -106,9 +106,7 @@ fn postgres_logs_no_plaintext_of_a_first_encryption() {
 fn postgres_logs_no_plaintext_that_stays_beside_a_swapped_cell() {
     let world = World::new("postgres", "aes-gcm", 300);
     log_everything(&world);
-    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
-    let shown = plan.replace("b: { to: main }", "b: { to: main, last_error: note }");
-    std::fs::write(world.path("plan.yaml"), shown).unwrap();
+    world.rewrite_plan("b: { to: main }", "b: { to: main, last_error: note }");
     let strays = || world.sql(&["SELECT count(*), min(left(b, 5)) FROM people WHERE id % 3 = 0"]).to_string();
     world.sql(&["UPDATE people SET b = 'STR' || 'AY-' || id WHERE id % 3 = 0"]);
     let (code, run) = world.reseal(&["run", "PLAN"]);

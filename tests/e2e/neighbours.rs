@@ -2,18 +2,15 @@
 
 use serde_json::json;
 
-use crate::world::{STORES, World, wait_for_first_swap};
-
-/// Slow enough that another run can begin in between.
-const SLOW: &str = "throttle: { rows_per_second: 600 }\nbatch: { rows: 60 }\n";
+use crate::world::{SLOW, STORES, World, wait_for_first_swap};
 
 /// Writes a plan of another name, with `from` in the plan's text replaced by `to`.
 fn plan_called(world: &World, name: &str, more: &str, (from, to): (&str, &str)) -> String {
     world.plan(more);
-    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
-    let plan = plan.replace("name: people", &format!("name: {name}")).replace(from, to);
+    world.rewrite_plan("name: people", &format!("name: {name}"));
+    world.rewrite_plan(from, to);
     let path = world.path(&format!("{name}.yaml"));
-    std::fs::write(&path, plan).unwrap();
+    std::fs::rename(world.path("plan.yaml"), &path).unwrap();
     path.display().to_string()
 }
 

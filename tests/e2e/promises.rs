@@ -1,9 +1,6 @@
 //! The promises of the design, each against what would break it.
 
-use crate::world::{STORES, World, wait_for_first_swap};
-
-/// Slow enough that others can write in between.
-const SLOW: &str = "throttle: { rows_per_second: 600 }\nbatch: { rows: 60 }\n";
+use crate::world::{SLOW, STORES, World, wait_for_first_swap};
 
 /// P1 and P2; watches the compare-and-set: without it, a stale cell overwrites what the application wrote.
 #[test]
@@ -202,9 +199,8 @@ fn a_guard_lets_rows_without_cells_be() {
             "UPDATE people SET a = NULL, b = NULL WHERE id = 7",
         ]);
         world.plan("guard: constraint\n");
-        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
-        let named = plan.replace("{key}:", "").replace("row_key: id\n", "row_key: id\n    key: note\n");
-        std::fs::write(world.path("plan.yaml"), named).unwrap();
+        world.rewrite_plan("{key}:", "");
+        world.rewrite_plan("row_key: id\n", "row_key: id\n    key: note\n");
         let (code, run) = world.reseal(&["run", "PLAN"]);
         assert_eq!((code, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
         world.sql(&["UPDATE people SET id = 1007 WHERE id = 7"]);

@@ -11,12 +11,6 @@ fn cells(world: &World) -> Value {
     world.sql(&["SELECT id, a, b FROM people ORDER BY id"])
 }
 
-fn rewrite_plan(world: &World, from: &str, to: &str) {
-    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
-    assert!(plan.contains(from), "{plan}");
-    std::fs::write(world.path("plan.yaml"), plan.replace(from, to)).unwrap();
-}
-
 fn runs(world: &World, args: &[&str]) -> Value {
     let (exit, done) = world.reseal(args);
     assert_eq!(exit, 0, "{args:?}: {done}");
@@ -31,7 +25,7 @@ fn a_cell_beside_plaintext_gets_its_old_bytes_back() {
             let world = World::new(store, "aes-gcm", 30);
             world.sql(&["UPDATE people SET b = 'in the clear'"]);
             world.plan(if canary { "hooks: { canary: [{ command: [\"false\"] }] }\n" } else { "" });
-            rewrite_plan(&world, "      b: { to: main }", "      b: { to: main, from: [plaintext] }");
+            world.rewrite_plan("      b: { to: main }", "      b: { to: main, from: [plaintext] }");
             let before = cells(&world);
             if canary {
                 assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "canary-failed"), "{store}");
@@ -70,7 +64,7 @@ fn rows_that_are_touched_meanwhile_are_put_back_too() {
 fn a_row_that_left_the_scope_is_put_back() {
     for store in STORES {
         let world = World::new(store, "aes-gcm", 10);
-        rewrite_plan(&world, "    row_key: id\n", "    row_key: id\n    where: \"note <> 'archived'\"\n");
+        world.rewrite_plan("    row_key: id\n", "    row_key: id\n    where: \"note <> 'archived'\"\n");
         let before = cells(&world);
         runs(&world, &["run", "PLAN"]);
         let b = world.sql(&["SELECT b FROM people WHERE id = 4"])[0][0].as_str().unwrap().to_owned();
@@ -125,8 +119,8 @@ fn a_cell_under_a_third_key_keeps_its_bytes() {
         world.new_key("v3");
         let encoding = if format == "aes-gcm" { "base64" } else { "base64url" };
         let line = format!("    keys:\n      v3: {{ file: \"{file}\", encoding: {encoding} }}\n");
-        rewrite_plan(&world, "    keys:\n", &line);
-        rewrite_plan(&world, "primary: v2", "primary: v3");
+        world.rewrite_plan("    keys:\n", &line);
+        world.rewrite_plan("primary: v2", "primary: v3");
         runs(&world, &["run", "PLAN"]);
         assert_eq!(code(&world.reseal(&BACK)), (2, "which-key"), "{format}");
         assert_eq!(code(&world.reseal(&[&BACK[..], &["--to-key", "v9"]].concat())), (2, "which-key"));
@@ -142,7 +136,7 @@ fn a_cell_under_a_third_key_keeps_its_bytes() {
 fn what_another_run_moved_is_left_to_its_rollback() {
     let world = World::new("sqlite", "aes-gcm", 40);
     world.sql(&["ALTER TABLE people ADD COLUMN clinic text", "UPDATE people SET clinic = 'c' || (id % 2)"]);
-    rewrite_plan(&world, "    row_key: id\n", "    row_key: id\n    tenant: clinic\n");
+    world.rewrite_plan("    row_key: id\n", "    row_key: id\n    tenant: clinic\n");
     let before = cells(&world);
     let part = runs(&world, &["run", "PLAN", "--tenant", "c1"]);
     let between = cells(&world);
@@ -191,15 +185,14 @@ fn each_keyset_goes_back_to_a_key_of_its_own() {
             world.path(&format!("{id}.key")).display()
         )
     };
-    rewrite_plan(&world, "    keys:\n", &format!("    keys:\n{}", line("v0")));
+    world.rewrite_plan("    keys:\n", &format!("    keys:\n{}", line("v0")));
     let other = format!("  other:\n    primary: w2\n    keys:\n{}{}seals:\n", line("w1"), line("w2"));
-    rewrite_plan(&world, "seals:\n", &other);
-    rewrite_plan(
-        &world,
+    world.rewrite_plan("seals:\n", &other);
+    world.rewrite_plan(
         "tables:\n",
         "  other:\n    keyset: other\n    format: { aes-gcm: { layout: \"{key}:{nonce|base64}:{ciphertext|base64}\" } }\ntables:\n",
     );
-    rewrite_plan(&world, "b: { to: main }", "b: { to: other }");
+    world.rewrite_plan("b: { to: main }", "b: { to: other }");
     world.producer(&["seed", &world.url, "others", "aes-gcm", "w1.json", "10"]);
     world.sql(&[
         "UPDATE people SET b = (SELECT b FROM others WHERE others.id = people.id)",

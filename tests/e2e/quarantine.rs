@@ -84,9 +84,8 @@ fn a_mirror_that_cannot_be_filled_is_listed() {
             ),
         };
         world.plan(if store == "sqlite" { "side_effects: [no_note]\n" } else { "" });
-        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
         let mirrored = "b: { to: main, columns: { ciphertext: b }, mirrors: { ciphertext: note } }";
-        std::fs::write(world.path("plan.yaml"), plan.replace("b: { to: main }", mirrored)).unwrap();
+        world.rewrite_plan("b: { to: main }", mirrored);
         world.sql(&["UPDATE people SET note = NULL", refuse]);
         let (code, run) = world.reseal(&["run", "PLAN"]);
         assert_eq!((code, run["state"].as_str()), (1, Some("paused")), "{store}: {run}");

@@ -1,18 +1,11 @@
 //! Runs that are steered, and begun, at the same moment.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{STORES, World, wait_for_first_swap};
-
-/// Slow enough to be steered.
-const SLOW: &str = "throttle: { rows_per_second: 600 }\nbatch: { rows: 60 }\n";
-
-fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
-}
+use crate::world::{SLOW, STORES, World, signal, wait_for_first_swap};
 
 /// Watches that a pause takes no cancel back, and that nobody waits for the answer of an engine that is gone.
 #[test]
@@ -62,11 +55,11 @@ fn a_second_signal_leaves_a_document_too() {
     world.plan("throttle: { rows_per_second: 60 }\nbatch: { rows: 60 }\n");
     let run = world.command(&["run", "PLAN", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     wait_for_first_swap(&world);
-    signal(run.id(), "-STOP");
-    signal(run.id(), "-INT");
-    signal(run.id(), "-CONT");
+    signal(&run, "-STOP");
+    signal(&run, "-INT");
+    signal(&run, "-CONT");
     std::thread::sleep(Duration::from_millis(5));
-    signal(run.id(), "-TERM");
+    signal(&run, "-TERM");
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -14,6 +14,9 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 /// The databases that every promise has to hold on.
 pub(crate) const STORES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 
+/// A plan's pace that is slow enough for something to happen in between.
+pub(crate) const SLOW: &str = "throttle: { rows_per_second: 600 }\nbatch: { rows: 60 }\n";
+
 /// Everything one test needs.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
@@ -157,6 +160,13 @@ impl World {
         std::fs::write(self.path("plan.yaml"), plan).unwrap();
     }
 
+    /// Replaces what stands in the plan.
+    pub(crate) fn rewrite_plan(&self, from: &str, to: &str) {
+        let plan = std::fs::read_to_string(self.path("plan.yaml")).unwrap();
+        assert!(plan.contains(from), "{plan}");
+        std::fs::write(self.path("plan.yaml"), plan.replace(from, to)).unwrap();
+    }
+
     /// The binary with `args`, where PLAN stands for the plan.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let plan = self.path("plan.yaml").display().to_string();
@@ -227,6 +237,12 @@ fn database(url: &str, name: &str) -> String {
     let scheme = url.find("://").unwrap() + 3;
     let server = url[scheme..].find('/').map_or(url, |slash| &url[..scheme + slash]);
     format!("{server}/{name}")
+}
+
+/// Sends a signal, by the name that `kill` knows it by.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// Waits until the ledger shows that cells were rotated and some are left.
