@@ -8,14 +8,12 @@ use reseal_store::{Book, Database, KeyRow, NewKey, RunRow, Session, Since};
 
 use tracing::warn;
 
-use crate::census::Census;
 use crate::error::EngineError;
-use crate::job::Job;
-use crate::pins;
+use crate::job::options::{RollbackOptions, RunOptions};
+use crate::job::{Job, pins};
 use crate::progress::Progress;
-use crate::rollback::RollbackOptions;
-use crate::rotate::RunOptions;
 use crate::rules::Rules;
+use crate::sweep::census::Census;
 use crate::trail;
 
 /// What ties a run to the control database.

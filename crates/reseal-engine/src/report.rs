@@ -4,8 +4,6 @@ use reseal_core::RunState;
 use reseal_store::{Counts, StepRow};
 use serde_json::{Value, json};
 
-use crate::steps::step_documents;
-
 /// What a run came to, when the command that drove it ended.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -77,4 +75,16 @@ impl Report {
             false => !matches!(self.state, RunState::Complete | RunState::ScopeDone),
         }
     }
+}
+
+/// Steps as reports show them.
+#[must_use]
+pub fn step_documents(rows: &[StepRow]) -> serde_json::Value {
+    let shown = rows.iter().map(|row| {
+        serde_json::json!({
+            "phase": row.key.phase, "number": row.key.number, "step": row.label, "state": row.state,
+            "status": row.status, "output": row.output,
+        })
+    });
+    shown.collect()
 }

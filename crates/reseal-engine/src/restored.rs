@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::catalogue::{enter, why};
 use crate::error::EngineError;
 use crate::job::Job;
-use crate::pins::same_primaries;
+use crate::job::pins::same_primaries;
 
 /// How the reason of a move ends that takes another one back.
 const ROLLED_BACK: &str = " was rolled back";

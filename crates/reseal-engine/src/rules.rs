@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::catalogue::{self, Entry};
 use crate::error::EngineError;
 use crate::job::Job;
-use crate::rotate::RunOptions;
+use crate::job::options::RunOptions;
 
 /// What rules say of keys that they allow.
 #[derive(Clone, Debug, Default)]

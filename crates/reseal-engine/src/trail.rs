@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::catalogue::Custody;
 use crate::error::EngineError;
 use crate::job::Job;
-use crate::rotate::RunOptions;
+use crate::job::options::RunOptions;
 
 /// The events that say where the latest run of a plan stands.
 const OF_RUNS: [EventKind; 8] = [

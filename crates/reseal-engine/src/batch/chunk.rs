@@ -3,7 +3,8 @@
 use reseal_store::{Counts, Quarantined};
 
 use super::packed::{self, Packed};
-use super::swaps::{Swaps, Work};
+use super::swaps::Swaps;
+use super::work::Work;
 
 /// The swaps of one transaction.
 pub(crate) enum Chunk {

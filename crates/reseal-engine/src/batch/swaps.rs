@@ -1,9 +1,7 @@
-//! What a page of rows comes to before anything is written.
+//! Swaps, and what each of them moves.
 
-use reseal_store::{Counts, Quarantined, Swap};
+use reseal_store::Swap;
 use smallvec::SmallVec;
-
-use super::packed::{self, Packed};
 
 /// Swaps, and what is to be counted and kept for each.
 #[derive(Default)]
@@ -93,43 +91,6 @@ impl Swaps {
     /// Whether an old cell of any of them is plaintext.
     pub(crate) fn any_plain(&self) -> bool {
         self.moved.iter().any(|moved| !moved.plain.is_empty())
-    }
-}
-
-/// What a page of rows comes to before anything is written.
-#[derive(Default)]
-pub(crate) struct Work {
-    /// The swaps.
-    pub(crate) swaps: Swaps,
-    /// The swaps where they are packed instead: by stripes, each in as many parts as cores have worked on it.
-    pub(crate) packed: Vec<Vec<Packed>>,
-    /// Cells that could not be opened.
-    pub(crate) broken: Vec<Quarantined>,
-    /// What was counted on the way. Swapped cells are counted when they are committed.
-    pub(crate) counts: Counts,
-    /// For each field of the table: how many cells opened, how many did not.
-    pub(crate) opened: Vec<(u64, u64)>,
-}
-
-impl Work {
-    /// How many rows are to be written.
-    pub(crate) fn swapped(&self) -> usize {
-        self.swaps.len() + self.packed.iter().map(|stripe| packed::rows(stripe)).sum::<usize>()
-    }
-
-    pub(crate) fn append(&mut self, mut other: Work) {
-        self.swaps.append(&mut other.swaps);
-        packed::append(&mut self.packed, other.packed);
-        self.broken.append(&mut other.broken);
-        self.counts.add(&other.counts);
-        if self.opened.is_empty() {
-            self.opened = other.opened;
-        } else {
-            for (mine, theirs) in self.opened.iter_mut().zip(other.opened) {
-                mine.0 += theirs.0;
-                mine.1 += theirs.1;
-            }
-        }
     }
 }
 

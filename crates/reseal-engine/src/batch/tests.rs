@@ -8,9 +8,11 @@ use reseal_core::{
 };
 use reseal_store::{ColumnFacts, Kind, Relation, Row, RowKey, TableFacts, TableName};
 
+use super::swaps::Swaps;
 use super::*;
-use crate::job::{Application, CellEncoding, FieldJob, Job, Pace, Scope, TableJob};
-use crate::seal::Seal;
+use crate::job::scope::Scope;
+use crate::job::seal::Seal;
+use crate::job::{Application, CellEncoding, FieldJob, Job, Pace, TableJob};
 
 /// `tag:plaintext`. It lies about plaintexts that say so: what it seals of them reads as something else.
 struct Lying;

@@ -8,10 +8,9 @@ use reseal_core::{Cell, Context, Identified, Part, Value};
 use reseal_store::{Column, Database, Kind, Session, TableFacts, TableName};
 
 use super::Finding;
-use crate::cell::seals;
 use crate::error::EngineError;
+use crate::job::seal::Seal;
 use crate::job::{FieldJob, Job, TableJob};
-use crate::seal::Seal;
 
 /// Values of a column that are looked at before a run.
 pub(super) const BEFORE_A_RUN: u64 = 50;
@@ -83,8 +82,8 @@ fn beside(job: &Job, planned: &[&TableJob], facts: &TableFacts) -> Vec<Column> {
     let mut names: Vec<&str> = Vec::new();
     for table in &job.tables {
         for field in &table.fields {
-            names.extend(seals(field).flat_map(Seal::row_columns));
-            let tenant = seals(field).any(Seal::reads_tenant).then_some(table.tenant.as_deref());
+            names.extend(field.seals().flat_map(Seal::row_columns));
+            let tenant = field.seals().any(Seal::reads_tenant).then_some(table.tenant.as_deref());
             names.extend(tenant.flatten());
         }
     }
@@ -159,7 +158,7 @@ fn recognise(job: &Job, place: &Place<'_>, rows: &[Vec<Value>]) -> Option<String
     let most = |count: usize| count > 0 && (inside || count * 2 >= cells.len());
     let mut tried: Vec<&str> = Vec::new();
     for (table, field) in job.tables.iter().flat_map(|table| table.fields.iter().map(move |f| (table, f))) {
-        for seal in seals(field) {
+        for seal in field.seals() {
             // An envelope opens with its DEK, and one column alone does not hold both.
             if seal.format.plaintext || seal.envelope.is_some() || tried.contains(&seal.name.as_str()) {
                 continue;

@@ -6,9 +6,9 @@ use reseal_core::{Context, Key};
 use reseal_store::Session;
 
 use super::Finding;
+use crate::cell::target::Target;
 use crate::error::EngineError;
 use crate::job::Job;
-use crate::target::Target;
 
 /// Reads every primary again, and has every KEK wrap and unwrap a DEK.
 pub(super) async fn check(

@@ -1,22 +1,23 @@
 //! Preflight: everything that can be known before the first write is known before the first write.
 
-mod condition;
 mod discovery;
 mod escrow;
+mod privileges;
 mod sample;
 mod schema;
 
-pub(crate) use condition::of_condition;
 pub use discovery::outside;
 
 use std::sync::Arc;
 
 use reseal_store::{Book, Database, Session, TableFacts};
 
+use crate::cell::layout::in_scope;
+use crate::cell::target::Target;
+use crate::commit::guard;
 use crate::error::{Class, EngineError};
-use crate::guard;
-use crate::job::{Application, Job, Scope};
-use crate::target::Target;
+use crate::job::scope::Scope;
+use crate::job::{Application, Job};
 
 /// Whether a finding keeps a run from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,47 +57,6 @@ pub(crate) struct Passed {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Lays out the tables in scope, without judging them.
-pub(crate) async fn layout(
-    session: &mut Session,
-    job: &Arc<Job>,
-    scope: &Scope,
-) -> Result<Vec<Arc<Target>>, EngineError> {
-    let mut targets = Vec::new();
-    for at in in_scope(job, scope)? {
-        let facts = session.describe(&job.tables[at].name).await?;
-        targets.push(Arc::new(Target::new(job, at, &facts, scope)?));
-    }
-    Ok(targets)
-}
-
-/// The positions of the tables that a scope names.
-pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, EngineError> {
-    let labels = || job.tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
-    for name in &scope.tables {
-        if !job.tables.iter().any(|table| table.name.to_string() == *name) {
-            let message = format!("the plan has no table {name}");
-            return Err(EngineError::usage("no-such-table", message, format!("its tables are {}", labels())));
-        }
-    }
-    let chosen: Vec<usize> = (0..job.tables.len())
-        .filter(|at| {
-            let table = &job.tables[*at];
-            let by_table = scope.tables.is_empty() || scope.tables.contains(&table.name.to_string());
-            let by_domain = scope.domain.is_none() || scope.domain == table.domain;
-            let by_tenant = scope.tenant.is_none() || table.tenant.is_some();
-            by_table && by_domain && by_tenant
-        })
-        .collect();
-    if chosen.is_empty() {
-        let message = "no table of the plan is in the scope that was asked for";
-        let help =
-            "check --tenant, --domain and --table against `tenant:`, `domain:` and the names of the plan";
-        return Err(EngineError::usage("empty-scope", message, help));
-    }
-    Ok(chosen)
-}
-
 /// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
 pub(crate) async fn look(
     session: &mut Session,
@@ -131,7 +91,7 @@ pub(crate) async fn look(
             continue;
         }
         let target = Arc::new(Target::new(job, at, &facts, scope)?);
-        match condition::privileges(session, &target).await? {
+        match privileges::check(session, &target).await? {
             Some(refusal) => findings.push(refusal),
             None => targets.push((target, facts)),
         }
@@ -163,7 +123,7 @@ async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, Eng
     if session.version(Book::Ledger).await?.is_none() {
         return Ok(None);
     }
-    match crate::pins::check(session, job).await {
+    match crate::job::pins::check(session, job).await {
         Ok(_) => Ok(None),
         Err(error) if error.class == Class::Refused => {
             Ok(Some(Finding::refusal(error.code, error.message, error.help.unwrap_or_default())))

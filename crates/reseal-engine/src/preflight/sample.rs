@@ -6,12 +6,12 @@ use reseal_core::Value;
 use reseal_store::{Session, TableFacts};
 
 use super::Finding;
-use super::condition::of_condition;
 use crate::batch::work_through;
-use crate::cell::Trust;
+use crate::cell::condition::of_condition;
+use crate::cell::open::Trust;
+use crate::cell::target::Target;
 use crate::error::EngineError;
-use crate::pump::{BREAKER, wrong_key};
-use crate::target::Target;
+use crate::rotate::breaker::{BREAKER, wrong_key};
 
 /// Bytes of a sample at the most.
 const SAMPLE_BYTES: usize = 4 << 20;

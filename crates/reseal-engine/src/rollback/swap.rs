@@ -1,14 +1,13 @@
 //! What a rollback writes: rows are swapped until none of them is lost to another writer.
 
-use std::time::Duration;
+use reseal_store::{Row, Session, Swap};
 
-use reseal_store::{Row, RowKey, Session, Shape, StoreError, Swap, Trouble};
-
-use super::anew::Anew;
-use super::exact::Exact;
+use super::reencrypt::Anew;
+use super::restore::Exact;
+use crate::cell::target::Target;
+use crate::commit::at_once::swap_at_once;
+use crate::commit::writer::RACES;
 use crate::error::EngineError;
-use crate::target::Target;
-use crate::write::{RACES, RETRIES};
 
 /// How rows go back.
 pub(super) enum Way<'w> {
@@ -55,47 +54,6 @@ pub(super) async fn settle(
     }
     let message = format!("rows of {} are rewritten faster than they can be put back", way.target().label());
     Err(EngineError::stopped("raced", message, "run `reseal rollback` again at a quieter time"))
-}
-
-/// Swaps in one transaction; gives the rows that another writer changed meanwhile.
-pub(crate) async fn swap_at_once(
-    session: &mut Session,
-    (target, shape): (&Target, &Shape),
-    swaps: &[Swap],
-    by_version: bool,
-) -> Result<Vec<RowKey>, EngineError> {
-    if swaps.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pause = Duration::from_millis(20);
-    for _ in 0..RETRIES {
-        let outcome = async {
-            session.stage(shape, swaps).await?;
-            session.begin().await?;
-            let written = session.swap(shape, swaps, by_version).await?;
-            session.commit().await?;
-            Ok::<_, StoreError>(written)
-        };
-        match outcome.await {
-            Ok(written) => {
-                let mut held = vec![false; swaps.len()];
-                written.into_iter().for_each(|at| held[at] = true);
-                let lost = swaps.iter().zip(held).filter(|(_, held)| !held);
-                return Ok(lost.map(|(swap, _)| swap.key.clone()).collect());
-            }
-            Err(error) if error.trouble == Trouble::Retry => {
-                session.rollback().await?;
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(error) => {
-                let _ = session.rollback().await;
-                return Err(error.into());
-            }
-        }
-    }
-    let message = format!("rows of {} stay locked", target.label());
-    Err(EngineError::stopped("database-busy", message, "run the same command again to go on"))
 }
 
 /// How many cells a swap changes.

@@ -1,0 +1,23 @@
+//! Errors of statements that the plan's `where:` is part of.
+
+use reseal_store::{StoreError, Trouble};
+
+use super::target::Target;
+use crate::error::EngineError;
+
+/// An error of a statement that the plan's `where:` is part of. Columns and types were looked at before, so what is wrong
+/// with such a statement is the condition.
+pub(crate) fn of_condition(target: &Target, error: StoreError) -> EngineError {
+    let by_condition = matches!(error.trouble, Trouble::Other | Trouble::Missing | Trouble::Constraint);
+    if target.shape.filter.is_none() || !by_condition {
+        return error.into();
+    }
+    let label = target.label();
+    // A server may go on with the text of the statement.
+    let why = error.message.split("; check the manual").next().unwrap_or_default();
+    EngineError::refused(
+        "where",
+        format!("{label}: the database refuses the plan's `where:`: {why}"),
+        format!("try it in SELECT count(*) FROM {label} WHERE …; it must hold for every row of the table"),
+    )
+}

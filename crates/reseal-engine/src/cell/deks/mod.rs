@@ -1,0 +1,278 @@
+//! The DEKs of a batch: unwrapped and wrapped together, concurrently, before its cells are opened and sealed.
+//!
+//! This is the only place where KEKs are asked. It is never inside a transaction, and what is asked once is not asked
+//! again: see [`DekCache`]. That a KEK could not be asked is no result of a cell: it ends the batch, and pauses the run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use reseal_core::{Cell, Context, KekContext, Key, Part, Value};
+use reseal_store::{Row, RowKey};
+
+use crate::cell::ask::{Ask, takes};
+use crate::cell::open::{Claim, claim};
+use crate::cell::target::Target;
+use crate::error::EngineError;
+use crate::job::FieldJob;
+use crate::job::dek_cache::{AT_ONCE, DekCache, DekId, random};
+use crate::job::envelope::Move;
+use crate::job::seal::Seal;
+
+/// What is to become of a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its cells are opened.
+    Open,
+    /// Its cells are opened and sealed to see whether that works; nothing is written, so new DEKs are wrapped once.
+    Try,
+    /// Its cells move to the primary.
+    Move,
+}
+
+/// The DEKs of a batch.
+#[derive(Default)]
+pub(crate) struct Deks {
+    /// By what was asked: the KEK's position in its keyset, and the DEK; or why there is none.
+    opened: HashMap<DekId, Result<(usize, Key), &'static str>>,
+    /// By what was asked: the same DEK, wrapped under the primary.
+    moved: HashMap<DekId, Result<Vec<u8>, &'static str>>,
+    /// Fresh DEKs by row and field, and the same wrapped.
+    fresh: HashMap<(RowKey, usize), Fresh>,
+}
+
+/// A fresh DEK, and the same wrapped under the primary.
+type Fresh = Result<(Key, Vec<u8>), &'static str>;
+
+/// What is known of a cell's DEK.
+pub(crate) enum Known<'d> {
+    /// It was unwrapped.
+    Opened(usize, &'d Key),
+    /// It was wrapped anew where it is kept, and nobody saw it.
+    Shut,
+}
+
+impl Deks {
+    pub(crate) fn get(&self, id: &DekId) -> Result<Known<'_>, &'static str> {
+        match (self.opened.get(id), self.moved.get(id)) {
+            (Some(Ok((at, dek))), _) => Ok(Known::Opened(*at, dek)),
+            (None, Some(Ok(_))) => Ok(Known::Shut),
+            (Some(Err(reason)), _) | (None, Some(Err(reason))) => Err(reason),
+            (None, None) => Err("dek-not-asked"),
+        }
+    }
+
+    /// The DEK wrapped under the primary.
+    pub(crate) fn moved(&self, id: &DekId) -> Result<&[u8], &'static str> {
+        self.moved.get(id).ok_or("dek-not-asked")?.as_deref().map_err(|reason| *reason)
+    }
+
+    /// The fresh DEK of a cell, and the same wrapped.
+    pub(crate) fn fresh(&self, row: &RowKey, field: usize) -> Result<(&Key, &[u8]), &'static str> {
+        match self.fresh.get(&(row.clone(), field)) {
+            Some(Ok((dek, wrapped))) => Ok((dek, wrapped)),
+            Some(Err(reason)) => Err(reason),
+            None => Err("dek-not-asked"),
+        }
+    }
+}
+
+/// Asks for what a batch needs; `None` for a table without envelopes.
+///
+/// # Errors
+/// When a KEK could not be asked, after some patience.
+pub(crate) async fn prepare(
+    target: &Target,
+    rows: &[Row],
+    stage: Stage,
+) -> Result<Option<Arc<Deks>>, EngineError> {
+    if !target.enveloped {
+        return Ok(None);
+    }
+    let cache = &target.job.deks;
+    let mut deks = Deks::default();
+    let wanted = wanted(target, rows, stage);
+    let asks = wanted.asks.into_values().map(|want| answer(cache, want, stage).boxed()).collect();
+    for answer in together(asks).await? {
+        deks.opened.extend(answer.opened.map(|opened| (answer.id, opened)));
+        deks.moved.extend(answer.moved.map(|moved| (answer.id, moved)));
+    }
+    let cells = wanted.cells.into_iter().filter(|cell| cell.needs_fresh(&deks));
+    let fresh = cells.map(|cell| cell.fresh(cache, stage).boxed()).collect();
+    deks.fresh.extend(together(fresh).await?);
+    Ok(Some(Arc::new(deks)))
+}
+
+/// Waits for all, some at a time; the first that fails ends it.
+async fn together<T>(all: Vec<BoxFuture<'_, Result<T, EngineError>>>) -> Result<Vec<T>, EngineError> {
+    stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// What a batch has to ask.
+#[derive(Default)]
+struct Wanted {
+    /// Wrapped DEKs, each once.
+    asks: HashMap<DekId, Want>,
+    /// Cells that may need a fresh DEK.
+    cells: Vec<WantedCell>,
+}
+
+/// One wrapped DEK.
+struct Want {
+    seal: Arc<Seal>,
+    ask: Ask,
+}
+
+/// A cell that may need a fresh DEK.
+struct WantedCell {
+    row: RowKey,
+    field: usize,
+    to: Arc<Seal>,
+    context: Result<KekContext, &'static str>,
+    /// What was asked about it, with the position of the seal; nothing where it has no DEK.
+    asked: Vec<(usize, DekId)>,
+}
+
+fn wanted(target: &Target, rows: &[Row], stage: Stage) -> Wanted {
+    let mut wanted = Wanted::default();
+    for row in rows {
+        for (at, field) in target.table().fields.iter().enumerate() {
+            let is_enveloped = field.seals().any(|seal| seal.envelope.is_some());
+            let Some(cell) = target.cell(at, &row.values).filter(|_| is_enveloped) else { continue };
+            if cell.get(Part::Ciphertext).is_none_or(Value::is_null) {
+                continue;
+            }
+            target.with_context(at, row, |context| {
+                of_cell((at, field), row, &cell, context, stage, &mut wanted)
+            });
+        }
+    }
+    wanted
+}
+
+fn of_cell(
+    (at, field): (usize, &FieldJob),
+    row: &Row,
+    cell: &Cell,
+    context: &Context<'_>,
+    stage: Stage,
+    wanted: &mut Wanted,
+) {
+    let mut asked = Vec::new();
+    for (seal_at, seal) in std::iter::once(&field.to).chain(&field.from).enumerate() {
+        let Some(envelope) = seal.envelope.as_ref().filter(|_| takes(seal, cell)) else { continue };
+        let Claim::Mark(mark) = claim(seal, cell) else { continue };
+        let is_current = |mark: &str| seal.keyset.primary().is_some_and(|key| key.tag() == mark);
+        if seal_at == 0 && stage == Stage::Move && mark.as_deref().is_some_and(is_current) {
+            return;
+        }
+        let moves = seal_at == 0 && envelope.r#move == Move::Rewrap;
+        // What cannot be asked is told when the cell is opened.
+        if let Ok(ask) = Ask::of((seal, envelope), cell, mark.as_deref(), moves, context) {
+            asked.push((seal_at, ask.id));
+            wanted.asks.entry(ask.id).or_insert_with(|| Want { seal: seal.clone(), ask });
+        }
+    }
+    let Some(envelope) = field.to.envelope.as_ref().filter(|_| stage != Stage::Open) else { return };
+    let Some(primary) = field.to.keyset.primary() else { return };
+    // A cell without a DEK needs one if another kind of seal can open it.
+    if !asked.is_empty() || field.from.iter().any(|seal| takes(seal, cell)) {
+        let context = envelope.context(primary, context);
+        wanted.cells.push(WantedCell {
+            row: row.key.clone(),
+            field: at,
+            to: field.to.clone(),
+            context,
+            asked,
+        });
+    }
+}
+
+/// What KEKs answered about a wrapped DEK.
+struct Answer {
+    id: DekId,
+    opened: Option<Result<(usize, Key), &'static str>>,
+    moved: Option<Result<Vec<u8>, &'static str>>,
+}
+
+async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, EngineError> {
+    let Want { seal, ask } = want;
+    let keys = seal.keyset.keys();
+    let primary = seal.keyset.primary();
+    let to = ask.to.as_ref().zip(primary).filter(|_| stage != Stage::Open);
+    if let (Stage::Move, Some((context, primary)), [(at, old)]) = (stage, to, ask.candidates.as_slice())
+        && keys[*at].id() != primary.id()
+        && of_one_realm(&keys[*at], primary)
+    {
+        let moved = cache.rewrap((&keys[*at], old), (primary, context), &ask.wrapped).await?;
+        return Ok(Answer { id: ask.id, opened: None, moved: Some(moved.ok_or("wrapped-dek-invalid")) });
+    }
+    let mut opened = Err("wrapped-dek-invalid");
+    for (at, context) in &ask.candidates {
+        if let Some(dek) = cache.unwrap(&keys[*at], &ask.wrapped, context).await? {
+            opened = Ok((*at, keys[*at].derived(dek)));
+            break;
+        }
+    }
+    let mut moved = None;
+    if let (Ok((at, dek)), Some((context, primary))) = (&opened, to)
+        && keys[*at].id() != primary.id()
+    {
+        moved = Some(match stage {
+            Stage::Move => cache.wrap_again((primary, context), &ask.id, dek).await?.ok_or("does-not-reopen"),
+            _ => Ok(cache.stand_in(primary, dek.expose().len(), context).await?),
+        });
+    }
+    Ok(Answer { id: ask.id, opened: Some(opened), moved })
+}
+
+/// Whether one KEK can hand a DEK to the other without giving it out.
+fn of_one_realm(from: &Key, to: &Key) -> bool {
+    let realm = |key: &Key| key.kek().and_then(|kek| kek.realm().map(str::to_owned));
+    realm(from).is_some() && realm(from) == realm(to)
+}
+
+impl WantedCell {
+    /// Whether the cell is sealed anew: it has no DEK, or another seal opens it, or its own under another KEK.
+    fn needs_fresh(&self, deks: &Deks) -> bool {
+        let is_current = |at: usize| {
+            let keys = self.to.keyset.keys();
+            self.to.keyset.primary().is_some_and(|primary| primary.id() == keys[at].id())
+        };
+        let rewraps = self.to.envelope.as_ref().is_some_and(|envelope| envelope.r#move == Move::Rewrap);
+        let asked = |(seal, id): &(usize, DekId)| match deks.opened.get(id) {
+            Some(Ok((at, _))) => *seal > 0 || (!rewraps && !is_current(*at)),
+            _ => false,
+        };
+        self.asked.is_empty() || self.asked.iter().any(asked)
+    }
+
+    async fn fresh(self, cache: &DekCache, stage: Stage) -> Result<((RowKey, usize), Fresh), EngineError> {
+        let made = self.made(cache, stage).await?;
+        Ok(((self.row, self.field), made))
+    }
+
+    async fn made(&self, cache: &DekCache, stage: Stage) -> Result<Fresh, EngineError> {
+        let (Some(primary), Some(envelope)) = (self.to.keyset.primary(), &self.to.envelope) else {
+            return Ok(Err("no-primary"));
+        };
+        let context = match &self.context {
+            Ok(context) => context,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if stage == Stage::Try {
+            let wrapped = cache.stand_in(primary, envelope.dek_bytes, context).await?;
+            return Ok(Ok((primary.derived(random(envelope.dek_bytes)?), wrapped)));
+        }
+        let (dek, wrapped) = cache.generate(primary, envelope.dek_bytes, context).await?;
+        // What was wrapped is unwrapped again before anything is sealed under it.
+        Ok(match cache.unwrap(primary, &wrapped, context).await? {
+            Some(again) if again.expose() == dek.expose() => Ok((primary.derived(dek), wrapped)),
+            _ => Err("does-not-reopen"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Guards: once no cell is under an old key, the database refuses new ones.
+
+use std::sync::Arc;
+
+use reseal_core::{Key, Part};
+use reseal_store::{Dialect, Forbidden, GuardKind, Session, Trouble};
+
+use crate::cell::target::Target;
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::job::seal::Seal;
+use crate::preflight::Finding;
+
+/// What a table must not hold once the run is complete; or the seal whose cells do not name their key.
+fn forbidden(target: &Target) -> Result<Vec<Forbidden>, String> {
+    let mut all: Vec<Forbidden> = Vec::new();
+    for (at, field) in target.table().fields.iter().enumerate() {
+        for seal in field.seals().filter(|seal| !seal.format.plaintext) {
+            for key in seal.keyset.keys().iter().filter(|key| !is_final(&field.to, seal, key)) {
+                let found = of_cell(target, at, seal, key, &field.to).ok_or_else(|| seal.name.clone())?;
+                if !all.contains(&found) {
+                    all.push(found);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Whether cells of this seal under this key are what a run ends with.
+fn is_final(to: &Seal, seal: &Seal, key: &Key) -> bool {
+    seal.name == to.name && to.keyset.primary().is_some_and(|primary| primary.id() == key.id())
+}
+
+/// How a cell under a key is told by the database: by its beginning, or by the column that names its key.
+fn of_cell(target: &Target, at: usize, seal: &Seal, key: &Key, to: &Seal) -> Option<Forbidden> {
+    let place = |wanted: Part| target.fields[at].iter().find(|(part, _)| *part == wanted).map(|(_, at)| *at);
+    let column = |place: usize| target.shape.cells[place].clone();
+    let primary = to.keyset.primary().map(Key::tag)?;
+    if let Some(key_place) = place(Part::Key) {
+        let differs = key.tag() != primary;
+        let of = place(Part::Ciphertext).map(column);
+        return differs.then(|| Forbidden {
+            column: column(key_place),
+            text: key.tag().into(),
+            whole: true,
+            of,
+        });
+    }
+    let text = seal.format.format.prefix(key.tag())?;
+    let differs = to.format.format.prefix(primary).is_none_or(|new| !new.starts_with(&text));
+    differs.then_some(Forbidden { column: column(place(Part::Ciphertext)?), text, whole: false, of: None })
+}
+
+/// What keeps a guard from being put up.
+pub(crate) fn check(job: &Job, targets: &[Arc<Target>], dialect: Dialect) -> Vec<Finding> {
+    let Some(kind) = job.guard else { return Vec::new() };
+    let mut findings = Vec::new();
+    for target in targets {
+        if let Err(seal) = forbidden(target) {
+            findings.push(Finding::refusal(
+                "guard-cannot-tell",
+                format!(
+                    "{}: cells of seal {seal} do not name their key, so the database cannot refuse them",
+                    target.label()
+                ),
+                "leave `guard:` away, or keep the key's id in the cell or in a column",
+            ));
+        }
+        let by_trigger = kind == GuardKind::Trigger || dialect != Dialect::Postgres;
+        if by_trigger && target.shape.filter.is_some() {
+            findings.push(Finding::refusal(
+                "guard-and-where",
+                format!("{}: a trigger cannot keep to the plan's `where:`", target.label()),
+                "use `guard: constraint` on PostgreSQL, or leave `guard:` away",
+            ));
+        }
+    }
+    findings
+}
+
+/// Puts guards up after a clean sweep. False where another sweep has to look at what came before they stood.
+pub(crate) async fn put_up(
+    session: &mut Session,
+    job: &Job,
+    targets: &[Arc<Target>],
+) -> Result<bool, EngineError> {
+    let Some(kind) = job.guard else { return Ok(true) };
+    let mut proven = true;
+    for target in targets {
+        let forbidden = forbidden(target).unwrap_or_default();
+        if forbidden.is_empty() {
+            continue;
+        }
+        match session.guard(&target.shape, &forbidden, kind).await {
+            Ok(checked) => proven &= checked,
+            // A cell under an old key came in since the sweep. The constraint stands, though unchecked.
+            Err(error) if error.trouble == Trouble::Constraint => proven = false,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(proven)
+}
+
+/// Has constraints checked that could not be when they were put up: by now another sweep was clean.
+pub(crate) async fn prove(
+    session: &mut Session,
+    job: &Job,
+    targets: &[Arc<Target>],
+) -> Result<(), EngineError> {
+    for target in targets.iter().filter(|_| job.guard == Some(GuardKind::Constraint)) {
+        if session.is_guarded(&target.shape.table).await? {
+            session.prove_guard(&target.shape.table).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes guards away before cells go back, or on to another key.
+pub(crate) async fn take_away(session: &mut Session, targets: &[Arc<Target>]) -> Result<(), EngineError> {
+    for target in targets {
+        session.unguard(&target.shape.table).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What a sweep could not open is shown beside the cells, where the plan names a column for it.
+
+use std::sync::Arc;
+
+use reseal_core::Value;
+use reseal_store::{Quarantined, Row, RowKey, Session, Swap};
+
+use crate::cell::target::Target;
+use crate::commit::at_once::swap_at_once;
+use crate::error::EngineError;
+
+/// Rows that are told of at once.
+const AT_ONCE: usize = 200;
+
+/// Shows the reasons that are in quarantine. A row that the application changes meanwhile is left to the next sweep.
+pub(crate) async fn tell(
+    session: &mut Session,
+    run_id: &str,
+    targets: &[Arc<Target>],
+) -> Result<(), EngineError> {
+    if targets.iter().all(|target| target.told.is_empty()) {
+        return Ok(());
+    }
+    let listed = session.quarantined(run_id).await?;
+    for target in targets.iter().filter(|target| !target.told.is_empty()) {
+        let here: Vec<&Quarantined> = listed.iter().filter(|cell| cell.table == target.label()).collect();
+        for cells in here.chunks(AT_ONCE) {
+            let keys: Vec<RowKey> = cells.iter().map(|cell| cell.row.clone()).collect();
+            let rows = session.rows_by_key(&target.shape, &keys).await?;
+            let swaps: Vec<Swap> =
+                rows.into_iter().filter_map(|row| with_reasons(target, row, cells)).collect();
+            swap_at_once(session, (target, &target.shape), &swaps, true).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The row with its reasons; `None` where it shows them already.
+fn with_reasons(target: &Target, row: Row, cells: &[&Quarantined]) -> Option<Swap> {
+    let mut new = row.values[..target.shape.cells.len()].to_vec();
+    for (at, field) in target.table().fields.iter().enumerate() {
+        let reason = cells.iter().find(|cell| cell.row == row.key && cell.field == field.name);
+        if let (Some(cell), Some(place)) = (reason, target.last_errors[at]) {
+            new[place] = Value::Text(cell.reason.clone());
+        }
+    }
+    let changed = new[..] != row.values[..new.len()];
+    changed.then_some(Swap { key: row.key, old: row.values, new, version: row.version, unopened: true })
+}

@@ -1,0 +1,166 @@
+//! A seal: format, keyset, AAD and key derivation under one name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use reseal_core::{
+    BuiltFormat, Cell, Context, Kdf, Key, Keyset, OpenError, Plaintext, SealError, Template, TemplateError,
+};
+
+use super::envelope::Envelope;
+
+/// How many derived keys a seal keeps at hand; past that it starts anew.
+const DERIVED_KEYS: usize = 4096;
+
+type Derived = HashMap<(usize, Vec<Vec<u8>>), Key>;
+
+/// A named way to seal.
+pub struct Seal {
+    /// Its name in the plan.
+    pub name: String,
+    /// The format's name in a plan.
+    pub format_name: &'static str,
+    /// The format.
+    pub format: BuiltFormat,
+    /// The keys; a format without keys has an empty set.
+    pub keyset: Arc<Keyset>,
+    /// Additional authenticated data.
+    pub aad: Option<Template>,
+    /// How the key of a row comes from the key of the set.
+    pub kdf: Option<Kdf>,
+    /// What a plaintext must look like, where the format does not authenticate.
+    pub validator: Option<Validator>,
+    /// How cells carry their own key; the keys of the keyset are then KEKs.
+    pub envelope: Option<Envelope>,
+    derived: RwLock<Derived>,
+}
+
+/// Whether a plaintext looks as it must to count as opened.
+pub type Validator = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// Why a cell did not open under one key of a seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// Not this key, or damaged.
+    NotThisKey,
+    /// No key will do; a code for the quarantine.
+    Broken(&'static str),
+}
+
+impl Seal {
+    /// A seal of these parts.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        (format_name, format): (&'static str, BuiltFormat),
+        keyset: Arc<Keyset>,
+        aad: Option<Template>,
+        kdf: Option<Kdf>,
+        validator: Option<Validator>,
+    ) -> Self {
+        Seal {
+            name: name.to_owned(),
+            format_name,
+            format,
+            keyset,
+            aad,
+            kdf,
+            validator,
+            envelope: None,
+            derived: RwLock::default(),
+        }
+    }
+
+    /// The same seal with cells that carry their own key.
+    #[must_use]
+    pub fn enveloped(self, envelope: Option<Envelope>) -> Self {
+        Seal { envelope, ..self }
+    }
+
+    /// The same seal with another key as the one that seals.
+    #[must_use]
+    pub fn with_keyset(&self, keyset: Arc<Keyset>) -> Seal {
+        let (aad, kdf) = (self.aad.clone(), self.kdf.clone());
+        Seal::new(
+            &self.name,
+            (self.format_name, self.format.clone()),
+            keyset,
+            aad,
+            kdf,
+            self.validator.clone(),
+        )
+        .enveloped(self.envelope.clone())
+    }
+
+    /// All templates that are filled for a cell.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let kdf = self.kdf.iter().flat_map(Kdf::templates);
+        let context = self.envelope.iter().flat_map(|envelope| &envelope.context);
+        self.aad.iter().chain(kdf).chain(context.map(|(_, template)| template))
+    }
+
+    /// The columns of the row that AAD, derivation and encryption context read.
+    pub(crate) fn row_columns(&self) -> Vec<&str> {
+        self.templates().flat_map(Template::columns).collect()
+    }
+
+    /// Whether AAD, derivation or encryption context read the row's tenant.
+    pub(crate) fn reads_tenant(&self) -> bool {
+        self.templates().any(Template::reads_tenant)
+    }
+
+    pub(crate) fn open(&self, cell: &Cell, key: &Key, context: &Context<'_>) -> Result<Plaintext, Closed> {
+        let context = &Context { key: key.tag(), ..*context };
+        let aad = self.aad(context).map_err(|_| Closed::Broken("aad-missing"))?;
+        let key = self.key_of_row(key, context).map_err(|_| Closed::Broken("derivation-missing"))?;
+        let text = self.format.format.open(cell, &key, &aad).map_err(|error| match error {
+            OpenError::NotThisKey => Closed::NotThisKey,
+            OpenError::Broken(broken) => Closed::Broken(broken.0),
+        })?;
+        match &self.validator {
+            Some(validator) if !validator(text.expose()) => Err(Closed::NotThisKey),
+            _ => Ok(text),
+        }
+    }
+
+    pub(crate) fn seal(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        context: &Context<'_>,
+        like: Option<&Cell>,
+    ) -> Result<Cell<'static>, SealError> {
+        let context = &Context { key: key.tag(), ..*context };
+        let aad = self.aad(context).map_err(|_| SealError::Unfit("a column that the AAD names is NULL"))?;
+        let key = self
+            .key_of_row(key, context)
+            .map_err(|_| SealError::Unfit("a column that the key derivation names is NULL"))?;
+        self.format.format.seal(text, &key, &aad, like)
+    }
+
+    fn aad(&self, context: &Context<'_>) -> Result<Vec<u8>, TemplateError> {
+        self.aad.as_ref().map_or(Ok(Vec::new()), |template| template.fill(context))
+    }
+
+    /// The key itself, or the one derived from it for this row. Derivations can be slow on purpose (PBKDF2), so each
+    /// is made once.
+    fn key_of_row<'k>(&self, key: &'k Key, context: &Context<'_>) -> Result<Cow<'k, Key>, TemplateError> {
+        let Some(kdf) = &self.kdf else { return Ok(Cow::Borrowed(key)) };
+        let at = self.keyset.keys().iter().position(|other| other.id() == key.id()).unwrap_or(usize::MAX);
+        let filling = (at, kdf.filling(context)?);
+        if let Ok(derived) = self.derived.read()
+            && let Some(found) = derived.get(&filling)
+        {
+            return Ok(Cow::Owned(found.clone()));
+        }
+        let made = key.derived(kdf.derive(key.expose(), &filling.1));
+        if let Ok(mut derived) = self.derived.write() {
+            if derived.len() >= DERIVED_KEYS {
+                derived.clear();
+            }
+            derived.insert(filling, made.clone());
+        }
+        Ok(Cow::Owned(made))
+    }
+}

@@ -1,0 +1,216 @@
+//! Back to the old cells: exactly, where the new ones still stand; re-encrypted to the old key, where the application
+//! has written since; never to plaintext.
+
+mod other_runs;
+mod plan;
+mod reencrypt;
+mod restore;
+mod swap;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use reseal_core::RunState;
+use reseal_store::{Claimed, Counts, Database, NewRun, RunRow, Session};
+
+use crate::catalogue::{self};
+use crate::cell::target::Target;
+use crate::commit::guard;
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::job::hooks::{Phase, When};
+use crate::job::options::RollbackOptions;
+use crate::job::reversed::{of_run, turned_back};
+use crate::job::scope::Scope;
+use crate::progress::{self, Progress};
+use crate::report::Report;
+use crate::rotate::pace::Pacer;
+use crate::run::lease::{LEASE_MS, Renewal, holder};
+use crate::run::reopen;
+use crate::run::resume::{claims, take_up};
+use crate::run::steps::Steps;
+use crate::stop::Stopper;
+use crate::{restored, trail};
+use other_runs::Held;
+pub use plan::to_roll_back;
+use plan::{may_send_plaintext, newest};
+use reencrypt::Anew;
+pub(crate) use restore::exactly;
+
+/// Rolls the newest run of a plan back. Safe to be interrupted and begun again.
+///
+/// # Errors
+/// When there is nothing to roll back, a newer run stands before it, or the database refuses.
+pub async fn rollback(
+    job: &Arc<Job>,
+    database: &Database,
+    options: &RollbackOptions,
+    progress: &Arc<Progress>,
+    stop: &Stopper,
+) -> Result<Report, EngineError> {
+    let begun = Instant::now();
+    let mut session = database.connect().await?;
+    let run = newest(&mut session, job, options).await?;
+    let job = &Arc::new(of_run(job, &run)?);
+    let scope = Scope::from_json(&run.scope);
+    may_send_plaintext(&mut session, job).await?;
+    let back = Arc::new(turned_back(job, &options.to_keys)?);
+    let targets = crate::cell::layout::layout(&mut session, job, &scope).await?;
+    let targets_back = crate::cell::layout::layout(&mut session, &back, &scope).await?;
+    let mut control = catalogue::before_rollback((job, &back), &run, options).await?;
+    hold_again(&mut session, job, &run, &scope).await?;
+    let epoch = begin(&mut session, &run).await?;
+    guard::take_away(&mut session, &targets).await?;
+    let pacer = Arc::new(Pacer::new(&job.pace));
+    let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, None, stop.clone());
+    let outcome = put_back(&mut session, &run, &targets, &targets_back, progress, stop).await;
+    drop(renewal);
+    let mut session = reopen(session, database).await?;
+    let (counts, reason) = outcome?;
+    let mut steps =
+        Steps::of(&mut session, database, job, &run, (epoch, &options.operator, options.custody.as_ref()))
+            .await?;
+    steps.stands(RunState::RolledBack, run.counts.cells_rotated);
+    // Before the state says so: a crash among them repeats them, and loses none.
+    steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
+    if !session.move_run((&run.id, epoch), RunState::RollingBack, RunState::RolledBack, None).await? {
+        return Err(EngineError::superseded());
+    }
+    session.drop_undo(&run.id).await?;
+    if let Some(control) = &mut control {
+        trail::rolled_back(control, job, &run, &counts, &options.operator).await;
+    }
+    let runs = session.runs(Some(&job.plan), 1000).await?;
+    restored::after_rollback(
+        control.as_mut(),
+        (job.as_ref(), back.as_ref()),
+        (&run, &runs),
+        &options.operator,
+    )
+    .await;
+    Ok(Report {
+        run_id: run.id.clone(),
+        state: RunState::RolledBack,
+        reason,
+        plan: job.plan.clone(),
+        plan_digest: job.digest.clone(),
+        scope: scope.json(),
+        dry_run: false,
+        stopped: false,
+        steps_failed: false,
+        steps: session.steps(&run.id).await?,
+        counts,
+        cells_old: 0,
+        seconds: begun.elapsed().as_secs_f64(),
+        estimate_seconds: None,
+    })
+}
+
+async fn hold_again(
+    session: &mut Session,
+    job: &Job,
+    run: &RunRow,
+    scope: &Scope,
+) -> Result<(), EngineError> {
+    let again = NewRun {
+        id: run.id.clone(),
+        plan: run.plan.clone(),
+        plan_digest: run.plan_digest.clone(),
+        scope: run.scope.clone(),
+        whole: run.whole,
+        primaries: run.primaries.clone(),
+        operator: run.operator.clone(),
+        emergency: run.emergency,
+        holder: holder(),
+        lease_ms: LEASE_MS,
+        columns: claims(session, job, scope).await?,
+    };
+    match session.claim_again(&again).await? {
+        Claimed::Yes => Ok(()),
+        Claimed::HeldBy { column, run_id } => {
+            let message = format!("{column} is held by run {run_id}");
+            Err(EngineError::stopped("column-held", message, "wait for it, or cancel it"))
+        }
+    }
+}
+
+/// Moves the run to rolling-back and takes it up, so that its old engine, if it still lives, can commit nothing.
+async fn begin(session: &mut Session, run: &RunRow) -> Result<i64, EngineError> {
+    if crate::run::lease::is_held(run) {
+        return Err(EngineError::stopped(
+            "run-held",
+            format!("run {} is at work", run.id),
+            "pause it first: `reseal pause`",
+        ));
+    }
+    if run.state != RunState::RollingBack
+        && !session.move_run((&run.id, run.epoch), run.state, RunState::RollingBack, None).await?
+    {
+        return Err(EngineError::stopped(
+            "run-held",
+            format!("run {} moved on meanwhile", run.id),
+            "look at `reseal status`",
+        ));
+    }
+    let run = RunRow { state: RunState::RollingBack, lease_left_ms: 0, ..run.clone() };
+    take_up(session, &run).await
+}
+
+async fn put_back(
+    session: &mut Session,
+    run: &RunRow,
+    targets: &[Arc<Target>],
+    targets_back: &[Arc<Target>],
+    progress: &Progress,
+    stop: &Stopper,
+) -> Result<(Counts, Option<String>), EngineError> {
+    progress.begin(progress::Phase::Rollback, 0, session.undo_cells(&run.id).await?);
+    let held = Arc::new(Held::read(session, run, targets).await?);
+    let anew = |(target, back): (&Arc<Target>, &Arc<Target>)| Anew {
+        target: target.clone(),
+        back: back.clone(),
+        held: held.clone(),
+    };
+    let tables: Vec<Anew> = targets.iter().zip(targets_back).map(anew).collect();
+    let mut counts = Counts::default();
+    session.clear_quarantine(&run.id).await?;
+    let mut after = (-1, -1);
+    while let Some(batch) = session.next_undo(&run.id, after).await? {
+        after = (batch.shard, batch.batch);
+        let Some(table) = tables.iter().find(|table| table.target.label() == batch.table) else { continue };
+        let (cells, rewritten) = exactly(session, &table.target, &batch).await?;
+        counts.rows_scanned += batch.cells;
+        counts.cells_rotated += cells;
+        counts.cells_raced += table.rows(session, &run.id, &rewritten).await?;
+        progress.add(batch.cells, 0);
+        interrupted(stop)?;
+    }
+    let mut left = 0;
+    for table in &tables {
+        let of_table = table.all(session, &run.id, stop).await?;
+        counts.cells_raced += of_table.resealed;
+        left += of_table.left;
+    }
+    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    Ok((counts, reason(counts.cells_quarantined, left, &held)))
+}
+
+/// What is not back, and why.
+fn reason(listed: u64, left: u64, held: &Held) -> Option<String> {
+    let listed = (listed > 0).then(|| format!("{listed} cells stay as they are: see `reseal quarantine`"));
+    let left = held.runs.first().filter(|_| left > 0).map(|newest| {
+        let (run, plan) = (&newest.id, &newest.plan);
+        format!("{left} cells were moved by run {run} of plan {plan}, or one before it: roll that back too")
+    });
+    let both: Vec<String> = listed.into_iter().chain(left).collect();
+    (!both.is_empty()).then(|| both.join("; "))
+}
+
+fn interrupted(stop: &Stopper) -> Result<(), EngineError> {
+    match stop.asked() {
+        None => Ok(()),
+        Some(stop) => {
+            Err(EngineError::stopped("interrupted", stop.reason(), "run `reseal rollback` again to go on"))
+        }
+    }
+}

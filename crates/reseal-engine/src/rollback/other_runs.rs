@@ -1,0 +1,155 @@
+//! What other runs have moved to the same keys: their own rollback puts it back exactly.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use reseal_core::{RunState, Value};
+use reseal_store::{RunRow, Session, TableName, Trouble};
+
+use super::restore::entries;
+use crate::cell::target::Target;
+use crate::cell::undo::{self, Fingerprint};
+use crate::error::EngineError;
+use crate::job::{Job, pins};
+
+/// How many runs are looked at, of the plan and of all.
+const RUNS: u64 = 1000;
+
+/// Whether a run moved cells to a key that is a primary of the job. Another plan calls its keysets as it likes: there keys
+/// are known by their bytes.
+fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, EngineError> {
+    if !stranger {
+        return pins::same_primaries(job, run);
+    }
+    for keyset in &job.keysets {
+        if pins::moved_to_primary(keyset, run)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The digests of what they wrote, sorted: sixteen bytes a cell, for there may be many.
+#[derive(Default)]
+pub(super) struct Held {
+    written: Vec<Fingerprint>,
+    /// The runs: those of the same plan, the newest first, then others.
+    pub(super) runs: Vec<RunRow>,
+}
+
+impl Held {
+    /// Reads what the runs hold that stand beside `run`, of this plan and of others that have rotated the same tables.
+    pub(super) async fn read(
+        session: &mut Session,
+        run: &RunRow,
+        targets: &[Arc<Target>],
+    ) -> Result<Held, EngineError> {
+        let mut held = Held::default();
+        let Some(job) = targets.first().map(|target| target.job.clone()) else { return Ok(held) };
+        let mut tables = Tables::of(session, targets).await?;
+        let own = session.runs(Some(&run.plan), RUNS).await?;
+        let all = session.runs(None, RUNS).await?;
+        let strangers = all.into_iter().filter(|other| other.plan != run.plan);
+        for other in own.into_iter().chain(strangers) {
+            if other.id == run.id || other.state == RunState::RolledBack {
+                continue;
+            }
+            let stranger = other.plan != run.plan;
+            if tables.any_of(session, &other.id).await? && ends_alike(&job, &other, stranger)? {
+                let before = held.written.len();
+                held.add(session, (&other.id, stranger), &mut tables).await?;
+                if held.written.len() > before {
+                    held.runs.push(other);
+                }
+            }
+        }
+        held.written.sort_unstable();
+        Ok(held)
+    }
+
+    async fn add(
+        &mut self,
+        session: &mut Session,
+        (run_id, stranger): (&str, bool),
+        tables: &mut Tables<'_>,
+    ) -> Result<(), EngineError> {
+        let mut after = (-1, -1);
+        while let Some(batch) = session.next_undo(run_id, after).await? {
+            after = (batch.shard, batch.batch);
+            let Some(target) = tables.find(session, &batch.table).await? else { continue };
+            let entries = match entries(target, &batch).await {
+                // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
+                Err(error) if stranger && error.code == "undo" => continue,
+                entries => entries?,
+            };
+            self.written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, written)| written));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    /// Whether another run wrote what these places of a row hold.
+    pub(super) fn has(&self, values: &[Value], places: &[usize]) -> bool {
+        !self.is_empty() && self.written.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
+    }
+}
+
+/// The tables of a rollback, by the names that runs call them.
+struct Tables<'t> {
+    targets: &'t [Arc<Target>],
+    own_names: Vec<TableName>,
+    known: HashMap<String, Option<usize>>,
+}
+
+impl<'t> Tables<'t> {
+    async fn of(session: &mut Session, targets: &'t [Arc<Target>]) -> Result<Self, EngineError> {
+        let mut own_names = Vec::new();
+        for target in targets {
+            own_names.push(session.describe(&target.shape.table).await?.name);
+        }
+        let known = targets.iter().enumerate().map(|(at, target)| (target.label().to_owned(), Some(at)));
+        Ok(Tables { targets, own_names, known: known.collect() })
+    }
+
+    /// Whether a run worked on any of them.
+    async fn any_of(&mut self, session: &mut Session, run_id: &str) -> Result<bool, EngineError> {
+        for shard in session.shards(run_id).await? {
+            if self.find(session, &shard.table).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The table that a run calls by this label: other plans may spell its name in another way.
+    async fn find(
+        &mut self,
+        session: &mut Session,
+        label: &str,
+    ) -> Result<Option<&'t Arc<Target>>, EngineError> {
+        if !self.known.contains_key(label) {
+            let at = self.look_up(session, label).await?;
+            self.known.insert(label.to_owned(), at);
+        }
+        Ok(self.known[label].map(|at| &self.targets[at]))
+    }
+
+    async fn look_up(&self, session: &mut Session, label: &str) -> Result<Option<usize>, EngineError> {
+        let whole = TableName { schema: None, name: label.to_owned() };
+        let in_schema = label
+            .split_once('.')
+            .map(|(schema, name)| TableName { schema: Some(schema.to_owned()), name: name.to_owned() });
+        for name in std::iter::once(whole).chain(in_schema) {
+            match session.describe(&name).await {
+                Ok(facts) => return Ok(self.own_names.iter().position(|own| *own == facts.name)),
+                Err(error) if error.trouble == Trouble::ConnectionLost => return Err(error.into()),
+                // It is not there, or in a schema that is closed to this user: then it is none of the rollback's.
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,78 @@
+//! Which run is rolled back, and whether it may be.
+
+use reseal_core::RunState;
+use reseal_store::{Book, RunRow, Session};
+
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::job::options::RollbackOptions;
+
+/// Rolling a first encryption back sends plaintext to the server, as a bound parameter: refused while it logs those.
+pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Result<(), EngineError> {
+    let mut seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
+    if !seals.any(|seal| seal.format.plaintext) {
+        return Ok(());
+    }
+    match session.server().await?.logs_parameters {
+        None => Ok(()),
+        Some(setting) => Err(EngineError::refused(
+            "parameters-logged",
+            format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
+            "turn it off while cells are put back to plaintext",
+        )),
+    }
+}
+
+/// The run that a rollback is of: the newest that swapped anything or carried out steps, and no other. A run that moved
+/// nothing may have changed something by its steps, and `on_failure` undoes what those changed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<RunRow>, EngineError> {
+    for run in session.runs(Some(plan), 1000).await? {
+        let did = run.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty();
+        if did && run.state != RunState::RolledBack {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
+
+/// The run that is to be rolled back, where it may be.
+pub(super) async fn newest(
+    session: &mut Session,
+    job: &Job,
+    options: &RollbackOptions,
+) -> Result<RunRow, EngineError> {
+    let none = || {
+        EngineError::refused(
+            "no-run",
+            format!("plan {} has no run to roll back", job.plan),
+            "see `reseal runs`",
+        )
+    };
+    if session.version(Book::Ledger).await?.is_none() {
+        return Err(none());
+    }
+    let Some(newest) = to_roll_back(session, &job.plan).await? else { return Err(none()) };
+    if let Some(asked) = &options.run_id
+        && *asked != newest.id
+    {
+        let known = session.run_by_id(asked).await?.filter(|run| run.plan == job.plan);
+        return Err(match known.is_some() {
+            true => EngineError::refused(
+                "not-newest",
+                format!("run {} came after {asked}", newest.id),
+                "only the newest run can be rolled back; roll it back first",
+            ),
+            false => {
+                EngineError::usage("no-such-run", format!("there is no run {asked}"), "see `reseal runs`")
+            }
+        });
+    }
+    if newest.plan_digest != job.digest {
+        let message = format!("the plan changed since run {} began", newest.id);
+        return Err(EngineError::refused("plan-changed", message, "roll back with the plan as it was"));
+    }
+    Ok(newest)
+}

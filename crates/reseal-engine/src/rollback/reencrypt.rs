@@ -1,0 +1,191 @@
+//! Cells that the application wrote under the new key: sealed anew under the old one, or listed where that cannot be.
+//! Cells that another run has moved, and that its own rollback puts back exactly, are left to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reseal_core::{Part, Value};
+use reseal_store::{Quarantined, Row, RowKey, Session, Swap};
+
+use super::other_runs::Held;
+use super::swap::{Way, settle};
+use crate::batch::work_through;
+use crate::cell::deks::{Deks, Stage, prepare};
+use crate::cell::open::{Opening, Trust, open};
+use crate::cell::reason::quarantined;
+use crate::cell::target::Target;
+use crate::error::EngineError;
+use crate::stop::Stopper;
+
+/// Rows and bytes of a page at the most.
+const PAGE: (usize, usize) = (500, 2 << 20);
+/// How often a table is gone through for cells that the application writes meanwhile.
+const PASSES: u32 = 3;
+
+/// A table on its way back.
+pub(super) struct Anew {
+    /// The table as the run had it.
+    pub(super) target: Arc<Target>,
+    /// The same with the old key as the primary.
+    pub(super) back: Arc<Target>,
+    pub(super) held: Arc<Held>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// Cells that were sealed anew.
+    pub(super) resealed: u64,
+    /// Cells that another run has moved.
+    pub(super) left: u64,
+}
+
+impl Anew {
+    /// Goes through the table until nothing under the new key is left, then once more to list what has no way back.
+    pub(super) async fn all(
+        &self,
+        session: &mut Session,
+        run_id: &str,
+        stop: &Stopper,
+    ) -> Result<Counts, EngineError> {
+        let mut counts = Counts::default();
+        let mut moved = 0;
+        for _ in 0..PASSES {
+            moved = 0;
+            let mut cursor = None;
+            while let Some(rows) = self.page(session, &mut cursor, stop).await? {
+                moved += settle(session, Way::Anew(self), rows).await?;
+            }
+            counts.resealed += moved;
+            if moved == 0 {
+                break;
+            }
+        }
+        let mut cursor = None;
+        while let Some(rows) = self.page(session, &mut cursor, stop).await? {
+            counts.left += self.list(session, run_id, rows, moved == 0).await?;
+        }
+        Ok(counts)
+    }
+
+    /// The same for these rows, which may lie outside of what the run was narrowed to.
+    pub(super) async fn rows(
+        &self,
+        session: &mut Session,
+        run_id: &str,
+        keys: &[RowKey],
+    ) -> Result<u64, EngineError> {
+        let shape = &self.target.unscoped;
+        let rows = session.rows_by_key(shape, keys).await?;
+        let resealed = settle(session, Way::Anew(self), rows).await?;
+        let rows = session.rows_by_key(shape, keys).await?;
+        self.list(session, run_id, rows, false).await?;
+        Ok(resealed)
+    }
+
+    async fn page(
+        &self,
+        session: &mut Session,
+        cursor: &mut Option<RowKey>,
+        stop: &Stopper,
+    ) -> Result<Option<Vec<Row>>, EngineError> {
+        super::interrupted(stop)?;
+        let rows = session.page(&self.target.shape, cursor.as_ref(), None, PAGE.0, PAGE.1).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        *cursor = Some(last.key.clone());
+        Ok(Some(rows))
+    }
+
+    pub(super) async fn swaps(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+        let work = work_through(self.back.clone(), rows, Trust::Marks).await?;
+        let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells() > 0);
+        Ok(moved.filter_map(|(swap, _)| self.without_held(swap)).collect())
+    }
+
+    /// A swap without what another run holds; `None` where nothing is left of it.
+    fn without_held(&self, mut swap: Swap) -> Option<Swap> {
+        if !self.held.is_empty() {
+            for group in self.target.groups.iter().filter(|group| self.held.has(&swap.old, group)) {
+                group.iter().for_each(|place| swap.new[*place] = swap.old[*place].clone());
+            }
+        }
+        let changed = swap.new[..] != swap.old[..swap.new.len()];
+        changed.then_some(swap)
+    }
+
+    /// Lists the cells that are still under the new key; gives how many of another run there are. `moved`: what can be sealed
+    /// anew was, so that only marks and fields without a way back are left to look at.
+    async fn list(
+        &self,
+        session: &mut Session,
+        run_id: &str,
+        rows: Vec<Row>,
+        moved: bool,
+    ) -> Result<u64, EngineError> {
+        let without: Vec<usize> = has_no_way_back(&self.target, &self.back).collect();
+        let deks = match without.is_empty() {
+            true => None,
+            false => prepare(&self.target, &rows, Stage::Open).await?,
+        };
+        let mut left = 0;
+        let mut listed: BTreeMap<String, Quarantined> = BTreeMap::new();
+        let mut list = |field, key: &RowKey| {
+            let no_way = without.contains(&field);
+            let reason = if no_way { "no-key-to-roll-back-to" } else { "still-under-the-new-key" };
+            let cell = quarantined(&self.target, field, key, reason);
+            listed.insert(cell.cell.clone(), cell);
+        };
+        for row in &rows {
+            for field in 0..self.target.fields.len() {
+                if self.is_held(field, &row.values) {
+                    left += 1;
+                } else if (self.is_marked(field) || without.contains(&field))
+                    && self.is_under_the_new_key(field, row, deks.as_deref())
+                {
+                    list(field, &row.key);
+                }
+            }
+        }
+        for swap in if moved { Vec::new() } else { self.swaps(rows).await? } {
+            let changed = |field: &usize| {
+                self.target.fields[*field].iter().any(|(_, place)| swap.old[*place] != swap.new[*place])
+            };
+            (0..self.target.fields.len()).filter(changed).for_each(|field| list(field, &swap.key));
+        }
+        session.quarantine(run_id, &listed.into_values().collect::<Vec<_>>()).await?;
+        Ok(left)
+    }
+
+    /// Whether the cells of a field name their key; else only opening them tells.
+    fn is_marked(&self, field: usize) -> bool {
+        let named = self.target.fields[field].iter().any(|(part, _)| *part == Part::Key);
+        named || self.target.table().fields[field].to.format.marked
+    }
+
+    fn is_under_the_new_key(&self, at: usize, row: &Row, deks: Option<&Deks>) -> bool {
+        let (field, cell) = (&self.target.table().fields[at], self.target.cell(at, &row.values));
+        let opening = self.target.with_context(at, row, |context| {
+            open((&self.target.job, field), cell.as_ref(), context, Trust::Marks, deks)
+        });
+        match opening {
+            Opening::Marked => true,
+            Opening::Opened(opened) => opened.current,
+            _ => false,
+        }
+    }
+
+    fn is_held(&self, field: usize, values: &[Value]) -> bool {
+        let of_field =
+            |group: &&Vec<usize>| self.target.fields[field].iter().any(|(_, at)| group.contains(at));
+        self.target.groups.iter().find(of_field).is_some_and(|group| self.held.has(values, group))
+    }
+}
+
+/// The fields whose keyset has no old key.
+fn has_no_way_back(target: &Target, back: &Target) -> impl Iterator<Item = usize> {
+    let primary = |target: &Target, at: usize| {
+        target.table().fields[at].to.keyset.primary().map(|key| key.id().to_owned())
+    };
+    let same = move |at: &usize| primary(back, *at) == primary(target, *at);
+    (0..target.table().fields.len()).filter(same)
+}

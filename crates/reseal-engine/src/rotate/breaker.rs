@@ -1,0 +1,51 @@
+//! The breaker: cell after cell that does not open says that the key is wrong, not the cells.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reseal_core::Key;
+
+use crate::cell::target::Target;
+use crate::error::EngineError;
+
+/// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
+pub(crate) const BREAKER: u64 = 1000;
+
+/// Stops a run whose cells of one field fail one after the other: the key is wrong, not the cells.
+pub(crate) fn breaker(
+    target: &Target,
+    fails: &[AtomicU64],
+    counts: &[(u64, u64)],
+) -> Result<(), EngineError> {
+    for (at, (opened, failed)) in counts.iter().enumerate() {
+        let Some(count) = fails.get(at) else { continue };
+        if *opened > 0 {
+            count.store(0, Ordering::Relaxed);
+        } else if count.fetch_add(*failed, Ordering::Relaxed) + failed >= BREAKER {
+            return Err(wrong_key(target, at, count.load(Ordering::Relaxed)));
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a field of which cell after cell opens under no key.
+pub(crate) fn wrong_key(target: &Target, field: usize, cells: u64) -> EngineError {
+    let job = &target.table().fields[field];
+    let mut keys: Vec<String> = Vec::new();
+    for seal in std::iter::once(&job.to).chain(&job.from) {
+        let ids: Vec<&str> = seal.keyset.keys().iter().map(Key::id).collect();
+        if !ids.is_empty() {
+            keys.push(format!("{} ({})", seal.name, ids.join(", ")));
+        }
+    }
+    EngineError::refused(
+        "wrong-key",
+        format!(
+            "{}.{}: {cells} cells in a row, none opens under {}",
+            target.label(),
+            job.name,
+            keys.join(", ")
+        ),
+        "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
+         application's own",
+    )
+}

@@ -1,0 +1,163 @@
+//! One shard, from its checkpoint to its end: reading ahead, crypto on all cores and writing overlap.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use reseal_store::{Session, ShardRow, StoreError, Trouble};
+use tokio::sync::mpsc::{Receiver, channel};
+use tracing::debug;
+
+use crate::cell::target::Target;
+use crate::commit::writer::{Closing, Halt, Writer};
+use crate::error::EngineError;
+use crate::rotate::breaker::breaker;
+use crate::rotate::cruncher::Cruncher;
+use crate::rotate::reader::spawn_reader;
+use crate::rotate::reconnect::{current, reload};
+use crate::rotate::shared::Shared;
+use crate::rotate::stripes::Group;
+
+/// How work on a shard ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The range is through.
+    Done,
+    /// A stop was asked for; the checkpoint stands behind the last group that was finished.
+    Stopped,
+}
+
+/// Works a shard through. A lost connection, or a batch that was too slow, starts again from the ledger.
+pub(crate) async fn pump(
+    shared: &Arc<Shared>,
+    session: &mut Session,
+    target: &Arc<Target>,
+    shard: &ShardRow,
+    fails: &Arc<Vec<AtomicU64>>,
+) -> Result<Ended, EngineError> {
+    let mut shard = shard.clone();
+    let mut reconnects = 0;
+    loop {
+        let before = shard.batches;
+        match pump_once(shared, session, target, &mut shard, fails).await {
+            Ok(ended) => return Ok(ended),
+            Err(Halt::End(error)) => return Err(error),
+            Err(Halt::Smaller(error)) => {
+                if !shared.pacer.halve() {
+                    return Err(error.into());
+                }
+                shard = current(session, shared, shard.number).await?;
+            }
+            Err(Halt::Reload(error)) => {
+                // A connection that breaks after work was done is a new trouble, not the same one again.
+                reconnects = if shard.batches > before { 1 } else { reconnects + 1 };
+                shard = reload(shared, session, shard.number, reconnects, error).await?;
+            }
+        }
+        if shard.done {
+            return Ok(Ended::Done);
+        }
+    }
+}
+
+async fn pump_once(
+    shared: &Arc<Shared>,
+    session: &mut Session,
+    target: &Arc<Target>,
+    shard: &mut ShardRow,
+    fails: &[AtomicU64],
+) -> Result<Ended, Halt> {
+    let (rows_in, rows_out) = channel(1);
+    let (groups_in, mut groups) = channel(1);
+    let stripes = session.stripes();
+    let reader = spawn_reader(shared.clone(), target.clone(), shard.clone(), stripes, rows_in);
+    let cruncher = Cruncher {
+        pacer: shared.pacer.clone(),
+        target: target.clone(),
+        stripes,
+        packed: session.swaps_whole(),
+        windows: rows_out,
+        sparse: false,
+    };
+    let cruncher = cruncher.spawn(groups_in);
+    let ended = write_groups(shared, session, target, shard, fails, &mut groups).await;
+    reader.abort();
+    cruncher.abort();
+    ended
+}
+
+async fn write_groups(
+    shared: &Shared,
+    session: &mut Session,
+    target: &Arc<Target>,
+    shard: &mut ShardRow,
+    fails: &[AtomicU64],
+    groups: &mut Receiver<Result<Group, Halt>>,
+) -> Result<Ended, Halt> {
+    let mut writer = Writer {
+        session,
+        run_id: &shared.run_id,
+        epoch: shared.epoch,
+        target: target.clone(),
+        shard: shard.number,
+        batches: shard.batches,
+        undo: shared.undo,
+        undo_key: shared.undo_key.clone(),
+    };
+    loop {
+        if shared.stop.asked().is_some() {
+            return Ok(Ended::Stopped);
+        }
+        let begun = Instant::now();
+        // KEKs may take their time; nothing of what is waited for was written.
+        let group = tokio::select! {
+            group = groups.recv() => group,
+            () = shared.stop.wait() => return Ok(Ended::Stopped),
+        };
+        let group = match group {
+            Some(group) => group?,
+            None => return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped"))),
+        };
+        breaker(target, fails, &group.opened).map_err(Halt::End)?;
+        let (done, batches) = (group.done, group.batches.len());
+        let waited = begun.elapsed();
+        let outcome = write_group(shared, &mut writer, group).await;
+        shard.batches = writer.batches;
+        debug!(shard = shard.number, batches, ?waited, took = ?begun.elapsed(), "group written");
+        if outcome? == Ended::Stopped {
+            return Ok(Ended::Stopped);
+        }
+        if done {
+            return Ok(Ended::Done);
+        }
+    }
+}
+
+/// Commits the batches of a group; the last of them moves the checkpoint. A stop is heard before the first batch, and
+/// while replicas or a pause file hold the group back: elsewhere its few batches are finished, and no longer at the
+/// plan's rate, so that no row is counted again when the run goes on.
+async fn write_group(shared: &Shared, writer: &mut Writer<'_>, group: Group) -> Result<Ended, Halt> {
+    let (last, done, mut left) = (group.last, group.done, group.batches.len());
+    let mut in_hand = false;
+    for batch in group.batches {
+        left -= 1;
+        let rows = batch.rows;
+        let kept = shared.pacer.clear(&shared.progress, &shared.stop).await
+            && (shared.pacer.keep_rate(rows as usize, &shared.stop).await || in_hand);
+        if !kept {
+            return Ok(Ended::Stopped);
+        }
+        in_hand = true;
+        let begun = Instant::now();
+        let closing = match left {
+            0 => Closing { checkpoint: last.as_ref(), done },
+            _ => Closing { checkpoint: None, done: false },
+        };
+        let cells = writer.commit(batch, &closing).await?;
+        if rows > 0 {
+            shared.pacer.observe(begun.elapsed());
+        }
+        shared.progress.add(rows, cells);
+    }
+    Ok(Ended::Done)
+}

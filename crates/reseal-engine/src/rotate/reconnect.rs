@@ -1,0 +1,70 @@
+//! Lost connections are made anew; what was committed, the ledger tells.
+
+use std::time::Duration;
+
+use reseal_store::{Session, ShardRow, StoreError, Trouble};
+
+use crate::error::EngineError;
+use crate::rotate::shared::Shared;
+
+/// How often a lost connection is made anew before the run stops; it can be resumed.
+pub(crate) const RECONNECTS: u32 = 6;
+
+/// A new connection for a writer; `attempt` is how often it was tried in vain.
+async fn again(shared: &Shared, attempt: u32, error: StoreError) -> Result<Session, EngineError> {
+    for attempt in attempt..=RECONNECTS {
+        tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+        if let Ok(session) = shared.connect().await {
+            return Ok(session);
+        }
+        if shared.stop.asked().is_some() {
+            break;
+        }
+    }
+    Err(error.into())
+}
+
+/// A new connection, and the shard as the ledger has it.
+pub(crate) async fn reload(
+    shared: &Shared,
+    session: &mut Session,
+    number: i64,
+    attempt: u32,
+    error: StoreError,
+) -> Result<ShardRow, EngineError> {
+    let mut error = error;
+    for attempt in attempt..=RECONNECTS {
+        *session = again(shared, attempt, error).await?;
+        match session.shards(&shared.run_id).await {
+            Ok(shards) => return ours(shared, shards, number),
+            Err(lost) if lost.trouble == Trouble::ConnectionLost => error = lost,
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Err(StoreError::new(Trouble::ConnectionLost, "the connection is lost again and again").into())
+}
+
+/// The shard as the ledger has it, if it still is this engine's.
+pub(crate) async fn current(
+    session: &mut Session,
+    shared: &Shared,
+    number: i64,
+) -> Result<ShardRow, EngineError> {
+    let shards = session.shards(&shared.run_id).await?;
+    ours(shared, shards, number)
+}
+
+fn ours(shared: &Shared, shards: Vec<ShardRow>, number: i64) -> Result<ShardRow, EngineError> {
+    match shards.into_iter().find(|shard| shard.number == number) {
+        Some(shard) if shard.epoch == shared.epoch => Ok(shard),
+        _ => Err(EngineError::superseded()),
+    }
+}
+
+/// Makes sure of a connection that was idle for long.
+pub(crate) async fn living(shared: &Shared, session: &mut Session) -> Result<(), EngineError> {
+    if let Err(error) = session.now_ms().await {
+        *session = again(shared, 0, error).await?;
+    }
+    Ok(())
+}

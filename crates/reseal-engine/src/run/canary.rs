@@ -1,0 +1,111 @@
+//! The canary: one batch alone, then the steps that judge it, then all the rest. A batch that is judged bad is put back.
+
+use std::sync::Arc;
+
+use reseal_store::{Session, ShardRow};
+
+use crate::batch::work_through;
+use crate::cell::open::Trust;
+use crate::cell::target::Target;
+use crate::commit::writer::{Closing, Halt, Writer};
+use crate::error::EngineError;
+use crate::job::hooks::Phase;
+use crate::rollback;
+use crate::rotate::shared::Shared;
+use crate::run::steps::{Cut, Steps};
+use crate::stop::Stop;
+
+/// The code of a run that its canary ended.
+pub(crate) const FAILED: &str = "canary-failed";
+
+/// Puts the canary before the rest of the first round, unless it lived already. Gives the shards as they are then, or
+/// the reason to stop.
+pub(crate) async fn sent_ahead(
+    shared: &Shared,
+    session: &mut Session,
+    steps: &Steps,
+    targets: &[Arc<Target>],
+    shards: Vec<ShardRow>,
+) -> Result<Result<Vec<ShardRow>, Stop>, EngineError> {
+    if steps.are_done(session, Phase::Canary).await? {
+        return Ok(Ok(shards));
+    }
+    // A batch that an engine before this one has written is judged as it is.
+    if session.undo_cells(&shared.run_id).await? == 0 {
+        first_batch(shared, targets, &shards).await?;
+    }
+    match steps.play(session, Phase::Canary, Some(&shared.stop)).await {
+        Ok(()) => {}
+        Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
+        Err(Cut::Failed(error)) => {
+            put_back(shared, session, targets).await?;
+            let message = format!("{}; the first batch is put back", error.message);
+            return Err(EngineError { code: FAILED, message, ..error });
+        }
+    }
+    if !shared.undo {
+        session.drop_undo(&shared.run_id).await?;
+    }
+    let round = shards.first().map_or(1, |shard| shard.round);
+    let known = session.shards(&shared.run_id).await?;
+    Ok(Ok(known.into_iter().filter(|shard| shard.round == round && !shard.done).collect()))
+}
+
+/// Writes the first batch that has something to write, with its old cells kept whatever the plan says.
+async fn first_batch(
+    shared: &Shared,
+    targets: &[Arc<Target>],
+    shards: &[ShardRow],
+) -> Result<(), EngineError> {
+    let mut session = shared.database.connect().await?;
+    for shard in shards {
+        let Some(target) = targets.iter().find(|target| target.label() == shard.table) else { continue };
+        let cursor = shard.checkpoint.clone().or_else(|| shard.after.clone());
+        let (rows, bytes) = (shared.pacer.rows(), shared.pacer.bytes());
+        let page = session.page(&target.shape, cursor.as_ref(), shard.upto.as_ref(), rows, bytes).await?;
+        let Some(last) = page.last().map(|row| row.key.clone()) else { continue };
+        let count = page.len() as u64;
+        let work = work_through(target.clone(), page, Trust::Marks).await?;
+        if work.swaps.all.is_empty() {
+            continue;
+        }
+        let mut writer = Writer {
+            session: &mut session,
+            run_id: &shared.run_id,
+            epoch: shared.epoch,
+            target: target.clone(),
+            shard: shard.number,
+            batches: shard.batches,
+            undo: true,
+            undo_key: shared.undo_key.clone(),
+        };
+        let closing = Closing { checkpoint: Some(&last), done: false };
+        let cells = writer.commit(work.into(), &closing).await.map_err(|halt| match halt {
+            Halt::End(error) => error,
+            Halt::Reload(error) | Halt::Smaller(error) => error.into(),
+        })?;
+        shared.progress.add(count, cells);
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// Puts the one batch back to its old bytes, and its shard to the beginning. Cells that the application has written
+/// since are its own, and stay.
+async fn put_back(
+    shared: &Shared,
+    session: &mut Session,
+    targets: &[Arc<Target>],
+) -> Result<(), EngineError> {
+    let mut after = (-1, -1);
+    while let Some(batch) = session.next_undo(&shared.run_id, after).await? {
+        after = (batch.shard, batch.batch);
+        if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
+            rollback::exactly(session, target, &batch).await?;
+        }
+    }
+    if !session.restart_shards(&shared.run_id, shared.epoch).await? {
+        return Err(EngineError::superseded());
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! After the rounds: how the run ended goes into the ledger, and into the report.
+
+use std::time::Instant;
+
+use reseal_core::RunState;
+use reseal_store::{RunRow, Session};
+
+use tracing::warn;
+
+use crate::error::{Class, EngineError};
+use crate::job::hooks::{Phase, When};
+use crate::job::options::RunOptions;
+use crate::report::Report;
+use crate::run::canary;
+use crate::run::steps::{Cut, Steps};
+use crate::stop::Stop;
+use crate::sweep::Swept;
+use crate::trail;
+
+/// How the rounds of a run ended.
+pub(crate) enum Outcome {
+    /// Every cell in scope is under its primary.
+    Clean,
+    /// The last sweep found cells that are not.
+    Left(Swept),
+    /// It was stopped before the last sweep.
+    Stopped(Stop),
+}
+
+/// Writes how the run ended, carries out the steps that follow from it, and reports it.
+pub(crate) async fn conclude(
+    session: &mut Session,
+    steps: &mut Steps,
+    options: &RunOptions,
+    run: &RunRow,
+    epoch: i64,
+    outcome: Result<Outcome, EngineError>,
+    begun: Instant,
+) -> Result<Report, EngineError> {
+    let stopped = matches!(outcome, Ok(Outcome::Stopped(_)));
+    let (state, mut reason, error) = match outcome {
+        Ok(Outcome::Clean) if run.whole => (RunState::Complete, None, None),
+        Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
+        Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
+        Ok(Outcome::Stopped(Stop::Superseded)) => return Err(EngineError::superseded()),
+        Ok(Outcome::Stopped(Stop::CancelAsked)) => {
+            (RunState::Cancelled, Some(Stop::CancelAsked.reason().to_owned()), None)
+        }
+        Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
+        Err(error) if error.code == "superseded" => return Err(error),
+        Err(error) => {
+            let failed = error.class == Class::Failed || error.code == canary::FAILED;
+            let state = if failed { RunState::Failed } else { RunState::Paused };
+            (state, Some(error.message.clone()), Some(error))
+        }
+    };
+    if matches!(state, RunState::Complete | RunState::ScopeDone) {
+        steps.owe(session, run.whole).await?;
+    }
+    if !session.move_run((&run.id, epoch), RunState::Running, state, reason.as_deref()).await? {
+        return Err(EngineError::superseded());
+    }
+    let job = steps.job().clone();
+    trail::ended(session, &job, &run.id, options).await;
+    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    steps.stands(state, row.counts.cells_rotated);
+    let failed = follow(session, steps, state).await;
+    if let Some(error) = error {
+        return Err(error);
+    }
+    reason = reason.or(failed.as_ref().map(|error| error.message.clone()));
+    let mut counts = row.counts;
+    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    Ok(Report {
+        run_id: run.id.clone(),
+        state,
+        reason,
+        plan: run.plan.clone(),
+        plan_digest: run.plan_digest.clone(),
+        scope: options.scope.json(),
+        dry_run: false,
+        stopped,
+        steps_failed: failed.is_some(),
+        steps: session.steps(&run.id).await?,
+        counts,
+        cells_old: row.cells_old,
+        seconds: begun.elapsed().as_secs_f64(),
+        estimate_seconds: None,
+    })
+}
+
+/// The steps that follow from how the run ended; gives why one failed that the run still owes. The run's state stays
+/// what it is.
+async fn follow(session: &mut Session, steps: &Steps, state: RunState) -> Option<EngineError> {
+    if matches!(state, RunState::Complete | RunState::ScopeDone) {
+        return match steps.play(session, Phase::After, None).await {
+            Err(Cut::Failed(error)) => {
+                warn!(help = error.help, "{}", error.message);
+                Some(error)
+            }
+            _ => None,
+        };
+    }
+    if state == RunState::Failed {
+        steps.play_all(session, Phase::OnFailure, Some(When::Failed)).await;
+    }
+    steps.play_all(session, Phase::OnStop, None).await;
+    None
+}
+
+/// Why a run that went through is not complete.
+fn left(swept: &Swept) -> String {
+    match (swept.old, swept.broken) {
+        (0, 1) => "1 cell is in quarantine".to_owned(),
+        (0, broken) => format!("{broken} cells are in quarantine"),
+        (1, 0) => "1 cell is under an old key: an application still seals with it".to_owned(),
+        (old, 0) => format!("{old} cells are under an old key: an application still seals with it"),
+        (old, broken) => format!("cells under an old key: {old}; in quarantine: {broken}"),
+    }
+}

@@ -1,0 +1,134 @@
+//! Who holds a run: a lease by the server's clock, renewed while the engine lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reseal_store::{Database, Holder, Request, RunRow, Session, StoreError};
+use tokio::task::JoinHandle;
+
+use crate::rotate::pace::Pacer;
+use crate::stop::{Stop, Stopper};
+
+/// How long a holder's word is good without another.
+pub(crate) const LEASE_MS: i64 = 20_000;
+const RENEW: Duration = Duration::from_secs(1);
+
+/// This process, as the ledger names it: `host, process N` and what tells it from a later one of the same number.
+#[must_use]
+pub fn holder() -> Holder {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let pid = std::process::id();
+    let started = start_time(pid).unwrap_or_default();
+    Holder(format!("{} · process {pid} · {} · {started}", host.trim(), boot()))
+}
+
+/// Boot and pid namespace: within them a process number and start time name one process.
+fn boot() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), namespace.display())
+}
+
+/// When a process started, in clock ticks since boot (proc(5), field 22 of stat).
+fn start_time(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may hold anything.
+    let (_, after) = stat.rsplit_once(')')?;
+    after.split_whitespace().nth(19).map(str::to_owned)
+}
+
+/// The part of a holder's name that people can use.
+pub(crate) fn holder_for_people(holder: &Holder) -> String {
+    holder.0.split(" · ").take(2).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether another engine holds the run now: its lease runs, and it is not known to be dead. A process of this very
+/// machine that is gone is known to be dead; of others only the lease can tell. A wrong answer costs nothing but a
+/// takeover: the epoch keeps the old engine from committing.
+#[must_use]
+pub fn is_held(run: &RunRow) -> bool {
+    run.lease_left_ms > 0 && !is_dead(&run.holder)
+}
+
+/// Whether a holder is known to be gone: a process of this very machine that is no longer there.
+#[must_use]
+pub fn is_dead(holder: &Holder) -> bool {
+    let mine = self::holder();
+    let (theirs, mine): (Vec<&str>, Vec<&str>) =
+        (holder.0.split(" · ").collect(), mine.0.split(" · ").collect());
+    let [host, process, boot, started] = theirs[..] else { return false };
+    if (host, boot) != (mine[0], mine[2]) || boot.trim().is_empty() {
+        return false;
+    }
+    let Some(pid) = process.strip_prefix("process ").and_then(|pid| pid.parse().ok()) else { return false };
+    start_time(pid).is_none_or(|now| now != started)
+}
+
+/// Renews the lease in the background, on a connection of its own, until dropped; passes on what operators ask for
+/// and closes with the window.
+pub(crate) struct Renewal {
+    task: JoinHandle<()>,
+}
+
+impl Renewal {
+    pub(crate) fn start(
+        database: Database,
+        run: (String, i64),
+        pacer: Arc<Pacer>,
+        until: Option<Timestamp>,
+        stop: Stopper,
+    ) -> Self {
+        let task = tokio::spawn(async move {
+            let mut session = None;
+            loop {
+                tokio::time::sleep(RENEW).await;
+                if until.is_some_and(|until| Timestamp::now() >= until) {
+                    stop.ask(Stop::UntilReached);
+                }
+                if !pacer.is_open(Timestamp::now()) {
+                    stop.ask(Stop::WindowClosed);
+                }
+                if session.is_none() {
+                    session = database.connect().await.ok();
+                }
+                let Some(open) = session.as_mut() else { continue };
+                match open.renew(&run.0, run.1, LEASE_MS).await {
+                    Ok(None) => stop.ask(Stop::Superseded),
+                    Ok(Some(Some(Request::Pause))) => stop.ask(Stop::PauseAsked),
+                    Ok(Some(Some(Request::Cancel))) => stop.ask(Stop::CancelAsked),
+                    Ok(Some(None)) => {}
+                    // The lease outlasts many failed renewals; the workers see a lost server by themselves.
+                    Err(_) => session = None,
+                }
+            }
+        });
+        Renewal { task }
+    }
+
+    /// Ends it, and gives the lease back: what the run owed is done.
+    pub(crate) async fn end(mut self, session: &mut Session, run: (&str, i64)) -> Result<(), StoreError> {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+        session.release(run.0, run.1).await
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_process_is_not_dead_and_a_gone_one_is() {
+        assert!(!is_dead(&holder()));
+        let gone = holder().0.replace(&format!("process {}", std::process::id()), "process 4194305");
+        assert!(is_dead(&Holder(gone)));
+        assert!(!is_dead(&Holder("elsewhere · process 1 · x · 1".into())));
+    }
+}

@@ -1,0 +1,284 @@
+//! The main flow. Read this file first.
+//!
+//! plan → check → connect → preflight → shards → ┌ page → open → seal → reopen → swap + checkpoint ┐ → sweep → complete
+
+pub(crate) mod canary;
+pub(crate) mod conclude;
+pub(crate) mod lease;
+pub(crate) mod opening;
+pub(crate) mod resume;
+pub(crate) mod steps;
+pub(crate) mod unfinished;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use reseal_store::{Book, Database, RunRow, Session, ShardRow};
+use tracing::info;
+
+use crate::catalogue::{self};
+use crate::cell::target::Target;
+use crate::cell::undo::UndoKey;
+use crate::commit::guard;
+use crate::commit::last_error::tell;
+use crate::error::EngineError;
+use crate::job::options::RunOptions;
+use crate::job::{Job, pins};
+use crate::preflight;
+use crate::progress::{Phase, Progress};
+use crate::report::Report;
+use crate::rotate::lag::LagWatch;
+use crate::rotate::pace::Pacer;
+use crate::rotate::reconnect::{RECONNECTS, living};
+use crate::rotate::shards::cut;
+use crate::rotate::shared::Shared;
+use crate::rotate::workers::rotate;
+use crate::run::conclude::{Outcome, conclude};
+use crate::run::lease::Renewal;
+use crate::run::resume::{find_or_write, take_up};
+use crate::run::steps::Steps;
+use crate::run::unfinished::owed;
+use crate::stop::{Stop, Stopper};
+use crate::sweep::listing::{Listing, Refused};
+use crate::sweep::{Swept, dry_run, sweep};
+
+/// Rounds of rotate and sweep before the run says that an application still seals with an old key.
+const ROUNDS: i64 = 3;
+
+/// Carries a plan out, or goes on with a run of it that is not over.
+///
+/// # Errors
+/// When it is refused, stopped or fails; a run that ended with cells left is no error but a [`Report`].
+pub async fn run(
+    job: &Arc<Job>,
+    database: &Database,
+    options: &RunOptions,
+    progress: &Arc<Progress>,
+    stop: &Stopper,
+) -> Result<Report, EngineError> {
+    let begun = Instant::now();
+    preflight::application(job, options.accept_outage || options.dry_run)?;
+    let mut session = database.connect().await?;
+    if let Some(report) = owed(&mut session, database, job, options, stop).await? {
+        return Ok(report);
+    }
+    progress.begin(Phase::Preflight, 0, 0);
+    let looked = opening::look(&mut session, job, options).await?;
+    if options.dry_run {
+        return dry_run::dry_run(job, database, &looked.targets, options, progress).await;
+    }
+    let pacer = Arc::new(Pacer::new(&job.pace));
+    if !pacer.is_open(Timestamp::now()) {
+        let help = "wait for the window, or change `windows:` in the plan";
+        return Err(EngineError::stopped("window", "the plan's windows are closed now", help));
+    }
+    if options.until.is_some_and(|until| until <= Timestamp::now()) {
+        let help = "give a later time, or leave it away; nothing was written";
+        return Err(EngineError::stopped("until", Stop::UntilReached.reason(), help));
+    }
+    session.migrate(Book::Ledger).await?;
+    pins::check(&mut session, job).await?;
+    let run = find_or_write(&mut session, job, options).await?;
+    let epoch = take_up(&mut session, &run).await?;
+    info!(run = run.id, epoch, "run taken up");
+    let mut steps =
+        Steps::of(&mut session, database, job, &run, (epoch, &options.operator, options.custody.as_ref()))
+            .await?;
+    let lease = (run.id.clone(), epoch);
+    let renewal = Renewal::start(database.clone(), lease, pacer.clone(), options.until, stop.clone());
+    let asked = (options, progress, stop);
+    let outcome = match opening::open(
+        &mut session,
+        &mut steps,
+        looked,
+        &run,
+        epoch,
+        (options, progress.as_ref(), stop),
+    )
+    .await
+    {
+        Ok(Ok(targets)) => {
+            work(&mut session, &steps, database, (&run, epoch), &targets, (asked, pacer)).await
+        }
+        Ok(Err(stop)) => Ok(Outcome::Stopped(stop)),
+        Err(error) => Err(error),
+    };
+    let mut session = reopen(session, database).await?;
+    let report = conclude(&mut session, &mut steps, options, &run, epoch, outcome, begun).await;
+    // A lease that cannot be given back ends by itself.
+    let _ = renewal.end(&mut session, (&run.id, epoch)).await;
+    report
+}
+
+/// The rounds, once nothing stands before the first write.
+async fn work(
+    session: &mut Session,
+    steps: &Steps,
+    database: &Database,
+    (run, epoch): (&RunRow, i64),
+    targets: &[Arc<Target>],
+    ((options, progress, stop), pacer): ((&RunOptions, &Arc<Progress>, &Stopper), Arc<Pacer>),
+) -> Result<Outcome, EngineError> {
+    if run.whole {
+        guard::take_away(session, targets).await?;
+    }
+    let job = steps.job();
+    let undo_key = undo_key(job, run.emergency).await?;
+    let shared = Arc::new(Shared {
+        database: database.clone(),
+        run_id: run.id.clone(),
+        epoch,
+        undo: job.undo,
+        undo_key,
+        pacer: pacer.clone(),
+        progress: progress.clone(),
+        stop: stop.clone(),
+        custody: options.custody.clone(),
+        idle: std::sync::Mutex::default(),
+    });
+    let _lag = LagWatch::start(database.clone(), pacer);
+    rounds(&shared, session, steps, run, targets).await
+}
+
+/// The key that old cells are kept under when the old key is known to others.
+async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, EngineError> {
+    let mut primaries = job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
+    match primaries.next().filter(|_| emergency) {
+        Some(primary) => UndoKey::of(primary, &job.deks).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Rotate, sweep, and again where an application still wrote under an old key.
+async fn rounds(
+    shared: &Arc<Shared>,
+    session: &mut Session,
+    steps: &Steps,
+    run: &RunRow,
+    targets: &[Arc<Target>],
+) -> Result<Outcome, EngineError> {
+    let job = steps.job();
+    let mut round = run.round;
+    let mut tables: Vec<&Arc<Target>> = targets.iter().collect();
+    let last = round + ROUNDS - 1;
+    let mut guarded = false;
+    loop {
+        let shards = shards_of(shared, session, job, &tables, round).await?;
+        let shards = match canary::sent_ahead(shared, session, steps, targets, shards).await? {
+            Ok(shards) => shards,
+            Err(stop) => return Ok(Outcome::Stopped(stop)),
+        };
+        if let Some(stop) = rotate(shared, targets, shards).await? {
+            return Ok(Outcome::Stopped(stop));
+        }
+        let swept = sweep_all(shared, session, targets).await?;
+        catalogue::keep_census(shared.custody.as_ref(), job, run, &swept.census).await;
+        let next = round + i64::from(swept.old + swept.broken > 0);
+        if !session.note_sweep((&run.id, shared.epoch), next, swept.old).await? {
+            return Err(EngineError::superseded());
+        }
+        if swept.broken > 0 {
+            tell(session, &run.id, targets).await?;
+        }
+        if swept.old == 0 && swept.broken == 0 {
+            if guarded {
+                guard::prove(session, job, targets).await?;
+            }
+            if !run.whole || guarded || guard::put_up(session, job, targets).await? {
+                return Ok(Outcome::Clean);
+            }
+            // What came in between the sweep and the guard is found by another sweep, and nothing comes after it.
+            guarded = true;
+            continue;
+        }
+        if swept.old == 0 || round >= last {
+            return Ok(Outcome::Left(swept));
+        }
+        if let Some(stop) = shared.stop.asked() {
+            return Ok(Outcome::Stopped(stop));
+        }
+        info!(round, old = swept.old, "the sweep found cells under an old key; once more");
+        tables = targets.iter().filter(|target| swept.tables_with_old.contains(&target.at)).collect();
+        round = next;
+    }
+}
+
+/// The shards of a round that are not through; written first where there are none yet.
+async fn shards_of(
+    shared: &Shared,
+    session: &mut Session,
+    job: &Job,
+    tables: &[&Arc<Target>],
+    round: i64,
+) -> Result<Vec<ShardRow>, EngineError> {
+    let known = session.shards(&shared.run_id).await?;
+    let of_round: Vec<&ShardRow> = known.iter().filter(|shard| shard.round == round).collect();
+    if of_round.is_empty() {
+        shared.progress.begin(Phase::Shards, 0, 0);
+        let first = known.iter().map(|shard| shard.number + 1).max().unwrap_or(0);
+        let cut = cut(session, tables, job.pace.workers, first, round, shared.epoch).await?;
+        too_many_seals(tables, &cut)?;
+        session.add_shards(&shared.run_id, &cut).await?;
+        let total = cut.iter().map(|shard| shard.counts.rows_total).sum();
+        shared.progress.begin(Phase::Rotate, 0, total);
+        return Ok(cut);
+    }
+    let total = of_round.iter().map(|shard| shard.counts.rows_total).sum();
+    let done = of_round.iter().map(|shard| shard.counts.rows_scanned).sum();
+    shared.progress.begin(Phase::Rotate, done, total);
+    Ok(of_round.into_iter().filter(|shard| !shard.done).cloned().collect())
+}
+
+/// Random nonces repeat: a key that would seal more cells than its format allows is refused.
+fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), EngineError> {
+    for target in tables {
+        let rows: u64 =
+            shards.iter().filter(|s| s.table == target.label()).map(|s| s.counts.rows_total).sum();
+        for field in &target.table().fields {
+            if field.to.format.max_seals.is_some_and(|max| rows > max)
+                && field.to.kdf.is_none()
+                && field.to.envelope.is_none()
+            {
+                return Err(EngineError::refused(
+                    "too-many-seals",
+                    format!(
+                        "{} has {rows} rows, more than one key may seal with random nonces",
+                        target.label()
+                    ),
+                    "split the table over several keys, or derive a key for each tenant",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The sweep of all tables. It writes nothing but the quarantine, so where its connection is lost it begins anew.
+async fn sweep_all(
+    shared: &Shared,
+    session: &mut Session,
+    targets: &[Arc<Target>],
+) -> Result<Swept, EngineError> {
+    let (_, total) = shared.progress.rows();
+    let mut attempt = 0;
+    living(shared, session).await?;
+    let refused = Refused::by(session, &shared.run_id).await?;
+    loop {
+        living(shared, session).await?;
+        shared.progress.begin(Phase::Sweep, 0, total);
+        let listing = Listing::begin(session, &shared.run_id, &refused).await?;
+        match sweep((&shared.database, shared.take_idle()), targets, &shared.progress, Some(listing)).await {
+            Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The connection may have been lost on the way; what is left to be written needs a living one.
+pub(crate) async fn reopen(mut session: Session, database: &Database) -> Result<Session, EngineError> {
+    match session.now_ms().await {
+        Ok(_) => Ok(session),
+        Err(_) => Ok(database.connect().await?),
+    }
+}

@@ -1,0 +1,99 @@
+//! Before the first write: the steps of `before`, then the keys as they are now, pinned for the run.
+
+use std::sync::Arc;
+
+use reseal_store::{RunRow, Session};
+use tracing::warn;
+
+use crate::cell::target::Target;
+use crate::error::EngineError;
+use crate::job::hooks::Phase;
+use crate::job::options::RunOptions;
+use crate::job::{Job, pins};
+use crate::preflight::{self, Finding, Passed, Severity};
+use crate::progress::Progress;
+use crate::run::steps::{Cut, Steps};
+use crate::stop::{Stop, Stopper};
+use crate::{catalogue, rules, trail};
+
+/// What preflight came to.
+pub(crate) struct Looked {
+    /// The tables as the run works on them.
+    pub(crate) targets: Vec<Arc<Target>>,
+    /// What was warned about.
+    told: Vec<String>,
+}
+
+/// Looks before anything is begun. Keys that cannot be read yet may be what the steps of `before` bring: then preflight
+/// follows them, and there are no targets yet.
+pub(crate) async fn look(
+    session: &mut Session,
+    job: &Arc<Job>,
+    options: &RunOptions,
+) -> Result<Looked, EngineError> {
+    match &job.keys_missing {
+        None => passed(preflight::look(session, job, &options.scope).await?, &[]),
+        Some(error) if options.dry_run => Err(error.clone()),
+        Some(error) => {
+            warn!("{}; the steps of `before` are carried out first, then the keys are read", error.message);
+            Ok(Looked { targets: Vec::new(), told: Vec::new() })
+        }
+    }
+}
+
+/// Passes findings on, but those that were `told` before; refusals end here.
+fn passed(passed: Passed, told: &[String]) -> Result<Looked, EngineError> {
+    let is_new = |finding: &&Finding| !told.contains(&finding.message);
+    let warnings = passed.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+    let warnings: Vec<&Finding> = warnings.filter(is_new).collect();
+    for finding in &warnings {
+        warn!(code = finding.code, help = finding.help, "{}", finding.message);
+    }
+    let told = warnings.into_iter().map(|finding| finding.message.clone()).collect();
+    preflight::refusal(&passed.findings).map_or(Ok(Looked { targets: passed.targets, told }), Err)
+}
+
+/// Carries out what comes before the first write, and gives the tables as the run works on them; or the reason, where a
+/// stop came first.
+pub(crate) async fn open(
+    session: &mut Session,
+    steps: &mut Steps,
+    looked: Looked,
+    run: &RunRow,
+    epoch: i64,
+    (options, progress, stop): (&RunOptions, &Progress, &Stopper),
+) -> Result<Result<Vec<Arc<Target>>, Stop>, EngineError> {
+    let Looked { mut targets, told } = looked;
+    steps.settle_vars(session).await?;
+    let hooks = steps.job().hooks.clone();
+    // Where the run has its keys noted, these steps are done: keys are noted after them.
+    if !hooks.before.is_empty() && run.primaries.is_empty() {
+        steps.announced().await?;
+        match steps.play(session, Phase::Before, Some(stop)).await {
+            Ok(()) => {}
+            Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
+            Err(Cut::Failed(error)) => return Err(error),
+        }
+        if let Some(resolver) = &hooks.resolver {
+            steps.with_job(&Arc::new(resolver.job().await?));
+            steps.scrub_noted(session).await?;
+        }
+        targets = passed(preflight::look(session, steps.job(), &options.scope).await?, &told)?.targets;
+    }
+    let job = steps.job();
+    let fresh = pins::check(session, job).await?;
+    let options = &rules::held(job, options).await?;
+    if run.primaries.is_empty() {
+        let keys = pins::keys_of_run(job, &run.id)?.to_string();
+        if !session.note_keys((&run.id, epoch), &keys).await? {
+            return Err(EngineError::superseded());
+        }
+    }
+    catalogue::begin(job, run, options, progress).await?;
+    for pin in &fresh {
+        session.pin(&job.plan, pin).await?;
+    }
+    // With the keys as the steps of `before` left them.
+    trail::begins(session, job, run, options).await?;
+    Ok(Ok(targets))
+}

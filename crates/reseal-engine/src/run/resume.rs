@@ -1,0 +1,133 @@
+//! Before the rounds: a run that is not over is gone on with, as it stands or not at all; else a new one is written.
+
+use reseal_core::RunState;
+use reseal_store::{Claimed, NewRun, RunRow, Session};
+
+use crate::catalogue;
+use crate::cell::layout::in_scope;
+use crate::error::EngineError;
+use crate::job::options::RunOptions;
+use crate::job::scope::Scope;
+use crate::job::{FieldJob, Job, pins};
+use crate::run::lease::{LEASE_MS, holder, holder_for_people, is_held};
+
+/// The run of this plan that is not over, if it may go on as it stands, else a new one.
+pub(crate) async fn find_or_write(
+    session: &mut Session,
+    job: &Job,
+    options: &RunOptions,
+) -> Result<RunRow, EngineError> {
+    let latest = session.runs(Some(&job.plan), 1).await?.pop();
+    if let Some(run) = latest.filter(|run| !run.state.is_over()) {
+        may_resume(job, options, &run)?;
+        return Ok(run);
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    // Steps of `before` may change which keys there are: then they are noted after those.
+    let keys = match job.hooks.before.is_empty() {
+        true => pins::keys_of_run(job, &id)?.to_string(),
+        false => String::new(),
+    };
+    let new = NewRun {
+        id: id.clone(),
+        plan: job.plan.clone(),
+        plan_digest: job.digest.clone(),
+        scope: options.scope.json().to_string(),
+        whole: options.scope.is_whole(),
+        primaries: keys,
+        operator: options.operator.clone(),
+        emergency: options.emergency,
+        holder: holder(),
+        // Until it is taken up, the run is nobody's: a crash in between must not keep the next engine waiting.
+        lease_ms: 0,
+        columns: claims(session, job, &options.scope).await?,
+    };
+    catalogue::use_approval(options, &id).await?;
+    match session.create_run(&new).await? {
+        Claimed::Yes => {}
+        Claimed::HeldBy { column, run_id } => return Err(held_by(session, &column, &run_id).await?),
+    }
+    let run = session.run_by_id(&id).await?;
+    run.ok_or_else(|| EngineError::failed("ledger", "the run that was just written is not there"))
+}
+
+async fn held_by(session: &mut Session, column: &str, run_id: &str) -> Result<EngineError, EngineError> {
+    let about = match session.run_by_id(run_id).await? {
+        Some(run) => format!(
+            "run {run_id} of plan {} ({}, held by {})",
+            run.plan,
+            run.state,
+            holder_for_people(&run.holder)
+        ),
+        None => format!("run {run_id}"),
+    };
+    let help = "wait for it, resume it, or give it up with `reseal cancel` and the file of its plan";
+    Ok(EngineError::stopped("column-held", format!("{column} is held by {about}"), help))
+}
+
+/// The columns that a run in this scope writes, of tables by their own names: plans may spell one in several ways.
+pub(crate) async fn claims(
+    session: &mut Session,
+    job: &Job,
+    scope: &Scope,
+) -> Result<Vec<(String, String)>, EngineError> {
+    let mut columns = Vec::new();
+    for at in in_scope(job, scope)? {
+        let table = &job.tables[at];
+        let own_name = session.describe(&table.name).await?.name.to_string();
+        let of_fields = table.fields.iter().flat_map(FieldJob::written);
+        for name in of_fields.chain(&table.key_column) {
+            let column = (own_name.clone(), name.clone());
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+    }
+    Ok(columns)
+}
+
+fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), EngineError> {
+    let cancel = "put it back, or give the run up with `reseal cancel`";
+    if run.state == RunState::RollingBack {
+        let message = format!("run {} is being rolled back", run.id);
+        return Err(EngineError::refused("rolling-back", message, "finish it with `reseal rollback`"));
+    }
+    if run.plan_digest != job.digest {
+        let message = format!("the plan changed since run {} began, and that run is {}", run.id, run.state);
+        return Err(EngineError::refused("plan-changed", message, cancel));
+    }
+    if Scope::from_json(&run.scope) != options.scope {
+        let message = format!("run {} is {} in another scope: {}", run.id, run.state, run.scope);
+        return Err(EngineError::refused("scope-changed", message, "resume it in its scope, or cancel it"));
+    }
+    if run.primaries.is_empty() {
+        return Ok(());
+    }
+    if let Some(error) = &job.keys_missing {
+        return Err(error.clone());
+    }
+    let primaries = pins::keys_of_run(job, &run.id)?.to_string();
+    if primaries != run.primaries {
+        let message = format!("the keys are not those that run {} began with", run.id);
+        return Err(EngineError::refused("keys-changed", message, cancel));
+    }
+    Ok(())
+}
+
+/// Takes the run up under a new epoch, unless another engine is at work on it.
+pub(crate) async fn take_up(session: &mut Session, run: &RunRow) -> Result<i64, EngineError> {
+    let busy = |run: &RunRow| {
+        let message = format!("run {} is held by {}", run.id, holder_for_people(&run.holder));
+        EngineError::stopped("run-held", message, "wait for it, or see `reseal status`")
+    };
+    if is_held(run) {
+        return Err(busy(run));
+    }
+    match session.take_up(run, &holder(), LEASE_MS).await? {
+        Some(epoch) => Ok(epoch),
+        None => {
+            let now = session.run_by_id(&run.id).await?;
+            Err(busy(now.as_ref().unwrap_or(run)))
+        }
+    }
+}

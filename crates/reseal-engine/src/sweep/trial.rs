@@ -1,0 +1,108 @@
+//! Whether other bytes of the same keys open the cells that the keys in use open: the trial of a backup. Of cells that
+//! carry a DEK no backup holds the KEK, so the KEK itself is asked, where it can be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reseal_core::{Key, Part};
+use reseal_store::{Database, Row};
+
+use crate::cell::deks::{Deks, Stage, prepare};
+use crate::cell::layout::layout;
+use crate::cell::open::{Opening, Trust, open};
+use crate::cell::target::Target;
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::job::scope::Scope;
+
+/// Bytes of a sample at the most.
+const SAMPLE_BYTES: usize = 16 << 20;
+
+/// What came of a trial. Keys are named by keyset and id.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    /// Sampled cells under the key, and how many of them the other job opened under it.
+    pub keys: BTreeMap<(String, String), (u64, u64)>,
+    /// Sampled cells that carry a DEK, and opened with the help of the KEK that wraps it.
+    pub keks: BTreeMap<(String, String), u64>,
+    /// Fields with sampled cells that carry a DEK of which none opened: the field, how many, and why.
+    pub not_covered: Vec<(String, u64, String)>,
+}
+
+/// Opens up to `rows` rows of each table with the keys in use, and each cell that they open with those of `other`. For
+/// cells that carry a DEK the KEK in use is asked, and nothing of `other` is proved by them.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn try_cells(
+    job: &Arc<Job>,
+    other: &Arc<Job>,
+    database: &Database,
+    rows: usize,
+) -> Result<Tried, EngineError> {
+    let mut session = database.connect().await?;
+    let targets = layout(&mut session, job, &Scope::default()).await?;
+    let mut tried = Tried::default();
+    for target in &targets {
+        let sample = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await?;
+        let (deks, why) = match prepare(target, &sample, Stage::Open).await {
+            Ok(deks) => (deks, "none of them opens".to_owned()),
+            Err(error) => (None, error.message),
+        };
+        for at in 0..target.table().fields.len() {
+            let (mut carried, mut opened) = (0, 0);
+            for row in &sample {
+                match tried.cell((target, other), at, row, deks.as_deref()) {
+                    Some(true) => (carried, opened) = (carried + 1, opened + 1),
+                    Some(false) => carried += 1,
+                    None => {}
+                }
+            }
+            if carried > 0 && opened == 0 {
+                let field = format!("{}.{}", target.label(), target.table().fields[at].name);
+                tried.not_covered.push((field, carried, why.clone()));
+            }
+        }
+    }
+    Ok(tried)
+}
+
+impl Tried {
+    /// Tries one cell. For one that carries a DEK: whether it opened.
+    fn cell(
+        &mut self,
+        (target, other): (&Target, &Arc<Job>),
+        at: usize,
+        row: &Row,
+        deks: Option<&Deks>,
+    ) -> Option<bool> {
+        let field = &target.table().fields[at];
+        let cell = target.cell(at, &row.values);
+        let carries = cell.as_ref().is_some_and(|cell| {
+            [Part::WrappedDek, Part::Ciphertext]
+                .iter()
+                .all(|part| cell.get(*part).is_some_and(|value| !value.is_null()))
+        });
+        target.with_context(at, row, |context| {
+            let opening = open((&target.job, field), cell.as_ref(), context, Trust::Nothing, deks);
+            let Opening::Opened(opened) = opening else { return carries.then_some(false) };
+            let keyset = field.seals().nth(opened.seal).map(|seal| seal.keyset.name().to_owned());
+            let (Some(keyset), Some(key)) = (keyset, opened.key.map(Key::id)) else { return None };
+            let name = (keyset, key.to_owned());
+            if carries {
+                *self.keks.entry(name).or_default() += 1;
+                return Some(true);
+            }
+            let counts = self.keys.entry(name).or_default();
+            counts.0 += 1;
+            let restored = (&**other, &other.tables[target.at].fields[at]);
+            if let Opening::Opened(again) = open(restored, cell.as_ref(), context, Trust::Nothing, None)
+                && again.key.is_some_and(|again| again.id() == key)
+                && again.text.expose() == opened.text.expose()
+            {
+                counts.1 += 1;
+            }
+            None
+        })
+    }
+}
