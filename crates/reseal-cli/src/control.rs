@@ -3,7 +3,7 @@
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use reseal_store::Database;
+use reseal_store::ControlDatabase;
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
@@ -13,9 +13,9 @@ const VARIABLE: &str = "RESEAL_DATABASE_URL";
 
 /// The control database that `RESEAL_DATABASE_URL` names, else an SQLite file of this user's. A file that is not there
 /// is made.
-pub(crate) fn database() -> Result<Database, Failure> {
+pub(crate) fn database() -> Result<ControlDatabase, Failure> {
     if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
-        let database = Database::parse(&Zeroizing::new(url))?;
+        let database = ControlDatabase::parse(&Zeroizing::new(url))?;
         if let Some(file) = database.file() {
             make(&file)?;
         }
@@ -29,7 +29,7 @@ pub(crate) fn database() -> Result<Database, Failure> {
         .create(&folder)
         .map_err(|error| cannot_be_made(&path, &error))?;
     make(&path)?;
-    Ok(Database::parse(&format!("sqlite://{}", path.display()))?)
+    Ok(ControlDatabase::parse(&format!("sqlite://{}", path.display()))?)
 }
 
 /// Makes a file where there is none, since one that SQLite makes can be read by all.

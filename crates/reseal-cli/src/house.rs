@@ -9,7 +9,7 @@ use reseal_core::{Notice, NoticeKind};
 use reseal_notify::Attempt;
 use reseal_plan::Plan;
 use reseal_serve::Clock;
-use reseal_store::{Database, Session, StoreError};
+use reseal_store::{ControlDatabase, ControlSession, StoreError};
 
 use crate::commands::trail_fault;
 use crate::trail;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The house of a plan that tells somebody.
 pub(crate) struct House {
     plan: Plan,
-    control: Database,
+    control: ControlDatabase,
     clock: Clock,
     disk_at: Timestamp,
     trail_at: Timestamp,
@@ -33,7 +33,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) fn new(plan: Plan, control: Database, clock: Clock) -> House {
+    pub(crate) fn new(plan: Plan, control: ControlDatabase, clock: Clock) -> House {
         House { plan, control, clock, disk_at: Timestamp::MIN, trail_at: Timestamp::MIN, read_to: None }
     }
 
@@ -64,7 +64,7 @@ impl House {
     }
 
     /// The last refusal, or what settles one, of those that came since the last look: a trail of years is read once.
-    async fn last_attempt(&mut self, control: &mut Session) -> Result<Option<Entry>, StoreError> {
+    async fn last_attempt(&mut self, control: &mut ControlSession) -> Result<Option<Entry>, StoreError> {
         const PAGE: u64 = 1000;
         let end = i64::try_from(control.trail_head().await?.sequence).unwrap_or(i64::MAX);
         let Some(mut from) = self.read_to else {
@@ -95,7 +95,7 @@ impl House {
 const OF_ATTEMPTS: [EventKind; 4] =
     [EventKind::ApprovalRefused, EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
 
-async fn attempt(control: &mut Session, plan: &Plan, last: Entry, now: i64) -> Result<(), StoreError> {
+async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i64) -> Result<(), StoreError> {
     // Each event once, also over restarts: what was settled a moment ago may have its own event still to come.
     let seen = control.seen_since(&format!("attempt {}", plan.name), &last.sequence.to_string(), now).await?;
     if seen != now {
@@ -114,7 +114,7 @@ async fn attempt(control: &mut Session, plan: &Plan, last: Entry, now: i64) -> R
     reseal_notify::gate(control, plan, refused, now).await
 }
 
-async fn disk(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreError> {
+async fn disk(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(), StoreError> {
     let asked = tokio::time::timeout(PATIENCE, reseal_custody::disk(&plan.policy)).await;
     let refusal = match &asked {
         Ok(Ok(())) => None,
@@ -127,7 +127,7 @@ async fn disk(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreE
     reseal_notify::disk(control, plan, refusal, now).await
 }
 
-async fn trail(control: &mut Session, plan: &Plan, now: i64) -> Result<(), StoreError> {
+async fn trail(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(), StoreError> {
     const CAUSE: &str = "trail";
     let kind = NoticeKind::AuditBroken;
     match trail_fault(control).await {

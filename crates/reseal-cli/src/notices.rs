@@ -10,7 +10,7 @@ use reseal_engine::Progress;
 use reseal_notify::{Attempt, Delivered, Outbox, Tick};
 use reseal_plan::Plan;
 use reseal_serve::{Clock, LogNotices, Notices};
-use reseal_store::{Book, Database, LetterCounts, Session, StoreError};
+use reseal_store::{ControlDatabase, ControlSession, Database, LetterCounts, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::control;
@@ -27,10 +27,10 @@ const SHORTEST: Duration = Duration::from_millis(200);
 const AT_THE_END: Duration = Duration::from_secs(10);
 
 /// The control database with its tables, and a connection to it.
-pub(crate) async fn outbox() -> Result<(Database, Session), Failure> {
+pub(crate) async fn outbox() -> Result<(ControlDatabase, ControlSession), Failure> {
     let database = control::database()?;
     let mut session = database.connect().await?;
-    session.migrate(Book::Control).await?;
+    session.migrate().await?;
     Ok((database, session))
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn jitter() -> f64 {
 pub(crate) async fn look(
     plan: &Plan,
     target: &Database,
-    control: &Database,
+    control: &ControlDatabase,
     waiting: Option<&str>,
     within: Duration,
 ) -> Result<Delivered, StoreError> {
@@ -66,7 +66,12 @@ pub(crate) struct Posted {
 
 #[async_trait]
 impl Notices for Posted {
-    async fn post(&self, control: &mut Session, plan: &Plan, notice: &Notice) -> Result<(), StoreError> {
+    async fn post(
+        &self,
+        control: &mut ControlSession,
+        plan: &Plan,
+        notice: &Notice,
+    ) -> Result<(), StoreError> {
         match plan.notify {
             Some(_) => reseal_notify::post(control, plan, notice, self.clock.now().as_millisecond()).await,
             None => LogNotices.post(control, plan, notice).await,
@@ -75,7 +80,7 @@ impl Notices for Posted {
 }
 
 /// Looks at a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
-pub(crate) async fn keep_telling(plan: Plan, target: Database, control: Database, clock: Clock) {
+pub(crate) async fn keep_telling(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
     let mut house = House::new(plan.clone(), control.clone(), clock);
     loop {
         house.look().await;
@@ -93,7 +98,7 @@ pub(crate) async fn keep_telling(plan: Plan, target: Database, control: Database
 }
 
 /// Forgets old letters, once a day.
-pub(crate) async fn keep_pruning(control: Database, clock: Clock) {
+pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
     loop {
         let pruned = async {
             let mut session = control.connect().await?;
@@ -113,7 +118,7 @@ pub(crate) struct Watch {
     task: JoinHandle<()>,
     plan: Arc<Plan>,
     target: Database,
-    control: Database,
+    control: ControlDatabase,
 }
 
 impl Watch {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use reseal_engine::{Job, Scope};
 use reseal_plan::Plan;
 use reseal_registry::Overrides;
-use reseal_store::{Book, Database, RunRow, Session};
+use reseal_store::{Database, RunRow, Session};
 
 use crate::args::ScopeArgs;
 use crate::exit::{Failure, USAGE};
@@ -125,7 +125,7 @@ pub(crate) async fn latest(
         };
         Failure::usage("no-run", message, "`reseal runs` lists them, `reseal run` starts one")
     };
-    if session.version(Book::Ledger).await?.is_none() {
+    if session.version().await?.is_none() {
         return Err(none());
     }
     let found = match run {

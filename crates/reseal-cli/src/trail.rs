@@ -9,7 +9,7 @@ use reseal_core::SecretBytes;
 use reseal_core::audit::{Event, EventKind, Signer};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
-use reseal_store::{Book, Database, Session, host};
+use reseal_store::{ControlDatabase, ControlSession, host};
 
 use crate::commands::operator;
 use crate::control;
@@ -22,7 +22,7 @@ const VARIABLE: &str = "RESEAL_AUDIT_KEY";
 pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
     let recorded = async {
         let mut control = control::database()?.connect().await?;
-        control.migrate(Book::Control).await?;
+        control.migrate().await?;
         let event = Event::new(kind, control.now_ms().await?, &operator(), &host());
         control.record(&about(event)).await?;
         sign_in(&mut control).await.map(drop)
@@ -114,7 +114,7 @@ pub(crate) async fn sign() {
 }
 
 /// Signs where the trail stands, and gives through which event; none without a key.
-async fn sign_in(control: &mut Session) -> Result<Option<u64>, Failure> {
+async fn sign_in(control: &mut ControlSession) -> Result<Option<u64>, Failure> {
     let Some(signer) = signer()? else { return Ok(None) };
     let (head, now) = (control.trail_head().await?, control.now_ms().await?);
     let sequence = head.sequence;
@@ -131,7 +131,7 @@ const UNSIGNED_FOR: SignedDuration = SignedDuration::from_hours(1);
 const UNSIGNED: u64 = 100;
 
 /// Signs what a daemon writes, from time to time: it ends too seldom to sign then alone. A failure is a warning.
-pub(crate) async fn keep_signing(control: Database, clock: Clock) {
+pub(crate) async fn keep_signing(control: ControlDatabase, clock: Clock) {
     let mut signed = (0, Timestamp::MIN);
     loop {
         if let Err(failure) = sign_if_due(&control, clock.now(), &mut signed).await {
@@ -143,7 +143,7 @@ pub(crate) async fn keep_signing(control: Database, clock: Clock) {
 
 /// `signed` is through which event this daemon has signed, and when.
 async fn sign_if_due(
-    control: &Database,
+    control: &ControlDatabase,
     now: Timestamp,
     signed: &mut (u64, Timestamp),
 ) -> Result<(), Failure> {

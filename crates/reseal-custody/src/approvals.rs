@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use reseal_core::audit::EventKind;
 use reseal_engine::{EngineError, Entry, Scope};
 use reseal_plan::{Approvals, Plan};
-use reseal_store::{ApprovalRequest, Session};
+use reseal_store::{ApprovalRequest, ControlSession};
 use serde_json::{Map, Value, json};
 
 pub use brought::{brought, of_run};
@@ -135,7 +135,7 @@ pub struct Agreed {
 /// When too few agreed yet: the error names the request, which is written first where there is none. Also when the file
 /// of approvers cannot be trusted.
 pub async fn agreed(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     facts: &Facts,
     operator: &str,
@@ -182,14 +182,14 @@ pub async fn agreed(
 
 /// Whether the trail knows of something that began by a request: that it was made use of is a word of the control database,
 /// which somebody may have taken back there.
-async fn spent(control: &mut Session, request: &ApprovalRequest) -> Result<bool, EngineError> {
+async fn spent(control: &mut ControlSession, request: &ApprovalRequest) -> Result<bool, EngineError> {
     let began = [EventKind::RunStarted, EventKind::RollbackStarted];
     let events = control.events_since(&request.plan, &began, request.created_at).await?;
     Ok(events.iter().any(|entry| entry.event.text("approval") == Some(&request.id)))
 }
 
 async fn ask(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     facts: &Facts,
     operator: &str,
@@ -216,7 +216,7 @@ async fn ask(
 /// Those whose agreement counts, and why that of others does not. One key counts once, whatever names it goes by, and
 /// where two are needed nobody agrees to what he asked for himself.
 async fn count(
-    control: &mut Session,
+    control: &mut ControlSession,
     request: &ApprovalRequest,
     known: &[Approver],
     needed: u32,
@@ -252,7 +252,7 @@ async fn count(
 /// # Errors
 /// When there is no such request, it lapsed or was made use of, the key cannot be read, or its owner agreed already.
 pub async fn approve(
-    control: &mut Session,
+    control: &mut ControlSession,
     id: &str,
     key: &std::path::Path,
     plan: Option<&Plan>,
@@ -306,7 +306,7 @@ fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Resu
 /// # Errors
 /// When the control database refuses, or the file of approvers cannot be trusted.
 pub async fn standing(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     request: &ApprovalRequest,
 ) -> Result<(Vec<String>, Vec<String>), EngineError> {

@@ -12,7 +12,7 @@ use reseal_core::{KeyState, SecretBytes};
 use reseal_engine::{EngineError, Job, catalogue, try_cells};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
-use reseal_store::{KeyCopy, KeyRow, Session};
+use reseal_store::{ControlSession, KeyCopy, KeyRow};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -225,7 +225,7 @@ impl Custodian<'_> {
 
     async fn note(
         &self,
-        control: &mut Session,
+        control: &mut ControlSession,
         row: &KeyRow,
         kind: &str,
         (path, digest): (&Path, &str),

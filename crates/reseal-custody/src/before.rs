@@ -6,7 +6,7 @@ use reseal_engine::{
     Allowed, Custody, EngineError, Entry, Job, Rules, RunOptions, Said, catalogue, to_roll_back,
 };
 use reseal_plan::{Plan, Policy};
-use reseal_store::{Book, Database, RunRow};
+use reseal_store::{ControlDatabase, Database, RunRow};
 use tracing::warn;
 
 use crate::ages::{days, length};
@@ -22,7 +22,7 @@ pub async fn before_run(
     plan: &Plan,
     job: &Job,
     database: &Database,
-    control: &Database,
+    control: &ControlDatabase,
     options: &RunOptions,
 ) -> Result<Option<Custody>, EngineError> {
     if options.dry_run {
@@ -83,7 +83,7 @@ fn said(plan: &Plan) -> Said {
 /// The run that `run` would go on with, as it is not over.
 async fn gone_on_with(plan: &Plan, database: &Database) -> Result<Option<RunRow>, EngineError> {
     let mut session = database.connect().await?;
-    if session.version(Book::Ledger).await?.is_none() {
+    if session.version().await?.is_none() {
         return Ok(None);
     }
     let latest = session.runs(Some(&plan.name), 1).await?.pop();
@@ -193,14 +193,14 @@ pub async fn before_rollback(
     plan: &Plan,
     job: &Job,
     database: &Database,
-    control: &Database,
+    control: &ControlDatabase,
     (run, operator, to_keys): (Option<&str>, &str, &[String]),
 ) -> Result<Custody, EngineError> {
     let mut custody = Custody::of(control, said(plan));
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let mut target = database.connect().await?;
-    if target.version(Book::Ledger).await?.is_none() {
+    if target.version().await?.is_none() {
         return Ok(custody);
     }
     // A run that only carried out steps counts too: what undoes those acts on the application as much as cells do.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use reseal_core::KeyState;
 use reseal_engine::{EngineError, Entry, Job, Progress, catalogue};
 use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
-use reseal_store::{Database, KeyRow, Session, Since};
+use reseal_store::{ControlDatabase, ControlSession, Database, KeyRow, NewMove, Since};
 
 use crate::ages::{age, days, length};
 use crate::approvals::{self, Facts, Kind};
@@ -24,7 +24,7 @@ pub struct Custodian<'a> {
     /// The database that is rotated.
     pub database: &'a Database,
     /// The control database.
-    pub control: &'a Database,
+    pub control: &'a ControlDatabase,
     /// Who does it.
     pub operator: &'a str,
 }
@@ -158,9 +158,14 @@ impl Custodian<'_> {
         if !row.state.may_become(KeyState::Active) {
             return Err(self.wrong_state(&row, KeyState::Active));
         }
-        let at = since.map_or(Since::Now, Since::At);
-        let who_and_why = (self.operator, reason.unwrap_or("by hand"));
-        if !control.move_key(&row.id, (row.state, KeyState::Active), who_and_why, at).await? {
+        let step = NewMove {
+            from: row.state,
+            to: KeyState::Active,
+            operator: self.operator,
+            reason: reason.unwrap_or("by hand"),
+            since: since.map_or(Since::Now, Since::At),
+        };
+        if !control.move_key(&row.id, &step).await? {
             return Err(moved_meanwhile(&row));
         }
         if since.is_some() {
@@ -175,11 +180,11 @@ impl Custodian<'_> {
     ///
     /// # Errors
     /// When there is no such key, or several that cannot be told apart.
-    pub async fn row(&self, control: &mut Session, named: &Named) -> Result<KeyRow, EngineError> {
+    pub async fn row(&self, control: &mut ControlSession, named: &Named) -> Result<KeyRow, EngineError> {
         self.found(control, named).await.map(|found| found.row)
     }
 
-    async fn found(&self, control: &mut Session, named: &Named) -> Result<Found, EngineError> {
+    async fn found(&self, control: &mut ControlSession, named: &Named) -> Result<Found, EngineError> {
         let of_keyset = |keyset: &str| named.keyset.as_deref().is_none_or(|wanted| wanted == keyset);
         let entries = catalogue::enter(control, self.job).await?;
         let named_so = |entry: &&Entry| entry.key_id == named.key_id && of_keyset(&entry.keyset);
@@ -218,12 +223,13 @@ impl Custodian<'_> {
 
     async fn move_to(
         &self,
-        control: &mut Session,
+        control: &mut ControlSession,
         row: &KeyRow,
         to: KeyState,
         why: &str,
     ) -> Result<(), EngineError> {
-        match control.move_key(&row.id, (row.state, to), (self.operator, why), Since::Now).await? {
+        let step = NewMove { from: row.state, to, operator: self.operator, reason: why, since: Since::Now };
+        match control.move_key(&row.id, &step).await? {
             true => Ok(()),
             false => Err(moved_meanwhile(row)),
         }

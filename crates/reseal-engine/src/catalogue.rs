@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reseal_core::{Key, KeyState, RunState};
-use reseal_store::{Book, Database, KeyRow, NewKey, RunRow, Session, Since};
+use reseal_store::{ControlDatabase, ControlSession, KeyRow, NewEmergency, NewKey, NewMove, RunRow, Since};
 
 use tracing::warn;
 
@@ -20,7 +20,7 @@ use crate::trail;
 #[derive(Clone, Debug)]
 pub struct Custody {
     /// The control database.
-    pub control: Database,
+    pub control: ControlDatabase,
     /// The request for approval that people agreed to, where the policy asks for that.
     pub approval: Option<String>,
     /// Those who did.
@@ -40,7 +40,7 @@ pub struct Custody {
 impl Custody {
     /// Nothing but the control database.
     #[must_use]
-    pub fn of(control: &Database, said: Said) -> Custody {
+    pub fn of(control: &ControlDatabase, said: Said) -> Custody {
         Custody {
             control: control.clone(),
             approval: None,
@@ -83,7 +83,7 @@ const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn find(control: &mut Session, job: &Job) -> Result<Vec<Entry>, EngineError> {
+pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<Entry>, EngineError> {
     let rows = control.catalogued(&job.plan).await?;
     let mut entries = Vec::new();
     for keyset in &job.keysets {
@@ -118,8 +118,8 @@ fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r 
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn enter(control: &mut Session, job: &Job) -> Result<Vec<Entry>, EngineError> {
-    control.migrate(Book::Control).await?;
+pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<Entry>, EngineError> {
+    control.migrate().await?;
     for _ in 0..ATTEMPTS {
         let entries = find(control, job).await?;
         if entries.iter().all(|entry| entry.row.is_some()) {
@@ -140,7 +140,11 @@ pub async fn enter(control: &mut Session, job: &Job) -> Result<Vec<Entry>, Engin
 }
 
 /// Notes when keys expire, where their sources say so and the catalogue says otherwise.
-async fn dated(control: &mut Session, job: &Job, mut entries: Vec<Entry>) -> Result<Vec<Entry>, EngineError> {
+async fn dated(
+    control: &mut ControlSession,
+    job: &Job,
+    mut entries: Vec<Entry>,
+) -> Result<Vec<Entry>, EngineError> {
     for entry in &mut entries {
         let Some(row) = &mut entry.row else { continue };
         let said = job.expiries.iter().find(|(keyset, id, _)| (keyset, id) == (&entry.keyset, &entry.key_id));
@@ -157,13 +161,13 @@ async fn dated(control: &mut Session, job: &Job, mut entries: Vec<Entry>) -> Res
 /// # Errors
 /// When the control database refuses, or the catalogue has the key.
 pub async fn enter_generated(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &str,
     keyset: &str,
     key: &Key,
     passphrases: bool,
 ) -> Result<(), EngineError> {
-    control.migrate(Book::Control).await?;
+    control.migrate().await?;
     for _ in 0..ATTEMPTS {
         let rows = control.catalogued(plan).await?;
         let new = entry_for(plan, keyset, key, passphrases, &rows, true)?;
@@ -224,7 +228,7 @@ pub(crate) fn why(run_id: &str) -> String {
 
 /// A run begins, or is gone on with: its primaries are active, the keys that it moves cells away from are rotating.
 pub(crate) async fn run_starts(
-    control: &mut Session,
+    control: &mut ControlSession,
     job: &Job,
     run_id: &str,
     operator: &str,
@@ -237,8 +241,9 @@ pub(crate) async fn run_starts(
         for entry in &entries {
             let Some(row) = &entry.row else { continue };
             let sealing = entries.iter().any(|other| other.primary && other.keyset == entry.keyset);
-            for (to, since) in starting(entry, row, sealing) {
-                moved &= control.move_key(&row.id, to, (operator, &why), since).await?;
+            for ((from, to), since) in starting(entry, row, sealing) {
+                let step = NewMove { from, to, operator, reason: &why, since };
+                moved &= control.move_key(&row.id, &step).await?;
             }
         }
         if moved {
@@ -301,7 +306,14 @@ pub(crate) async fn begin(
     let deadline =
         custody.deadline.map(|deadline| i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX / 4));
     let skipped = serde_json::Value::from(custody.skipped.clone()).to_string();
-    control.note_emergency((&run.id, &run.plan), &options.operator, deadline, &skipped).await?;
+    let noted = NewEmergency {
+        run_id: &run.id,
+        plan: &run.plan,
+        operator: &options.operator,
+        deadline_ms: deadline,
+        skipped: &skipped,
+    };
+    control.note_emergency(&noted).await?;
     progress.due(control.emergency(&run.id).await?.and_then(|noted| noted.deadline));
     Ok(())
 }
@@ -343,7 +355,7 @@ pub(crate) async fn before_rollback(
     (job, back): (&Job, &Job),
     run: &RunRow,
     options: &RollbackOptions,
-) -> Result<Option<Session>, EngineError> {
+) -> Result<Option<ControlSession>, EngineError> {
     let Some(custody) = &options.custody else { return Ok(None) };
     let mut control = custody.control.connect().await?;
     may_seal_again(&enter(&mut control, job).await?, back)?;

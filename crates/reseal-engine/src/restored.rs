@@ -2,7 +2,7 @@
 //! it.
 
 use reseal_core::{Key, KeyState, RunState};
-use reseal_store::{KeyMove, RunRow, Session};
+use reseal_store::{ControlSession, KeyMove, NewMove, RunRow, Since};
 use tracing::warn;
 
 use crate::catalogue::{enter, why};
@@ -16,7 +16,7 @@ const ROLLED_BACK: &str = " was rolled back";
 /// After a rollback. Cells are back by now, so trouble with the catalogue is told and no more. `old` is the job turned
 /// back.
 pub(crate) async fn after_rollback(
-    control: Option<&mut Session>,
+    control: Option<&mut ControlSession>,
     (job, old): (&Job, &Job),
     (run, runs): (&RunRow, &[RunRow]),
     operator: &str,
@@ -55,7 +55,7 @@ fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>
 
 /// Takes back the moves of these reasons, the latest first, up to one that somebody else made.
 async fn move_back(
-    control: &mut Session,
+    control: &mut ControlSession,
     (job, old): (&Job, &Job),
     (run_id, whys): (&str, &[String]),
     operator: &str,
@@ -67,7 +67,8 @@ async fn move_back(
         let seals = back.and_then(|keyset| keyset.keyset.primary()).map(Key::id) == Some(&entry.key_id);
         let moves = control.key_moves(&row.id).await?;
         for (from, to) in backwards(&moves, whys, seals) {
-            if !control.move_key(&row.id, (from, to), (operator, &why), reseal_store::Since::Now).await? {
+            let step = NewMove { from, to, operator, reason: &why, since: Since::Now };
+            if !control.move_key(&row.id, &step).await? {
                 break;
             }
         }

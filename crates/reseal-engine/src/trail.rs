@@ -6,7 +6,7 @@
 
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
-use reseal_store::{Counts, RunRow, Session, StoreError, host};
+use reseal_store::{ControlSession, Counts, RunRow, Session, StoreError, host};
 use tracing::warn;
 
 use crate::catalogue::Custody;
@@ -75,7 +75,7 @@ pub(crate) async fn begins(
 /// # Errors
 /// When the control database refuses.
 pub async fn plan_changed(
-    control: &mut Session,
+    control: &mut ControlSession,
     (name, digest, full): (&str, &str, &str),
     operator: &str,
 ) -> Result<Option<Event>, StoreError> {
@@ -96,7 +96,7 @@ pub async fn plan_changed(
 }
 
 async fn emergency(
-    control: &mut Session,
+    control: &mut ControlSession,
     job: &Job,
     run: &RunRow,
     options: &RunOptions,
@@ -110,7 +110,7 @@ async fn emergency(
 
 /// Records the end of the run that the trail last saw begin, if the ledger knows it and the trail does not.
 async fn catch_up(
-    control: &mut Session,
+    control: &mut ControlSession,
     session: &mut Session,
     job: &Job,
     run: &RunRow,
@@ -177,7 +177,7 @@ pub(crate) async fn stepped(
 
 /// A rollback begins, or goes on; nothing is put back yet.
 pub(crate) async fn rolls_back(
-    control: &mut Session,
+    control: &mut ControlSession,
     job: &Job,
     run: &RunRow,
     (custody, operator): (&Custody, &str),
@@ -195,7 +195,7 @@ fn agreed(event: Event, custody: &Custody) -> Event {
 
 /// A run was rolled back.
 pub(crate) async fn rolled_back(
-    control: &mut Session,
+    control: &mut ControlSession,
     job: &Job,
     run: &RunRow,
     counts: &Counts,
@@ -220,7 +220,7 @@ fn unrecorded(run_id: &str, error: &EngineError) {
 }
 
 async fn event(
-    control: &mut Session,
+    control: &mut ControlSession,
     kind: EventKind,
     job: &Job,
     operator: &str,
@@ -229,7 +229,7 @@ async fn event(
     Ok(Event::new(kind, now, operator, &host()).of_plan(&job.plan, &job.digest))
 }
 
-async fn record(control: &mut Session, event: &Event) -> Result<(), EngineError> {
+async fn record(control: &mut ControlSession, event: &Event) -> Result<(), EngineError> {
     control.record(event).await.map(drop).map_err(|error| {
         let message = format!("{} is not in the audit trail, and nothing runs without: {error}", event.kind);
         let help = "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again";

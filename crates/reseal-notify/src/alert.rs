@@ -3,7 +3,7 @@
 use reseal_core::audit::EventKind;
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
-use reseal_store::{Session, StoreError};
+use reseal_store::{AlertKey, ControlSession, StoreError};
 
 use crate::letter::post;
 use crate::trail;
@@ -14,20 +14,21 @@ use crate::trail;
 /// # Errors
 /// When the server refuses.
 pub async fn raise(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     mut notice: Notice,
     now: i64,
 ) -> Result<bool, StoreError> {
     control.begin().await?;
     let outcome = async {
-        let name = (notice.kind.name(), notice.subject.as_str());
-        let Some(times) = control.raise_alert(&plan.name, name, now).await? else { return Ok(false) };
+        let alert = AlertKey { plan: &plan.name, kind: notice.kind.name(), cause: &notice.subject };
+        let Some(times) = control.raise_alert(&alert, now).await? else { return Ok(false) };
         // The next time that the same cause comes up, it is news again.
         notice.slot = times.to_string();
         post(control, plan, &notice, now).await?;
-        let event = trail::event(control, EventKind::AlertRaised, plan).await?.with("alert", name.0);
-        let event = event.with("cause", name.1).with("times", times);
+        let event =
+            trail::event(control, EventKind::AlertRaised, plan).await?.with("alert", notice.kind.name());
+        let event = event.with("cause", notice.subject.as_str()).with("times", times);
         control.record_inside(&trail::told(event, &notice)).await.map(|_| true)
     };
     end(outcome.await, control).await
@@ -38,16 +39,15 @@ pub async fn raise(
 /// # Errors
 /// When the server refuses.
 pub async fn resolve(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     (kind, cause): (NoticeKind, &str),
     now: i64,
 ) -> Result<bool, StoreError> {
     control.begin().await?;
     let outcome = async {
-        let Some(times) = control.resolve_alert(&plan.name, (kind.name(), cause), now).await? else {
-            return Ok(false);
-        };
+        let alert = AlertKey { plan: &plan.name, kind: kind.name(), cause };
+        let Some(times) = control.resolve_alert(&alert, now).await? else { return Ok(false) };
         let mut notice = Notice::new(kind, &plan.name, cause, &times.to_string()).with("cause", cause);
         notice.resolved = true;
         post(control, plan, &notice, now).await?;
@@ -58,7 +58,7 @@ pub async fn resolve(
     end(outcome.await, control).await
 }
 
-async fn end(outcome: Result<bool, StoreError>, control: &mut Session) -> Result<bool, StoreError> {
+async fn end(outcome: Result<bool, StoreError>, control: &mut ControlSession) -> Result<bool, StoreError> {
     match outcome {
         Ok(true) => control.commit().await.map(|()| true),
         Ok(false) => control.rollback().await.map(|()| false),

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use reseal_core::audit::TrailHead;
 use reseal_core::{Message, Notice, NoticeKind, Notifier, Outcome};
 use reseal_plan::{Plan, ViaSpec};
-use reseal_store::{Database, LetterRow, Session, Settled, StoreError};
+use reseal_store::{ControlDatabase, ControlSession, LetterRow, Settled, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -30,7 +30,7 @@ pub struct Outbox<'a> {
     /// The plan: its ways and wordings.
     pub plan: &'a Plan,
     /// The control database, with its tables.
-    pub control: &'a Database,
+    pub control: &'a ControlDatabase,
     /// From 0 to 1, another each time: spreads attempts of many letters over time.
     pub jitter: &'a (dyn Fn() -> f64 + Sync),
     /// Whether letters are tried that wait for a later time too: the mail server was mended.
@@ -50,7 +50,7 @@ pub struct Delivered {
 
 /// What the ways of one delivery share.
 struct Round {
-    session: Mutex<Session>,
+    session: Mutex<ControlSession>,
     /// In milliseconds since 1970.
     now: i64,
     /// When the last attempt may begin.

@@ -2,7 +2,7 @@
 
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
-use reseal_store::{Session, StoreError};
+use reseal_store::{ControlSession, StoreError};
 
 use crate::alert::{raise, resolve};
 
@@ -25,7 +25,7 @@ pub struct Attempt<'a> {
 /// # Errors
 /// When the control database refuses.
 pub async fn gate(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     attempt: Attempt<'_>,
     now: i64,
@@ -48,7 +48,7 @@ pub async fn gate(
 /// # Errors
 /// When the control database refuses.
 pub async fn approved(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     action: Option<&str>,
     now: i64,
@@ -95,7 +95,7 @@ fn unapproved(plan: &Plan, attempt: &Attempt<'_>, message: &str) -> Notice {
 /// # Errors
 /// When the control database refuses.
 pub async fn disk(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     refusal: Option<(&str, &str)>,
     now: i64,

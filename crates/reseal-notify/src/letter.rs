@@ -2,7 +2,7 @@
 
 use reseal_core::Notice;
 use reseal_plan::{NotifySpec, Plan};
-use reseal_store::{NewLetter, Session, StoreError};
+use reseal_store::{ControlSession, NewLetter, StoreError};
 use sha2::{Digest, Sha256};
 
 /// Posts a notice to everyone whom the plan names for it. Posted again, it is there once; in an open transaction of the
@@ -10,7 +10,12 @@ use sha2::{Digest, Sha256};
 ///
 /// # Errors
 /// When the server refuses.
-pub async fn post(control: &mut Session, plan: &Plan, notice: &Notice, now: i64) -> Result<(), StoreError> {
+pub async fn post(
+    control: &mut ControlSession,
+    plan: &Plan,
+    notice: &Notice,
+    now: i64,
+) -> Result<(), StoreError> {
     let Some(notify) = &plan.notify else { return Ok(()) };
     let letters = letters(notify, notice, now);
     match letters.is_empty() {

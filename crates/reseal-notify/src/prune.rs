@@ -3,7 +3,7 @@
 //! What posts a notice again and again counts on its letter being there: it must be kept for longer than its cause lasts.
 
 use reseal_core::NoticeKind;
-use reseal_store::{LetterState, Session, StoreError};
+use reseal_store::{ControlSession, LetterState, StoreError};
 
 const DAY: i64 = 86_400_000;
 /// How long letters that were taken are kept.
@@ -19,7 +19,7 @@ pub(crate) const OLD_NEWS: i64 = 60 * DAY;
 ///
 /// # Errors
 /// When the server refuses.
-pub async fn prune(control: &mut Session, now: i64) -> Result<u64, StoreError> {
+pub async fn prune(control: &mut ControlSession, now: i64) -> Result<u64, StoreError> {
     let lasts = |kind: &NoticeKind| {
         matches!(kind, NoticeKind::KeyExpiring | NoticeKind::TooManyKeys | NoticeKind::Announced)
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
-use reseal_store::{Book, Database, RunRow, Session, StoreError};
+use reseal_store::{ControlDatabase, ControlSession, Database, RunRow, StoreError};
 
 use crate::alert::{raise, resolve};
 use crate::deliver::{Delivered, Outbox};
@@ -19,7 +19,7 @@ pub struct Tick<'a> {
     /// The database that it rotates, with the ledger.
     pub target: &'a Database,
     /// The control database, with its tables.
-    pub control: &'a Database,
+    pub control: &'a ControlDatabase,
     /// Why the plan's run waits, where it runs in this very process and does.
     pub waiting: Option<&'a str>,
     /// From 0 to 1, another each time.
@@ -51,13 +51,13 @@ enum Looked {
     Control(StoreError),
 }
 
-async fn look(tick: &Tick<'_>, control: &mut Session, now: i64) -> Result<(), Looked> {
+async fn look(tick: &Tick<'_>, control: &mut ControlSession, now: i64) -> Result<(), Looked> {
     let mut ledger = tick.target.connect().await.map_err(Looked::Target)?;
     let clock = ledger.now_ms().await.map_err(Looked::Target)?;
     // What ended before anyone was to be told is old news.
     let from = format!("from {}", tick.plan.name);
     let from = control.seen_since(&from, "", clock).await.map_err(Looked::Control)?;
-    if ledger.version(Book::Ledger).await.map_err(Looked::Target)?.is_none() {
+    if ledger.version().await.map_err(Looked::Target)?.is_none() {
         return Ok(());
     }
     let name = Some(tick.plan.name.as_str());
@@ -80,7 +80,7 @@ async fn look(tick: &Tick<'_>, control: &mut Session, now: i64) -> Result<(), Lo
 /// Raises and resolves what the newest run gives cause for; alerts of runs before it are over.
 async fn alerts(
     tick: &Tick<'_>,
-    control: &mut Session,
+    control: &mut ControlSession,
     run: &RunRow,
     clock: i64,
     now: i64,
@@ -118,7 +118,7 @@ async fn alerts(
 /// Whether the run in this process is held back for too long. Another process's is not known to be.
 async fn throttled(
     tick: &Tick<'_>,
-    control: &mut Session,
+    control: &mut ControlSession,
     run: &RunRow,
     clock: i64,
 ) -> Result<Option<runs::Finding>, StoreError> {
@@ -138,7 +138,7 @@ async fn throttled(
 /// Raises or resolves the alert that the plan's database cannot be reached.
 async fn reachable(
     plan: &Plan,
-    control: &mut Session,
+    control: &mut ControlSession,
     looked: Option<&Looked>,
     now: i64,
 ) -> Result<(), StoreError> {

@@ -3,10 +3,14 @@
 use reseal_core::Notice;
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::Plan;
-use reseal_store::{LetterRow, Session, Settled, StoreError, host};
+use reseal_store::{ControlSession, LetterRow, Settled, StoreError, host};
 
 /// An event of a plan, by the clock of the control database.
-pub(crate) async fn event(control: &mut Session, kind: EventKind, plan: &Plan) -> Result<Event, StoreError> {
+pub(crate) async fn event(
+    control: &mut ControlSession,
+    kind: EventKind,
+    plan: &Plan,
+) -> Result<Event, StoreError> {
     let event = Event::new(kind, control.now_ms().await?, "notify", &host());
     Ok(event.of_plan(&plan.name, &plan.digest))
 }
@@ -18,7 +22,7 @@ pub(crate) fn told(event: Event, notice: &Notice) -> Event {
 
 /// Notes what became of an attempt, and records it where that is final. A letter that another settled meanwhile is left.
 pub(crate) async fn settle(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     row: &LetterRow,
     settled: &Settled,
@@ -35,7 +39,7 @@ pub(crate) async fn settle(
 }
 
 async fn settle_inside(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: &Plan,
     row: &LetterRow,
     settled: &Settled,

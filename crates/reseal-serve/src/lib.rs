@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use reseal_engine::Stopper;
 use reseal_plan::{Plan, ScheduleSpec};
-use reseal_store::{Book, Database, Session, StoreError, Trouble};
+use reseal_store::{ControlDatabase, ControlSession, StoreError, Trouble};
 use tokio::task::JoinSet;
 
 pub use clock::Clock;
@@ -64,7 +64,7 @@ pub struct Setup {
     /// The plans.
     pub plans: Vec<Served>,
     /// The control database.
-    pub control: Database,
+    pub control: ControlDatabase,
     /// The clock.
     pub clock: Clock,
     /// The program that carries out runs and scans: `reseal` itself.
@@ -97,7 +97,7 @@ pub enum ServeError {
 /// When it cannot begin. Later troubles are logged, counted, and tried again.
 pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
     let mut control = setup.control.connect().await?;
-    control.migrate(Book::Control).await?;
+    control.migrate().await?;
     let listen = setup.listen;
     let state = Arc::new(State::new(setup));
     let http = match listen {
@@ -139,7 +139,7 @@ pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
 /// One look at the clock; gives how long nothing will be due.
 async fn look(
     state: &Arc<State>,
-    control: &mut Option<Session>,
+    control: &mut Option<ControlSession>,
     work: &mut JoinSet<()>,
     stop: &Stopper,
 ) -> Result<Duration, StoreError> {

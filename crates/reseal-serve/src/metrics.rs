@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use reseal_store::{FiringState, ScheduleRow, Session, StoreError};
+use reseal_store::{ControlSession, FiringState, ScheduleRow, StoreError};
 
 use crate::{Served, State};
 
@@ -80,7 +80,7 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
 type Samples = Vec<(String, f64)>;
 
 async fn counts(
-    control: &mut Session,
+    control: &mut ControlSession,
     served: &Served,
     (firings, in_hand): (&mut Samples, &mut Samples),
     last: &mut Samples,

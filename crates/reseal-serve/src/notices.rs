@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use reseal_core::Notice;
 use reseal_plan::Plan;
-use reseal_store::{Session, StoreError};
+use reseal_store::{ControlSession, StoreError};
 
 /// Where notices go. Of one kind, plan, subject and slot there is one notice, however often it is posted.
 #[async_trait]
@@ -12,7 +12,12 @@ pub trait Notices: Send + Sync {
     ///
     /// # Errors
     /// When the database refuses.
-    async fn post(&self, control: &mut Session, plan: &Plan, notice: &Notice) -> Result<(), StoreError>;
+    async fn post(
+        &self,
+        control: &mut ControlSession,
+        plan: &Plan,
+        notice: &Notice,
+    ) -> Result<(), StoreError>;
 }
 
 /// Writes notices to the log, where nothing else was set up.
@@ -21,7 +26,7 @@ pub struct LogNotices;
 
 #[async_trait]
 impl Notices for LogNotices {
-    async fn post(&self, control: &mut Session, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
+    async fn post(&self, control: &mut ControlSession, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
         let Notice { kind, plan, subject, slot, fields, .. } = notice;
         let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         // What leaves the house carries where the trail stood: it can be held against that for ever.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reseal_store::{Book, Database, RunRow, Session, StoreError};
+use reseal_store::{ControlSession, Database, RunRow, StoreError};
 
 use crate::metrics::{is_enabled, shown};
 use crate::{Served, State};
@@ -67,7 +67,7 @@ async fn schedule(state: &State, served: &Served) -> Result<String, StoreError> 
 }
 
 /// What is wrong now, and letters that wait or were given up.
-async fn troubles(served: &Served, control: &mut Session) -> Result<String, StoreError> {
+async fn troubles(served: &Served, control: &mut ControlSession) -> Result<String, StoreError> {
     let mut out = String::new();
     let letters = control.letter_counts(Some(&served.plan.name)).await?;
     if letters.waiting + letters.dead > 0 {
@@ -88,7 +88,7 @@ async fn runs(served: &Served) -> Result<Vec<RunRow>, String> {
     let url = reseal_registry::database(&served.plan).await.map_err(|error| error.message)?;
     let database = Database::parse(&url).map_err(|error| error.message)?;
     let mut session = database.connect().await.map_err(|error| error.message)?;
-    if session.version(Book::Ledger).await.map_err(|error| error.message)?.is_none() {
+    if session.version().await.map_err(|error| error.message)?.is_none() {
         return Ok(Vec::new());
     }
     session.runs(Some(&served.plan.name), MOST).await.map_err(|error| error.message)

@@ -6,7 +6,7 @@ use reseal_core::audit::EventKind;
 use reseal_engine::{holder, is_dead};
 use reseal_plan::{Action, JobSpec};
 use reseal_schedule::{Due, History};
-use reseal_store::{Firing, FiringState, ScheduleRow, Session, StoreError, Trouble};
+use reseal_store::{ControlSession, Firing, FiringState, ScheduleRow, StoreError, Trouble};
 
 use crate::{Served, State, telling, trail};
 
@@ -35,7 +35,7 @@ pub(crate) struct Task {
 }
 
 /// Looks at every job of every plan.
-pub(crate) async fn tick(state: &State, control: &mut Session) -> Result<Ticked, StoreError> {
+pub(crate) async fn tick(state: &State, control: &mut ControlSession) -> Result<Ticked, StoreError> {
     let now = state.setup.clock.now();
     let mut ticked = Ticked { begun: Vec::new(), next: None };
     for (at, served) in state.setup.plans.iter().enumerate().filter(|(_, served)| served.on) {
@@ -71,7 +71,7 @@ pub(crate) async fn tick(state: &State, control: &mut Session) -> Result<Ticked,
 /// Announces the next rotation of a job, once the time to is as short as the plan says.
 async fn announce(
     state: &State,
-    control: &mut Session,
+    control: &mut ControlSession,
     served: &Served,
     job: &JobSpec,
     now: Timestamp,
@@ -105,7 +105,7 @@ fn settled(row: &ScheduleRow) -> Timestamp {
 /// Settles what is due, in one transaction: the claim, what was missed, and a reminder itself.
 async fn step(
     state: &State,
-    control: &mut Session,
+    control: &mut ControlSession,
     served: &Served,
     job: &JobSpec,
     row: &ScheduleRow,
@@ -134,7 +134,7 @@ async fn step(
 
 async fn settle(
     state: &State,
-    control: &mut Session,
+    control: &mut ControlSession,
     served: &Served,
     job: &JobSpec,
     row: &ScheduleRow,
@@ -189,7 +189,7 @@ async fn settle(
 
 /// Takes up work that nobody is at: just claimed by this daemon, left by one that is gone, or put back until now.
 async fn take_up(
-    control: &mut Session,
+    control: &mut ControlSession,
     plan: usize,
     served: &Served,
     firing: Firing,

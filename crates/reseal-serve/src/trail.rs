@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::Plan;
-use reseal_store::{Session, StoreError, host};
+use reseal_store::{ControlSession, StoreError, host};
 
 /// An event about a slot of a job, by the clock of the control database.
 pub(crate) async fn event(
-    control: &mut Session,
+    control: &mut ControlSession,
     kind: EventKind,
     plan: &Plan,
     job: &str,

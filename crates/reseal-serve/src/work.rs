@@ -8,7 +8,7 @@ use reseal_core::Notice;
 use reseal_core::audit::EventKind;
 use reseal_engine::Stopper;
 use reseal_plan::{Action, RunWindow, Window};
-use reseal_store::{Firing, FiringState, Session, StoreError};
+use reseal_store::{ControlSession, Firing, FiringState, StoreError};
 
 use crate::command::Ended;
 use crate::errand::{self, AGAIN, BUSY, Verdict};
@@ -181,7 +181,7 @@ impl Worker {
         self.task.firing.outcome.as_deref().map(code) != Some(code(why))
     }
 
-    async fn end_inside(&self, control: &mut Session, attempt: &Attempt) -> Result<bool, StoreError> {
+    async fn end_inside(&self, control: &mut ControlSession, attempt: &Attempt) -> Result<bool, StoreError> {
         let (state, said, notices) = match attempt {
             Attempt::Done(said, notices) => (FiringState::Done, said, notices.clone()),
             Attempt::Failed(said) => {

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::{Session, StoreError, Trouble, mysql, postgres, sqlite};
+use crate::{StoreError, Trouble, sqlite};
 
 /// Which SQL a database speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,17 +53,8 @@ impl Database {
         (self.dialect == Dialect::Sqlite).then(|| sqlite::Sqlite::file(&self.url))?
     }
 
-    /// Opens a connection of its own; there is no pool.
-    ///
-    /// # Errors
-    /// [`Trouble::Refused`] when host, login or database are refused.
-    pub async fn connect(&self) -> Result<Session, StoreError> {
-        let driver: Box<dyn crate::driver::Driver> = match self.dialect {
-            Dialect::Postgres => Box::new(postgres::Postgres::connect(&self.url).await?),
-            Dialect::Mysql => Box::new(mysql::Mysql::connect(&self.url).await?),
-            Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(&self.url).await?),
-        };
-        Ok(Session::new(driver, self.dialect))
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
 

@@ -43,9 +43,9 @@ impl Session {
         kind: GuardKind,
     ) -> Result<bool, StoreError> {
         self.unguard(&shape.table).await?;
-        let statements = self.driver.guard(&shape.table, shape.filter.as_deref(), forbidden, kind);
-        self.driver.script(&statements).await?;
-        Ok(kind == GuardKind::Constraint && !self.driver.prove_guard(&shape.table).is_empty())
+        let statements = self.sql.driver.guard(&shape.table, shape.filter.as_deref(), forbidden, kind);
+        self.sql.driver.script(&statements).await?;
+        Ok(kind == GuardKind::Constraint && !self.sql.driver.prove_guard(&shape.table).is_empty())
     }
 
     /// Has a constraint that stands checked against all rows that are there.
@@ -53,8 +53,8 @@ impl Session {
     /// # Errors
     /// [`Trouble::Constraint`](crate::Trouble::Constraint) where a row holds a forbidden value; when the server refuses.
     pub async fn prove_guard(&mut self, table: &TableName) -> Result<(), StoreError> {
-        let statements = self.driver.prove_guard(table);
-        self.driver.script(&statements).await
+        let statements = self.sql.driver.prove_guard(table);
+        self.sql.driver.script(&statements).await
     }
 
     /// Whether a table is guarded.
@@ -62,7 +62,7 @@ impl Session {
     /// # Errors
     /// When the connection is lost.
     pub async fn is_guarded(&mut self, table: &TableName) -> Result<bool, StoreError> {
-        let facts = self.driver.describe(table).await?;
+        let facts = self.sql.driver.describe(table).await?;
         Ok(facts.is_some_and(|facts| facts.guarded))
     }
 
@@ -72,8 +72,8 @@ impl Session {
     /// When the server refuses.
     pub async fn unguard(&mut self, table: &TableName) -> Result<(), StoreError> {
         if self.is_guarded(table).await? {
-            let statements = self.driver.unguard(table);
-            self.driver.script(&statements).await?;
+            let statements = self.sql.driver.unguard(table);
+            self.sql.driver.script(&statements).await?;
         }
         Ok(())
     }

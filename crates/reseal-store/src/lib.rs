@@ -6,7 +6,6 @@
 //! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
 //! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
 
-mod books;
 mod columns;
 mod control;
 mod database;
@@ -17,6 +16,7 @@ mod guard;
 mod ledger;
 mod look_up;
 mod mysql;
+mod names;
 mod nodelay;
 mod page;
 mod postgres;
@@ -24,14 +24,14 @@ mod row;
 mod rows;
 mod session;
 mod shape;
+pub mod sql;
 mod sqlite;
 
-pub use books::Book;
 pub use columns::SwapColumns;
 pub use control::{
-    AlertRow, Approval, ApprovalRequest, CensusRow, EmergencyRow, Firing, FiringState, KeyCopy, KeyMove,
-    KeyRow, LetterCounts, LetterRow, LetterState, NewKey, NewLetter, Recorded, ScheduleRow, Settled, Since,
-    host,
+    AlertKey, AlertRow, Approval, ApprovalRequest, CensusRow, ControlDatabase, ControlSession, EmergencyRow,
+    Firing, FiringState, KeyCopy, KeyMove, KeyRow, LetterCounts, LetterRow, LetterState, NewEmergency,
+    NewKey, NewLetter, NewMove, Recorded, ScheduleRow, Settled, Since, host,
 };
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};

@@ -20,6 +20,6 @@ impl Session {
     /// # Errors
     /// When it is no single statement, or the server refuses it.
     pub async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
-        self.driver.look_up(sql).await
+        self.sql.driver.look_up(sql).await
     }
 }

@@ -5,7 +5,8 @@ use sea_query::{Cond, Expr, ExprTrait, Func, Order, Query, SelectStatement};
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::ScanPlan;
-use crate::session::{iden, kinds, table_ref};
+use crate::names::{iden, table_ref};
+use crate::session::kinds;
 use crate::{Column, Kind, Row, RowKey, Rows, Session, Shape, StoreError, TableName};
 
 /// How many row keys one statement names at the most.
@@ -52,7 +53,7 @@ impl Session {
         rows: usize,
         bytes: usize,
     ) -> Result<Rows, StoreError> {
-        let like_before = after.is_some() && self.driver.cuts_short();
+        let like_before = after.is_some() && self.sql.driver.cuts_short();
         let of_a_row = match self.bytes_of_a_row.filter(|_| like_before) {
             Some(known) => known + known / 3,
             None => match self.largest_row(shape, after, upto, rows).await? {
@@ -66,7 +67,7 @@ impl Session {
         self.sort(&mut select, shape);
         select.limit(fit as u64);
         let statement = self.build_for_rows(&select);
-        let page = self.driver.rows(statement, &kinds(shape), shape.key.len(), bytes).await?;
+        let page = self.sql.driver.rows(statement, &kinds(shape), shape.key.len(), bytes).await?;
         self.bytes_of_a_row = page.bytes().checked_div(page.len());
         Ok(page)
     }
@@ -81,7 +82,7 @@ impl Session {
     ) -> Result<Option<usize>, StoreError> {
         let mut size = Expr::cust("64");
         for column in shape.cells.iter().chain(&shape.context) {
-            size = size.add(self.driver.size(column));
+            size = size.add(self.sql.driver.size(column));
         }
         let mut inner = Query::select();
         inner.expr_as(size, "size").from(table_ref(&shape.table));
@@ -120,7 +121,7 @@ impl Session {
     /// # Errors
     /// When the server refuses, or the connection is lost.
     pub async fn slices(&mut self, shape: &Shape, parts: usize) -> Result<Vec<Slice>, StoreError> {
-        let cut = self.driver.slices(&shape.table, parts).await?;
+        let cut = self.sql.driver.slices(&shape.table, parts).await?;
         Ok(if cut.is_empty() {
             vec![Slice::WHOLE]
         } else {
@@ -149,7 +150,7 @@ impl Session {
             key_width: shape.key.len(),
             chunk_bytes,
         };
-        self.driver.scan(plan, chunks).await
+        self.sql.driver.scan(plan, chunks).await
     }
 
     /// How many rows the shape has.
@@ -178,7 +179,7 @@ impl Session {
     ) -> Result<Option<RowKey>, StoreError> {
         let mut select = Query::select();
         for column in &shape.key {
-            select.expr(self.driver.read(column));
+            select.expr(self.sql.driver.read(column));
         }
         self.sort(&mut select, shape);
         select.from(table_ref(&shape.table)).cond_where(self.range(shape, after, None));
@@ -200,7 +201,7 @@ impl Session {
     ) -> Result<Vec<Vec<Value>>, StoreError> {
         let mut select = Query::select();
         for column in std::iter::once(column).chain(beside) {
-            select.expr(self.driver.read(column));
+            select.expr(self.sql.driver.read(column));
         }
         select.from(table_ref(table));
         select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
@@ -220,7 +221,7 @@ impl Session {
     ) -> Result<Vec<Row>, StoreError> {
         let mut select = self.select_rows(shape);
         select.cond_where(self.scope(shape));
-        select.order_by_expr(self.driver.size(column), Order::Desc).limit(limit);
+        select.order_by_expr(self.sql.driver.size(column), Order::Desc).limit(limit);
         self.fetch_rows(shape, &select).await
     }
 
@@ -229,7 +230,7 @@ impl Session {
     fn sort(&self, select: &mut SelectStatement, shape: &Shape) {
         for column in &shape.key {
             let key = match column.collation {
-                Some(_) => self.driver.key(column),
+                Some(_) => self.sql.driver.key(column),
                 None => Expr::col((iden(&shape.table.name), iden(&column.name))),
             };
             select.order_by_expr(key, Order::Asc);
@@ -239,7 +240,7 @@ impl Session {
     fn select_columns(&self, shape: &Shape) -> SelectStatement {
         let mut select = Query::select();
         for column in shape.key.iter().chain(&shape.cells).chain(&shape.context) {
-            select.expr(self.driver.read(column));
+            select.expr(self.sql.driver.read(column));
         }
         select.from(table_ref(&shape.table));
         select
@@ -247,7 +248,7 @@ impl Session {
 
     fn select_rows(&self, shape: &Shape) -> SelectStatement {
         let mut select = self.select_columns(shape);
-        for name in self.driver.system_columns() {
+        for name in self.sql.driver.system_columns() {
             select.expr(Expr::col(iden(name)));
         }
         select
@@ -255,7 +256,7 @@ impl Session {
 
     async fn fetch_rows(&mut self, shape: &Shape, select: &SelectStatement) -> Result<Vec<Row>, StoreError> {
         let statement = self.build(select);
-        self.driver.rows(statement, &kinds(shape), shape.key.len(), usize::MAX).await?.decode()
+        self.sql.driver.rows(statement, &kinds(shape), shape.key.len(), usize::MAX).await?.decode()
     }
 
     /// Which rows belong to the shape at all.
@@ -265,7 +266,7 @@ impl Session {
             all = all.add(Expr::cust(format!("({filter})")));
         }
         if let Some((column, value)) = &shape.only {
-            all = all.add(self.driver.key(column).eq(self.driver.argument(column.kind, value)));
+            all = all.add(self.sql.driver.key(column).eq(self.sql.driver.argument(column.kind, value)));
         }
         all
     }
@@ -285,7 +286,7 @@ impl Session {
     fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
         let mut all = Cond::all();
         for (column, value) in columns.iter().zip(&key.0) {
-            all = all.add(self.driver.key(column).eq(self.driver.argument(column.kind, value)));
+            all = all.add(self.sql.driver.key(column).eq(self.sql.driver.argument(column.kind, value)));
         }
         all
     }
@@ -304,10 +305,10 @@ impl Session {
         let arguments: Vec<Expr> = columns
             .iter()
             .zip(values)
-            .map(|(column, value)| self.driver.argument(column.kind, value))
+            .map(|(column, value)| self.sql.driver.argument(column.kind, value))
             .collect();
-        let names: Vec<Expr> = columns.iter().map(|column| self.driver.key(column)).collect();
-        if names.len() == 1 || self.driver.compares_tuples() {
+        let names: Vec<Expr> = columns.iter().map(|column| self.sql.driver.key(column)).collect();
+        if names.len() == 1 || self.sql.driver.compares_tuples() {
             let (left, right) = (tuple(names), tuple(arguments));
             return Cond::all().add(if upto { left.lte(right) } else { left.gt(right) });
         }

@@ -1,33 +1,37 @@
-//! One connection, and the SQL that all dialects share.
+//! One connection to the database that is rotated: its tables, and the ledger beside them.
 
 use reseal_core::Value;
-use sea_query::{
-    Alias, DynIden, IntoIden, MysqlQueryBuilder, PostgresQueryBuilder, QueryStatementWriter,
-    SqliteQueryBuilder, TableRef, Values,
-};
+use sea_query::{PostgresQueryBuilder, QueryStatementWriter, Values};
 
-use crate::driver::{Driver, Statement};
+use crate::driver::Statement;
+use crate::sql::Connection;
 use crate::{
-    Column, Dialect, Kind, Replication, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble,
+    Column, Database, Dialect, Kind, Replication, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    TableName, Trouble,
 };
 
-/// One connection to a database. A worker owns its own; nothing is pooled.
+/// One connection to the database that is rotated. A worker owns its own; nothing is pooled.
 pub struct Session {
-    pub(crate) driver: Box<dyn Driver>,
-    pub(crate) dialect: Dialect,
+    pub(crate) sql: Connection,
     /// Size of a row of the last page, on average; `None` while there was none.
     pub(crate) bytes_of_a_row: Option<usize>,
 }
 
-impl Session {
-    pub(crate) fn new(driver: Box<dyn Driver>, dialect: Dialect) -> Self {
-        Session { driver, dialect, bytes_of_a_row: None }
+impl Database {
+    /// Opens a connection of its own; there is no pool.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`] when host, login or database are refused.
+    pub async fn connect(&self) -> Result<Session, StoreError> {
+        Ok(Session { sql: Connection::open(self).await?, bytes_of_a_row: None })
     }
+}
 
+impl Session {
     /// Which SQL the database speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        self.sql.dialect()
     }
 
     /// Runs statements of the caller's own, one by one: no arguments, no rows.
@@ -35,7 +39,7 @@ impl Session {
     /// # Errors
     /// When the server refuses one; those before it are done.
     pub async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
-        self.driver.script(statements).await
+        self.sql.script(statements).await
     }
 
     /// Begins a transaction that writes.
@@ -43,7 +47,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
-        self.driver.begin().await
+        self.sql.begin().await
     }
 
     /// Begins a transaction that reads one snapshot of the database and writes nothing.
@@ -51,7 +55,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        self.driver.begin_snapshot().await
+        self.sql.driver.begin_snapshot().await
     }
 
     /// Names the snapshot that [`Session::begin_snapshot`] began, for [`Session::begin_shared`] on other connections;
@@ -60,7 +64,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn share_snapshot(&mut self) -> Result<Option<String>, StoreError> {
-        self.driver.share_snapshot().await
+        self.sql.driver.share_snapshot().await
     }
 
     /// Begins a transaction that reads a snapshot which another connection shares, and writes nothing.
@@ -68,7 +72,7 @@ impl Session {
     /// # Errors
     /// When the server refuses, or the other transaction is over.
     pub async fn begin_shared(&mut self, snapshot: &str) -> Result<(), StoreError> {
-        self.driver.begin_shared(snapshot).await
+        self.sql.driver.begin_shared(snapshot).await
     }
 
     /// Commits. After [`Trouble::ConnectionLost`] the outcome is unknown: read the ledger.
@@ -76,7 +80,7 @@ impl Session {
     /// # Errors
     /// When the server refuses, or the connection is lost.
     pub async fn commit(&mut self) -> Result<(), StoreError> {
-        self.driver.commit().await
+        self.sql.commit().await
     }
 
     /// Rolls back; harmless outside a transaction.
@@ -84,13 +88,13 @@ impl Session {
     /// # Errors
     /// When the connection is lost: the server then rolls back by itself.
     pub async fn rollback(&mut self) -> Result<(), StoreError> {
-        self.driver.rollback().await
+        self.sql.rollback().await
     }
 
     /// Into how many stripes a window of rows is best cut, by [`Row::slot`](crate::Row::slot).
     #[must_use]
     pub fn stripes(&self) -> usize {
-        self.driver.stripes()
+        self.sql.driver.stripes()
     }
 
     /// Lets commits on this connection return before they are on disk, where the database can: for work that the
@@ -99,7 +103,7 @@ impl Session {
     /// # Errors
     /// When the connection is lost.
     pub async fn relax(&mut self) -> Result<(), StoreError> {
-        self.driver.relax().await
+        self.sql.driver.relax().await
     }
 
     /// Hands swaps to the server where the dialect compares them there. Outside any transaction.
@@ -107,7 +111,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
-        self.driver.stage(shape, swaps).await
+        self.sql.driver.stage(shape, swaps).await
     }
 
     /// Writes new cells where the old ones still stand (compare-and-set), in the open transaction; gives the
@@ -125,7 +129,7 @@ impl Session {
         if swaps.is_empty() {
             return Ok(Vec::new());
         }
-        self.driver.swap(shape, swaps, by_version).await
+        self.sql.driver.swap(shape, swaps, by_version).await
     }
 
     /// What the catalogue says of a table.
@@ -133,7 +137,7 @@ impl Session {
     /// # Errors
     /// [`Trouble::Missing`] where there is no such table.
     pub async fn describe(&mut self, table: &TableName) -> Result<TableFacts, StoreError> {
-        let facts = self.driver.describe(table).await?;
+        let facts = self.sql.driver.describe(table).await?;
         facts.ok_or_else(|| StoreError::new(Trouble::Missing, format!("there is no table {table}")))
     }
 
@@ -144,7 +148,7 @@ impl Session {
     pub async fn unreadable(&mut self, shape: &Shape) -> Result<Vec<String>, StoreError> {
         let columns = shape.key.iter().chain(&shape.cells).chain(&shape.context);
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
-        self.driver.unreadable(&shape.table, &columns).await
+        self.sql.driver.unreadable(&shape.table, &columns).await
     }
 
     /// All tables that the application can see, without the ledger's and the system's.
@@ -152,7 +156,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
-        self.driver.tables().await
+        self.sql.driver.tables().await
     }
 
     /// How far replicas are; `None` where the server does not tell, or has none.
@@ -160,7 +164,7 @@ impl Session {
     /// # Errors
     /// When the connection is lost.
     pub async fn replication(&mut self) -> Result<Option<Replication>, StoreError> {
-        self.driver.replication().await
+        self.sql.driver.replication().await
     }
 
     /// What the server says of itself.
@@ -168,29 +172,23 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn server(&mut self) -> Result<ServerFacts, StoreError> {
-        self.driver.server().await
-    }
-
-    pub(crate) fn build(&self, query: &impl QueryStatementWriter) -> Statement {
-        let (sql, args) = match self.dialect {
-            Dialect::Postgres => query.build(PostgresQueryBuilder),
-            Dialect::Mysql => query.build(MysqlQueryBuilder),
-            Dialect::Sqlite => query.build(SqliteQueryBuilder),
-        };
-        Statement { sql, args }
+        self.sql.driver.server().await
     }
 
     /// A query for many rows, as the database reads it fastest.
     pub(crate) fn build_for_rows(&self, query: &impl QueryStatementWriter) -> Statement {
-        match self.driver.copies() {
+        match self.sql.driver.copies() {
             true => Statement { sql: query.to_string(PostgresQueryBuilder), args: Values(vec![]) },
             false => self.build(query),
         }
     }
 
+    pub(crate) fn build(&self, query: &impl QueryStatementWriter) -> Statement {
+        self.sql.build(query)
+    }
+
     pub(crate) async fn run(&mut self, query: &impl QueryStatementWriter) -> Result<u64, StoreError> {
-        let statement = self.build(query);
-        self.driver.execute(statement).await
+        self.sql.execute(query).await
     }
 
     pub(crate) async fn query(
@@ -198,8 +196,7 @@ impl Session {
         query: &impl QueryStatementWriter,
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Value>>, StoreError> {
-        let statement = self.build(query);
-        self.driver.fetch(statement, kinds).await
+        self.sql.fetch(query, kinds).await
     }
 
     /// The server's clock, in milliseconds since 1970.
@@ -207,26 +204,7 @@ impl Session {
     /// # Errors
     /// When the connection is lost.
     pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
-        let statement = Statement { sql: format!("SELECT {}", self.driver.now_ms()), args: Values(vec![]) };
-        let rows = self.driver.fetch(statement, &[Kind::Int]).await?;
-        match rows.first().and_then(|row| row.first()) {
-            Some(Value::Int(now)) => Ok(*now),
-            _ => Err(StoreError::new(Trouble::Other, "the server gave no time")),
-        }
-    }
-}
-
-/// A name of the ledger or of the application's schema, quoted where it is built.
-pub(crate) fn iden(name: &str) -> DynIden {
-    Alias::new(name).into_iden()
-}
-
-/// A table reference, with its schema where it has one.
-pub(crate) fn table_ref(table: &TableName) -> TableRef {
-    use sea_query::IntoTableRef;
-    match &table.schema {
-        Some(schema) => (iden(schema), iden(&table.name)).into_table_ref(),
-        None => iden(&table.name).into_table_ref(),
+        self.sql.now_ms().await
     }
 }
 

@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use reseal_store::{ApprovalRequest, Book, Database};
+use reseal_store::{ApprovalRequest, ControlDatabase};
 
 /// Watches the compare-and-set: of two processes that found the same approvals, one may go on.
 #[tokio::test]
 async fn a_request_is_made_use_of_once() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/control.db?mode=rwc", folder.path().display());
-    let database = Database::parse(&url).unwrap();
+    let database = ControlDatabase::parse(&url).unwrap();
     let (mut one, mut two) = (database.connect().await.unwrap(), database.connect().await.unwrap());
-    one.migrate(Book::Control).await.unwrap();
+    one.migrate().await.unwrap();
     let request = ApprovalRequest {
         id: "request".into(),
         plan: "people".into(),

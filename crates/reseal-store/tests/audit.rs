@@ -4,13 +4,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
+mod control_database;
 
 use reseal_core::SecretBytes;
 use reseal_core::audit::{Entry, Event, EventKind, Line, Signer, Trail, Verdict, read_export};
-use reseal_store::{Dialect, Session};
+use reseal_store::{ControlSession, Dialect};
 
-use common::Control;
+use control_database::Control;
 
 fn event(writer: usize, at: usize) -> Event {
     Event::new(EventKind::RunFinished, 1_790_000_000_000, "ada", "db1")
@@ -21,7 +21,7 @@ fn event(writer: usize, at: usize) -> Event {
         .of_key("phi", "v2", "sha256:aa:bb")
 }
 
-async fn verdict(session: &mut Session) -> Verdict {
+async fn verdict(session: &mut ControlSession) -> Verdict {
     let found: Vec<_> = session.checkpoints().await.unwrap();
     let checkpoints: Vec<_> = found.into_iter().map(Result::unwrap).collect();
     let mut trail = Trail::new(&checkpoints, &[], &[]);
@@ -138,7 +138,7 @@ async fn every_column_is_watched(store: &str) {
 }
 
 /// The verdict on the trail with one statement more, which is taken back afterwards.
-async fn edited(session: &mut Session, statement: String) -> Verdict {
+async fn edited(session: &mut ControlSession, statement: String) -> Verdict {
     session.script(&["BEGIN".into(), statement]).await.unwrap();
     let verdict = verdict(session).await;
     session.script(&["ROLLBACK".into()]).await.unwrap();
@@ -151,7 +151,7 @@ const EDITS: usize = 1_000;
 const STEP: usize = 100;
 
 /// A trail of ten thousand events, and where its verification stands after each hundred.
-async fn ten_thousand(session: &mut Session) -> (Vec<Entry>, Vec<Trail<'static>>) {
+async fn ten_thousand(session: &mut ControlSession) -> (Vec<Entry>, Vec<Trail<'static>>) {
     session.begin().await.unwrap();
     for at in 0..MANY {
         session.record_inside(&event(7, at as usize)).await.unwrap();

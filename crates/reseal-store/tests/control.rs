@@ -4,11 +4,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
+mod control_database;
 
-use reseal_store::{Firing, FiringState, Holder, LetterRow, LetterState, NewLetter, Settled, Trouble};
+use reseal_store::{
+    AlertKey, Firing, FiringState, Holder, LetterRow, LetterState, NewLetter, Settled, Trouble,
+};
 
-use common::Control;
+use control_database::Control;
 
 const STORES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 
@@ -162,13 +164,13 @@ async fn an_alert_is_on_once() {
     for store in STORES {
         let control = Control::new(store).await;
         let mut session = control.session().await;
-        let disk = ("disk", "disk");
-        assert_eq!(session.resolve_alert("plan", disk, 1).await.unwrap(), None, "{store}");
-        assert_eq!(session.raise_alert("plan", disk, 1).await.unwrap(), Some(1), "{store}");
-        assert_eq!(session.raise_alert("plan", disk, 2).await.unwrap(), None, "{store}");
-        assert_eq!(session.resolve_alert("plan", disk, 3).await.unwrap(), Some(1), "{store}");
-        assert_eq!(session.resolve_alert("plan", disk, 4).await.unwrap(), None, "{store}");
-        assert_eq!(session.raise_alert("plan", disk, 5).await.unwrap(), Some(2), "{store}");
+        let disk = AlertKey { plan: "plan", kind: "disk", cause: "disk" };
+        assert_eq!(session.resolve_alert(&disk, 1).await.unwrap(), None, "{store}");
+        assert_eq!(session.raise_alert(&disk, 1).await.unwrap(), Some(1), "{store}");
+        assert_eq!(session.raise_alert(&disk, 2).await.unwrap(), None, "{store}");
+        assert_eq!(session.resolve_alert(&disk, 3).await.unwrap(), Some(1), "{store}");
+        assert_eq!(session.resolve_alert(&disk, 4).await.unwrap(), None, "{store}");
+        assert_eq!(session.raise_alert(&disk, 5).await.unwrap(), Some(2), "{store}");
         assert_eq!(session.alerts("plan").await.unwrap().len(), 1, "{store}");
     }
 }

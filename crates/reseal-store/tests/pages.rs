@@ -7,9 +7,9 @@
 mod common;
 
 use reseal_core::Value;
-use reseal_store::{Column, Kind, RowKey, Session, Shape, TableName};
+use reseal_store::{Column, Database, Kind, RowKey, Session, Shape, TableName};
 
-use common::Control;
+use common::Scratch;
 
 const BOUND: usize = 64 << 10;
 const SMALL: usize = 100;
@@ -49,8 +49,8 @@ async fn fill(session: &mut Session) {
 }
 
 async fn every_row_comes_once_in_bounded_pages(store: &str) {
-    let control = Control::new(store).await;
-    let mut session = control.session().await;
+    let scratch = Scratch::new(store).await;
+    let mut session = Database::parse(&scratch.url).unwrap().connect().await.unwrap();
     fill(&mut session).await;
     let (shape, mut seen, mut cursor, mut pages) = (shape(), Vec::new(), None::<RowKey>, 0);
     loop {

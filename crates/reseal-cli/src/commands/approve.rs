@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::approvals::{self, lapses};
-use reseal_store::{ApprovalRequest, Book};
+use reseal_store::ApprovalRequest;
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, Failure, Outcome};
@@ -13,7 +13,7 @@ use crate::{control, open, trail};
 /// Signs a request.
 pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcome {
     let mut session = control::database()?.connect().await?;
-    session.migrate(Book::Control).await?;
+    session.migrate().await?;
     let plan = plan.map(open::plan).transpose()?;
     if let Some(plan) = &plan {
         let asked = session.approval_request(id).await?;
@@ -86,7 +86,7 @@ pub(crate) fn keygen(name: &str, file: &Path) -> Outcome {
 pub(crate) async fn list(path: &Path) -> Outcome {
     let plan = open::plan(path)?;
     let mut session = control::database()?.connect().await?;
-    session.migrate(Book::Control).await?;
+    session.migrate().await?;
     let now = session.now_ms().await?;
     let mut requests = session.approval_requests(&plan.name).await?;
     requests.retain(|request| request.expires_at > now);

@@ -8,7 +8,7 @@ use reseal_custody::{Custodian, GivenUp, Named, age, days};
 use reseal_engine::Progress;
 use reseal_plan::{KeyIdSpec, Plan};
 use reseal_registry::Overrides;
-use reseal_store::{Book, CensusRow, KeyRow, Session};
+use reseal_store::{CensusRow, ControlDatabase, ControlSession, KeyRow};
 use serde_json::{Value, json};
 
 use super::run::operator;
@@ -21,7 +21,7 @@ use crate::{control, open, trail};
 pub(crate) async fn list(path: &Path, due: bool, read: bool) -> Outcome {
     let plan = open::plan(path)?;
     let mut session = control::database()?.connect().await?;
-    session.migrate(Book::Control).await?;
+    session.migrate().await?;
     let entered = match read {
         true => Some(entered(path, &mut session).await),
         false => None,
@@ -73,7 +73,7 @@ pub(crate) async fn list(path: &Path, due: bool, read: bool) -> Outcome {
 }
 
 /// Reads the plan's keys and enters those that the catalogue does not know; gives its primaries, or why it could not.
-async fn entered(path: &Path, session: &mut Session) -> Result<Vec<Value>, String> {
+async fn entered(path: &Path, session: &mut ControlSession) -> Result<Vec<Value>, String> {
     let opened = open::job(path, &Overrides::default()).await.map_err(|failure| failure.message)?;
     let entries = reseal_engine::catalogue::enter(session, &opened.job).await;
     let entries = entries.map_err(|error| error.message)?;
@@ -272,7 +272,7 @@ pub(crate) async fn destroy(
 
 pub(super) fn custodian<'a>(
     opened: &'a open::Opened,
-    control: &'a reseal_store::Database,
+    control: &'a ControlDatabase,
     operator: &'a str,
 ) -> Custodian<'a> {
     Custodian { plan: &opened.plan, job: &opened.job, database: &opened.database, control, operator }

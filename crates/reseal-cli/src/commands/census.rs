@@ -7,7 +7,6 @@ use reseal_core::Key;
 use reseal_core::audit::{Event, EventKind};
 use reseal_engine::{Census, Progress, Scope};
 use reseal_registry::Overrides;
-use reseal_store::Book;
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
@@ -82,7 +81,7 @@ async fn tell_trail(at: &open::Opened, census: &Census, scope: &Scope) {
 async fn keep(census: &Census, scope: &Scope) {
     let kept = async {
         let mut control = control::database()?.connect().await?;
-        control.migrate(Book::Control).await?;
+        control.migrate().await?;
         let document = census.json().to_string();
         Ok::<_, Failure>(
             control.keep_census(&census.plan, &scope.json().to_string(), scope.is_whole(), &document).await?,

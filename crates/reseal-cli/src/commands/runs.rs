@@ -8,7 +8,7 @@ use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::days;
 use reseal_engine::is_held;
-use reseal_store::{Book, Request, RunRow, StepRow};
+use reseal_store::{Request, RunRow, StepRow};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
@@ -21,7 +21,7 @@ use crate::{open, trail};
 pub(crate) async fn runs(path: &Path) -> Outcome {
     let plan = open::plan(path)?;
     let mut session = open::database(&plan).await?.connect().await?;
-    let runs = match session.version(Book::Ledger).await? {
+    let runs = match session.version().await? {
         Some(_) => session.runs(Some(&plan.name), 100).await?,
         None => Vec::new(),
     };

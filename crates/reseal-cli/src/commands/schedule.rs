@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::{Action, JobSpec, Plan, ScheduleSpec};
-use reseal_store::{Book, ScheduleRow, Session};
+use reseal_store::{ControlSession, ScheduleRow};
 use serde_json::{Value, json};
 
 use super::run::operator;
@@ -42,7 +42,7 @@ fn scheduled(path: &Path) -> Result<(Plan, ScheduleSpec), Failure> {
 async fn list(paths: &[PathBuf]) -> Outcome {
     let now = Timestamp::now();
     let mut session = control::database()?.connect().await?;
-    let known = session.version(Book::Control).await?.is_some_and(|version| version >= SCHEDULES);
+    let known = session.version().await?.is_some_and(|version| version >= SCHEDULES);
     let (mut documents, mut rows) = (Vec::new(), Vec::new());
     for path in paths {
         let (plan, schedule) = scheduled(path)?;
@@ -216,9 +216,9 @@ async fn switch(path: &Path, name: Option<&str>, on: bool) -> Outcome {
 }
 
 /// The control database, with its tables made.
-async fn control_session() -> Result<Session, Failure> {
+async fn control_session() -> Result<ControlSession, Failure> {
     let mut session = control::database()?.connect().await?;
-    session.migrate(Book::Control).await?;
+    session.migrate().await?;
     Ok(session)
 }
 

@@ -6,7 +6,7 @@
 
 use reseal_engine::{EngineError, Entry};
 use reseal_plan::Plan;
-use reseal_store::{RunRow, Session};
+use reseal_store::{ControlSession, RunRow};
 use serde_json::{Map, Value};
 
 use super::{Kind, approvers, count};
@@ -49,7 +49,11 @@ pub fn brought(agreed: &str, plan: &str, entries: &[Entry]) -> Result<Vec<String
 ///
 /// # Errors
 /// When the control database has no such agreement.
-pub async fn of_run(control: &mut Session, plan: &Plan, run: &RunRow) -> Result<Option<String>, EngineError> {
+pub async fn of_run(
+    control: &mut ControlSession,
+    plan: &Plan,
+    run: &RunRow,
+) -> Result<Option<String>, EngineError> {
     let kind = if run.emergency { Kind::Emergency } else { Kind::Run };
     let needed = kind.needed(&plan.policy.approvals);
     // A run that began by another plan is not gone on with by this one.

@@ -2,7 +2,7 @@
 
 use reseal_core::RunState;
 use reseal_engine::{Census, EngineError, Progress, Scope};
-use reseal_store::{Book, KeyRow, RunRow, Session};
+use reseal_store::{ControlSession, KeyRow, RunRow};
 
 use super::{Custodian, Found};
 
@@ -21,7 +21,7 @@ impl Custodian<'_> {
     /// Refuses as long as a sweep, kept old cells, or a column that nobody thought of holds cells of a key.
     pub(super) async fn holds_nothing(
         &self,
-        control: &mut Session,
+        control: &mut ControlSession,
         found: &Found,
         progress: &Progress,
     ) -> Result<(), EngineError> {
@@ -41,7 +41,7 @@ impl Custodian<'_> {
     /// No key is given up while a run can be gone on with: it may still move cells to it or from it.
     pub(super) async fn no_run_goes_on(&self) -> Result<(), EngineError> {
         let mut session = self.database.connect().await?;
-        if session.version(Book::Ledger).await?.is_none() {
+        if session.version().await?.is_none() {
             return Ok(());
         }
         match session.runs(Some(&self.plan.name), 1).await?.pop() {
@@ -91,7 +91,7 @@ impl Custodian<'_> {
     async fn in_undo(&self, found: &Found) -> Result<Vec<Held>, EngineError> {
         let mut session = self.database.connect().await?;
         let mut held = Vec::new();
-        if session.version(Book::Ledger).await?.is_none() {
+        if session.version().await?.is_none() {
             return Ok(held);
         }
         for run in session.runs(None, 1000).await? {

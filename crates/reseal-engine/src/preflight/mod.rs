@@ -10,7 +10,7 @@ pub use discovery::outside;
 
 use std::sync::Arc;
 
-use reseal_store::{Book, Database, Session, TableFacts};
+use reseal_store::{Database, Session, TableFacts};
 
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
@@ -120,7 +120,7 @@ pub(crate) async fn look(
 
 /// What is wrong with the keys by what earlier runs have pinned.
 async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, EngineError> {
-    if session.version(Book::Ledger).await?.is_none() {
+    if session.version().await?.is_none() {
         return Ok(None);
     }
     match crate::job::pins::check(session, job).await {

@@ -1,7 +1,7 @@
 //! Which run is rolled back, and whether it may be.
 
 use reseal_core::RunState;
-use reseal_store::{Book, RunRow, Session};
+use reseal_store::{RunRow, Session};
 
 use crate::error::EngineError;
 use crate::job::Job;
@@ -51,7 +51,7 @@ pub(super) async fn newest(
             "see `reseal runs`",
         )
     };
-    if session.version(Book::Ledger).await?.is_none() {
+    if session.version().await?.is_none() {
         return Err(none());
     }
     let Some(newest) = to_roll_back(session, &job.plan).await? else { return Err(none()) };

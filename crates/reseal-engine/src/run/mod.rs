@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use reseal_store::{Book, Database, RunRow, Session, ShardRow};
+use reseal_store::{Database, RunRow, Session, ShardRow};
 use tracing::info;
 
 use crate::catalogue::{self};
@@ -77,7 +77,7 @@ pub async fn run(
         let help = "give a later time, or leave it away; nothing was written";
         return Err(EngineError::stopped("until", Stop::UntilReached.reason(), help));
     }
-    session.migrate(Book::Ledger).await?;
+    session.migrate().await?;
     pins::check(&mut session, job).await?;
     let run = find_or_write(&mut session, job, options).await?;
     let epoch = take_up(&mut session, &run).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Book, Database, Session};
+use reseal_store::{Database, Session};
 
 use crate::error::EngineError;
 use crate::job::Job;
@@ -27,7 +27,7 @@ pub(crate) async fn owed(
     stop: &Stopper,
 ) -> Result<Option<Report>, EngineError> {
     let begun = Instant::now();
-    if options.dry_run || job.hooks.after.is_empty() || session.version(Book::Ledger).await?.is_none() {
+    if options.dry_run || job.hooks.after.is_empty() || session.version().await?.is_none() {
         return Ok(None);
     }
     let latest = session.runs(Some(&job.plan), 1).await?.pop();

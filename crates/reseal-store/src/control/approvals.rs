@@ -2,8 +2,8 @@
 
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::ledger::Taker;
-use crate::{Kind, Session, StoreError, Trouble};
+use crate::sql::Taker;
+use crate::{ControlSession, Kind, StoreError, Trouble};
 
 /// What people are asked to agree to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +57,14 @@ const COLUMNS: [(&str, Kind); 11] = [
     ("used_at", Kind::Int),
 ];
 
-impl Session {
+impl ControlSession {
     /// Writes a request.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn request_approval(&mut self, request: &ApprovalRequest) -> Result<(), StoreError> {
         let insert = Query::insert()
-            .into_table(self.ledger("approval_request"))
+            .into_table(self.table("approval_request"))
             .columns(COLUMNS.map(|(name, _)| name))
             .values_panic([
                 request.id.as_str().into(),
@@ -90,7 +90,7 @@ impl Session {
     pub async fn approval_request(&mut self, id: &str) -> Result<Option<ApprovalRequest>, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("approval_request"))
+            .from(self.table("approval_request"))
             .and_where(Expr::col("id").eq(id))
             .to_owned();
         Ok(self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?.pop().map(read))
@@ -107,7 +107,7 @@ impl Session {
     ) -> Result<Option<ApprovalRequest>, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("approval_request"))
+            .from(self.table("approval_request"))
             .and_where(Expr::col("kind").eq(kind))
             .and_where(Expr::col("used_for").eq(used_for))
             .to_owned();
@@ -121,7 +121,7 @@ impl Session {
     pub async fn approval_requests(&mut self, plan: &str) -> Result<Vec<ApprovalRequest>, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("approval_request"))
+            .from(self.table("approval_request"))
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("used_at").is_null())
             .order_by("created_at", Order::Desc)
@@ -145,7 +145,7 @@ impl Session {
         if replace {
             // The same signature again changes nothing, and is told of.
             let delete = Query::delete()
-                .from_table(self.ledger("approval"))
+                .from_table(self.table("approval"))
                 .and_where(Expr::col("request").eq(request))
                 .and_where(Expr::col("approver").eq(approver))
                 .and_where(Expr::col("signature").ne(signature))
@@ -153,7 +153,7 @@ impl Session {
             self.run(&delete).await?;
         }
         let insert = Query::insert()
-            .into_table(self.ledger("approval"))
+            .into_table(self.table("approval"))
             .columns(["request", "approver", "signature", "at"])
             .values_panic([request.into(), approver.into(), signature.into(), self.now()])
             .to_owned();
@@ -171,7 +171,7 @@ impl Session {
     pub async fn approvals(&mut self, request: &str) -> Result<Vec<Approval>, StoreError> {
         let select = Query::select()
             .columns(["approver", "signature", "at"])
-            .from(self.ledger("approval"))
+            .from(self.table("approval"))
             .and_where(Expr::col("request").eq(request))
             .order_by("at", Order::Asc)
             .order_by("approver", Order::Asc)
@@ -192,7 +192,7 @@ impl Session {
     /// When the server refuses.
     pub async fn use_approval(&mut self, request: &str, used_for: &str) -> Result<bool, StoreError> {
         let update = Query::update()
-            .table(self.ledger("approval_request"))
+            .table(self.table("approval_request"))
             .value("used_at", self.now())
             .value("used_for", used_for)
             .and_where(Expr::col("id").eq(request))

@@ -6,9 +6,8 @@ use reseal_core::Value;
 use reseal_core::audit::{Checkpoint, Entry, Event, EventKind, Head, PublicKey, TrailHead, Unreadable};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
-use crate::ledger::signed;
-use crate::session::iden;
-use crate::{Kind, Session, StoreError, Trouble};
+use crate::sql::signed;
+use crate::{ControlSession, Kind, StoreError, Trouble};
 
 /// How often an event is tried again when others append, or the database is busy.
 const ATTEMPTS: u32 = 20;
@@ -45,7 +44,7 @@ pub fn host() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-impl Session {
+impl ControlSession {
     /// Appends an event to the trail, in a transaction of its own; gives where the trail ends then.
     ///
     /// # Errors
@@ -85,7 +84,7 @@ impl Session {
         let before = self.read_tail(tail.lock_exclusive()).await?;
         let after = before.after(event);
         let insert = Query::insert()
-            .into_table(self.ledger("audit_event"))
+            .into_table(self.table("audit_event"))
             .columns(COLUMNS.map(|(name, _)| name))
             .values_panic([
                 signed(after.sequence).into(),
@@ -104,7 +103,7 @@ impl Session {
         self.run(&insert).await?;
         // The row is locked; the comparison guards against a database that locks less than it says.
         let update = Query::update()
-            .table(self.ledger("audit_tail"))
+            .table(self.table("audit_tail"))
             .value("sequence", signed(after.sequence))
             .value("head", after.head.to_string())
             .and_where(Expr::col("id").eq(1i64))
@@ -129,7 +128,7 @@ impl Session {
     fn tail_query(&self) -> SelectStatement {
         Query::select()
             .columns(["sequence", "head"])
-            .from(self.ledger("audit_tail"))
+            .from(self.table("audit_tail"))
             .and_where(Expr::col("id").eq(1i64))
             .to_owned()
     }
@@ -151,7 +150,7 @@ impl Session {
     pub async fn trail_after(&mut self, sequence: i64, limit: u64) -> Result<Vec<Recorded>, StoreError> {
         let mut select = Query::select();
         select
-            .from(self.ledger("audit_event"))
+            .from(self.table("audit_event"))
             .and_where(Expr::col("sequence").gt(sequence))
             .order_by("sequence", Order::Asc)
             .limit(limit);
@@ -175,7 +174,7 @@ impl Session {
     async fn recorded(&mut self, sequence: i64) -> Result<Recorded, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("audit_event"))
+            .from(self.table("audit_event"))
             .and_where(Expr::col("sequence").eq(sequence))
             .to_owned();
         match self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await {
@@ -199,7 +198,7 @@ impl Session {
     ) -> Result<Option<Entry>, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("audit_event"))
+            .from(self.table("audit_event"))
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("kind").is_in(kinds.iter().map(|kind| kind.name())))
             .order_by("sequence", Order::Desc)
@@ -221,7 +220,7 @@ impl Session {
     ) -> Result<Vec<Entry>, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("audit_event"))
+            .from(self.table("audit_event"))
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("kind").is_in(kinds.iter().map(|kind| kind.name())))
             .and_where(Expr::col("time_ms").gte(since))
@@ -237,7 +236,7 @@ impl Session {
     /// When the server refuses.
     pub async fn add_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let insert = Query::insert()
-            .into_table(self.ledger("audit_checkpoint"))
+            .into_table(self.table("audit_checkpoint"))
             .columns(["sequence", "public_key", "head", "time_ms", "signature"])
             .values_panic([
                 signed(checkpoint.sequence).into(),
@@ -260,8 +259,8 @@ impl Session {
     pub async fn checkpoints(&mut self) -> Result<Vec<Result<Checkpoint, i64>>, StoreError> {
         let select = Query::select()
             .columns(["sequence", "public_key", "head", "time_ms", "signature"])
-            .from(self.ledger("audit_checkpoint"))
-            .order_by(iden("sequence"), Order::Asc)
+            .from(self.table("audit_checkpoint"))
+            .order_by("sequence", Order::Asc)
             .to_owned();
         let kinds = [Kind::Int, Kind::Text, Kind::Text, Kind::Int, Kind::Text];
         let rows = self.query(&select, &kinds).await?;

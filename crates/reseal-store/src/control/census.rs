@@ -2,8 +2,8 @@
 
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::ledger::Taker;
-use crate::{Kind, Session, StoreError};
+use crate::sql::Taker;
+use crate::{ControlSession, Kind, StoreError};
 
 /// What a census or a sweep counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct CensusRow {
     pub document: String,
 }
 
-impl Session {
+impl ControlSession {
     /// Keeps what a census counted.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl Session {
         document: &str,
     ) -> Result<(), StoreError> {
         let insert = Query::insert()
-            .into_table(self.ledger("catalogue_census"))
+            .into_table(self.table("catalogue_census"))
             .columns(["id", "plan", "at", "scope", "whole", "document"])
             .values_panic([
                 uuid::Uuid::now_v7().to_string().into(),
@@ -54,7 +54,7 @@ impl Session {
     pub async fn last_census(&mut self, plan: &str) -> Result<Option<CensusRow>, StoreError> {
         let select = Query::select()
             .columns(["plan", "at", "scope", "whole", "document"])
-            .from(self.ledger("catalogue_census"))
+            .from(self.table("catalogue_census"))
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("whole").eq(1i64))
             .order_by("at", Order::Desc)

@@ -3,8 +3,8 @@
 use reseal_core::audit::EventKind;
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::ledger::Taker;
-use crate::{Kind, Session, StoreError};
+use crate::sql::Taker;
+use crate::{ControlSession, Kind, StoreError};
 
 /// A copy of a key that was made or tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +25,14 @@ pub struct KeyCopy {
     pub result: String,
 }
 
-impl Session {
+impl ControlSession {
     /// Notes that a copy of a key was made or tried. The time of `copy` is not read: the server's clock gives it.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn note_copy(&mut self, copy: &KeyCopy) -> Result<(), StoreError> {
         let insert = Query::insert()
-            .into_table(self.ledger("catalogue_copy"))
+            .into_table(self.table("catalogue_copy"))
             .columns(["id", "entry", "kind", "at", "operator", "file", "digest", "result"])
             .values_panic([
                 uuid::Uuid::now_v7().to_string().into(),
@@ -73,7 +73,7 @@ impl Session {
     pub async fn copies(&mut self, entry: &str) -> Result<Vec<KeyCopy>, StoreError> {
         let select = Query::select()
             .columns(["entry", "kind", "at", "operator", "file", "digest", "result"])
-            .from(self.ledger("catalogue_copy"))
+            .from(self.table("catalogue_copy"))
             .and_where(Expr::col("entry").eq(entry))
             .order_by("at", Order::Desc)
             .order_by("id", Order::Desc)

@@ -2,8 +2,23 @@
 
 use sea_query::{Expr, ExprTrait, Query};
 
-use crate::ledger::Taker;
-use crate::{Kind, Session, StoreError, Trouble};
+use crate::sql::Taker;
+use crate::{ControlSession, Kind, StoreError, Trouble};
+
+/// An emergency run to be noted.
+#[derive(Clone, Copy, Debug)]
+pub struct NewEmergency<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// The plan's name.
+    pub plan: &'a str,
+    /// Who declared the emergency.
+    pub operator: &'a str,
+    /// How long it may take, in milliseconds.
+    pub deadline_ms: Option<i64>,
+    /// Rules of the policy that are set aside, as JSON.
+    pub skipped: &'a str,
+}
 
 /// An emergency run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,32 +35,26 @@ pub struct EmergencyRow {
     pub skipped: String,
 }
 
-impl Session {
-    /// Notes an emergency run; `deadline_ms` is how long it may take. A run that is noted already stays as it is.
+impl ControlSession {
+    /// Notes an emergency run. A run that is noted already stays as it is.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn note_emergency(
-        &mut self,
-        (run_id, plan): (&str, &str),
-        operator: &str,
-        deadline_ms: Option<i64>,
-        skipped: &str,
-    ) -> Result<(), StoreError> {
-        if self.emergency(run_id).await?.is_some() {
+    pub async fn note_emergency(&mut self, run: &NewEmergency<'_>) -> Result<(), StoreError> {
+        if self.emergency(run.run_id).await?.is_some() {
             return Ok(());
         }
-        let deadline = deadline_ms.map(|ms| self.now().add(ms));
+        let deadline = run.deadline_ms.map(|ms| self.now().add(ms));
         let insert = Query::insert()
-            .into_table(self.ledger("emergency"))
+            .into_table(self.table("emergency"))
             .columns(["run_id", "plan", "at", "operator", "deadline", "skipped"])
             .values_panic([
-                run_id.into(),
-                plan.into(),
+                run.run_id.into(),
+                run.plan.into(),
                 self.now(),
-                operator.into(),
+                run.operator.into(),
                 deadline.unwrap_or_else(|| Option::<i64>::None.into()),
-                skipped.into(),
+                run.skipped.into(),
             ])
             .to_owned();
         match self.run(&insert).await {
@@ -61,7 +70,7 @@ impl Session {
     pub async fn emergency(&mut self, run_id: &str) -> Result<Option<EmergencyRow>, StoreError> {
         let select = Query::select()
             .columns(["run_id", "at", "operator", "deadline", "skipped"])
-            .from(self.ledger("emergency"))
+            .from(self.table("emergency"))
             .and_where(Expr::col("run_id").eq(run_id))
             .to_owned();
         let kinds = [Kind::Text, Kind::Int, Kind::Text, Kind::Int, Kind::Text];

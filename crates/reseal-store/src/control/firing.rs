@@ -7,8 +7,8 @@ use reseal_core::audit::{Event, EventKind};
 use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
 
 use super::host;
-use crate::ledger::{Taker, signed};
-use crate::{Holder, Kind, Session, StoreError};
+use crate::sql::{Taker, signed};
+use crate::{ControlSession, Holder, Kind, StoreError};
 
 /// Where the work of a claimed slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ const FIRING: [(&str, Kind); 10] = [
     ("finished_at", Kind::Int),
 ];
 
-impl Session {
+impl ControlSession {
     /// Claims a slot in the open transaction. Its work is free to be taken up, by `holder` most likely.
     /// `Trouble::Constraint` says that it was claimed before: roll back.
     ///
@@ -97,7 +97,7 @@ impl Session {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let insert = Query::insert()
-            .into_table(self.ledger("firing"))
+            .into_table(self.table("firing"))
             .columns([
                 "plan",
                 "job",
@@ -141,7 +141,7 @@ impl Session {
     ) -> Result<Option<i64>, StoreError> {
         let lease = self.now().add(lease_ms);
         let update = Query::update()
-            .table(self.ledger("firing"))
+            .table(self.table("firing"))
             .value("epoch", firing.epoch + 1)
             .value("holder", holder.0.as_str())
             .value("lease_until", lease)
@@ -162,7 +162,7 @@ impl Session {
     ) -> Result<bool, StoreError> {
         let lease = self.now().add(lease_ms);
         let update = Query::update()
-            .table(self.ledger("firing"))
+            .table(self.table("firing"))
             .value("lease_until", lease)
             .cond_where(self.still(firing, epoch))
             .to_owned();
@@ -181,7 +181,7 @@ impl Session {
         why: &str,
     ) -> Result<bool, StoreError> {
         let update = Query::update()
-            .table(self.ledger("firing"))
+            .table(self.table("firing"))
             .value("lease_until", 0)
             .value("retry_at", retry_at)
             .value("outcome", why)
@@ -203,7 +203,7 @@ impl Session {
     ) -> Result<bool, StoreError> {
         let now = self.now();
         let update = Query::update()
-            .table(self.ledger("firing"))
+            .table(self.table("firing"))
             .value("state", state.name())
             .value("outcome", outcome)
             .value("finished_at", now)
@@ -254,7 +254,7 @@ impl Session {
             .columns(["job", "state"])
             .expr(Expr::col("slot").count())
             .expr(Expr::col("slot").max())
-            .from(self.ledger("firing"))
+            .from(self.table("firing"))
             .and_where(Expr::col("plan").eq(plan))
             .group_by_columns(["job", "state"])
             .to_owned();
@@ -272,7 +272,7 @@ impl Session {
         let mut select = Query::select();
         select.columns(FIRING.map(|(name, _)| name));
         select.expr(Expr::col("lease_until").sub(self.now()));
-        select.from(self.ledger("firing")).and_where(Expr::col("plan").eq(plan));
+        select.from(self.table("firing")).and_where(Expr::col("plan").eq(plan));
         select
     }
 

@@ -5,8 +5,8 @@ use reseal_core::audit::{Event, EventKind};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
 use super::host;
-use crate::ledger::Taker;
-use crate::{Kind, Session, StoreError, Trouble};
+use crate::sql::Taker;
+use crate::{ControlSession, Kind, StoreError, Trouble};
 
 /// A key as the catalogue has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,21 @@ pub struct KeyMove {
     pub reason: String,
 }
 
+/// A transition to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMove<'a> {
+    /// The state that the key must be in.
+    pub from: KeyState,
+    /// The state that it is to reach.
+    pub to: KeyState,
+    /// Who moves it.
+    pub operator: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Since when it seals, where it is made active.
+    pub since: Since,
+}
+
 /// Since when a key seals that is made active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -113,7 +128,7 @@ const COLUMNS: [(&str, Kind); 15] = [
 /// The origin of a key that Reseal made.
 const GENERATED: &str = "generated";
 
-impl Session {
+impl ControlSession {
     /// The keys of a plan, as they were first known.
     ///
     /// # Errors
@@ -121,7 +136,7 @@ impl Session {
     pub async fn catalogued(&mut self, plan: &str) -> Result<Vec<KeyRow>, StoreError> {
         let select = Query::select()
             .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.ledger("catalogue_key"))
+            .from(self.table("catalogue_key"))
             .and_where(Expr::col("plan").eq(plan))
             .order_by("created_at", Order::Asc)
             .order_by("id", Order::Asc)
@@ -136,7 +151,7 @@ impl Session {
     /// When the server refuses.
     pub async fn catalogue(&mut self, key: &NewKey) -> Result<bool, StoreError> {
         let insert = Query::insert()
-            .into_table(self.ledger("catalogue_key"))
+            .into_table(self.table("catalogue_key"))
             .columns([
                 "id",
                 "plan",
@@ -172,23 +187,18 @@ impl Session {
     }
 
     /// Moves a key from one state to another, if it is still in the first, and notes who did it and why, in one
-    /// transaction. `since` counts for a key that is made active. False: it was moved meanwhile.
+    /// transaction. False: it was moved meanwhile.
     ///
     /// # Errors
     /// When the transition is not in the table, or the server refuses.
-    pub async fn move_key(
-        &mut self,
-        entry: &str,
-        (from, to): (KeyState, KeyState),
-        (operator, reason): (&str, &str),
-        since: Since,
-    ) -> Result<bool, StoreError> {
+    pub async fn move_key(&mut self, entry: &str, step: &NewMove<'_>) -> Result<bool, StoreError> {
+        let NewMove { from, to, operator, reason, since } = *step;
         if !from.may_become(to) {
             return Err(StoreError::new(Trouble::Other, format!("a key that is {from} cannot become {to}")));
         }
         let mut update = Query::update();
         update
-            .table(self.ledger("catalogue_key"))
+            .table(self.table("catalogue_key"))
             .value("state", to.name())
             .and_where(Expr::col("id").eq(entry))
             .and_where(Expr::col("state").eq(from.name()));
@@ -206,7 +216,7 @@ impl Session {
             KeyState::Destroyed => drop(update.value("destroyed_at", self.now())),
         }
         let insert = Query::insert()
-            .into_table(self.ledger("catalogue_move"))
+            .into_table(self.table("catalogue_move"))
             .columns(["id", "entry", "from_state", "to_state", "at", "operator", "reason"])
             .values_panic([
                 uuid::Uuid::now_v7().to_string().into(),
@@ -247,7 +257,7 @@ impl Session {
     ) -> Result<Event, StoreError> {
         let select = Query::select()
             .columns(["plan", "keyset", "key_id", "method", "salt", "fingerprint"])
-            .from(self.ledger("catalogue_key"))
+            .from(self.table("catalogue_key"))
             .and_where(Expr::col("id").eq(entry))
             .to_owned();
         let mut take = Taker::new(self.query(&select, &[Kind::Text; 6]).await?.pop().unwrap_or_default());
@@ -268,7 +278,7 @@ impl Session {
         activated_at: Option<i64>,
     ) -> Result<(), StoreError> {
         let mut update = Query::update();
-        update.table(self.ledger("catalogue_key")).and_where(Expr::col("id").eq(entry));
+        update.table(self.table("catalogue_key")).and_where(Expr::col("id").eq(entry));
         if let Some(at) = expires_at {
             update.value("expires_at", at);
         }
@@ -288,7 +298,7 @@ impl Session {
     pub async fn key_moves(&mut self, entry: &str) -> Result<Vec<KeyMove>, StoreError> {
         let select = Query::select()
             .columns(["from_state", "to_state", "at", "operator", "reason"])
-            .from(self.ledger("catalogue_move"))
+            .from(self.table("catalogue_move"))
             .and_where(Expr::col("entry").eq(entry))
             .order_by("at", Order::Asc)
             .order_by("id", Order::Asc)

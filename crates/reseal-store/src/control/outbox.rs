@@ -4,8 +4,8 @@
 
 use sea_query::{Expr, ExprTrait, Func, OnConflict, Order, Query, SelectStatement};
 
-use crate::ledger::Taker;
-use crate::{Holder, Kind, Session, StoreError};
+use crate::sql::Taker;
+use crate::{ControlSession, Holder, Kind, StoreError};
 
 /// A letter to be posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ const COLUMNS: [(&str, Kind); 16] = [
     ("holder", Kind::Text),
 ];
 
-impl Session {
+impl ControlSession {
     /// Posts letters; those that are there already stay as they are. Inside an open transaction they are posted with
     /// it or not at all, which is how a letter goes with its cause.
     ///
@@ -128,7 +128,7 @@ impl Session {
     pub async fn post_letters(&mut self, letters: &[NewLetter]) -> Result<(), StoreError> {
         for letters in letters.chunks(100) {
             let mut insert = Query::insert();
-            insert.into_table(self.ledger("outbox")).columns([
+            insert.into_table(self.table("outbox")).columns([
                 "id",
                 "kind",
                 "plan",
@@ -213,7 +213,7 @@ impl Session {
         let mut select = Query::select();
         select.columns(COLUMNS.map(|(name, _)| name));
         select.expr(Expr::col("lease_until").sub(self.now()));
-        select.from(self.ledger("outbox"));
+        select.from(self.table("outbox"));
         select
     }
 
@@ -235,7 +235,7 @@ impl Session {
         lease_ms: i64,
     ) -> Result<bool, StoreError> {
         let update = Query::update()
-            .table(self.ledger("outbox"))
+            .table(self.table("outbox"))
             .value("holder", holder.0.as_str())
             .value("attempts", row.attempts + 1)
             .value("lease_until", self.now().add(lease_ms))
@@ -260,7 +260,7 @@ impl Session {
     ) -> Result<bool, StoreError> {
         let mut update = Query::update();
         update
-            .table(self.ledger("outbox"))
+            .table(self.table("outbox"))
             .value("lease_until", 0i64)
             .value("holder", Expr::val(Option::<String>::None))
             .and_where(Expr::col("id").eq(id))
@@ -287,7 +287,7 @@ impl Session {
     /// When the server refuses.
     pub async fn revive_letters(&mut self, plan: &str, now: i64) -> Result<u64, StoreError> {
         let update = Query::update()
-            .table(self.ledger("outbox"))
+            .table(self.table("outbox"))
             .value("state", LetterState::Waiting.name())
             .value("attempts", 0i64)
             .value("next_at", now)
@@ -309,7 +309,7 @@ impl Session {
         before: i64,
     ) -> Result<u64, StoreError> {
         let delete = Query::delete()
-            .from_table(self.ledger("outbox"))
+            .from_table(self.table("outbox"))
             .and_where(Expr::col("state").eq(state.name()))
             .and_where(Expr::col("kind").is_in(kinds.iter().copied()))
             .and_where(Expr::col("done_at").lt(before))
@@ -327,7 +327,7 @@ impl Session {
             .column("state")
             .expr(Func::count(Expr::col("id")))
             .expr(Func::min(Expr::col("posted_at")))
-            .from(self.ledger("outbox"))
+            .from(self.table("outbox"))
             .group_by_col("state");
         if let Some(plan) = plan {
             select.and_where(Expr::col("plan").eq(plan));

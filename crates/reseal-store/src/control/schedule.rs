@@ -5,8 +5,8 @@
 
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::ledger::Taker;
-use crate::{Kind, Session, StoreError, Trouble};
+use crate::sql::Taker;
+use crate::{ControlSession, Kind, StoreError, Trouble};
 
 /// What is known of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct ScheduleRow {
     pub paused_by: Option<String>,
 }
 
-impl Session {
+impl ControlSession {
     /// Notes a job, so that what counts as missed begins at `now`; the same where its timing has changed, since the new
     /// times were nobody's plan before. Gives what is known of it.
     ///
@@ -40,7 +40,7 @@ impl Session {
                     return Ok(row);
                 }
                 let update = Query::update()
-                    .table(self.ledger("schedule"))
+                    .table(self.table("schedule"))
                     .value("timing", timing)
                     .value("settled", now)
                     .and_where(Expr::col("plan").eq(plan))
@@ -51,7 +51,7 @@ impl Session {
                 continue;
             }
             let insert = Query::insert()
-                .into_table(self.ledger("schedule"))
+                .into_table(self.table("schedule"))
                 .columns(["plan", "job", "timing", "settled"])
                 .values_panic([plan.into(), job.into(), timing.into(), now.into()])
                 .to_owned();
@@ -70,7 +70,7 @@ impl Session {
     pub async fn schedules(&mut self, plan: &str) -> Result<Vec<ScheduleRow>, StoreError> {
         let select = Query::select()
             .columns(["job", "timing", "settled", "paused_by"])
-            .from(self.ledger("schedule"))
+            .from(self.table("schedule"))
             .and_where(Expr::col("plan").eq(plan))
             .order_by("job", Order::Asc)
             .to_owned();
@@ -95,7 +95,7 @@ impl Session {
     /// When the server refuses.
     pub async fn pause_schedule(&mut self, plan: &str, job: &str, by: &str) -> Result<(), StoreError> {
         let update = Query::update()
-            .table(self.ledger("schedule"))
+            .table(self.table("schedule"))
             .value("paused_by", by)
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("job").eq(job))
@@ -109,7 +109,7 @@ impl Session {
     /// When the server refuses.
     pub async fn resume_schedule(&mut self, plan: &str, job: &str, now: i64) -> Result<(), StoreError> {
         let update = Query::update()
-            .table(self.ledger("schedule"))
+            .table(self.table("schedule"))
             .value("paused_by", Option::<String>::None)
             .value("settled", now)
             .and_where(Expr::col("plan").eq(plan))
@@ -125,7 +125,7 @@ impl Session {
     /// When the server refuses.
     pub async fn settle(&mut self, plan: &str, job: &str, from: i64, to: i64) -> Result<bool, StoreError> {
         let update = Query::update()
-            .table(self.ledger("schedule"))
+            .table(self.table("schedule"))
             .value("settled", to)
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("job").eq(job))

@@ -3,8 +3,9 @@
 use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query};
 
-use super::{NewRun, Taker};
+use super::NewRun;
 use crate::session::iden;
+use crate::sql::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
 
 /// How an attempt to hold a run's columns ended.

@@ -2,8 +2,8 @@
 
 use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, TableRef};
 
-use super::Taker;
-use crate::session::table_ref;
+use crate::names::table_ref;
+use crate::sql::Taker;
 use crate::{Dialect, Kind, RowKey, Session, StoreError, TableName};
 
 /// SQLite: a table of the connection's own, where cells wait for a snapshot to end.
@@ -61,7 +61,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn quarantine_aside(&mut self, run_id: &str, cells: &[Quarantined]) -> Result<(), StoreError> {
-        if self.dialect != Dialect::Sqlite {
+        if self.dialect() != Dialect::Sqlite {
             return self.quarantine(run_id, cells).await;
         }
         if cells.is_empty() {
@@ -77,7 +77,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn quarantine_from_aside(&mut self) -> Result<(), StoreError> {
-        match self.dialect {
+        match self.dialect() {
             Dialect::Sqlite => self.script(&FROM_ASIDE.map(str::to_owned)).await,
             _ => Ok(()),
         }
@@ -135,7 +135,7 @@ impl Session {
     /// # Errors
     /// When the server refuses.
     pub async fn clear_quarantine(&mut self, run_id: &str) -> Result<(), StoreError> {
-        if self.dialect == Dialect::Sqlite {
+        if self.dialect() == Dialect::Sqlite {
             self.script(&["DROP TABLE IF EXISTS temp.reseal_aside".to_owned()]).await?;
         }
         let delete = Query::delete()

@@ -3,7 +3,7 @@
 use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
-use super::{Taker, signed};
+use crate::sql::{Taker, signed};
 use crate::{Counts, Kind, Session, StoreError, Trouble};
 
 /// What an operator asked of the engine that works on a run.

@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, Order, Query, UpdateStatement};
 
-use super::{Taker, signed};
+use crate::sql::{Taker, signed};
 use crate::{Kind, RowKey, Session, Shape, StoreError, SwapColumns, UndoBatch};
 
 /// What a run, a shard or a batch came to.
@@ -187,7 +187,7 @@ impl Session {
     /// Whether [`Session::swap_whole`] can be asked.
     #[must_use]
     pub fn swaps_whole(&self) -> bool {
-        self.driver.swaps_whole()
+        self.sql.driver.swaps_whole()
     }
 
     /// A whole batch in one round trip: swaps by version, keeps the old cells and moves the shard on. All or nothing:
@@ -207,7 +207,7 @@ impl Session {
         if let Some(batch) = undo {
             riders.push(self.build(&self.undo_insert(advance.run_id, batch)));
         }
-        self.driver.swap_whole(shape, swaps, riders).await
+        self.sql.driver.swap_whole(shape, swaps, riders).await
     }
 
     fn shard_update(&self, advance: &ShardAdvance<'_>) -> UpdateStatement {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use reseal_core::Value;
 use sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Order, Query, Values};
 
-use super::Taker;
 use crate::driver::Statement;
+use crate::sql::Taker;
 use crate::{Dialect, Kind, Session, StoreError, Trouble};
 
 /// Which step of a run.
@@ -76,14 +76,14 @@ impl Session {
                         Value::Bytes(bytes) => bytes.clone().into(),
                         other => other.text().unwrap_or_default().into_owned().into(),
                     });
-                    match self.dialect {
+                    match self.dialect() {
                         Dialect::Postgres => sql.push_str(&format!("${}", args.len())),
                         Dialect::Mysql | Dialect::Sqlite => sql.push('?'),
                     }
                 }
             }
         }
-        self.driver.step(Statement { sql, args: Values(args) }, limit).await
+        self.sql.driver.step(Statement { sql, args: Values(args) }, limit).await
     }
 
     /// The steps of a run that were begun or are owed, in the order of their phases' names; none in a ledger that is

@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query};
 
-use super::{Taker, signed};
+use crate::sql::{Taker, signed};
 use crate::{Kind, Session, StoreError};
 
 /// The old cells of one batch. What the payload holds is the engine's business.

@@ -10,7 +10,7 @@ use reseal_core::SecretBytes;
 use reseal_core::audit::{
     Checkpoint, Entry, Head, Line, PublicKey, Signer, Trail, TrailHead, Verdict, read_export,
 };
-use reseal_store::{Book, Session, Trouble};
+use reseal_store::{ControlSession, Trouble};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -105,7 +105,7 @@ fn of_export(bytes: &[u8], against: &Against) -> Verdict {
 }
 
 /// Holds the trail of a control database against itself and what else is known.
-async fn of_database(session: &mut Session, against: &Against) -> Result<Verdict, Failure> {
+async fn of_database(session: &mut ControlSession, against: &Against) -> Result<Verdict, Failure> {
     let (checkpoints, damaged) = checkpoints(session).await?;
     let mut trail = Trail::new(&checkpoints, &against.trusted, &against.known);
     let tail = read(session, &mut trail).await?;
@@ -120,13 +120,13 @@ async fn of_database(session: &mut Session, against: &Against) -> Result<Verdict
 }
 
 /// The number of the first event that is not as it was recorded, and what is wrong with it; `None` for a sound trail.
-pub(crate) async fn trail_fault(session: &mut Session) -> Result<Option<(u64, String)>, Failure> {
+pub(crate) async fn trail_fault(session: &mut ControlSession) -> Result<Option<(u64, String)>, Failure> {
     let verdict = of_database(session, &Against::nothing()).await?;
     Ok(verdict.fault.map(|fault| (fault.sequence, fault.message)))
 }
 
 /// Reads the trail event by event, up to the first fault; gives where it says itself that it ends, if that is legible.
-async fn read(session: &mut Session, trail: &mut Trail<'_>) -> Result<Option<TrailHead>, Failure> {
+async fn read(session: &mut ControlSession, trail: &mut Trail<'_>) -> Result<Option<TrailHead>, Failure> {
     let (mut last, mut empty_at) = (i64::MIN, None);
     loop {
         let page = session.trail_after(last, PAGE).await?;
@@ -148,7 +148,7 @@ async fn read(session: &mut Session, trail: &mut Trail<'_>) -> Result<Option<Tra
     }
 }
 
-async fn checkpoints(session: &mut Session) -> Result<(Vec<Checkpoint>, Vec<u64>), Failure> {
+async fn checkpoints(session: &mut ControlSession) -> Result<(Vec<Checkpoint>, Vec<u64>), Failure> {
     let (mut sound, mut damaged) = (Vec::new(), Vec::new());
     for found in session.checkpoints().await? {
         match found {
@@ -160,14 +160,14 @@ async fn checkpoints(session: &mut Session) -> Result<(Vec<Checkpoint>, Vec<u64>
 }
 
 /// The control database, where there is a trail.
-async fn connect() -> Result<Session, Failure> {
+async fn connect() -> Result<ControlSession, Failure> {
     let mut session = control::database()?.connect().await?;
-    if session.version(Book::Control).await?.is_none() {
+    if session.version().await?.is_none() {
         let message = "the control database holds no audit trail";
         let help = "RESEAL_DATABASE_URL names the control database; the first run makes its tables";
         return Err(Failure::refused("no-trail", message, help));
     }
-    session.migrate(Book::Control).await?;
+    session.migrate().await?;
     Ok(session)
 }
 
@@ -228,7 +228,7 @@ async fn export(out: Option<&Path>) -> Outcome {
 }
 
 /// All events; one that cannot be read ends the export, since nothing behind it could be verified.
-async fn entries(session: &mut Session) -> Result<Vec<Entry>, Failure> {
+async fn entries(session: &mut ControlSession) -> Result<Vec<Entry>, Failure> {
     let (mut entries, mut last) = (Vec::new(), i64::MIN);
     loop {
         let page = session.trail_after(last, PAGE).await?;

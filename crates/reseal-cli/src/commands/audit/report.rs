@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use reseal_core::audit::{Trail, Verdict};
 use reseal_plan::Plan;
-use reseal_store::{Book, RunRow, Session};
+use reseal_store::{ControlSession, RunRow};
 
 use super::{Against, checkpoints, connect, entries, of_database};
 use crate::args::ReportArgs;
@@ -58,7 +58,7 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
 async fn ledger(plan: &Plan) -> Ledger {
     let read = async {
         let mut session = open::database(plan).await?.connect().await?;
-        if session.version(Book::Ledger).await?.is_none() {
+        if session.version().await?.is_none() {
             return Ok(Vec::new());
         }
         let runs = session.runs(Some(&plan.name), RUNS).await?;
@@ -75,7 +75,7 @@ async fn ledger(plan: &Plan) -> Ledger {
 
 /// The events up to the first that is bad.
 async fn legible(
-    session: &mut Session,
+    session: &mut ControlSession,
     verdict: &Verdict,
 ) -> Result<Vec<reseal_core::audit::Entry>, Failure> {
     if verdict.fault.is_none() {

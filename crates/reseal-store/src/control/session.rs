@@ -1,0 +1,139 @@
+//! The control database and a connection to it, each of a type of its own.
+
+use reseal_core::Value;
+use sea_query::{Expr, QueryStatementWriter, TableRef};
+
+use super::migrations::CONTROL;
+use crate::sql::Connection;
+use crate::{Database, Dialect, Kind, StoreError};
+
+/// The control database: what belongs to no single run. It may be the database that is rotated, and is never taken for
+/// it.
+#[derive(Clone, Debug)]
+pub struct ControlDatabase(Database);
+
+impl ControlDatabase {
+    /// Takes a `postgres://`, `mysql://` (or `mariadb://`) or `sqlite://` URL.
+    ///
+    /// # Errors
+    /// When the scheme is none of these. The URL is not repeated in the error.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        Database::parse(url).map(ControlDatabase)
+    }
+
+    /// Which SQL it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+
+    /// The file that it lies in, where that is one which may be written.
+    #[must_use]
+    pub fn file(&self) -> Option<std::path::PathBuf> {
+        self.0.file()
+    }
+
+    /// The SQL that makes its tables, for those who apply it themselves.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        CONTROL.sql(self.dialect())
+    }
+
+    /// Opens a connection of its own; there is no pool.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`](crate::Trouble::Refused) when host, login or database are refused.
+    pub async fn connect(&self) -> Result<ControlSession, StoreError> {
+        Ok(ControlSession { sql: Connection::open(&self.0).await? })
+    }
+}
+
+/// One connection to the control database.
+pub struct ControlSession {
+    sql: Connection,
+}
+
+impl ControlSession {
+    /// Which SQL the database speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.sql.dialect()
+    }
+
+    /// The newest script that was applied to the control database; `None` where its tables are not there.
+    ///
+    /// # Errors
+    /// When the server refuses for another reason than a missing table.
+    pub async fn version(&mut self) -> Result<Option<i64>, StoreError> {
+        self.sql.version(&CONTROL).await
+    }
+
+    /// Makes the tables, or brings them up to date. A crash leaves a part of a script on databases without transactional
+    /// DDL; the error of the next attempt then names the table that is there already.
+    ///
+    /// # Errors
+    /// When the server refuses, or the tables are newer than this build knows.
+    pub async fn migrate(&mut self) -> Result<(), StoreError> {
+        self.sql.migrate(&CONTROL).await
+    }
+
+    /// Runs statements of the caller's own, one by one: no arguments, no rows.
+    ///
+    /// # Errors
+    /// When the server refuses one; those before it are done.
+    pub async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+        self.sql.script(statements).await
+    }
+
+    /// Begins a transaction that writes.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn begin(&mut self) -> Result<(), StoreError> {
+        self.sql.begin().await
+    }
+
+    /// Commits. After [`Trouble::ConnectionLost`](crate::Trouble::ConnectionLost) the outcome is unknown.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn commit(&mut self) -> Result<(), StoreError> {
+        self.sql.commit().await
+    }
+
+    /// Rolls back; harmless outside a transaction.
+    ///
+    /// # Errors
+    /// When the connection is lost: the server then rolls back by itself.
+    pub async fn rollback(&mut self) -> Result<(), StoreError> {
+        self.sql.rollback().await
+    }
+
+    /// The server's clock, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
+        self.sql.now_ms().await
+    }
+
+    pub(super) fn table(&self, name: &str) -> TableRef {
+        self.sql.table(name)
+    }
+
+    pub(super) fn now(&self) -> Expr {
+        self.sql.now()
+    }
+
+    pub(super) async fn run(&mut self, statement: &impl QueryStatementWriter) -> Result<u64, StoreError> {
+        self.sql.execute(statement).await
+    }
+
+    pub(super) async fn query(
+        &mut self,
+        query: &impl QueryStatementWriter,
+        kinds: &[Kind],
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
+        self.sql.fetch(query, kinds).await
+    }
+}

@@ -1,0 +1,76 @@
+//! The scripts that make the ledger's tables.
+
+use crate::sql::{Migrations, Script};
+use crate::{Database, Dialect, Session, StoreError};
+
+/// Runs, shards, pins, quarantine, undo: beside the data.
+const LEDGER: Migrations = Migrations { name: "ledger", numbers: "migration", scripts };
+
+macro_rules! script {
+    ($number:literal, $file:literal) => {
+        Script { number: $number, sql: include_str!(concat!("../../../../migrations/", $file, ".sql")) }
+    };
+}
+
+fn scripts(dialect: Dialect) -> &'static [Script] {
+    match dialect {
+        Dialect::Postgres => &[
+            script!(1, "postgres/0001_ledger"),
+            script!(2, "postgres/0002_steps"),
+            script!(4, "postgres/0004_progress"),
+        ],
+        Dialect::Mysql => &[
+            script!(1, "mysql/0001_ledger"),
+            script!(2, "mysql/0002_steps"),
+            script!(4, "mysql/0004_progress"),
+        ],
+        Dialect::Sqlite => &[
+            script!(1, "sqlite/0001_ledger"),
+            script!(2, "sqlite/0002_steps"),
+            script!(4, "sqlite/0004_progress"),
+        ],
+    }
+}
+
+impl Database {
+    /// The SQL that makes the ledger, for those who apply it themselves.
+    #[must_use]
+    pub fn ledger_sql(&self) -> String {
+        LEDGER.sql(self.dialect())
+    }
+}
+
+impl Session {
+    /// The newest script of the ledger that was applied to this database; `None` where there is no ledger.
+    ///
+    /// # Errors
+    /// When the server refuses for another reason than a missing table.
+    pub async fn version(&mut self) -> Result<Option<i64>, StoreError> {
+        self.sql.version(&LEDGER).await
+    }
+
+    /// Makes the ledger, or brings it up to date. A crash leaves a part of a script on databases without transactional
+    /// DDL; the error of the next attempt then names the table that is there already.
+    ///
+    /// # Errors
+    /// When the server refuses, or the ledger is newer than this build knows.
+    pub async fn migrate(&mut self) -> Result<(), StoreError> {
+        self.sql.migrate(&LEDGER).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_ends_with_its_number() {
+        for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+            for script in scripts(dialect) {
+                let last = script.sql.trim_end().trim_end_matches(';').rsplit(';').next().unwrap();
+                assert!(last.contains(LEDGER.numbers), "{last}");
+                assert!(last.ends_with(&format!("VALUES ({})", script.number)), "{last}");
+            }
+        }
+    }
+}
