@@ -3,7 +3,7 @@
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use reseal_store::ControlDatabase;
+use reseal_control::ControlDatabase;
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reseal_control::{ControlDatabase, ControlSession};
 use reseal_core::audit::{Entry, EventKind};
 use reseal_core::{Notice, NoticeKind};
 use reseal_notify::Attempt;
 use reseal_plan::Plan;
 use reseal_serve::Clock;
-use reseal_store::{ControlDatabase, ControlSession, StoreError};
+use reseal_store::StoreError;
 
 use crate::commands::trail_fault;
 use crate::trail;

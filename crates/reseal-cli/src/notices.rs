@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use reseal_control::{ControlDatabase, ControlSession, LetterCounts};
 use reseal_core::Notice;
 use reseal_engine::Progress;
 use reseal_notify::{Attempt, Delivered, Outbox, Tick};
 use reseal_plan::Plan;
 use reseal_serve::{Clock, LogNotices, Notices};
-use reseal_store::{ControlDatabase, ControlSession, Database, LetterCounts, StoreError};
+use reseal_store::{Database, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::control;

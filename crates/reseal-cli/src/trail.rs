@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reseal_control::{ControlDatabase, ControlSession, host};
 use reseal_core::SecretBytes;
 use reseal_core::audit::{Event, EventKind, Signer};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
-use reseal_store::{ControlDatabase, ControlSession, host};
 
 use crate::commands::operator;
 use crate::control;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use reseal_control::KeyRow;
 use reseal_core::KeyState;
 use reseal_plan::{Keep, Policy};
-use reseal_store::KeyRow;
 
 /// How a key stands to the policy, at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

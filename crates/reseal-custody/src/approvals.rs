@@ -10,10 +10,10 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use reseal_control::{ApprovalRequest, ControlSession};
 use reseal_core::audit::EventKind;
 use reseal_engine::{EngineError, Entry, Scope};
 use reseal_plan::{Approvals, Plan};
-use reseal_store::{ApprovalRequest, ControlSession};
 use serde_json::{Map, Value, json};
 
 pub use brought::{brought, of_run};

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reseal_control::{ControlSession, KeyCopy, KeyRow};
 use reseal_core::{KeyState, SecretBytes};
 use reseal_engine::{EngineError, Job, catalogue, try_cells};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
-use reseal_store::{ControlSession, KeyCopy, KeyRow};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;

@@ -1,12 +1,13 @@
 //! What has to hold before a run may begin.
 
 use jiff::Timestamp;
+use reseal_control::ControlDatabase;
 use reseal_core::{KeyState, RunState};
 use reseal_engine::{
     Allowed, Custody, EngineError, Entry, Job, Rules, RunOptions, Said, catalogue, to_roll_back,
 };
 use reseal_plan::{Plan, Policy};
-use reseal_store::{ControlDatabase, Database, RunRow};
+use reseal_store::{Database, RunRow};
 use tracing::warn;
 
 use crate::ages::{days, length};

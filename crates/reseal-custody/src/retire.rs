@@ -5,10 +5,11 @@ mod holds;
 
 use std::sync::Arc;
 
+use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since};
 use reseal_core::KeyState;
 use reseal_engine::{EngineError, Entry, Job, Progress, catalogue};
 use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
-use reseal_store::{ControlDatabase, ControlSession, Database, KeyRow, NewMove, Since};
+use reseal_store::Database;
 
 use crate::ages::{age, days, length};
 use crate::approvals::{self, Facts, Kind};

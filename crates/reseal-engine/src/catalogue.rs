@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewEmergency, NewKey, NewMove, Since};
 use reseal_core::{Key, KeyState, RunState};
-use reseal_store::{ControlDatabase, ControlSession, KeyRow, NewEmergency, NewKey, NewMove, RunRow, Since};
+use reseal_store::RunRow;
 
 use tracing::warn;
 

@@ -1,8 +1,9 @@
 //! The key catalogue after a rollback: every key is where it was before the run, as the catalogue's own list of moves has
 //! it.
 
+use reseal_control::{ControlSession, KeyMove, NewMove, Since};
 use reseal_core::{Key, KeyState, RunState};
-use reseal_store::{ControlSession, KeyMove, NewMove, RunRow, Since};
+use reseal_store::RunRow;
 use tracing::warn;
 
 use crate::catalogue::{enter, why};

@@ -4,9 +4,10 @@
 //! only be a warning where it cannot be recorded, since the work is done by then; whoever takes the plan up next reads
 //! that end from the ledger, and records it before anything else.
 
+use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
-use reseal_store::{ControlSession, Counts, RunRow, Session, StoreError, host};
+use reseal_store::{Counts, RunRow, Session, StoreError};
 use tracing::warn;
 
 use crate::catalogue::Custody;

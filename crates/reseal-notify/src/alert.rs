@@ -1,9 +1,10 @@
 //! Alerts: each cause is told once, and once more when it is over.
 
+use reseal_control::{AlertKey, ControlSession};
 use reseal_core::audit::EventKind;
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
-use reseal_store::{AlertKey, ControlSession, StoreError};
+use reseal_store::StoreError;
 
 use crate::letter::post;
 use crate::trail;

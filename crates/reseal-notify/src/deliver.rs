@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use reseal_control::{ControlDatabase, ControlSession, LetterRow, Settled};
 use reseal_core::audit::TrailHead;
 use reseal_core::{Message, Notice, NoticeKind, Notifier, Outcome};
 use reseal_plan::{Plan, ViaSpec};
-use reseal_store::{ControlDatabase, ControlSession, LetterRow, Settled, StoreError};
+use reseal_store::StoreError;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 

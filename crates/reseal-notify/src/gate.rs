@@ -1,8 +1,9 @@
 //! What is told of attempts: those that were refused, and that the cause of a refusal is over.
 
+use reseal_control::ControlSession;
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
-use reseal_store::{ControlSession, StoreError};
+use reseal_store::StoreError;
 
 use crate::alert::{raise, resolve};
 

@@ -1,8 +1,9 @@
 //! From a notice to letters: one for each recipient that the plan names.
 
+use reseal_control::{ControlSession, NewLetter};
 use reseal_core::Notice;
 use reseal_plan::{NotifySpec, Plan};
-use reseal_store::{ControlSession, NewLetter, StoreError};
+use reseal_store::StoreError;
 use sha2::{Digest, Sha256};
 
 /// Posts a notice to everyone whom the plan names for it. Posted again, it is there once; in an open transaction of the

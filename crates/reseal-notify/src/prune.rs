@@ -2,8 +2,9 @@
 //!
 //! What posts a notice again and again counts on its letter being there: it must be kept for longer than its cause lasts.
 
+use reseal_control::{ControlSession, LetterState};
 use reseal_core::NoticeKind;
-use reseal_store::{ControlSession, LetterState, StoreError};
+use reseal_store::StoreError;
 
 const DAY: i64 = 86_400_000;
 /// How long letters that were taken are kept.

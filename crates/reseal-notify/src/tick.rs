@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use reseal_control::{ControlDatabase, ControlSession};
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
-use reseal_store::{ControlDatabase, ControlSession, Database, RunRow, StoreError};
+use reseal_store::{Database, RunRow, StoreError};
 
 use crate::alert::{raise, resolve};
 use crate::deliver::{Delivered, Outbox};

@@ -1,9 +1,10 @@
 //! What is recorded in the audit trail of notices and alerts, each in the transaction that makes it so.
 
+use reseal_control::{ControlSession, LetterRow, Settled, host};
 use reseal_core::Notice;
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::Plan;
-use reseal_store::{ControlSession, LetterRow, Settled, StoreError, host};
+use reseal_store::StoreError;
 
 /// An event of a plan, by the clock of the control database.
 pub(crate) async fn event(

@@ -1,10 +1,10 @@
 //! Key ages: who must hear of a key that nears its end, or is past it.
 
 use jiff::Timestamp;
+use reseal_control::KeyRow;
 use reseal_core::{KeyState, Notice, NoticeKind};
 use reseal_custody::{age, days, length};
 use reseal_plan::Plan;
-use reseal_store::KeyRow;
 
 /// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
 /// expired key is told of at every slot until it is rotated. `primaries` are keyset and key of those that seal, where

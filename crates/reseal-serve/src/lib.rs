@@ -28,9 +28,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reseal_control::{ControlDatabase, ControlSession};
 use reseal_engine::Stopper;
 use reseal_plan::{Plan, ScheduleSpec};
-use reseal_store::{ControlDatabase, ControlSession, StoreError, Trouble};
+use reseal_store::{StoreError, Trouble};
 use tokio::task::JoinSet;
 
 pub use clock::Clock;

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use reseal_store::{ControlSession, FiringState, ScheduleRow, StoreError};
+use reseal_control::{ControlSession, FiringState, ScheduleRow};
+use reseal_store::StoreError;
 
 use crate::{Served, State};
 

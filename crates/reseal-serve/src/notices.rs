@@ -1,9 +1,10 @@
 //! Where notices go.
 
 use async_trait::async_trait;
+use reseal_control::ControlSession;
 use reseal_core::Notice;
 use reseal_plan::Plan;
-use reseal_store::{ControlSession, StoreError};
+use reseal_store::StoreError;
 
 /// Where notices go. Of one kind, plan, subject and slot there is one notice, however often it is posted.
 #[async_trait]

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reseal_store::{ControlSession, Database, RunRow, StoreError};
+use reseal_control::ControlSession;
+use reseal_store::{Database, RunRow, StoreError};
 
 use crate::metrics::{is_enabled, shown};
 use crate::{Served, State};

@@ -1,12 +1,13 @@
 //! One tick: what is due is claimed, and what is begun is handed back.
 
 use jiff::Timestamp;
+use reseal_control::{ControlSession, Firing, FiringState, ScheduleRow};
 use reseal_core::NoticeKind;
 use reseal_core::audit::EventKind;
 use reseal_engine::{holder, is_dead};
 use reseal_plan::{Action, JobSpec};
 use reseal_schedule::{Due, History};
-use reseal_store::{ControlSession, Firing, FiringState, ScheduleRow, StoreError, Trouble};
+use reseal_store::{StoreError, Trouble};
 
 use crate::{Served, State, telling, trail};
 

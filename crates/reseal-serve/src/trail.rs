@@ -1,9 +1,10 @@
 //! What the daemon records in the audit trail of slots.
 
 use jiff::Timestamp;
+use reseal_control::{ControlSession, host};
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::Plan;
-use reseal_store::{ControlSession, StoreError, host};
+use reseal_store::StoreError;
 
 /// An event about a slot of a job, by the clock of the control database.
 pub(crate) async fn event(

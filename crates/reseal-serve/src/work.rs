@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reseal_control::{ControlSession, Firing, FiringState};
 use reseal_core::Notice;
 use reseal_core::audit::EventKind;
 use reseal_engine::Stopper;
 use reseal_plan::{Action, RunWindow, Window};
-use reseal_store::{ControlSession, Firing, FiringState, StoreError};
+use reseal_store::StoreError;
 
 use crate::command::Ended;
 use crate::errand::{self, AGAIN, BUSY, Verdict};

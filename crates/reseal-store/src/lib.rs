@@ -1,13 +1,14 @@
-//! Databases, as Reseal uses them: pages in row-key order, compare-and-set swaps, one-snapshot scans, and the ledger.
+//! The database that is rotated, as Reseal uses it: pages in row-key order, compare-and-set swaps, one-snapshot scans, and
+//! the ledger.
 //!
 //! SQL that all three databases share is built once with sea-query ([`Session`]); a dialect's folder holds only what
-//! differs: how a column is read, how a set of swaps is written, what the catalogue says of a table.
+//! differs: how a column is read, how a set of swaps is written, what the catalogue says of a table. [`sql`] is the door
+//! for a crate with tables of its own in a database.
 //!
 //! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
 //! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
 
 mod columns;
-mod control;
 mod database;
 mod driver;
 mod error;
@@ -28,11 +29,6 @@ pub mod sql;
 mod sqlite;
 
 pub use columns::SwapColumns;
-pub use control::{
-    AlertKey, AlertRow, Approval, ApprovalRequest, CensusRow, ControlDatabase, ControlSession, EmergencyRow,
-    Firing, FiringState, KeyCopy, KeyMove, KeyRow, LetterCounts, LetterRow, LetterState, NewEmergency,
-    NewKey, NewLetter, NewMove, Recorded, ScheduleRow, Settled, Since, host,
-};
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};

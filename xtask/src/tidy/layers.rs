@@ -5,24 +5,32 @@ use crate::workspace::{Dependency, Member};
 
 /// Our crates, from the ground up, each with the crates of ours that it may name. Tests may look further: see
 /// [`allowed`].
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("reseal-core", &[]),
     ("reseal-plan", &["reseal-core"]),
     ("reseal-store", &["reseal-core"]),
-    ("reseal-engine", &["reseal-core", "reseal-store"]),
+    ("reseal-control", &["reseal-core", "reseal-store"]),
+    ("reseal-engine", &["reseal-core", "reseal-store", "reseal-control"]),
     ("reseal-schedule", &["reseal-core", "reseal-plan"]),
     (
         "reseal-registry",
         &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-schedule", PLUGINS],
     ),
-    ("reseal-custody", &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-registry"]),
-    ("reseal-notify", &["reseal-core", "reseal-plan", "reseal-store", "reseal-engine", "reseal-registry"]),
+    (
+        "reseal-custody",
+        &["reseal-core", "reseal-plan", "reseal-store", "reseal-control", "reseal-engine", "reseal-registry"],
+    ),
+    (
+        "reseal-notify",
+        &["reseal-core", "reseal-plan", "reseal-store", "reseal-control", "reseal-engine", "reseal-registry"],
+    ),
     (
         "reseal-serve",
         &[
             "reseal-core",
             "reseal-plan",
             "reseal-store",
+            "reseal-control",
             "reseal-engine",
             "reseal-schedule",
             "reseal-registry",
@@ -36,6 +44,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "reseal-core",
             "reseal-plan",
             "reseal-store",
+            "reseal-control",
             "reseal-engine",
             "reseal-schedule",
             "reseal-registry",
@@ -56,7 +65,7 @@ const OUTSIDE: [&str; 2] = ["reseal-tests", "xtask"];
 const WALLS: [(&str, &[&str]); 16] = [
     ("age", &["keys-age", "reseal-custody"]),
     ("sqlx", &["reseal-store"]),
-    ("sea-query", &["reseal-store"]),
+    ("sea-query", &["reseal-store", "reseal-control"]),
     ("sea-query-sqlx", &["reseal-store"]),
     ("serde_yaml", &["reseal-plan"]),
     ("schemars", &["reseal-plan"]),

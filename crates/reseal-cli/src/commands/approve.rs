@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use reseal_control::ApprovalRequest;
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::approvals::{self, lapses};
-use reseal_store::ApprovalRequest;
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, Failure, Outcome};

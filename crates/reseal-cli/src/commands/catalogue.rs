@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use reseal_control::{CensusRow, ControlDatabase, ControlSession, KeyRow};
 use reseal_custody::{Custodian, GivenUp, Named, age, days};
 use reseal_engine::Progress;
 use reseal_plan::{KeyIdSpec, Plan};
 use reseal_registry::Overrides;
-use reseal_store::{CensusRow, ControlDatabase, ControlSession, KeyRow};
 use serde_json::{Value, json};
 
 use super::run::operator;

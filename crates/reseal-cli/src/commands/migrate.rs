@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use reseal_control::ControlDatabase;
 use reseal_core::audit::{Event, EventKind};
-use reseal_store::{ControlDatabase, Database};
+use reseal_store::Database;
 use serde_json::json;
 use zeroize::Zeroizing;
 

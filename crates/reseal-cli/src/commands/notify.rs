@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reseal_control::{AlertRow, LetterRow, LetterState};
 use reseal_core::NoticeKind;
 use reseal_notify::{Delivered, Outbox};
 use reseal_plan::Plan;
-use reseal_store::{AlertRow, LetterRow, LetterState};
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, FAILED, Failure, Outcome, STOPPED};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+use reseal_control::{ControlSession, ScheduleRow};
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::{Action, JobSpec, Plan, ScheduleSpec};
-use reseal_store::{ControlSession, ScheduleRow};
 use serde_json::{Value, json};
 
 use super::run::operator;

@@ -4,9 +4,10 @@
 //! who agree to it agree to the steps too. Hence what was agreed to must still be there when the steps are done, and what
 //! is new is what the plan's own steps have brought: it is named in the audit trail.
 
+use reseal_control::ControlSession;
 use reseal_engine::{EngineError, Entry};
 use reseal_plan::Plan;
-use reseal_store::{ControlSession, RunRow};
+use reseal_store::RunRow;
 use serde_json::{Map, Value};
 
 use super::{Kind, approvers, count};

@@ -1,8 +1,9 @@
 //! Whether anything that can be looked at still holds a cell of a key.
 
+use reseal_control::{ControlSession, KeyRow};
 use reseal_core::RunState;
 use reseal_engine::{Census, EngineError, Progress, Scope};
-use reseal_store::{ControlSession, KeyRow, RunRow};
+use reseal_store::RunRow;
 
 use super::{Custodian, Found};
 

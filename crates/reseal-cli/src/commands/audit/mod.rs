@@ -6,11 +6,12 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use reseal_control::ControlSession;
 use reseal_core::SecretBytes;
 use reseal_core::audit::{
     Checkpoint, Entry, Head, Line, PublicKey, Signer, Trail, TrailHead, Verdict, read_export,
 };
-use reseal_store::{ControlSession, Trouble};
+use reseal_store::Trouble;
 use serde_json::json;
 use zeroize::Zeroizing;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use reseal_control::ControlSession;
 use reseal_core::audit::{Trail, Verdict};
 use reseal_plan::Plan;
-use reseal_store::{ControlSession, RunRow};
+use reseal_store::RunRow;
 
 use super::{Against, checkpoints, connect, entries, of_database};
 use crate::args::ReportArgs;

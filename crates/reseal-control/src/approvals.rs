@@ -1,9 +1,10 @@
 //! What people are asked to agree to, and their signatures.
 
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError, Trouble};
+use crate::ControlSession;
 
 /// What people are asked to agree to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! The control database and a connection to it, each of a type of its own.
 
 use reseal_core::Value;
+use reseal_store::sql::Connection;
+use reseal_store::{Database, Dialect, Kind, StoreError};
 use sea_query::{Expr, QueryStatementWriter, TableRef};
 
-use super::migrations::CONTROL;
-use crate::sql::Connection;
-use crate::{Database, Dialect, Kind, StoreError};
+use crate::migrations::CONTROL;
 
 /// The control database: what belongs to no single run. It may be the database that is rotated, and is never taken for
 /// it.
@@ -42,7 +42,7 @@ impl ControlDatabase {
     /// Opens a connection of its own; there is no pool.
     ///
     /// # Errors
-    /// [`Trouble::Refused`](crate::Trouble::Refused) when host, login or database are refused.
+    /// [`Trouble::Refused`](reseal_store::Trouble::Refused) when host, login or database are refused.
     pub async fn connect(&self) -> Result<ControlSession, StoreError> {
         Ok(ControlSession { sql: Connection::open(&self.0).await? })
     }
@@ -93,7 +93,7 @@ impl ControlSession {
         self.sql.begin().await
     }
 
-    /// Commits. After [`Trouble::ConnectionLost`](crate::Trouble::ConnectionLost) the outcome is unknown.
+    /// Commits. After [`Trouble::ConnectionLost`](reseal_store::Trouble::ConnectionLost) the outcome is unknown.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
@@ -117,19 +117,19 @@ impl ControlSession {
         self.sql.now_ms().await
     }
 
-    pub(super) fn table(&self, name: &str) -> TableRef {
+    pub(crate) fn table(&self, name: &str) -> TableRef {
         self.sql.table(name)
     }
 
-    pub(super) fn now(&self) -> Expr {
+    pub(crate) fn now(&self) -> Expr {
         self.sql.now()
     }
 
-    pub(super) async fn run(&mut self, statement: &impl QueryStatementWriter) -> Result<u64, StoreError> {
+    pub(crate) async fn run(&mut self, statement: &impl QueryStatementWriter) -> Result<u64, StoreError> {
         self.sql.execute(statement).await
     }
 
-    pub(super) async fn query(
+    pub(crate) async fn query(
         &mut self,
         query: &impl QueryStatementWriter,
         kinds: &[Kind],

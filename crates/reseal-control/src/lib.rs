@@ -1,4 +1,10 @@
-//! The control database: what belongs to no single run.
+//! The control database, for what belongs to no single run: the key catalogue, approvals, the audit trail, schedules and
+//! the outbox.
+//!
+//! **Invariant:** [`ControlDatabase`] and [`ControlSession`] reach the control tables alone. Nothing turns one into a
+//! [`Database`](reseal_store::Database) or a [`Session`](reseal_store::Session), so no function can take the one database
+//! for the other, also where both lie in one. **API boundary:** SQL is run through [`reseal_store::sql`]; no type of a
+//! database driver and none of sea-query leaves this crate.
 
 mod alert;
 mod approvals;

@@ -2,10 +2,11 @@
 //!
 //! A letter's id is made from what it tells, to whom, and for which slot: posted twice, it is there once.
 
+use reseal_store::sql::Taker;
+use reseal_store::{Holder, Kind, StoreError};
 use sea_query::{Expr, ExprTrait, Func, OnConflict, Order, Query, SelectStatement};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Holder, Kind, StoreError};
+use crate::ControlSession;
 
 /// A letter to be posted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! What censuses and sweeps counted.
 
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError};
+use crate::ControlSession;
 
 /// What a census or a sweep counted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 
 use reseal_core::KeyState;
 use reseal_core::audit::{Event, EventKind};
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use super::host;
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError, Trouble};
+use crate::ControlSession;
+use crate::audit::host;
 
 /// A key as the catalogue has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,7 +250,7 @@ impl ControlSession {
     }
 
     /// An event about a key of the catalogue.
-    pub(super) async fn key_event(
+    pub(crate) async fn key_event(
         &mut self,
         kind: EventKind,
         entry: &str,

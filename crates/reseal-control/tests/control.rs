@@ -4,13 +4,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod control_database;
+mod common;
 
-use reseal_store::{
-    AlertKey, Firing, FiringState, Holder, LetterRow, LetterState, NewLetter, Settled, Trouble,
-};
+use reseal_control::{AlertKey, Firing, FiringState, LetterRow, LetterState, NewLetter, Settled};
+use reseal_store::{Holder, Trouble};
 
-use control_database::Control;
+use common::Control;
 
 const STORES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 

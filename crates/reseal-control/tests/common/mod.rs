@@ -1,11 +1,11 @@
 //! A control database for each test.
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../../../reseal-store/tests/common/mod.rs"]
+mod scratch;
 
-use reseal_store::{ControlDatabase, ControlSession};
+use reseal_control::{ControlDatabase, ControlSession};
 
-use common::Scratch;
+use scratch::Scratch;
 
 /// A control database of its own.
 pub(crate) struct Control {

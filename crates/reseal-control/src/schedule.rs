@@ -3,10 +3,11 @@
 //! `settled` moves from where a daemon read it, in the transaction that claims a slot (`firing.rs`), so that none decides
 //! by what another has changed.
 
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError, Trouble};
+use crate::ControlSession;
 
 /// What is known of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! What became of keys outside: backups, trials of them, archives.
 
 use reseal_core::audit::EventKind;
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError};
 use sea_query::{Expr, ExprTrait, Order, Query};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError};
+use crate::ControlSession;
 
 /// A copy of a key that was made or tried.
 #[derive(Clone, Debug, PartialEq, Eq)]

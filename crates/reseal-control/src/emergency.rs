@@ -1,9 +1,10 @@
 //! Emergency runs: that they were, and when they must be over.
 
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Query};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError, Trouble};
+use crate::ControlSession;
 
 /// An emergency run to be noted.
 #[derive(Clone, Copy, Debug)]

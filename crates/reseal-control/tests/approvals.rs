@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use reseal_store::{ApprovalRequest, ControlDatabase};
+use reseal_control::{ApprovalRequest, ControlDatabase};
 
 /// Watches the compare-and-set: of two processes that found the same approvals, one may go on.
 #[tokio::test]

@@ -4,11 +4,12 @@
 //! for ever; the work behind it has a holder with a lease and an epoch, and is taken up by another when the holder is gone.
 
 use reseal_core::audit::{Event, EventKind};
+use reseal_store::sql::{Taker, signed};
+use reseal_store::{Holder, Kind, StoreError};
 use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
 
-use super::host;
-use crate::sql::{Taker, signed};
-use crate::{ControlSession, Holder, Kind, StoreError};
+use crate::ControlSession;
+use crate::audit::host;
 
 /// Where the work of a claimed slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod control_database;
+mod common;
 
+use reseal_control::ControlSession;
 use reseal_core::SecretBytes;
 use reseal_core::audit::{Entry, Event, EventKind, Line, Signer, Trail, Verdict, read_export};
-use reseal_store::{ControlSession, Dialect};
+use reseal_store::Dialect;
 
-use control_database::Control;
+use common::Control;
 
 fn event(writer: usize, at: usize) -> Event {
     Event::new(EventKind::RunFinished, 1_790_000_000_000, "ada", "db1")

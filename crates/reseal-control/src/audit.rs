@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use reseal_core::Value;
 use reseal_core::audit::{Checkpoint, Entry, Event, EventKind, Head, PublicKey, TrailHead, Unreadable};
+use reseal_store::sql::signed;
+use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
-use crate::sql::signed;
-use crate::{ControlSession, Kind, StoreError, Trouble};
+use crate::ControlSession;
 
 /// How often an event is tried again when others append, or the database is busy.
 const ATTEMPTS: u32 = 20;

@@ -1,9 +1,10 @@
 //! Alerts: what is wrong now, each cause once, and what was last seen of things that should move.
 
+use reseal_store::sql::Taker;
+use reseal_store::{Kind, StoreError};
 use sea_query::{Cond, Expr, ExprTrait, OnConflict, Order, Query};
 
-use crate::sql::Taker;
-use crate::{ControlSession, Kind, StoreError};
+use crate::ControlSession;
 
 /// What identifies an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
