@@ -9,32 +9,32 @@ pub(crate) const CONTROL: Migrations =
 
 macro_rules! script {
     ($number:literal, $file:literal) => {
-        Script { number: $number, sql: include_str!(concat!("../migrations/", $file, ".sql")) }
+        Script { number: $number, sql: include_str!(concat!("../../../migrations/", $file, ".sql")) }
     };
 }
 
 fn scripts(dialect: Dialect) -> &'static [Script] {
     match dialect {
         Dialect::Postgres => &[
-            script!(1, "postgres/0001_control"),
-            script!(2, "postgres/0002_audit"),
-            script!(3, "postgres/0003_catalogue"),
-            script!(4, "postgres/0004_schedule"),
-            script!(5, "postgres/0005_outbox"),
+            script!(1, "postgres/control/0001_control"),
+            script!(2, "postgres/control/0002_audit"),
+            script!(3, "postgres/control/0003_catalogue"),
+            script!(4, "postgres/control/0004_schedule"),
+            script!(5, "postgres/control/0005_outbox"),
         ],
         Dialect::Mysql => &[
-            script!(1, "mysql/0001_control"),
-            script!(2, "mysql/0002_audit"),
-            script!(3, "mysql/0003_catalogue"),
-            script!(4, "mysql/0004_schedule"),
-            script!(5, "mysql/0005_outbox"),
+            script!(1, "mysql/control/0001_control"),
+            script!(2, "mysql/control/0002_audit"),
+            script!(3, "mysql/control/0003_catalogue"),
+            script!(4, "mysql/control/0004_schedule"),
+            script!(5, "mysql/control/0005_outbox"),
         ],
         Dialect::Sqlite => &[
-            script!(1, "sqlite/0001_control"),
-            script!(2, "sqlite/0002_audit"),
-            script!(3, "sqlite/0003_catalogue"),
-            script!(4, "sqlite/0004_schedule"),
-            script!(5, "sqlite/0005_outbox"),
+            script!(1, "sqlite/control/0001_control"),
+            script!(2, "sqlite/control/0002_audit"),
+            script!(3, "sqlite/control/0003_catalogue"),
+            script!(4, "sqlite/control/0004_schedule"),
+            script!(5, "sqlite/control/0005_outbox"),
         ],
     }
 }

@@ -4,7 +4,7 @@ use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query};
 
 use super::NewRun;
-use crate::session::iden;
+use crate::names::iden;
 use crate::sql::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
 

@@ -21,7 +21,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::nodelay;
-use crate::session::iden;
+use crate::names::iden;
 use crate::{
     Column, Forbidden, GuardKind, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
     TableName, Trouble,

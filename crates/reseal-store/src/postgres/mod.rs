@@ -26,7 +26,7 @@ use self::trouble::{classify_step, failed, unreachable};
 use crate::driver::{Driver, ScanPlan, Statement};
 use crate::nodelay;
 use crate::rows::Sent as _;
-use crate::session::iden;
+use crate::names::iden;
 use crate::{
     Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError,
     Swap, SwapColumns, TableFacts, TableName, Trouble,

@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
-use crate::session::iden;
+use crate::names::iden;
 use crate::{
     Column, Forbidden, GuardKind, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
     TableName, Trouble,
