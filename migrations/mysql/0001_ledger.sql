@@ -1,5 +1,5 @@
 -- Reseal's ledger. Times are milliseconds since 1970 by the server's clock; row keys are JSON arrays.
-CREATE TABLE reseal_run (
+CREATE TABLE IF NOT EXISTS reseal_run (
     id            varchar(64) PRIMARY KEY,
     plan          varchar(200)   NOT NULL,
     plan_digest   longtext   NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE reseal_run (
 CREATE INDEX reseal_run_by_plan ON reseal_run (plan, created_at);
 
 -- A range of row keys of one table. Only the engine whose epoch a shard carries may commit work on it.
-CREATE TABLE reseal_shard (
+CREATE TABLE IF NOT EXISTS reseal_shard (
     run_id            varchar(64)   NOT NULL,
     number            bigint NOT NULL,
     round             bigint NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE reseal_shard (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Which run holds a column. One run at a time.
-CREATE TABLE reseal_claim (
+CREATE TABLE IF NOT EXISTS reseal_claim (
     table_name  varchar(200) NOT NULL,
     column_name varchar(128) NOT NULL,
     run_id      varchar(64) NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE reseal_claim (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- The fingerprint of every key that a plan has used. A fingerprint gives no key back.
-CREATE TABLE reseal_pin (
+CREATE TABLE IF NOT EXISTS reseal_pin (
     plan        varchar(200)   NOT NULL,
     keyset      varchar(128)   NOT NULL,
     key_id      varchar(128)   NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE reseal_pin (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Cells that could not be opened, left as they are.
-CREATE TABLE reseal_quarantine (
+CREATE TABLE IF NOT EXISTS reseal_quarantine (
     run_id     varchar(64)   NOT NULL,
     cell       varchar(64)   NOT NULL,                -- SHA-256 of table, field and row key
     table_name varchar(200)   NOT NULL,
@@ -77,7 +77,7 @@ CREATE TABLE reseal_quarantine (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- The old cells of a batch, for an exact rollback.
-CREATE TABLE reseal_undo (
+CREATE TABLE IF NOT EXISTS reseal_undo (
     run_id     varchar(64)   NOT NULL,
     shard      bigint NOT NULL,
     batch      bigint NOT NULL,
@@ -87,7 +87,7 @@ CREATE TABLE reseal_undo (
     PRIMARY KEY (run_id, shard, batch)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-CREATE VIEW reseal_rotation_progress AS
+CREATE OR REPLACE VIEW reseal_rotation_progress AS
 SELECT r.id AS rotation_id,
        s.table_name,
        CAST(sum(CASE WHEN s.round = 1 THEN s.rows_total ELSE 0 END) AS SIGNED) AS total_records,
@@ -102,5 +102,5 @@ FROM reseal_run r
 JOIN reseal_shard s ON s.run_id = r.id
 GROUP BY r.id, s.table_name, r.state, r.created_at, r.completed_at;
 
-CREATE TABLE reseal_migration (version bigint PRIMARY KEY) ENGINE=InnoDB;
-INSERT INTO reseal_migration (version) VALUES (1);
+CREATE TABLE IF NOT EXISTS reseal_migration (version bigint PRIMARY KEY) ENGINE=InnoDB;
+INSERT IGNORE INTO reseal_migration (version) VALUES (1);

@@ -1,5 +1,5 @@
 -- Steps around a run: what was carried out, how it ended, and the end of what it printed, without secrets.
-CREATE TABLE reseal_step (
+CREATE TABLE IF NOT EXISTS reseal_step (
     run_id   varchar(64)  NOT NULL,
     phase    varchar(32)  NOT NULL,          -- before, canary, after, on_stop, on_failure
     number   bigint       NOT NULL,          -- its place in the phase, from 1
@@ -15,11 +15,11 @@ CREATE TABLE reseal_step (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- What the plan calls variables, as they were when the run began. Never secret.
-CREATE TABLE reseal_var (
+CREATE TABLE IF NOT EXISTS reseal_var (
     run_id varchar(64)  NOT NULL,
     name   varchar(128) NOT NULL,
     value  longtext     NOT NULL,
     PRIMARY KEY (run_id, name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-INSERT INTO reseal_migration (version) VALUES (2);
+INSERT IGNORE INTO reseal_migration (version) VALUES (2);

@@ -1,8 +1,8 @@
 -- The view speaks the words that operators query for: completed, in_progress; paused, failed and the rest as they are.
 -- last_checkpoint_id is the furthest row key that is committed: shards are numbered in row-key order, round by round.
-DROP VIEW reseal_rotation_progress;
+DROP VIEW IF EXISTS reseal_rotation_progress;
 
-CREATE VIEW reseal_rotation_progress AS
+CREATE OR REPLACE VIEW reseal_rotation_progress AS
 SELECT r.id AS rotation_id,
        s.table_name,
        CAST(sum(CASE WHEN s.round = 1 THEN s.rows_total ELSE 0 END) AS SIGNED) AS total_records,
@@ -26,4 +26,4 @@ FROM reseal_run r
 JOIN reseal_shard s ON s.run_id = r.id
 GROUP BY r.id, s.table_name, r.state, r.created_at, r.completed_at;
 
-INSERT INTO reseal_migration (version) VALUES (4);
+INSERT IGNORE INTO reseal_migration (version) VALUES (4);

@@ -37,7 +37,7 @@ pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread,
 pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use report::{Report, step_documents};
-pub use rollback::{rollback, to_roll_back};
+pub use rollback::{drop_undo, rollback, to_roll_back};
 pub use rules::{Allowed, Rules};
 pub use run::lease::{holder, is_dead, is_held};
 pub use run::run;

@@ -8,9 +8,10 @@ use reseal_core::Value;
 use sea_query::{Expr, Values};
 use tokio::sync::mpsc::Sender;
 
+use crate::guard::Guard;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError,
-    Swap, SwapColumns, TableFacts, TableName,
+    Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
+    TableFacts, TableName,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -127,14 +128,13 @@ pub(crate) trait Driver: Send {
         Ok(false)
     }
 
-    /// Statements that make the database refuse rows with forbidden values.
-    fn guard(
-        &self,
-        table: &TableName,
-        filter: Option<&str>,
-        forbidden: &[Forbidden],
-        kind: GuardKind,
-    ) -> Vec<String>;
+    /// Whether statements that change a table take part in a transaction.
+    fn alters_in_transactions(&self) -> bool {
+        false
+    }
+
+    /// Statements that make the database refuse forbidden values from now on.
+    fn guard(&self, guard: &Guard<'_>) -> Vec<String>;
 
     /// Statements that have a guard checked against all rows that are there; none where it cannot be a constraint.
     fn prove_guard(&self, table: &TableName) -> Vec<String> {
@@ -142,8 +142,8 @@ pub(crate) trait Driver: Send {
         Vec::new()
     }
 
-    /// Statements that take a guard away.
-    fn unguard(&self, table: &TableName) -> Vec<String>;
+    /// Statements that take guards away; `guards` are their names.
+    fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String>;
 
     /// How a column is read so that it decodes as its kind.
     fn read(&self, column: &Column) -> Expr;

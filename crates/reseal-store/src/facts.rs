@@ -68,7 +68,7 @@ pub struct TableFacts {
     /// Names of the triggers that an UPDATE fires.
     pub update_triggers: Vec<String>,
     /// Whether a guard of ours stands on it.
-    pub guarded: bool,
+    pub guards: Vec<String>,
     /// Whether its storage engine has transactions.
     pub transactional: bool,
     /// Columns that decide where a row is stored (the partition key), which no swap may write.
@@ -85,11 +85,8 @@ pub struct Replication {
 }
 
 /// The triggers without our own guards, and whether there were any.
-pub(crate) fn without_guards(mut triggers: Vec<String>) -> (Vec<String>, bool) {
-    let before = triggers.len();
-    triggers.retain(|name| !name.starts_with(crate::guard::PREFIX));
-    let guarded = triggers.len() < before;
-    (triggers, guarded)
+pub(crate) fn without_guards(triggers: Vec<String>) -> (Vec<String>, Vec<String>) {
+    triggers.into_iter().partition(|name| !name.starts_with(crate::guard::PREFIX))
 }
 
 impl TableFacts {

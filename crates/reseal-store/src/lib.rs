@@ -32,10 +32,10 @@ pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
-pub use guard::{Forbidden, GuardKind};
+pub use guard::{Forbidden, GuardKind, Guarding};
 pub use ledger::{
-    Claimed, Counts, Holder, NewRun, Pin, Quarantined, Request, RunRow, ShardAdvance, ShardRow, SqlPart,
-    StepDone, StepKey, StepRow, UndoBatch,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Holder, NewRun, Pin, Quarantined, Renewed,
+    Request, RunLease, RunRow, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow, UndoBatch,
 };
 pub use look_up::LookedUp;
 pub use page::Slice;

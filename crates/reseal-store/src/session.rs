@@ -46,7 +46,7 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn begin(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.sql.begin().await
     }
 
@@ -56,6 +56,14 @@ impl Session {
     /// When the server refuses.
     pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
         self.sql.driver.begin_snapshot().await
+    }
+
+    /// Ends a transaction that reads a snapshot.
+    ///
+    /// # Errors
+    /// When the connection is lost: the server then ends it by itself.
+    pub async fn end_snapshot(&mut self) -> Result<(), StoreError> {
+        self.rollback().await
     }
 
     /// Names the snapshot that [`Session::begin_snapshot`] began, for [`Session::begin_shared`] on other connections;
@@ -79,7 +87,7 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
-    pub async fn commit(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
         self.sql.commit().await
     }
 
@@ -87,7 +95,7 @@ impl Session {
     ///
     /// # Errors
     /// When the connection is lost: the server then rolls back by itself.
-    pub async fn rollback(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn rollback(&mut self) -> Result<(), StoreError> {
         self.sql.rollback().await
     }
 
@@ -112,24 +120,6 @@ impl Session {
     /// When the server refuses.
     pub async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
         self.sql.driver.stage(shape, swaps).await
-    }
-
-    /// Writes new cells where the old ones still stand (compare-and-set), in the open transaction; gives the
-    /// positions of the swaps that were written. With `by_version`, rows are compared by version where the
-    /// database has one: equal versions prove equal rows, and no old value travels to the server.
-    ///
-    /// # Errors
-    /// When the server refuses one of the rows: nothing of the transaction must then be committed.
-    pub async fn swap(
-        &mut self,
-        shape: &Shape,
-        swaps: &[Swap],
-        by_version: bool,
-    ) -> Result<Vec<usize>, StoreError> {
-        if swaps.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.sql.driver.swap(shape, swaps, by_version).await
     }
 
     /// What the catalogue says of a table.

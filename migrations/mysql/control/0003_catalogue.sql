@@ -1,7 +1,7 @@
 -- The key catalogue and approvals. Times are milliseconds since 1970 by the server's clock.
 -- A key: its id in a plan, and what its bytes hash to. One id may stand for several keys, one after another, where the
 -- plan says that ids are roles.
-CREATE TABLE reseal_catalogue_key (
+CREATE TABLE IF NOT EXISTS reseal_catalogue_key (
     id           varchar(64) PRIMARY KEY,
     plan         varchar(200) NOT NULL,
     keyset       varchar(128) NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE reseal_catalogue_key (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Every transition of a key: who, when and why.
-CREATE TABLE reseal_catalogue_move (
+CREATE TABLE IF NOT EXISTS reseal_catalogue_move (
     id         varchar(64) PRIMARY KEY,
     entry      varchar(64) NOT NULL,
     from_state varchar(32) NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE reseal_catalogue_move (
 CREATE INDEX reseal_catalogue_move_by_entry ON reseal_catalogue_move (entry, at);
 
 -- What a census or a sweep counted.
-CREATE TABLE reseal_catalogue_census (
+CREATE TABLE IF NOT EXISTS reseal_catalogue_census (
     id       varchar(64) PRIMARY KEY,
     plan     varchar(200) NOT NULL,
     at       bigint NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE reseal_catalogue_census (
 CREATE INDEX reseal_catalogue_census_by_plan ON reseal_catalogue_census (plan, at);
 
 -- What became of a key outside: backups, trials of them, archives.
-CREATE TABLE reseal_catalogue_copy (
+CREATE TABLE IF NOT EXISTS reseal_catalogue_copy (
     id       varchar(64) PRIMARY KEY,
     entry    varchar(64) NOT NULL,
     kind     varchar(32) NOT NULL,              -- backup, archive, restore-test
@@ -57,7 +57,7 @@ CREATE TABLE reseal_catalogue_copy (
 CREATE INDEX reseal_catalogue_copy_by_entry ON reseal_catalogue_copy (entry, at);
 
 -- Emergency runs: that they were, and when they must be over.
-CREATE TABLE reseal_emergency (
+CREATE TABLE IF NOT EXISTS reseal_emergency (
     run_id   varchar(64) PRIMARY KEY,
     plan     varchar(200) NOT NULL,
     at       bigint NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE reseal_emergency (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- What people are asked to agree to. What they sign is built anew from these columns, never stored.
-CREATE TABLE reseal_approval_request (
+CREATE TABLE IF NOT EXISTS reseal_approval_request (
     id         varchar(64) PRIMARY KEY,
     plan       varchar(200) NOT NULL,
     kind       varchar(32) NOT NULL,            -- run, emergency, rollback, destroy
@@ -83,7 +83,7 @@ CREATE TABLE reseal_approval_request (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX reseal_approval_request_by_plan ON reseal_approval_request (plan, created_at);
 
-CREATE TABLE reseal_approval (
+CREATE TABLE IF NOT EXISTS reseal_approval (
     request   varchar(64) NOT NULL,
     approver  varchar(128) NOT NULL,
     signature longtext NOT NULL,
@@ -91,4 +91,4 @@ CREATE TABLE reseal_approval (
     PRIMARY KEY (request, approver)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-INSERT INTO reseal_control_migration (version) VALUES (3);
+INSERT IGNORE INTO reseal_control_migration (version) VALUES (3);

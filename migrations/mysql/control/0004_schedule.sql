@@ -1,6 +1,6 @@
 -- What is known of the jobs of plans' schedules. Slots and `settled` are milliseconds since 1970 in UTC by the daemons'
 -- clocks; leases are by the server's own.
-CREATE TABLE reseal_schedule (
+CREATE TABLE IF NOT EXISTS reseal_schedule (
     plan      varchar(200) NOT NULL,
     job       varchar(64) NOT NULL,
     timing    longtext NOT NULL,   -- what `settled` was counted by
@@ -10,7 +10,7 @@ CREATE TABLE reseal_schedule (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- A slot that was claimed. Whoever wrote the row fires; the row says whether its work is done.
-CREATE TABLE reseal_firing (
+CREATE TABLE IF NOT EXISTS reseal_firing (
     plan        varchar(200) NOT NULL,
     job         varchar(64) NOT NULL,
     slot        bigint NOT NULL,
@@ -27,4 +27,4 @@ CREATE TABLE reseal_firing (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE INDEX reseal_firing_by_state ON reseal_firing (state, plan);
 
-INSERT INTO reseal_control_migration (version) VALUES (4);
+INSERT IGNORE INTO reseal_control_migration (version) VALUES (4);

@@ -1,5 +1,5 @@
 -- Letters to single recipients. The id is made from kind, plan, subject, slot and recipient.
-CREATE TABLE reseal_outbox (
+CREATE TABLE IF NOT EXISTS reseal_outbox (
     id          varchar(64)   PRIMARY KEY,
     kind        varchar(64)   NOT NULL,
     plan        varchar(64)   NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE reseal_outbox (
 CREATE INDEX reseal_outbox_by_state ON reseal_outbox (plan, state, next_at);
 
 -- What is wrong, each cause once.
-CREATE TABLE reseal_alert (
+CREATE TABLE IF NOT EXISTS reseal_alert (
     plan   varchar(64)   NOT NULL,
     kind   varchar(64)   NOT NULL,
     cause  varchar(200)   NOT NULL,
@@ -32,10 +32,10 @@ CREATE TABLE reseal_alert (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- What was last seen of things that should move, and since when.
-CREATE TABLE reseal_notice_seen (
+CREATE TABLE IF NOT EXISTS reseal_notice_seen (
     name  varchar(200)   PRIMARY KEY,
     seen  longtext   NOT NULL,
     since bigint NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
-INSERT INTO reseal_control_migration (version) VALUES (5);
+INSERT IGNORE INTO reseal_control_migration (version) VALUES (5);

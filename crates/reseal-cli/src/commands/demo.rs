@@ -132,7 +132,7 @@ async fn fill(directory: &Path) -> Result<(), Failure> {
     };
     let table = "CREATE TABLE patients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, history TEXT NOT NULL)";
     session.script(&["PRAGMA journal_mode = WAL".into(), table.into()]).await?;
-    session.begin().await?;
+    session.script(&["BEGIN".into()]).await?;
     for first in (0..ROWS).step_by(ROWS_PER_INSERT) {
         let mut rows = Vec::new();
         for at in first..(first + ROWS_PER_INSERT).min(ROWS) {
@@ -141,7 +141,7 @@ async fn fill(directory: &Path) -> Result<(), Failure> {
         }
         session.script(&[format!("INSERT INTO patients VALUES {}", rows.join(","))]).await?;
     }
-    Ok(session.commit().await?)
+    Ok(session.script(&["COMMIT".into()]).await?)
 }
 
 fn name(at: usize) -> String {

@@ -98,7 +98,7 @@ pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
         return Err(Failure::refused("undo-kept", message, "wait, or change `keep_undo` in the plan"));
     }
     let cells = session.undo_cells(&row.id).await?;
-    session.drop_undo(&row.id).await?;
+    reseal_engine::drop_undo(&mut session, &row).await?;
     let about = |event: Event| event.of_plan(&plan.name, &plan.digest).of_run(&row.id).with("cells", cells);
     trail::note(EventKind::UndoDropped, about).await;
     let then = match row.state {

@@ -9,6 +9,7 @@ use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
 use reseal_notify::Attempt;
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
+use reseal_store::AskedPace;
 use reseal_store::RunRow;
 
 use crate::args::RunArgs;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: &RunArgs) -> Outcome {
         accept_outage: args.accept_outage,
         emergency: args.emergency,
         until: args.until.as_deref().map(until).transpose()?,
+        pace: AskedPace { workers: args.workers.map(u64::from), batch_rows: args.batch_rows.map(u64::from) },
         custody: None,
     };
     carry_out(&args.plan, &overrides, &options, args.scheduled).await

@@ -215,9 +215,7 @@ pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
         let text = format!("run {} is given up after the batch in hand", row.id);
         return Ok(Done::new(CLEAN, document(&row), text));
     }
-    let moved = session
-        .move_run((&row.id, row.epoch), row.state, RunState::Cancelled, Some("cancelled by an operator"))
-        .await?;
+    let moved = session.cancel_run(&row, "cancelled by an operator").await?;
     if !moved {
         let message = format!("run {} moved on meanwhile", row.id);
         return Err(Failure {

@@ -112,7 +112,7 @@ fn target() -> Target {
         columns: vec![column("id", Kind::Int), column("a", Kind::Text), column("b", Kind::Text)],
         indexes: vec![],
         update_triggers: vec![],
-        guarded: false,
+        guards: vec![],
         transactional: true,
         partition_columns: vec![],
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reseal_core::{Key, Part};
-use reseal_store::{Dialect, Forbidden, GuardKind, Session, Trouble};
+use reseal_store::{Dialect, Forbidden, GuardKind, Guarding, RunLease, Session, Trouble};
 
 use crate::cell::target::Target;
 use crate::error::EngineError;
@@ -82,6 +82,7 @@ pub(crate) fn check(job: &Job, targets: &[Arc<Target>], dialect: Dialect) -> Vec
 /// Puts guards up after a clean sweep. False where another sweep has to look at what came before they stood.
 pub(crate) async fn put_up(
     session: &mut Session,
+    lease: &RunLease,
     job: &Job,
     targets: &[Arc<Target>],
 ) -> Result<bool, EngineError> {
@@ -92,8 +93,10 @@ pub(crate) async fn put_up(
         if forbidden.is_empty() {
             continue;
         }
-        match session.guard(&target.shape, &forbidden, kind).await {
-            Ok(checked) => proven &= checked,
+        match session.guard(lease, &target.shape, &forbidden, kind).await {
+            Ok(Guarding::Checked) => {}
+            Ok(Guarding::Unchecked) => proven = false,
+            Ok(Guarding::Superseded) => return Err(EngineError::superseded()),
             // A cell under an old key came in since the sweep. The constraint stands, though unchecked.
             Err(error) if error.trouble == Trouble::Constraint => proven = false,
             Err(error) => return Err(error.into()),
@@ -117,9 +120,15 @@ pub(crate) async fn prove(
 }
 
 /// Takes guards away before cells go back, or on to another key.
-pub(crate) async fn take_away(session: &mut Session, targets: &[Arc<Target>]) -> Result<(), EngineError> {
+pub(crate) async fn take_away(
+    session: &mut Session,
+    lease: &RunLease,
+    targets: &[Arc<Target>],
+) -> Result<(), EngineError> {
     for target in targets {
-        session.unguard(&target.shape.table).await?;
+        if !session.unguard(lease, &target.shape.table).await? {
+            return Err(EngineError::superseded());
+        }
     }
     Ok(())
 }

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 
 use reseal_core::Value;
-use reseal_store::{Quarantined, Row, RowKey, Session, Swap};
+use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap};
 
+use super::Commit;
 use crate::cell::target::Target;
-use crate::commit::at_once::swap_at_once;
 use crate::error::EngineError;
 
 /// Rows that are told of at once.
 const AT_ONCE: usize = 200;
 
 /// Shows the reasons that are in quarantine. A row that the application changes meanwhile is left to the next sweep.
-pub(crate) async fn tell(
+pub(crate) async fn write_last_error(
     session: &mut Session,
-    run_id: &str,
+    lease: &RunLease,
     targets: &[Arc<Target>],
 ) -> Result<(), EngineError> {
     if targets.iter().all(|target| target.told.is_empty()) {
         return Ok(());
     }
-    let listed = session.quarantined(run_id).await?;
+    let listed = session.quarantined(lease.run_id()).await?;
     for target in targets.iter().filter(|target| !target.told.is_empty()) {
         let here: Vec<&Quarantined> = listed.iter().filter(|cell| cell.table == target.label()).collect();
         for cells in here.chunks(AT_ONCE) {
@@ -29,7 +29,7 @@ pub(crate) async fn tell(
             let rows = session.rows_by_key(&target.shape, &keys).await?;
             let swaps: Vec<Swap> =
                 rows.into_iter().filter_map(|row| with_reasons(target, row, cells)).collect();
-            swap_at_once(session, (target, &target.shape), &swaps, true).await?;
+            Commit::new(session, lease).swaps(&target.shape, &swaps, true).await?;
         }
     }
     Ok(())

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use reseal_store::{
-    Counts, Quarantined, RowKey, Session, ShardAdvance, StoreError, Swap, Trouble, UndoBatch,
-};
-use zeroize::Zeroizing;
+use reseal_store::{Counts, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble};
 
+use super::retries::Retries;
+use super::rows::{Closing, Done, End, Failure, RowByRow};
+use super::undo::Keeper;
 use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;
 use crate::batch::swaps::{Moved, Swaps};
@@ -17,11 +16,9 @@ use crate::batch::work_through;
 use crate::cell::open::Trust;
 use crate::cell::reason::quarantined;
 use crate::cell::target::Target;
-use crate::cell::undo::{self, UndoKey};
+use crate::cell::undo::UndoKey;
 use crate::error::EngineError;
 
-/// How often a transaction that deadlocked, or found a lock taken, is begun again.
-pub(crate) const RETRIES: u32 = 10;
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
 /// with.
 pub(crate) const RACES: u32 = 50;
@@ -36,17 +33,10 @@ pub(crate) enum Halt {
     End(EngineError),
 }
 
-/// What the last transaction of a batch commits beside its swaps.
-pub(crate) struct Closing<'a> {
-    pub(crate) checkpoint: Option<&'a RowKey>,
-    pub(crate) done: bool,
-}
-
 /// Writes the batches of one shard.
 pub(crate) struct Writer<'w> {
     pub(crate) session: &'w mut Session,
-    pub(crate) run_id: &'w str,
-    pub(crate) epoch: i64,
+    pub(crate) lease: &'w RunLease,
     pub(crate) target: Arc<Target>,
     pub(crate) shard: i64,
     /// Transactions that this shard has seen, as the ledger counts them.
@@ -68,7 +58,7 @@ impl<'w> Writer<'w> {
         let mut rotated = 0;
         let swaps = match chunk {
             Chunk::Packed(parts) => {
-                let end = (closing, &counts, broken.as_slice());
+                let end = End { closing, counts: &counts, broken: &broken };
                 match self.transaction(Attempt::Whole(&parts), Some(end)).await {
                     Ok(done) if done.closed => return Ok(done.cells),
                     // A row was changed meanwhile or is refused, or the shard is another engine's: which of them is
@@ -84,7 +74,7 @@ impl<'w> Writer<'w> {
         let mut lost: Vec<RowKey> = Vec::new();
         while let Some(mut chunk) = queue.pop_front() {
             let last = queue.is_empty() && lost.is_empty();
-            let end = last.then_some((closing, &counts, broken.as_slice()));
+            let end = last.then_some(End { closing, counts: &counts, broken: &broken });
             match self.transaction(Attempt::Rows { swaps: &chunk, first: races == 0 }, end).await {
                 Ok(done) => {
                     rotated += done.cells;
@@ -146,37 +136,24 @@ impl<'w> Writer<'w> {
     }
 
     async fn transaction(&mut self, what: Attempt<'_>, end: Option<End<'_>>) -> Result<Done, Refusal> {
-        let mut pause = Duration::from_millis(20);
-        for attempt in 0.. {
+        let mut retries = Retries::new();
+        loop {
             let outcome = match what {
                 Attempt::Whole(parts) => self.whole(parts, end).await,
                 Attempt::Rows { swaps, first } => self.attempt(swaps, first, end).await,
             };
             let error = match outcome {
                 Ok(done) => return Ok(done),
-                Err(Failure::Superseded) => {
-                    let _ = self.session.rollback().await;
-                    return Err(Refusal::Halt(Halt::End(EngineError::superseded())));
-                }
-                Err(Failure::Engine(error)) => {
-                    let _ = self.session.rollback().await;
-                    return Err(Refusal::Halt(Halt::End(error)));
-                }
+                Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(EngineError::superseded()))),
+                Err(Failure::Engine(error)) => return Err(Refusal::Halt(Halt::End(error))),
                 Err(Failure::Store(error)) => error,
             };
-            if error.trouble != Trouble::ConnectionLost {
-                self.session.rollback().await.map_err(|error| Refusal::Halt(halt(error)))?;
-            }
             match error.trouble {
                 Trouble::Constraint if what.has_swaps() => return Err(Refusal::Row),
-                Trouble::Retry if attempt < RETRIES => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
-                }
+                _ if retries.again(&error).await => {}
                 _ => return Err(Refusal::Halt(halt(error))),
             }
         }
-        Ok(Done { cells: 0, lost: Vec::new(), closed: false })
     }
 
     /// One transaction: swaps, kept old cells, counts, and the checkpoint if nothing was lost.
@@ -187,117 +164,67 @@ impl<'w> Writer<'w> {
         if chunk.len() > 0 {
             self.session.stage(&self.target.shape, &chunk.all).await?;
         }
-        self.session.begin().await?;
-        let mut held = vec![false; chunk.len()];
-        for at in self.session.swap(&self.target.shape, &chunk.all, by_version).await? {
-            held[at] = true;
-        }
-        self.keep(chunk, &held).await?;
-        let cells_where = |wanted: bool| -> u64 {
-            let of = chunk.moved.iter().zip(&held).filter(|(_, held)| **held == wanted);
-            of.map(|(moved, _)| moved.cells()).sum()
+        // Their own copies: the transaction borrows the session.
+        let (target, undo_key) = (self.target.clone(), self.undo_key.clone());
+        let keeper =
+            Keeper { shard: self.shard, batch: self.batches, table: target.label(), key: undo_key.as_ref() };
+        let rows = RowByRow {
+            shape: &target.shape,
+            chunk,
+            by_version,
+            end,
+            shard: self.shard,
+            undo: self.undo.then_some(keeper),
         };
-        let (cells, raced) = (cells_where(true), cells_where(false));
-        let lost: Vec<RowKey> = chunk
-            .all
-            .iter()
-            .zip(&held)
-            .filter(|(_, held)| !**held)
-            .map(|(swap, _)| swap.key.clone())
-            .collect();
-        let mut add = Counts { cells_rotated: cells, cells_raced: raced, ..Counts::default() };
-        let end = end.filter(|_| lost.is_empty());
-        if let Some((_, counts, broken)) = end {
-            add.add(counts);
-            self.session.quarantine(self.run_id, broken).await?;
-        }
-        let advance = self.advance(end.map(|(closing, ..)| closing), add);
-        if !self.session.advance_shard(&advance).await? {
-            return Err(Failure::Superseded);
-        }
-        self.session.commit().await?;
+        let mut guarded = self.session.guarded_by_shard(self.lease).await?;
+        let done = match rows.write(&mut guarded).await {
+            Ok(done) => done,
+            Err(failure) => {
+                let rolled_back = guarded.rollback().await;
+                return Err(match failure {
+                    // The server rolls back by itself.
+                    Failure::Store(error) if error.trouble == Trouble::ConnectionLost => {
+                        Failure::Store(error)
+                    }
+                    failure => rolled_back.err().map_or(failure, Failure::Store),
+                });
+            }
+        };
+        guarded.commit().await?;
         self.batches += 1;
-        Ok(Done { cells, lost, closed: end.is_some() })
+        Ok(done)
     }
 
     /// The whole batch in one round trip, if every row still stands; else nothing of it.
     async fn whole(&mut self, parts: &[Packed], end: Option<End<'_>>) -> Result<Done, Failure> {
         let nothing = Done { cells: 0, lost: Vec::new(), closed: false };
-        let Some((closing, counts, [])) = end else { return Ok(nothing) };
+        let Some(end) = end.filter(|end| end.broken.is_empty()) else { return Ok(nothing) };
         let cells = parts.iter().map(Packed::cells).sum();
         let mut add = Counts { cells_rotated: cells, ..Counts::default() };
-        add.add(counts);
+        add.add(end.counts);
         let undo = match self.undo {
-            true => Some(self.kept_of(parts, cells)?),
+            true => Some(self.keeper().of_parts(parts, cells)?),
             false => None,
         };
-        let advance = self.advance(Some(closing), add);
+        let advance = end.closing.advance(self.shard, add);
         let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
-        if !self.session.swap_whole(&self.target.shape, &columns, undo, &advance).await? {
+        if !self.session.swap_whole(&self.target.shape, &columns, undo, self.lease, &advance).await? {
             return Ok(nothing);
         }
         self.batches += 1;
         Ok(Done { cells, closed: true, ..nothing })
     }
 
-    fn advance<'a>(&self, closing: Option<&'a Closing<'_>>, add: Counts) -> ShardAdvance<'a>
-    where
-        'w: 'a,
-    {
-        ShardAdvance {
-            run_id: self.run_id,
-            number: self.shard,
-            epoch: self.epoch,
-            checkpoint: closing.and_then(|closing| closing.checkpoint),
-            done: closing.is_some_and(|closing| closing.done),
-            add,
-        }
-    }
-
-    async fn keep(&mut self, chunk: &Swaps, held: &[bool]) -> Result<(), Failure> {
-        if !self.undo || !held.contains(&true) {
-            return Ok(());
-        }
-        let of = chunk.moved.iter().zip(held);
-        let batch = self.kept(of.filter(|(_, held)| **held).map(|(moved, _)| moved).collect())?;
-        self.session.keep_undo(self.run_id, batch).await?;
-        Ok(())
-    }
-
-    /// The old cells of these swaps, as the ledger keeps them.
-    fn kept(&self, swaps: Vec<&Moved>) -> Result<UndoBatch, Failure> {
-        if swaps.iter().any(|moved| moved.entry.is_empty()) {
-            return Err(not_packed());
-        }
-        let packed = undo::pack(swaps.len(), swaps.iter().map(|moved| moved.entry.as_slice()));
-        self.undo_batch(packed, swaps.iter().map(|moved| moved.cells()).sum())
-    }
-
-    fn kept_of(&self, parts: &[Packed], cells: u64) -> Result<UndoBatch, Failure> {
-        if !parts.iter().all(Packed::has_entries) {
-            return Err(not_packed());
-        }
-        let rows = parts.iter().map(Packed::len).sum();
-        self.undo_batch(undo::pack(rows, parts.iter().map(Packed::all_entries)), cells)
-    }
-
-    fn undo_batch(&self, packed: Zeroizing<Vec<u8>>, cells: u64) -> Result<UndoBatch, Failure> {
-        Ok(UndoBatch {
+    /// What keeps the old cells of the next transaction.
+    fn keeper(&self) -> Keeper<'_> {
+        Keeper {
             shard: self.shard,
             batch: self.batches,
-            table: self.target.label().to_owned(),
-            cells,
-            payload: undo::close(packed, self.undo_key.as_ref()).map_err(Failure::Engine)?,
-        })
+            table: self.target.label(),
+            key: self.undo_key.as_ref(),
+        }
     }
 }
-
-fn not_packed() -> Failure {
-    Failure::Engine(EngineError::failed("undo", "old cells that are to be kept were not packed"))
-}
-
-/// What the last transaction of a batch ends it with: the checkpoint, the counts of its group, its broken cells.
-type End<'e> = (&'e Closing<'e>, &'e Counts, &'e [Quarantined]);
 
 /// How swaps are tried.
 #[derive(Clone, Copy)]
@@ -317,27 +244,9 @@ impl Attempt<'_> {
     }
 }
 
-struct Done {
-    cells: u64,
-    lost: Vec<RowKey>,
-    closed: bool,
-}
-
 enum Refusal {
     Row,
     Halt(Halt),
-}
-
-enum Failure {
-    Superseded,
-    Store(StoreError),
-    Engine(EngineError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Failure::Store(error)
-    }
 }
 
 pub(crate) fn halt(error: StoreError) -> Halt {

@@ -20,7 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use reseal_core::{Format, Keyset, Part, Value};
-use reseal_store::{GuardKind, TableName};
+use reseal_store::{AskedPace, GuardKind, TableName};
 
 use crate::error::EngineError;
 use crate::job::hooks::Hooks;
@@ -28,6 +28,7 @@ use dek_cache::DekCache;
 use seal::Seal;
 
 /// A plan, ready to be carried out.
+#[derive(Clone)]
 pub struct Job {
     /// The plan's name.
     pub plan: String,
@@ -89,6 +90,7 @@ pub struct KeysetJob {
 }
 
 /// One table of the plan.
+#[derive(Clone)]
 pub struct TableJob {
     /// The table.
     pub name: TableName,
@@ -107,6 +109,7 @@ pub struct TableJob {
 }
 
 /// One field of a table.
+#[derive(Clone)]
 pub struct FieldJob {
     /// The field's name: its column, where it lies in one.
     pub name: String,
@@ -213,6 +216,20 @@ impl Default for Pace {
 }
 
 impl Job {
+    /// The same job at the pace that was asked for, where any was.
+    pub(crate) fn at_pace(self: &Arc<Job>, asked: AskedPace) -> Arc<Job> {
+        if asked == AskedPace::default() {
+            return self.clone();
+        }
+        let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let pace = Pace {
+            rows: asked.batch_rows.map(count).or(self.pace.rows),
+            workers: asked.workers.map_or(self.pace.workers, count),
+            ..self.pace.clone()
+        };
+        Arc::new(Job { pace, ..Job::clone(self) })
+    }
+
     /// Keyset to primary, as the ledger notes it.
     #[must_use]
     pub fn primaries(&self) -> BTreeMap<String, String> {

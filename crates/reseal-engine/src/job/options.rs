@@ -1,6 +1,7 @@
 //! How a run or a rollback is to be carried out.
 
 use jiff::Timestamp;
+use reseal_store::AskedPace;
 
 use super::scope::Scope;
 use crate::catalogue::Custody;
@@ -20,6 +21,8 @@ pub struct RunOptions {
     pub emergency: bool,
     /// When to stop.
     pub until: Option<Timestamp>,
+    /// What is asked for in place of the plan's own pace.
+    pub pace: AskedPace,
     /// The control database, and what was agreed to; none for a run that no catalogue follows.
     pub custody: Option<Custody>,
 }

@@ -7,7 +7,7 @@ use reseal_core::{Key, Keyset};
 use reseal_store::RunRow;
 
 use crate::error::EngineError;
-use crate::job::{FieldJob, Job, KeysetJob, TableJob, pins};
+use crate::job::{Job, pins};
 
 /// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
 ///
@@ -56,46 +56,15 @@ fn with_keysets(job: &Job, turned: &HashMap<String, Arc<Keyset>>) -> Job {
         Some(keyset) => Arc::new(seal.with_keyset(keyset.clone())),
         None => seal.clone(),
     };
-    let field = |field: &FieldJob| FieldJob {
-        name: field.name.clone(),
-        to: with(&field.to),
-        from: field.from.iter().map(with).collect(),
-        columns: field.columns.clone(),
-        mirrors: field.mirrors.clone(),
-        last_error: field.last_error.clone(),
-        encoding: field.encoding,
-    };
-    let table = |table: &TableJob| TableJob {
-        name: table.name.clone(),
-        row_key: table.row_key.clone(),
-        tenant: table.tenant.clone(),
-        domain: table.domain.clone(),
-        filter: table.filter.clone(),
-        key_column: table.key_column.clone(),
-        fields: table.fields.iter().map(field).collect(),
-    };
-    Job {
-        plan: job.plan.clone(),
-        digest: job.digest.clone(),
-        application: job.application,
-        keysets: job
-            .keysets
-            .iter()
-            .map(|keyset| KeysetJob { keyset: turned[keyset.keyset.name()].clone(), ..keyset.clone() })
-            .collect(),
-        tables: job.tables.iter().map(table).collect(),
-        recognisers: job.recognisers.clone(),
-        expiries: job.expiries.clone(),
-        ignore: job.ignore.clone(),
-        side_effects: job.side_effects.clone(),
-        undo: job.undo,
-        guard: job.guard,
-        pace: job.pace.clone(),
-        reread: None,
-        deks: job.deks.clone(),
-        hooks: job.hooks.clone(),
-        keys_missing: None,
+    let mut other = Job { reread: None, keys_missing: None, ..job.clone() };
+    for keyset in &mut other.keysets {
+        keyset.keyset = turned[keyset.keyset.name()].clone();
     }
+    for field in other.tables.iter_mut().flat_map(|table| &mut table.fields) {
+        field.to = with(&field.to);
+        field.from = field.from.iter().map(with).collect();
+    }
+    other
 }
 
 /// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.

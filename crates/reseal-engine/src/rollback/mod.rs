@@ -4,18 +4,19 @@
 mod other_runs;
 mod plan;
 mod reencrypt;
-mod restore;
-mod swap;
+mod undo;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Claimed, Counts, Database, NewRun, RunRow, Session};
+use reseal_store::{Acquired, Counts, Database, RunLease, RunRow, Session};
 
 use crate::catalogue::{self};
+use crate::cell::layout::layout;
 use crate::cell::target::Target;
-use crate::commit::guard;
+use crate::commit::restore::restore;
+use crate::commit::{Commit, guard};
 use crate::error::EngineError;
 use crate::job::Job;
 use crate::job::hooks::{Phase, When};
@@ -25,9 +26,9 @@ use crate::job::scope::Scope;
 use crate::progress::{self, Progress};
 use crate::report::Report;
 use crate::rotate::pace::Pacer;
-use crate::run::lease::{LEASE_MS, Renewal, holder};
+use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
 use crate::run::reopen;
-use crate::run::resume::{claims, take_up};
+use crate::run::resume::{claims, held_by};
 use crate::run::steps::Steps;
 use crate::stop::Stopper;
 use crate::{restored, trail};
@@ -35,7 +36,7 @@ use other_runs::Held;
 pub use plan::to_roll_back;
 use plan::{may_send_plaintext, newest};
 use reencrypt::Anew;
-pub(crate) use restore::exactly;
+pub use undo::drop_undo;
 
 /// Rolls the newest run of a plan back. Safe to be interrupted and begun again.
 ///
@@ -55,28 +56,27 @@ pub async fn rollback(
     let scope = Scope::from_json(&run.scope);
     may_send_plaintext(&mut session, job).await?;
     let back = Arc::new(turned_back(job, &options.to_keys)?);
-    let targets = crate::cell::layout::layout(&mut session, job, &scope).await?;
-    let targets_back = crate::cell::layout::layout(&mut session, &back, &scope).await?;
+    let targets = layout(&mut session, job, &scope).await?;
+    let targets_back = layout(&mut session, &back, &scope).await?;
     let mut control = catalogue::before_rollback((job, &back), &run, options).await?;
-    hold_again(&mut session, job, &run, &scope).await?;
-    let epoch = begin(&mut session, &run).await?;
-    guard::take_away(&mut session, &targets).await?;
+    let lease = acquire(&mut session, job, &run, &scope).await?;
     let pacer = Arc::new(Pacer::new(&job.pace));
-    let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, None, stop.clone());
-    let outcome = put_back(&mut session, &run, &targets, &targets_back, progress, stop).await;
-    drop(renewal);
+    let renewal = Renewal::start(database.clone(), lease.clone(), pacer, None, stop.clone());
+    guard::take_away(&mut session, &lease, &targets).await?;
+    let outcome = put_back(&mut session, &run, &lease, &targets, &targets_back, progress, stop).await;
     let mut session = reopen(session, database).await?;
     let (counts, reason) = outcome?;
     let mut steps =
-        Steps::of(&mut session, database, job, &run, (epoch, &options.operator, options.custody.as_ref()))
+        Steps::of(&mut session, database, job, &run, &lease, &options.operator, options.custody.as_ref())
             .await?;
     steps.stands(RunState::RolledBack, run.counts.cells_rotated);
     // Before the state says so: a crash among them repeats them, and loses none.
     steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
-    if !session.move_run((&run.id, epoch), RunState::RollingBack, RunState::RolledBack, None).await? {
+    if !session.end_rollback(&lease).await? {
         return Err(EngineError::superseded());
     }
-    session.drop_undo(&run.id).await?;
+    // A lease that cannot be given back ends by itself.
+    let _ = renewal.end(&mut session, &lease).await;
     if let Some(control) = &mut control {
         trail::rolled_back(control, job, &run, &counts, &options.operator).await;
     }
@@ -106,59 +106,33 @@ pub async fn rollback(
     })
 }
 
-async fn hold_again(
+/// Acquires the run and its columns, so that its old engine, if it still lives, can commit nothing.
+async fn acquire(
     session: &mut Session,
     job: &Job,
     run: &RunRow,
     scope: &Scope,
-) -> Result<(), EngineError> {
-    let again = NewRun {
-        id: run.id.clone(),
-        plan: run.plan.clone(),
-        plan_digest: run.plan_digest.clone(),
-        scope: run.scope.clone(),
-        whole: run.whole,
-        primaries: run.primaries.clone(),
-        operator: run.operator.clone(),
-        emergency: run.emergency,
-        holder: holder(),
-        lease_ms: LEASE_MS,
-        columns: claims(session, job, scope).await?,
-    };
-    match session.claim_again(&again).await? {
-        Claimed::Yes => Ok(()),
-        Claimed::HeldBy { column, run_id } => {
-            let message = format!("{column} is held by run {run_id}");
-            Err(EngineError::stopped("column-held", message, "wait for it, or cancel it"))
-        }
+) -> Result<RunLease, EngineError> {
+    if is_held(run) {
+        let message = format!("run {} is at work", run.id);
+        return Err(EngineError::stopped("run-held", message, "pause it first: `reseal pause`"));
     }
-}
-
-/// Moves the run to rolling-back and takes it up, so that its old engine, if it still lives, can commit nothing.
-async fn begin(session: &mut Session, run: &RunRow) -> Result<i64, EngineError> {
-    if crate::run::lease::is_held(run) {
-        return Err(EngineError::stopped(
-            "run-held",
-            format!("run {} is at work", run.id),
-            "pause it first: `reseal pause`",
-        ));
-    }
-    if run.state != RunState::RollingBack
-        && !session.move_run((&run.id, run.epoch), run.state, RunState::RollingBack, None).await?
-    {
-        return Err(EngineError::stopped(
+    let columns = claims(session, job, scope).await?;
+    match session.acquire_rollback(run, &holder(), LEASE_MS, &columns).await? {
+        Acquired::Yes(lease) => Ok(lease),
+        Acquired::Changed => Err(EngineError::stopped(
             "run-held",
             format!("run {} moved on meanwhile", run.id),
             "look at `reseal status`",
-        ));
+        )),
+        Acquired::HeldBy { column, run_id } => Err(held_by(session, &column, &run_id).await?),
     }
-    let run = RunRow { state: RunState::RollingBack, lease_left_ms: 0, ..run.clone() };
-    take_up(session, &run).await
 }
 
 async fn put_back(
     session: &mut Session,
     run: &RunRow,
+    lease: &RunLease,
     targets: &[Arc<Target>],
     targets_back: &[Arc<Target>],
     progress: &Progress,
@@ -173,21 +147,21 @@ async fn put_back(
     };
     let tables: Vec<Anew> = targets.iter().zip(targets_back).map(anew).collect();
     let mut counts = Counts::default();
-    session.clear_quarantine(&run.id).await?;
+    Commit::new(session, lease).clear_quarantine().await?;
     let mut after = (-1, -1);
     while let Some(batch) = session.next_undo(&run.id, after).await? {
         after = (batch.shard, batch.batch);
         let Some(table) = tables.iter().find(|table| table.target.label() == batch.table) else { continue };
-        let (cells, rewritten) = exactly(session, &table.target, &batch).await?;
+        let restored = restore(session, lease, &table.target, &batch).await?;
         counts.rows_scanned += batch.cells;
-        counts.cells_rotated += cells;
-        counts.cells_raced += table.rows(session, &run.id, &rewritten).await?;
+        counts.cells_rotated += restored.cells;
+        counts.cells_raced += table.rows(session, lease, &restored.rewritten).await?;
         progress.add(batch.cells, 0);
         interrupted(stop)?;
     }
     let mut left = 0;
     for table in &tables {
-        let of_table = table.all(session, &run.id, stop).await?;
+        let of_table = table.all(session, lease, stop).await?;
         counts.cells_raced += of_table.resealed;
         left += of_table.left;
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use reseal_core::{RunState, Value};
 use reseal_store::{RunRow, Session, TableName, Trouble};
 
-use super::restore::entries;
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Fingerprint};
+use crate::commit::restore::entries;
 use crate::error::EngineError;
 use crate::job::{Job, pins};
 

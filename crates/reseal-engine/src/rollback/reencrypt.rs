@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use reseal_core::{Part, Value};
-use reseal_store::{Quarantined, Row, RowKey, Session, Swap};
+use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap};
 
 use super::other_runs::Held;
-use super::swap::{Way, settle};
 use crate::batch::work_through;
 use crate::cell::deks::{Deks, Stage, prepare};
 use crate::cell::open::{Opening, Trust, open};
 use crate::cell::reason::quarantined;
 use crate::cell::target::Target;
+use crate::commit::Commit;
+use crate::commit::settle::{WayBack, settle};
 use crate::error::EngineError;
 use crate::stop::Stopper;
 
@@ -40,12 +42,26 @@ pub(super) struct Counts {
     pub(super) left: u64,
 }
 
+/// The way back of rows under the old key.
+struct ToOldKey<'a>(&'a Anew);
+
+#[async_trait]
+impl WayBack for ToOldKey<'_> {
+    fn target(&self) -> &Target {
+        &self.0.back
+    }
+
+    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+        self.0.planned(rows).await
+    }
+}
+
 impl Anew {
     /// Goes through the table until nothing under the new key is left, then once more to list what has no way back.
     pub(super) async fn all(
         &self,
         session: &mut Session,
-        run_id: &str,
+        lease: &RunLease,
         stop: &Stopper,
     ) -> Result<Counts, EngineError> {
         let mut counts = Counts::default();
@@ -54,7 +70,7 @@ impl Anew {
             moved = 0;
             let mut cursor = None;
             while let Some(rows) = self.page(session, &mut cursor, stop).await? {
-                moved += settle(session, Way::Anew(self), rows).await?;
+                moved += settle(session, lease, &mut ToOldKey(self), rows).await?;
             }
             counts.resealed += moved;
             if moved == 0 {
@@ -63,7 +79,7 @@ impl Anew {
         }
         let mut cursor = None;
         while let Some(rows) = self.page(session, &mut cursor, stop).await? {
-            counts.left += self.list(session, run_id, rows, moved == 0).await?;
+            counts.left += self.list(session, lease, rows, moved == 0).await?;
         }
         Ok(counts)
     }
@@ -72,14 +88,14 @@ impl Anew {
     pub(super) async fn rows(
         &self,
         session: &mut Session,
-        run_id: &str,
+        lease: &RunLease,
         keys: &[RowKey],
     ) -> Result<u64, EngineError> {
         let shape = &self.target.unscoped;
         let rows = session.rows_by_key(shape, keys).await?;
-        let resealed = settle(session, Way::Anew(self), rows).await?;
+        let resealed = settle(session, lease, &mut ToOldKey(self), rows).await?;
         let rows = session.rows_by_key(shape, keys).await?;
-        self.list(session, run_id, rows, false).await?;
+        self.list(session, lease, rows, false).await?;
         Ok(resealed)
     }
 
@@ -96,7 +112,7 @@ impl Anew {
         Ok(Some(rows))
     }
 
-    pub(super) async fn swaps(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+    async fn planned(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
         let work = work_through(self.back.clone(), rows, Trust::Marks).await?;
         let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells() > 0);
         Ok(moved.filter_map(|(swap, _)| self.without_held(swap)).collect())
@@ -118,7 +134,7 @@ impl Anew {
     async fn list(
         &self,
         session: &mut Session,
-        run_id: &str,
+        lease: &RunLease,
         rows: Vec<Row>,
         moved: bool,
     ) -> Result<u64, EngineError> {
@@ -146,13 +162,14 @@ impl Anew {
                 }
             }
         }
-        for swap in if moved { Vec::new() } else { self.swaps(rows).await? } {
+        for swap in if moved { Vec::new() } else { self.planned(rows).await? } {
             let changed = |field: &usize| {
                 self.target.fields[*field].iter().any(|(_, place)| swap.old[*place] != swap.new[*place])
             };
             (0..self.target.fields.len()).filter(changed).for_each(|field| list(field, &swap.key));
         }
-        session.quarantine(run_id, &listed.into_values().collect::<Vec<_>>()).await?;
+        let listed: Vec<Quarantined> = listed.into_values().collect();
+        Commit::new(session, lease).quarantine(&listed).await?;
         Ok(left)
     }
 

@@ -9,7 +9,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tracing::debug;
 
 use crate::cell::target::Target;
-use crate::commit::writer::{Closing, Halt, Writer};
+use crate::commit::rows::Closing;
+use crate::commit::writer::{Halt, Writer};
 use crate::error::EngineError;
 use crate::rotate::breaker::breaker;
 use crate::rotate::cruncher::Cruncher;
@@ -96,8 +97,7 @@ async fn write_groups(
 ) -> Result<Ended, Halt> {
     let mut writer = Writer {
         session,
-        run_id: &shared.run_id,
-        epoch: shared.epoch,
+        lease: &shared.lease,
         target: target.clone(),
         shard: shard.number,
         batches: shard.batches,

@@ -35,7 +35,7 @@ pub(crate) async fn reload(
     let mut error = error;
     for attempt in attempt..=RECONNECTS {
         *session = again(shared, attempt, error).await?;
-        match session.shards(&shared.run_id).await {
+        match session.shards(shared.lease.run_id()).await {
             Ok(shards) => return ours(shared, shards, number),
             Err(lost) if lost.trouble == Trouble::ConnectionLost => error = lost,
             Err(other) => return Err(other.into()),
@@ -50,13 +50,13 @@ pub(crate) async fn current(
     shared: &Shared,
     number: i64,
 ) -> Result<ShardRow, EngineError> {
-    let shards = session.shards(&shared.run_id).await?;
+    let shards = session.shards(shared.lease.run_id()).await?;
     ours(shared, shards, number)
 }
 
 fn ours(shared: &Shared, shards: Vec<ShardRow>, number: i64) -> Result<ShardRow, EngineError> {
     match shards.into_iter().find(|shard| shard.number == number) {
-        Some(shard) if shard.epoch == shared.epoch => Ok(shard),
+        Some(shard) if shard.epoch == shared.lease.epoch() => Ok(shard),
         _ => Err(EngineError::superseded()),
     }
 }

@@ -20,7 +20,6 @@ pub(crate) async fn cut(
     workers: usize,
     first_number: i64,
     round: i64,
-    epoch: i64,
 ) -> Result<Vec<ShardRow>, EngineError> {
     let mut shards = Vec::new();
     for target in targets {
@@ -44,7 +43,7 @@ pub(crate) async fn cut(
                 upto: upto.clone(),
                 checkpoint: None,
                 done: false,
-                epoch,
+                epoch: 0,
                 batches: 0,
                 counts: Counts { rows_total, ..Counts::default() },
             });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reseal_store::{Database, Session, StoreError};
+use reseal_store::{Database, RunLease, Session, StoreError};
 
 use super::pace::Pacer;
 use crate::catalogue::Custody;
@@ -13,8 +13,8 @@ use crate::stop::Stopper;
 /// What the workers of a run share.
 pub(crate) struct Shared {
     pub(crate) database: Database,
-    pub(crate) run_id: String,
-    pub(crate) epoch: i64,
+    /// What this engine may write under.
+    pub(crate) lease: RunLease,
     pub(crate) undo: bool,
     pub(crate) undo_key: Option<UndoKey>,
     pub(crate) pacer: Arc<Pacer>,

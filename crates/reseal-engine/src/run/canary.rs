@@ -7,10 +7,12 @@ use reseal_store::{Session, ShardRow};
 use crate::batch::work_through;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
-use crate::commit::writer::{Closing, Halt, Writer};
+use crate::commit::Commit;
+use crate::commit::restore::restore;
+use crate::commit::rows::Closing;
+use crate::commit::writer::{Halt, Writer};
 use crate::error::EngineError;
 use crate::job::hooks::Phase;
-use crate::rollback;
 use crate::rotate::shared::Shared;
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
@@ -31,7 +33,7 @@ pub(crate) async fn sent_ahead(
         return Ok(Ok(shards));
     }
     // A batch that an engine before this one has written is judged as it is.
-    if session.undo_cells(&shared.run_id).await? == 0 {
+    if session.undo_cells(shared.lease.run_id()).await? == 0 {
         first_batch(shared, targets, &shards).await?;
     }
     match steps.play(session, Phase::Canary, Some(&shared.stop)).await {
@@ -44,10 +46,10 @@ pub(crate) async fn sent_ahead(
         }
     }
     if !shared.undo {
-        session.drop_undo(&shared.run_id).await?;
+        Commit::new(session, &shared.lease).drop_undo().await?;
     }
     let round = shards.first().map_or(1, |shard| shard.round);
-    let known = session.shards(&shared.run_id).await?;
+    let known = session.shards(shared.lease.run_id()).await?;
     Ok(Ok(known.into_iter().filter(|shard| shard.round == round && !shard.done).collect()))
 }
 
@@ -71,8 +73,7 @@ async fn first_batch(
         }
         let mut writer = Writer {
             session: &mut session,
-            run_id: &shared.run_id,
-            epoch: shared.epoch,
+            lease: &shared.lease,
             target: target.clone(),
             shard: shard.number,
             batches: shard.batches,
@@ -98,14 +99,11 @@ async fn put_back(
     targets: &[Arc<Target>],
 ) -> Result<(), EngineError> {
     let mut after = (-1, -1);
-    while let Some(batch) = session.next_undo(&shared.run_id, after).await? {
+    while let Some(batch) = session.next_undo(shared.lease.run_id(), after).await? {
         after = (batch.shard, batch.batch);
         if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
-            rollback::exactly(session, target, &batch).await?;
+            restore(session, &shared.lease, target, &batch).await?;
         }
     }
-    if !session.restart_shards(&shared.run_id, shared.epoch).await? {
-        return Err(EngineError::superseded());
-    }
-    Ok(())
+    Commit::new(session, &shared.lease).restart().await
 }

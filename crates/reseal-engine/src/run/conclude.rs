@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{RunRow, Session};
+use reseal_store::{RunLease, RunRow, Session};
 
 use tracing::warn;
 
@@ -33,7 +33,7 @@ pub(crate) async fn conclude(
     steps: &mut Steps,
     options: &RunOptions,
     run: &RunRow,
-    epoch: i64,
+    lease: &RunLease,
     outcome: Result<Outcome, EngineError>,
     begun: Instant,
 ) -> Result<Report, EngineError> {
@@ -57,7 +57,7 @@ pub(crate) async fn conclude(
     if matches!(state, RunState::Complete | RunState::ScopeDone) {
         steps.owe(session, run.whole).await?;
     }
-    if !session.move_run((&run.id, epoch), RunState::Running, state, reason.as_deref()).await? {
+    if !session.move_run(lease, RunState::Running, state, reason.as_deref()).await? {
         return Err(EngineError::superseded());
     }
     let job = steps.job().clone();

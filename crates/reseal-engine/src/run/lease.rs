@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reseal_store::{Database, Holder, Request, RunRow, Session, StoreError};
+use reseal_store::{Database, Holder, Renewed, Request, RunLease, RunRow, Session, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::rotate::pace::Pacer;
@@ -30,12 +30,20 @@ fn boot() -> String {
     format!("{} {}", boot.trim(), namespace.display())
 }
 
-/// When a process started, in clock ticks since boot (proc(5), field 22 of stat).
+/// When a process started that still runs, in clock ticks since boot.
 fn start_time(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    started(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The start time in a line of `/proc/PID/stat` (proc(5), field 22). None for a zombie or a dead process (field 3): it
+/// waits for its parent to ask how it ended, which the first process of a container may never do, and runs no more.
+fn started(stat: &str) -> Option<String> {
     // The second field is the program's name in parentheses and may hold anything.
     let (_, after) = stat.rsplit_once(')')?;
-    after.split_whitespace().nth(19).map(str::to_owned)
+    let mut fields = after.split_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?;
+    (!matches!(state, "Z" | "X" | "x")).then(|| started.to_owned())
 }
 
 /// The part of a holder's name that people can use.
@@ -74,7 +82,7 @@ pub(crate) struct Renewal {
 impl Renewal {
     pub(crate) fn start(
         database: Database,
-        run: (String, i64),
+        lease: RunLease,
         pacer: Arc<Pacer>,
         until: Option<Timestamp>,
         stop: Stopper,
@@ -93,11 +101,11 @@ impl Renewal {
                     session = database.connect().await.ok();
                 }
                 let Some(open) = session.as_mut() else { continue };
-                match open.renew(&run.0, run.1, LEASE_MS).await {
-                    Ok(None) => stop.ask(Stop::Superseded),
-                    Ok(Some(Some(Request::Pause))) => stop.ask(Stop::PauseAsked),
-                    Ok(Some(Some(Request::Cancel))) => stop.ask(Stop::CancelAsked),
-                    Ok(Some(None)) => {}
+                match open.renew(&lease, LEASE_MS).await {
+                    Ok(Renewed::Superseded) => stop.ask(Stop::Superseded),
+                    Ok(Renewed::Ours(Some(Request::Pause))) => stop.ask(Stop::PauseAsked),
+                    Ok(Renewed::Ours(Some(Request::Cancel))) => stop.ask(Stop::CancelAsked),
+                    Ok(Renewed::Ours(None)) => {}
                     // The lease outlasts many failed renewals; the workers see a lost server by themselves.
                     Err(_) => session = None,
                 }
@@ -107,10 +115,10 @@ impl Renewal {
     }
 
     /// Ends it, and gives the lease back: what the run owed is done.
-    pub(crate) async fn end(mut self, session: &mut Session, run: (&str, i64)) -> Result<(), StoreError> {
+    pub(crate) async fn end(mut self, session: &mut Session, lease: &RunLease) -> Result<(), StoreError> {
         self.task.abort();
         let _ = (&mut self.task).await;
-        session.release(run.0, run.1).await
+        session.release(lease).await
     }
 }
 
@@ -123,6 +131,19 @@ impl Drop for Renewal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_ended_and_was_not_reaped_is_dead() {
+        let stat = |state: &str| {
+            format!("7 (re) seal)) {state} 1 7 7 0 -1 4194304 9 0 0 0 1 2 0 0 20 0 4 0 4711 10 20")
+        };
+        for state in ["R", "S", "D", "T", "t"] {
+            assert_eq!(started(&stat(state)).as_deref(), Some("4711"), "{state}");
+        }
+        for state in ["Z", "X", "x"] {
+            assert_eq!(started(&stat(state)), None, "{state}");
+        }
+    }
 
     #[test]
     fn a_living_process_is_not_dead_and_a_gone_one_is() {

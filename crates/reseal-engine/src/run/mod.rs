@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use reseal_store::{Database, RunRow, Session, ShardRow};
+use reseal_store::{Database, RunLease, RunRow, Session, ShardRow};
 use tracing::info;
 
 use crate::catalogue::{self};
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
-use crate::commit::guard;
-use crate::commit::last_error::tell;
+use crate::commit::last_error::write_last_error;
+use crate::commit::{Commit, guard};
 use crate::error::EngineError;
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
@@ -36,7 +36,7 @@ use crate::rotate::shared::Shared;
 use crate::rotate::workers::rotate;
 use crate::run::conclude::{Outcome, conclude};
 use crate::run::lease::Renewal;
-use crate::run::resume::{find_or_write, take_up};
+use crate::run::resume::{acquire, find_or_write, started_with};
 use crate::run::steps::Steps;
 use crate::run::unfinished::owed;
 use crate::stop::{Stop, Stopper};
@@ -63,6 +63,8 @@ pub async fn run(
     if let Some(report) = owed(&mut session, database, job, options, stop).await? {
         return Ok(report);
     }
+    let options = &started_with(&mut session, job, options).await?;
+    let job = &job.at_pace(options.pace);
     progress.begin(Phase::Preflight, 0, 0);
     let looked = opening::look(&mut session, job, options).await?;
     if options.dry_run {
@@ -80,34 +82,33 @@ pub async fn run(
     session.migrate().await?;
     pins::check(&mut session, job).await?;
     let run = find_or_write(&mut session, job, options).await?;
-    let epoch = take_up(&mut session, &run).await?;
-    info!(run = run.id, epoch, "run taken up");
+    let lease = acquire(&mut session, &run).await?;
+    info!(run = run.id, epoch = lease.epoch(), "run acquired");
     let mut steps =
-        Steps::of(&mut session, database, job, &run, (epoch, &options.operator, options.custody.as_ref()))
+        Steps::of(&mut session, database, job, &run, &lease, &options.operator, options.custody.as_ref())
             .await?;
-    let lease = (run.id.clone(), epoch);
-    let renewal = Renewal::start(database.clone(), lease, pacer.clone(), options.until, stop.clone());
+    let renewal = Renewal::start(database.clone(), lease.clone(), pacer.clone(), options.until, stop.clone());
     let asked = (options, progress, stop);
     let outcome = match opening::open(
         &mut session,
         &mut steps,
         looked,
         &run,
-        epoch,
+        &lease,
         (options, progress.as_ref(), stop),
     )
     .await
     {
         Ok(Ok(targets)) => {
-            work(&mut session, &steps, database, (&run, epoch), &targets, (asked, pacer)).await
+            work(&mut session, &steps, database, (&run, &lease), &targets, (asked, pacer)).await
         }
         Ok(Err(stop)) => Ok(Outcome::Stopped(stop)),
         Err(error) => Err(error),
     };
     let mut session = reopen(session, database).await?;
-    let report = conclude(&mut session, &mut steps, options, &run, epoch, outcome, begun).await;
+    let report = conclude(&mut session, &mut steps, options, &run, &lease, outcome, begun).await;
     // A lease that cannot be given back ends by itself.
-    let _ = renewal.end(&mut session, (&run.id, epoch)).await;
+    let _ = renewal.end(&mut session, &lease).await;
     report
 }
 
@@ -116,19 +117,18 @@ async fn work(
     session: &mut Session,
     steps: &Steps,
     database: &Database,
-    (run, epoch): (&RunRow, i64),
+    (run, lease): (&RunRow, &RunLease),
     targets: &[Arc<Target>],
     ((options, progress, stop), pacer): ((&RunOptions, &Arc<Progress>, &Stopper), Arc<Pacer>),
 ) -> Result<Outcome, EngineError> {
     if run.whole {
-        guard::take_away(session, targets).await?;
+        guard::take_away(session, lease, targets).await?;
     }
     let job = steps.job();
     let undo_key = undo_key(job, run.emergency).await?;
     let shared = Arc::new(Shared {
         database: database.clone(),
-        run_id: run.id.clone(),
-        epoch,
+        lease: lease.clone(),
         undo: job.undo,
         undo_key,
         pacer: pacer.clone(),
@@ -175,17 +175,17 @@ async fn rounds(
         let swept = sweep_all(shared, session, targets).await?;
         catalogue::keep_census(shared.custody.as_ref(), job, run, &swept.census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);
-        if !session.note_sweep((&run.id, shared.epoch), next, swept.old).await? {
+        if !session.note_sweep(&shared.lease, next, swept.old).await? {
             return Err(EngineError::superseded());
         }
         if swept.broken > 0 {
-            tell(session, &run.id, targets).await?;
+            write_last_error(session, &shared.lease, targets).await?;
         }
         if swept.old == 0 && swept.broken == 0 {
             if guarded {
                 guard::prove(session, job, targets).await?;
             }
-            if !run.whole || guarded || guard::put_up(session, job, targets).await? {
+            if !run.whole || guarded || guard::put_up(session, &shared.lease, job, targets).await? {
                 return Ok(Outcome::Clean);
             }
             // What came in between the sweep and the guard is found by another sweep, and nothing comes after it.
@@ -212,14 +212,14 @@ async fn shards_of(
     tables: &[&Arc<Target>],
     round: i64,
 ) -> Result<Vec<ShardRow>, EngineError> {
-    let known = session.shards(&shared.run_id).await?;
+    let known = session.shards(shared.lease.run_id()).await?;
     let of_round: Vec<&ShardRow> = known.iter().filter(|shard| shard.round == round).collect();
     if of_round.is_empty() {
         shared.progress.begin(Phase::Shards, 0, 0);
         let first = known.iter().map(|shard| shard.number + 1).max().unwrap_or(0);
-        let cut = cut(session, tables, job.pace.workers, first, round, shared.epoch).await?;
+        let cut = cut(session, tables, job.pace.workers, first, round).await?;
         too_many_seals(tables, &cut)?;
-        session.add_shards(&shared.run_id, &cut).await?;
+        Commit::new(session, &shared.lease).shards(&cut).await?;
         let total = cut.iter().map(|shard| shard.counts.rows_total).sum();
         shared.progress.begin(Phase::Rotate, 0, total);
         return Ok(cut);
@@ -263,11 +263,11 @@ async fn sweep_all(
     let (_, total) = shared.progress.rows();
     let mut attempt = 0;
     living(shared, session).await?;
-    let refused = Refused::by(session, &shared.run_id).await?;
+    let refused = Refused::by(session, shared.lease.run_id()).await?;
     loop {
         living(shared, session).await?;
         shared.progress.begin(Phase::Sweep, 0, total);
-        let listing = Listing::begin(session, &shared.run_id, &refused).await?;
+        let listing = Listing::begin(session, &shared.lease, &refused).await?;
         match sweep((&shared.database, shared.take_idle()), targets, &shared.progress, Some(listing)).await {
             Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
             outcome => return outcome,

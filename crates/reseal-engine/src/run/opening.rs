@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use reseal_store::{RunRow, Session};
+use reseal_store::{RunLease, RunRow, Session};
 use tracing::warn;
 
 use crate::cell::target::Target;
+use crate::commit::Commit;
 use crate::error::EngineError;
 use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
@@ -60,7 +61,7 @@ pub(crate) async fn open(
     steps: &mut Steps,
     looked: Looked,
     run: &RunRow,
-    epoch: i64,
+    lease: &RunLease,
     (options, progress, stop): (&RunOptions, &Progress, &Stopper),
 ) -> Result<Result<Vec<Arc<Target>>, Stop>, EngineError> {
     let Looked { mut targets, told } = looked;
@@ -75,7 +76,7 @@ pub(crate) async fn open(
             Err(Cut::Failed(error)) => return Err(error),
         }
         if let Some(resolver) = &hooks.resolver {
-            steps.with_job(&Arc::new(resolver.job().await?));
+            steps.with_job(&Arc::new(resolver.job().await?).at_pace(options.pace));
             steps.scrub_noted(session).await?;
         }
         targets = passed(preflight::look(session, steps.job(), &options.scope).await?, &told)?.targets;
@@ -85,14 +86,12 @@ pub(crate) async fn open(
     let options = &rules::held(job, options).await?;
     if run.primaries.is_empty() {
         let keys = pins::keys_of_run(job, &run.id)?.to_string();
-        if !session.note_keys((&run.id, epoch), &keys).await? {
+        if !session.note_keys(lease, &keys).await? {
             return Err(EngineError::superseded());
         }
     }
     catalogue::begin(job, run, options, progress).await?;
-    for pin in &fresh {
-        session.pin(&job.plan, pin).await?;
-    }
+    Commit::new(session, lease).pins(&job.plan, &fresh).await?;
     // With the keys as the steps of `before` left them.
     trail::begins(session, job, run, options).await?;
     Ok(Ok(targets))

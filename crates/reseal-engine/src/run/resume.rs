@@ -1,7 +1,7 @@
 //! Before the rounds: a run that is not over is gone on with, as it stands or not at all; else a new one is written.
 
 use reseal_core::RunState;
-use reseal_store::{Claimed, NewRun, RunRow, Session};
+use reseal_store::{Claimed, ColumnName, NewRun, RunLease, RunRow, Session};
 
 use crate::catalogue;
 use crate::cell::layout::in_scope;
@@ -10,6 +10,25 @@ use crate::job::options::RunOptions;
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, pins};
 use crate::run::lease::{LEASE_MS, holder, holder_for_people, is_held};
+
+/// The options with the pace that an unfinished run of the plan was started with, where nothing else is asked for now.
+pub(crate) async fn started_with(
+    session: &mut Session,
+    job: &Job,
+    options: &RunOptions,
+) -> Result<RunOptions, EngineError> {
+    let mut options = options.clone();
+    if session.version().await?.is_none() {
+        return Ok(options);
+    }
+    let latest = session.runs(Some(&job.plan), 1).await?.pop();
+    if let Some(run) = latest.filter(|run| !run.state.is_over()) {
+        let kept = session.asked_pace(&run.id).await?;
+        options.pace.workers = options.pace.workers.or(kept.workers);
+        options.pace.batch_rows = options.pace.batch_rows.or(kept.batch_rows);
+    }
+    Ok(options)
+}
 
 /// The run of this plan that is not over, if it may go on as it stands, else a new one.
 pub(crate) async fn find_or_write(
@@ -37,6 +56,7 @@ pub(crate) async fn find_or_write(
         primaries: keys,
         operator: options.operator.clone(),
         emergency: options.emergency,
+        pace: options.pace,
         holder: holder(),
         // Until it is taken up, the run is nobody's: a crash in between must not keep the next engine waiting.
         lease_ms: 0,
@@ -51,7 +71,12 @@ pub(crate) async fn find_or_write(
     run.ok_or_else(|| EngineError::failed("ledger", "the run that was just written is not there"))
 }
 
-async fn held_by(session: &mut Session, column: &str, run_id: &str) -> Result<EngineError, EngineError> {
+/// The refusal of a run or a rollback whose columns another run holds.
+pub(crate) async fn held_by(
+    session: &mut Session,
+    column: &str,
+    run_id: &str,
+) -> Result<EngineError, EngineError> {
     let about = match session.run_by_id(run_id).await? {
         Some(run) => format!(
             "run {run_id} of plan {} ({}, held by {})",
@@ -70,14 +95,14 @@ pub(crate) async fn claims(
     session: &mut Session,
     job: &Job,
     scope: &Scope,
-) -> Result<Vec<(String, String)>, EngineError> {
+) -> Result<Vec<ColumnName>, EngineError> {
     let mut columns = Vec::new();
     for at in in_scope(job, scope)? {
         let table = &job.tables[at];
         let own_name = session.describe(&table.name).await?.name.to_string();
         let of_fields = table.fields.iter().flat_map(FieldJob::written);
         for name in of_fields.chain(&table.key_column) {
-            let column = (own_name.clone(), name.clone());
+            let column = ColumnName { table: own_name.clone(), column: name.clone() };
             if !columns.contains(&column) {
                 columns.push(column);
             }
@@ -114,20 +139,21 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), Engin
     Ok(())
 }
 
-/// Takes the run up under a new epoch, unless another engine is at work on it.
-pub(crate) async fn take_up(session: &mut Session, run: &RunRow) -> Result<i64, EngineError> {
-    let busy = |run: &RunRow| {
-        let message = format!("run {} is held by {}", run.id, holder_for_people(&run.holder));
-        EngineError::stopped("run-held", message, "wait for it, or see `reseal status`")
-    };
+/// Acquires the run under a new epoch, unless another engine is at work on it.
+pub(crate) async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLease, EngineError> {
     if is_held(run) {
         return Err(busy(run));
     }
-    match session.take_up(run, &holder(), LEASE_MS).await? {
-        Some(epoch) => Ok(epoch),
+    match session.acquire(run, &holder(), LEASE_MS).await? {
+        Some(lease) => Ok(lease),
         None => {
             let now = session.run_by_id(&run.id).await?;
             Err(busy(now.as_ref().unwrap_or(run)))
         }
     }
+}
+
+fn busy(run: &RunRow) -> EngineError {
+    let message = format!("run {} is held by {}", run.id, holder_for_people(&run.holder));
+    EngineError::stopped("run-held", message, "wait for it, or see `reseal status`")
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reseal_core::{Key, RunState, Scrub, StepHole, StepPiece, Value};
-use reseal_store::{Database, RunRow, Session, SqlPart, StepDone, StepKey};
+use reseal_store::{Database, RunLease, RunRow, Session, SqlPart, StepDone, StepKey};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::catalogue::Custody;
+use crate::commit::Commit;
+use crate::commit::ledger::StepName;
 use crate::error::{Class, EngineError};
 use crate::job::Job;
 use crate::job::hooks::{Deed, Phase, Ran, Step, When};
@@ -25,7 +27,7 @@ pub(crate) struct Steps {
     database: Database,
     scrub: Scrub,
     facts: Facts,
-    epoch: i64,
+    lease: RunLease,
     custody: Option<Custody>,
 }
 
@@ -52,7 +54,9 @@ impl Steps {
         database: &Database,
         job: &Arc<Job>,
         run: &RunRow,
-        (epoch, operator, custody): (i64, &str, Option<&Custody>),
+        lease: &RunLease,
+        operator: &str,
+        custody: Option<&Custody>,
     ) -> Result<Steps, EngineError> {
         let facts = Facts {
             id: run.id.clone(),
@@ -64,7 +68,14 @@ impl Steps {
             vars: session.vars(&run.id).await?,
         };
         let custody = custody.cloned();
-        Ok(Steps { job: job.clone(), database: database.clone(), scrub: scrub(job), facts, epoch, custody })
+        Ok(Steps {
+            job: job.clone(),
+            database: database.clone(),
+            scrub: scrub(job),
+            facts,
+            lease: lease.clone(),
+            custody,
+        })
     }
 
     /// Reads the variables where the run has none noted yet, and notes them: an engine that goes on finds the same.
@@ -74,7 +85,7 @@ impl Steps {
         };
         let vars = resolver.vars().await?;
         self.hold_no_key(&vars)?;
-        session.note_vars(&self.facts.id, &vars).await?;
+        Commit::new(session, &self.lease).vars(&vars).await?;
         self.facts.vars = vars;
         Ok(())
     }
@@ -95,12 +106,12 @@ impl Steps {
             if [&status, &output].iter().any(|text| self.scrub.finds_in(text.as_bytes())) {
                 let clean = [&status, &output].map(|text| self.scrub.clean(text.as_bytes()));
                 let done = StepDone { ok: row.state == "done", status: &clean[0], output: &clean[1] };
-                session.end_step(&self.facts.id, &row.key, &done).await?;
+                Commit::new(session, &self.lease).end_step(&row.key, &done).await?;
             }
         }
         let held = self.hold_no_key(&self.facts.vars);
         if held.is_err() {
-            session.drop_vars(&self.facts.id).await?;
+            Commit::new(session, &self.lease).drop_vars().await?;
             self.facts.vars.clear();
         }
         held
@@ -125,7 +136,8 @@ impl Steps {
     /// Notes the steps of `after` that are owed once this run is clean, so that a crash does not lose them.
     pub(crate) async fn owe(&self, session: &mut Session, whole: bool) -> Result<(), EngineError> {
         for (at, step) in self.job.hooks.after.iter().enumerate().filter(|(_, step)| whole || step.scoped) {
-            session.owe_step(&self.facts.id, &self.key(Phase::After, at), &step.label, &step.digest).await?;
+            let key = self.key(Phase::After, at);
+            Commit::new(session, &self.lease).owe_step(name(&key, step)).await?;
         }
         Ok(())
     }
@@ -178,7 +190,7 @@ impl Steps {
 
     async fn one(&self, session: &mut Session, key: &StepKey, step: &Step) -> Result<(), EngineError> {
         info!(phase = key.phase, step = step.label, "begins");
-        session.begin_step(&self.facts.id, key, &step.label, &step.digest).await?;
+        Commit::new(session, &self.lease).begin_step(name(key, step)).await?;
         let ran = match &step.deed {
             Deed::Sql(pieces) => self.sql(pieces, step).await,
             Deed::Command { words, runner } => {
@@ -189,7 +201,7 @@ impl Steps {
         let output = tail(&self.scrub.clean(&ran.output));
         let status = self.scrub.clean(ran.status.as_bytes());
         let done = StepDone { ok: ran.ok, status: &status, output: &output };
-        session.end_step(&self.facts.id, key, &done).await?;
+        Commit::new(session, &self.lease).end_step(key, &done).await?;
         let result = if ran.ok { "done" } else { "failed" };
         self.recorded(key, &step.label, result).await;
         if ran.ok {
@@ -283,9 +295,13 @@ impl Steps {
     }
 
     fn key(&self, phase: Phase, at: usize) -> StepKey {
-        let turn = if phase.is_once() { 0 } else { self.epoch };
+        let turn = if phase.is_once() { 0 } else { self.lease.epoch() };
         StepKey { phase: phase.name().to_owned(), number: at as i64 + 1, turn }
     }
+}
+
+fn name<'s>(key: &'s StepKey, step: &'s Step) -> StepName<'s> {
+    StepName { key, label: &step.label, digest: &step.digest }
 }
 
 fn scrub(job: &Job) -> Scrub {

@@ -49,14 +49,14 @@ pub(crate) async fn owed(
     if is_held(&run) {
         return Err(busy());
     }
-    let Some(epoch) = session.hold(&run, &holder(), LEASE_MS).await? else { return Err(busy()) };
+    let Some(lease) = session.acquire_as_it_is(&run, &holder(), LEASE_MS).await? else { return Err(busy()) };
     let pacer = Arc::new(Pacer::new(&job.pace));
-    let renewal = Renewal::start(database.clone(), (run.id.clone(), epoch), pacer, None, stop.clone());
+    let renewal = Renewal::start(database.clone(), lease.clone(), pacer, None, stop.clone());
     let mut steps =
-        Steps::of(session, database, job, &run, (epoch, &options.operator, options.custody.as_ref())).await?;
+        Steps::of(session, database, job, &run, &lease, &options.operator, options.custody.as_ref()).await?;
     steps.stands(run.state, run.counts.cells_rotated);
     let outcome = steps.play(session, Phase::After, None).await;
-    renewal.end(session, (&run.id, epoch)).await?;
+    renewal.end(session, &lease).await?;
     let failed = match outcome {
         Ok(()) => None,
         Err(Cut::Failed(error)) => Some(error),

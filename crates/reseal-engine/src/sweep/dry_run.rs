@@ -71,7 +71,7 @@ pub(crate) async fn dry_run(
         counted?;
         outcome?;
     }
-    session.rollback().await?;
+    session.end_snapshot().await?;
     let seconds = begun.elapsed().as_secs_f64();
     let mut estimate = seconds + rows_to_write as f64 * seconds_per_row(database.dialect());
     if let Some(rate) = job.pace.rows_per_second {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use reseal_store::{Quarantined, RowKey, Session};
+use reseal_store::{Quarantined, RowKey, RunLease, Session};
 
 use crate::cell::reason::quarantined;
 use crate::cell::target::Target;
+use crate::commit::Commit;
 use crate::error::EngineError;
 
 /// Reasons of cells that open and could not be written under the new key. A sweep, which writes nothing, cannot find
@@ -49,7 +50,7 @@ impl Refused {
 /// The quarantine that a sweep writes.
 pub(crate) struct Listing<'l> {
     session: &'l mut Session,
-    run_id: &'l str,
+    lease: &'l RunLease,
     refused: Refused,
 }
 
@@ -57,11 +58,11 @@ impl<'l> Listing<'l> {
     /// Begins a list anew. What is in it is known after [`Listing::end`] only.
     pub(crate) async fn begin(
         session: &'l mut Session,
-        run_id: &'l str,
+        lease: &'l RunLease,
         refused: &Refused,
     ) -> Result<Self, EngineError> {
-        session.clear_quarantine(run_id).await?;
-        Ok(Listing { session, run_id, refused: refused.clone() })
+        Commit::new(session, lease).clear_quarantine().await?;
+        Ok(Listing { session, lease, refused: refused.clone() })
     }
 
     pub(crate) fn refused(&self) -> &Refused {
@@ -70,11 +71,14 @@ impl<'l> Listing<'l> {
 
     /// Adds cells while the snapshot is read.
     pub(crate) async fn add(&mut self, cells: &[Quarantined]) -> Result<(), EngineError> {
-        Ok(self.session.quarantine_aside(self.run_id, cells).await?)
+        match self.session.quarantines_aside() {
+            true => Ok(self.session.quarantine_aside(self.lease.run_id(), cells).await?),
+            false => Commit::new(self.session, self.lease).quarantine(cells).await,
+        }
     }
 
     /// Ends it, once the snapshot is.
     pub(crate) async fn end(self) -> Result<(), EngineError> {
-        Ok(self.session.quarantine_from_aside().await?)
+        Commit::new(self.session, self.lease).quarantine_from_aside().await
     }
 }

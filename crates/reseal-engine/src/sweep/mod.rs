@@ -93,7 +93,7 @@ pub(crate) async fn sweep(
         swept.census.fields.extend(lines(target, tallies));
     }
     for reader in &mut readers {
-        reader.rollback().await?;
+        reader.end_snapshot().await?;
     }
     if let Some(listing) = listing {
         listing.end().await?;
@@ -163,7 +163,7 @@ pub async fn census(
         }
         census.fields.extend(lines(target, tallies));
     }
-    session.rollback().await?;
+    session.end_snapshot().await?;
     Ok(census)
 }
 

@@ -3,10 +3,18 @@
 use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query};
 
-use super::NewRun;
-use crate::names::iden;
+use super::run::NewRun;
 use crate::sql::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
+
+/// A column that a run claims, of a table by its own name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnName {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+}
 
 /// How an attempt to hold a run's columns ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +41,7 @@ impl Session {
             Ok(()) => self.commit().await.map(|()| Claimed::Yes),
             Err(error) => {
                 self.rollback().await?;
-                match (error.trouble, self.held(run).await?) {
+                match (error.trouble, self.holder_of_any(&run.columns, &run.id).await?) {
                     (Trouble::Constraint | Trouble::Retry, Some(held)) => Ok(held),
                     _ => Err(error),
                 }
@@ -83,15 +91,42 @@ impl Session {
             ])
             .to_owned();
         self.run(&insert).await?;
+        self.note_asked_pace(&run.id, run.pace).await?;
+        self.drop_claims_that_are_over(&run.id).await?;
+        self.claim(&run.id, &run.columns).await
+    }
+
+    /// Claims columns, in the open transaction.
+    pub(super) async fn claim(&mut self, run_id: &str, columns: &[ColumnName]) -> Result<(), StoreError> {
         let mut claims = Query::insert();
         claims.into_table(self.ledger("claim")).columns(["table_name", "column_name", "run_id"]);
-        for (table, column) in &run.columns {
-            claims.values_panic([table.as_str().into(), column.as_str().into(), run.id.as_str().into()]);
+        for ColumnName { table, column } in columns {
+            claims.values_panic([table.as_str().into(), column.as_str().into(), run_id.into()]);
         }
         self.run(&claims).await.map(drop)
     }
 
-    async fn held(&mut self, run: &NewRun) -> Result<Option<Claimed>, StoreError> {
+    /// Drops claims of this run, and of runs that are over: an engine that ended in an unlucky moment may have left some.
+    pub(super) async fn drop_claims_that_are_over(&mut self, run_id: &str) -> Result<(), StoreError> {
+        let over = RunState::ALL.into_iter().filter(|state| state.is_over()).map(RunState::name);
+        let runs = Query::select()
+            .column("id")
+            .from(self.ledger("run"))
+            .and_where(Expr::col("state").is_in(over))
+            .to_owned();
+        let delete = Query::delete()
+            .from_table(self.ledger("claim"))
+            .and_where(Expr::col("run_id").eq(run_id).or(Expr::col("run_id").in_subquery(runs)))
+            .to_owned();
+        self.run(&delete).await.map(drop)
+    }
+
+    /// The first of these columns that another run holds.
+    pub(super) async fn holder_of_any(
+        &mut self,
+        columns: &[ColumnName],
+        run_id: &str,
+    ) -> Result<Option<Claimed>, StoreError> {
         let select = Query::select()
             .columns(["table_name", "column_name", "run_id"])
             .from(self.ledger("claim"))
@@ -99,40 +134,13 @@ impl Session {
         let kinds = [Kind::Text, Kind::Text, Kind::Text];
         for row in self.query(&select, &kinds).await? {
             let mut take = Taker::new(row);
-            let column = (take.text(), take.text());
-            if run.columns.contains(&column) {
-                let column = format!("{}.{}", column.0, column.1);
-                return Ok(Some(Claimed::HeldBy { column, run_id: take.text() }));
+            let claimed = ColumnName { table: take.text(), column: take.text() };
+            let holder = take.text();
+            if holder != run_id && columns.contains(&claimed) {
+                let column = format!("{}.{}", claimed.table, claimed.column);
+                return Ok(Some(Claimed::HeldBy { column, run_id: holder }));
             }
         }
         Ok(None)
-    }
-
-    /// Holds columns again for a run that is being rolled back; gives the first column that another run holds.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn claim_again(&mut self, run: &NewRun) -> Result<Claimed, StoreError> {
-        let mut claims = Query::insert();
-        claims.into_table(self.ledger("claim")).columns(["table_name", "column_name", "run_id"]);
-        for (table, column) in &run.columns {
-            claims.values_panic([table.as_str().into(), column.as_str().into(), run.id.as_str().into()]);
-        }
-        let mine = Query::delete()
-            .from_table(self.ledger("claim"))
-            .and_where(Expr::col(iden("run_id")).eq(run.id.as_str()))
-            .to_owned();
-        self.begin().await?;
-        let outcome = match self.run(&mine).await {
-            Ok(_) => self.run(&claims).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(_) => self.commit().await.map(|()| Claimed::Yes),
-            Err(error) => {
-                self.rollback().await?;
-                self.held(run).await?.ok_or(error)
-            }
-        }
     }
 }

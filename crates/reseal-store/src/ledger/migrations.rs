@@ -18,16 +18,19 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(1, "postgres/0001_ledger"),
             script!(2, "postgres/0002_steps"),
             script!(4, "postgres/0004_progress"),
+            script!(5, "postgres/0005_pace"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/0001_ledger"),
             script!(2, "mysql/0002_steps"),
             script!(4, "mysql/0004_progress"),
+            script!(5, "mysql/0005_pace"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/0001_ledger"),
             script!(2, "sqlite/0002_steps"),
             script!(4, "sqlite/0004_progress"),
+            script!(5, "sqlite/0005_pace"),
         ],
     }
 }
@@ -49,8 +52,8 @@ impl Session {
         self.sql.version(&LEDGER).await
     }
 
-    /// Makes the ledger, or brings it up to date. A crash leaves a part of a script on databases without transactional
-    /// DDL; the error of the next attempt then names the table that is there already.
+    /// Makes the ledger, or brings it up to date. What a crash left half done, as it can on databases without transactional
+    /// DDL, is completed.
     ///
     /// # Errors
     /// When the server refuses, or the ledger is newer than this build knows.

@@ -1,18 +1,24 @@
 //! Reseal's tables beside the data.
 
+mod asked;
 mod claim;
-mod hold;
+mod guarded;
+mod lease;
 mod migrations;
 mod pins;
 mod quarantine;
 mod run;
+mod run_keys;
 mod shard;
 mod step;
 mod undo;
 
 use sea_query::{Expr, TableRef};
 
-pub use claim::Claimed;
+pub use asked::AskedPace;
+pub use claim::{Claimed, ColumnName};
+pub use guarded::Guarded;
+pub use lease::{Acquired, Renewed, RunLease};
 pub use pins::Pin;
 pub use quarantine::Quarantined;
 pub use run::{Holder, NewRun, Request, RunRow};

@@ -2,6 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, Query};
 
+use super::guarded::Guarded;
 use crate::sql::Taker;
 use crate::{Kind, Session, StoreError};
 
@@ -46,14 +47,16 @@ impl Session {
             })
             .collect())
     }
+}
 
+impl Guarded<'_> {
     /// Pins a key id that the plan has not used before.
     ///
     /// # Errors
     /// When the id is pinned already, or the server refuses.
     pub async fn pin(&mut self, plan: &str, pin: &Pin) -> Result<(), StoreError> {
         let insert = Query::insert()
-            .into_table(self.ledger("pin"))
+            .into_table(self.session.ledger("pin"))
             .columns(["plan", "keyset", "key_id", "method", "salt", "fingerprint", "created_at"])
             .values_panic([
                 plan.into(),
@@ -62,7 +65,7 @@ impl Session {
                 pin.method.as_str().into(),
                 pin.salt.as_str().into(),
                 pin.fingerprint.as_str().into(),
-                self.now(),
+                self.session.now(),
             ])
             .to_owned();
         self.run(&insert).await.map(drop)

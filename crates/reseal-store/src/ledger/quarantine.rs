@@ -2,6 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, TableRef};
 
+use super::guarded::Guarded;
 use crate::names::table_ref;
 use crate::sql::Taker;
 use crate::{Dialect, Kind, RowKey, Session, StoreError, TableName};
@@ -33,6 +34,40 @@ pub struct Quarantined {
     pub cell: String,
 }
 
+impl Guarded<'_> {
+    /// Lists cells in the run's quarantine; a cell that is there already keeps its place and gets the new reason.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn quarantine(&mut self, cells: &[Quarantined]) -> Result<(), StoreError> {
+        let table = self.session.ledger("quarantine");
+        self.session.list(table, self.lease.run_id(), cells).await
+    }
+
+    /// Brings what [`Session::quarantine_aside`] kept aside into the quarantine, once the snapshot has ended.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn quarantine_from_aside(&mut self) -> Result<(), StoreError> {
+        match self.session.quarantines_aside() {
+            true => self.session.script(&FROM_ASIDE.map(str::to_owned)).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Empties the run's quarantine, before a sweep lists again what it finds.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn clear_quarantine(&mut self) -> Result<(), StoreError> {
+        let delete = Query::delete()
+            .from_table(self.session.ledger("quarantine"))
+            .and_where(Expr::col("run_id").eq(self.lease.run_id()))
+            .to_owned();
+        self.run(&delete).await.map(drop)
+    }
+}
+
 impl Session {
     /// How many cells are in a run's quarantine.
     pub(super) async fn count_quarantined(&mut self, run_id: &str) -> Result<u64, StoreError> {
@@ -45,25 +80,13 @@ impl Session {
         Ok(row.map_or(0, |row| Taker::new(row).count()))
     }
 
-    /// Lists cells in a run's quarantine; a cell that is there already keeps its place and gets the new reason.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn quarantine(&mut self, run_id: &str, cells: &[Quarantined]) -> Result<(), StoreError> {
-        let table = self.ledger("quarantine");
-        self.list(table, run_id, cells).await
-    }
-
-    /// The same while a snapshot is read elsewhere in this process. In SQLite a file that is read in a snapshot may be
-    /// closed to writers; there the list waits in a table of this connection's own, which needs no lock, and is bounded
+    /// Lists cells in a table of this connection's own, until [`Guarded::quarantine_from_aside`] brings them into the
+    /// quarantine. In SQLite a file that is read in a snapshot may be closed to writers; this needs no lock, and is bounded
     /// by the disk and not by memory.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn quarantine_aside(&mut self, run_id: &str, cells: &[Quarantined]) -> Result<(), StoreError> {
-        if self.dialect() != Dialect::Sqlite {
-            return self.quarantine(run_id, cells).await;
-        }
         if cells.is_empty() {
             return Ok(());
         }
@@ -72,14 +95,20 @@ impl Session {
         self.list(table_ref(&table), run_id, cells).await
     }
 
-    /// Brings what [`Session::quarantine_aside`] kept aside into the quarantine, once the snapshot has ended.
+    /// Whether the quarantine cannot be written while a snapshot is read, so that cells are put aside.
+    #[must_use]
+    pub fn quarantines_aside(&self) -> bool {
+        self.dialect() == Dialect::Sqlite
+    }
+
+    /// Drops what an engine before this one has put aside on this connection.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn quarantine_from_aside(&mut self) -> Result<(), StoreError> {
-        match self.dialect() {
-            Dialect::Sqlite => self.script(&FROM_ASIDE.map(str::to_owned)).await,
-            _ => Ok(()),
+    pub async fn clear_aside(&mut self) -> Result<(), StoreError> {
+        match self.quarantines_aside() {
+            true => self.script(&["DROP TABLE IF EXISTS temp.reseal_aside".to_owned()]).await,
+            false => Ok(()),
         }
     }
 
@@ -128,21 +157,6 @@ impl Session {
             .to_owned();
         let rows = self.query(&select, &[Kind::Text; 5]).await?;
         Ok(rows.into_iter().filter_map(read).collect())
-    }
-
-    /// Empties a run's quarantine, before a sweep lists anew what it finds.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn clear_quarantine(&mut self, run_id: &str) -> Result<(), StoreError> {
-        if self.dialect() == Dialect::Sqlite {
-            self.script(&["DROP TABLE IF EXISTS temp.reseal_aside".to_owned()]).await?;
-        }
-        let delete = Query::delete()
-            .from_table(self.ledger("quarantine"))
-            .and_where(Expr::col("run_id").eq(run_id))
-            .to_owned();
-        self.run(&delete).await.map(drop)
     }
 }
 

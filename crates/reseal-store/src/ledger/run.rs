@@ -1,8 +1,11 @@
 //! Runs: one row each, changed by compare-and-set on state and epoch alone.
 
 use reseal_core::RunState;
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
 
+use super::asked::AskedPace;
+use super::claim::ColumnName;
+use super::lease::RunLease;
 use crate::sql::{Taker, signed};
 use crate::{Counts, Kind, Session, StoreError, Trouble};
 
@@ -21,6 +24,11 @@ impl Request {
             Request::Pause => "pause",
             Request::Cancel => "cancel",
         }
+    }
+
+    /// Reads back what [`Request::name`] gave; `None` for anything else.
+    pub(super) fn parse(name: &str) -> Option<Request> {
+        [Request::Pause, Request::Cancel].into_iter().find(|request| request.name() == name)
     }
 }
 
@@ -47,12 +55,14 @@ pub struct NewRun {
     pub operator: String,
     /// Whether it is an emergency run.
     pub emergency: bool,
+    /// What the command line asked for in place of the plan's own pace.
+    pub pace: AskedPace,
     /// The engine that writes it.
     pub holder: Holder,
     /// How long the holder's word is good without another, in milliseconds.
     pub lease_ms: i64,
-    /// The columns that it holds, as (table, column).
-    pub columns: Vec<(String, String)>,
+    /// The columns that it holds.
+    pub columns: Vec<ColumnName>,
 }
 
 /// A run as the ledger has it.
@@ -166,86 +176,6 @@ impl Session {
         Ok(runs)
     }
 
-    /// Takes a run up, if its epoch is still `epoch`: gives the new epoch, under which every shard now stands.
-    /// Engines of older epochs can commit nothing more. Runs in one transaction.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn take_up(
-        &mut self,
-        run: &RunRow,
-        holder: &Holder,
-        lease_ms: i64,
-    ) -> Result<Option<i64>, StoreError> {
-        let epoch = run.epoch + 1;
-        let state =
-            if run.state == RunState::RollingBack { RunState::RollingBack } else { RunState::Running };
-        if !run.state.may_become(state) {
-            return Ok(None);
-        }
-        self.begin().await?;
-        let update = Query::update()
-            .table(self.ledger("run"))
-            .values([
-                ("epoch", epoch.into()),
-                ("holder", holder.0.as_str().into()),
-                ("state", state.name().into()),
-                ("lease_until", self.now().add(lease_ms)),
-                ("updated_at", self.now()),
-                ("request", Expr::val(Option::<String>::None)),
-                ("reason", Expr::val(Option::<String>::None)),
-            ])
-            .and_where(Expr::col("id").eq(run.id.as_str()))
-            .and_where(Expr::col("epoch").eq(run.epoch))
-            .to_owned();
-        if self.run(&update).await? == 0 {
-            self.rollback().await?;
-            return Ok(None);
-        }
-        let shards = Query::update()
-            .table(self.ledger("shard"))
-            .value("epoch", epoch)
-            .and_where(Expr::col("run_id").eq(run.id.as_str()))
-            .to_owned();
-        self.run(&shards).await?;
-        self.commit().await?;
-        Ok(Some(epoch))
-    }
-
-    /// Renews the lease; gives what an operator asked for since. `None`: another engine holds the run now.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn renew(
-        &mut self,
-        id: &str,
-        epoch: i64,
-        lease_ms: i64,
-    ) -> Result<Option<Option<Request>>, StoreError> {
-        let update = Query::update()
-            .table(self.ledger("run"))
-            .value("lease_until", self.now().add(lease_ms))
-            .value("updated_at", self.now())
-            .and_where(Expr::col("id").eq(id))
-            .and_where(Expr::col("epoch").eq(epoch))
-            .to_owned();
-        if self.run(&update).await? == 0 {
-            return Ok(None);
-        }
-        let select = Query::select()
-            .column("request")
-            .from(self.ledger("run"))
-            .and_where(Expr::col("id").eq(id))
-            .to_owned();
-        let asked =
-            self.query(&select, &[Kind::Text]).await?.pop().and_then(|row| Taker::new(row).optional_text());
-        Ok(Some(match asked.as_deref() {
-            Some("pause") => Some(Request::Pause),
-            Some("cancel") => Some(Request::Cancel),
-            _ => None,
-        }))
-    }
-
     /// Asks the engine that works on a run for something; it answers at its next renewal. Who asks for a pause does not
     /// take back that a run is given up.
     ///
@@ -261,47 +191,88 @@ impl Session {
         self.run(&update).await.map(drop)
     }
 
-    /// Moves a run from one state to another, if epoch and state are still these. A state that is over gives the
-    /// lease and the columns back, in the same transaction.
+    /// Moves a run from one state to another, if the lease still holds and the state still is this. A state that is over
+    /// gives the columns back, in the same transaction. The lease stays until it is released: steps may follow.
     ///
     /// # Errors
     /// When the transition is not in the table, or the server refuses.
     pub async fn move_run(
         &mut self,
-        run: (&str, i64),
+        lease: &RunLease,
         from: RunState,
         to: RunState,
         reason: Option<&str>,
     ) -> Result<bool, StoreError> {
+        let update = self.state_update(lease.into(), from, to, reason)?;
+        self.move_state(&update, lease.run_id(), to, false).await
+    }
+
+    /// Ends a rollback: the run is rolled back, its columns are given back and its kept cells are dropped, all in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn end_rollback(&mut self, lease: &RunLease) -> Result<bool, StoreError> {
+        let (from, to) = (RunState::RollingBack, RunState::RolledBack);
+        let update = self.state_update(lease.into(), from, to, None)?;
+        self.move_state(&update, lease.run_id(), to, true).await
+    }
+
+    /// Cancels a run that no engine holds, if it still stands as `run` says.
+    ///
+    /// # Errors
+    /// When the transition is not in the table, or the server refuses.
+    pub async fn cancel_run(&mut self, run: &RunRow, reason: &str) -> Result<bool, StoreError> {
+        let stands = At { run_id: &run.id, epoch: run.epoch };
+        let mut update = self.state_update(stands, run.state, RunState::Cancelled, Some(reason))?;
+        update.value("lease_until", 0i64);
+        self.move_state(&update, &run.id, RunState::Cancelled, false).await
+    }
+
+    fn state_update(
+        &self,
+        at: At<'_>,
+        from: RunState,
+        to: RunState,
+        reason: Option<&str>,
+    ) -> Result<UpdateStatement, StoreError> {
         if !from.may_become(to) {
             return Err(StoreError::new(Trouble::Other, format!("a run that is {from} cannot become {to}")));
         }
-        self.begin().await?;
         let mut update = Query::update();
         update
             .table(self.ledger("run"))
             .value("state", to.name())
             .value("reason", reason.map(str::to_owned))
             .value("updated_at", self.now())
-            .and_where(Expr::col("id").eq(run.0))
-            .and_where(Expr::col("epoch").eq(run.1))
+            .and_where(Expr::col("id").eq(at.run_id))
+            .and_where(Expr::col("epoch").eq(at.epoch))
             .and_where(Expr::col("state").eq(from.name()));
-        if to != RunState::RollingBack {
-            update.value("lease_until", 0i64);
-        }
         if to.is_over() {
             update.value("completed_at", self.now());
         }
-        if self.run(&update).await? == 0 {
+        Ok(update)
+    }
+
+    async fn move_state(
+        &mut self,
+        update: &UpdateStatement,
+        run_id: &str,
+        to: RunState,
+        drops_undo: bool,
+    ) -> Result<bool, StoreError> {
+        self.begin().await?;
+        if self.run(update).await? == 0 {
             self.rollback().await?;
             return Ok(false);
         }
-        if to.is_over() {
-            let release = Query::delete()
-                .from_table(self.ledger("claim"))
-                .and_where(Expr::col("run_id").eq(run.0))
+        let tables = [("claim", to.is_over()), ("undo", drops_undo)];
+        for (table, _) in tables.into_iter().filter(|(_, drops)| *drops) {
+            let delete = Query::delete()
+                .from_table(self.ledger(table))
+                .and_where(Expr::col("run_id").eq(run_id))
                 .to_owned();
-            self.run(&release).await?;
+            self.run(&delete).await?;
         }
         self.commit().await?;
         Ok(true)
@@ -313,7 +284,7 @@ impl Session {
     /// When the server refuses.
     pub async fn note_sweep(
         &mut self,
-        run: (&str, i64),
+        lease: &RunLease,
         round: i64,
         cells_old: u64,
     ) -> Result<bool, StoreError> {
@@ -322,10 +293,22 @@ impl Session {
             .value("round", round)
             .value("cells_old", signed(cells_old))
             .value("updated_at", self.now())
-            .and_where(Expr::col("id").eq(run.0))
-            .and_where(Expr::col("epoch").eq(run.1))
+            .and_where(Expr::col("id").eq(lease.run_id()))
+            .and_where(Expr::col("epoch").eq(lease.epoch()))
             .to_owned();
         Ok(self.run(&update).await? == 1)
+    }
+}
+
+/// A run under an epoch.
+struct At<'a> {
+    run_id: &'a str,
+    epoch: i64,
+}
+
+impl<'a> From<&'a RunLease> for At<'a> {
+    fn from(lease: &'a RunLease) -> Self {
+        At { run_id: lease.run_id(), epoch: lease.epoch() }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Shards: the ranges of a run, each with its checkpoint.
 
-use sea_query::{Expr, ExprTrait, Order, Query, UpdateStatement};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, UpdateStatement};
 
+use super::guarded::Guarded;
+use super::lease::RunLease;
 use crate::sql::{Taker, signed};
 use crate::{Kind, RowKey, Session, Shape, StoreError, SwapColumns, UndoBatch};
 
@@ -65,12 +67,8 @@ pub struct ShardRow {
 /// What one transaction moves a shard by.
 #[derive(Clone, Debug)]
 pub struct ShardAdvance<'a> {
-    /// The run.
-    pub run_id: &'a str,
     /// The shard.
     pub number: i64,
-    /// The epoch that the engine works under.
-    pub epoch: i64,
     /// The new checkpoint; `None` leaves it.
     pub checkpoint: Option<&'a RowKey>,
     /// Whether the range is through.
@@ -113,51 +111,49 @@ fn read_counts(take: &mut Taker) -> Counts {
     }
 }
 
-impl Session {
-    /// Writes the shards of a round, in one transaction: after a crash all are there or none is.
+impl Guarded<'_> {
+    /// Writes the shards of a round: all of them, or none.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn add_shards(&mut self, run_id: &str, shards: &[ShardRow]) -> Result<(), StoreError> {
-        self.begin().await?;
+    pub async fn add_shards(&mut self, shards: &[ShardRow]) -> Result<(), StoreError> {
         for shard in shards {
-            let encoded = |key: &Option<RowKey>| key.as_ref().map(RowKey::encode);
-            let mut names = vec![
-                "run_id",
-                "number",
-                "round",
-                "table_name",
-                "after",
-                "upto",
-                "checkpoint",
-                "done",
-                "epoch",
-                "batches",
-            ];
-            let mut row: Vec<Expr> = vec![
-                run_id.into(),
-                shard.number.into(),
-                shard.round.into(),
-                shard.table.as_str().into(),
-                encoded(&shard.after).into(),
-                encoded(&shard.upto).into(),
-                encoded(&shard.checkpoint).into(),
-                i64::from(shard.done).into(),
-                shard.epoch.into(),
-                shard.batches.into(),
-            ];
-            names.extend(COUNTS);
-            row.extend(values(&shard.counts).map(|n| Expr::val(signed(n))));
-            let insert =
-                Query::insert().into_table(self.ledger("shard")).columns(names).values_panic(row).to_owned();
-            if let Err(error) = self.run(&insert).await {
-                self.rollback().await?;
-                return Err(error);
-            }
+            let insert = self.session.shard_insert(self.lease, shard);
+            self.run(&insert).await?;
         }
-        self.commit().await
+        Ok(())
     }
 
+    /// Moves a shard on, if it still carries the lease's epoch. False: another engine owns it now, and nothing of the
+    /// transaction can be committed.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn advance(&mut self, advance: &ShardAdvance<'_>) -> Result<bool, StoreError> {
+        let update = self.session.shard_update(self.lease, advance);
+        let ours = self.run(&update).await? == 1;
+        self.checked |= ours;
+        Ok(ours)
+    }
+
+    /// Puts the run's shards back to their beginnings and drops its kept cells, which have been put back.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn restart_shards(&mut self) -> Result<(), StoreError> {
+        let mut update = Query::update();
+        update.table(self.session.ledger("shard"));
+        update.value("checkpoint", Option::<String>::None).value("done", 0i64);
+        for name in COUNTS.into_iter().skip(1) {
+            update.value(name, 0i64);
+        }
+        update.and_where(Expr::col("run_id").eq(self.lease.run_id()));
+        self.run(&update).await?;
+        self.drop_undo().await
+    }
+}
+
+impl Session {
     /// The shards of a run, in order.
     ///
     /// # Errors
@@ -172,16 +168,6 @@ impl Session {
         kinds.extend([Kind::Int; 10]);
         let rows = self.query(&select, &kinds).await?;
         Ok(rows.into_iter().map(read_shard).collect())
-    }
-
-    /// Moves a shard on, in the open transaction, if it still carries the engine's epoch. False: another engine owns
-    /// it now, and nothing of the transaction may be committed.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn advance_shard(&mut self, advance: &ShardAdvance<'_>) -> Result<bool, StoreError> {
-        let update = self.shard_update(advance);
-        Ok(self.run(&update).await? == 1)
     }
 
     /// Whether [`Session::swap_whole`] can be asked.
@@ -201,16 +187,48 @@ impl Session {
         shape: &Shape,
         swaps: &[&SwapColumns],
         undo: Option<UndoBatch>,
+        lease: &RunLease,
         advance: &ShardAdvance<'_>,
     ) -> Result<bool, StoreError> {
-        let mut riders = vec![self.build(&self.shard_update(advance))];
+        let mut riders = vec![self.build(&self.shard_update(lease, advance))];
         if let Some(batch) = undo {
-            riders.push(self.build(&self.undo_insert(advance.run_id, batch)));
+            riders.push(self.build(&self.undo_insert(lease.run_id(), batch)));
         }
         self.sql.driver.swap_whole(shape, swaps, riders).await
     }
 
-    fn shard_update(&self, advance: &ShardAdvance<'_>) -> UpdateStatement {
+    fn shard_insert(&self, lease: &RunLease, shard: &ShardRow) -> InsertStatement {
+        let encoded = |key: &Option<RowKey>| key.as_ref().map(RowKey::encode);
+        let mut names = vec![
+            "run_id",
+            "number",
+            "round",
+            "table_name",
+            "after",
+            "upto",
+            "checkpoint",
+            "done",
+            "epoch",
+            "batches",
+        ];
+        let mut row: Vec<Expr> = vec![
+            lease.run_id().into(),
+            shard.number.into(),
+            shard.round.into(),
+            shard.table.as_str().into(),
+            encoded(&shard.after).into(),
+            encoded(&shard.upto).into(),
+            encoded(&shard.checkpoint).into(),
+            i64::from(shard.done).into(),
+            lease.epoch().into(),
+            shard.batches.into(),
+        ];
+        names.extend(COUNTS);
+        row.extend(values(&shard.counts).map(|n| Expr::val(signed(n))));
+        Query::insert().into_table(self.ledger("shard")).columns(names).values_panic(row).to_owned()
+    }
+
+    fn shard_update(&self, lease: &RunLease, advance: &ShardAdvance<'_>) -> UpdateStatement {
         let mut update = Query::update();
         update.table(self.ledger("shard"));
         update.value("batches", Expr::col("batches").add(1i64));
@@ -224,9 +242,9 @@ impl Session {
             update.value(name, Expr::col(name).add(signed(n)));
         }
         update
-            .and_where(Expr::col("run_id").eq(advance.run_id))
+            .and_where(Expr::col("run_id").eq(lease.run_id()))
             .and_where(Expr::col("number").eq(advance.number))
-            .and_where(Expr::col("epoch").eq(advance.epoch));
+            .and_where(Expr::col("epoch").eq(lease.epoch()));
         update
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reseal_core::Value;
 use sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Order, Query, Values};
 
+use super::guarded::Guarded;
 use crate::driver::Statement;
 use crate::sql::Taker;
 use crate::{Dialect, Kind, Session, StoreError, Trouble};
@@ -108,44 +109,6 @@ impl Session {
         }
     }
 
-    /// Notes a step that is owed, unless it is noted already.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn owe_step(
-        &mut self,
-        run_id: &str,
-        key: &StepKey,
-        label: &str,
-        digest: &str,
-    ) -> Result<(), StoreError> {
-        if self.steps(run_id).await?.iter().any(|row| row.key == *key) {
-            return Ok(());
-        }
-        let insert = self.step_insert(run_id, key, (label, digest, "waiting"));
-        self.run(&insert).await.map(drop)
-    }
-
-    /// Notes that a step begins.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn begin_step(
-        &mut self,
-        run_id: &str,
-        key: &StepKey,
-        label: &str,
-        digest: &str,
-    ) -> Result<(), StoreError> {
-        let mut insert = self.step_insert(run_id, key, (label, digest, "running"));
-        insert.on_conflict(
-            OnConflict::columns(["run_id", "phase", "number", "turn"])
-                .update_columns(["label", "digest", "state", "status", "output", "begun_at", "ended_at"])
-                .to_owned(),
-        );
-        self.run(&insert).await.map(drop)
-    }
-
     fn step_insert(
         &self,
         run_id: &str,
@@ -175,30 +138,6 @@ impl Session {
             .to_owned()
     }
 
-    /// Notes how a step ended.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn end_step(
-        &mut self,
-        run_id: &str,
-        key: &StepKey,
-        done: &StepDone<'_>,
-    ) -> Result<(), StoreError> {
-        let update = Query::update()
-            .table(self.ledger("step"))
-            .value("state", if done.ok { "done" } else { "failed" })
-            .value("status", done.status)
-            .value("output", done.output)
-            .value("ended_at", self.now())
-            .and_where(Expr::col("run_id").eq(run_id))
-            .and_where(Expr::col("phase").eq(key.phase.as_str()))
-            .and_where(Expr::col("number").eq(key.number))
-            .and_where(Expr::col("turn").eq(key.turn))
-            .to_owned();
-        self.run(&update).await.map(drop)
-    }
-
     /// The variables of a run, as they were when it began.
     ///
     /// # Errors
@@ -221,23 +160,66 @@ impl Session {
             Err(error) => Err(error),
         }
     }
+}
+
+impl Guarded<'_> {
+    /// Notes a step that is owed, unless it is noted already.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn owe_step(&mut self, key: &StepKey, label: &str, digest: &str) -> Result<(), StoreError> {
+        if self.session.steps(self.lease.run_id()).await?.iter().any(|row| row.key == *key) {
+            return Ok(());
+        }
+        let insert = self.session.step_insert(self.lease.run_id(), key, (label, digest, "waiting"));
+        self.run(&insert).await.map(drop)
+    }
+
+    /// Notes that a step begins.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn begin_step(&mut self, key: &StepKey, label: &str, digest: &str) -> Result<(), StoreError> {
+        let mut insert = self.session.step_insert(self.lease.run_id(), key, (label, digest, "running"));
+        insert.on_conflict(
+            OnConflict::columns(["run_id", "phase", "number", "turn"])
+                .update_columns(["label", "digest", "state", "status", "output", "begun_at", "ended_at"])
+                .to_owned(),
+        );
+        self.run(&insert).await.map(drop)
+    }
+
+    /// Notes how a step ended.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn end_step(&mut self, key: &StepKey, done: &StepDone<'_>) -> Result<(), StoreError> {
+        let update = Query::update()
+            .table(self.session.ledger("step"))
+            .value("state", if done.ok { "done" } else { "failed" })
+            .value("status", done.status)
+            .value("output", done.output)
+            .value("ended_at", self.session.now())
+            .and_where(Expr::col("run_id").eq(self.lease.run_id()))
+            .and_where(Expr::col("phase").eq(key.phase.as_str()))
+            .and_where(Expr::col("number").eq(key.number))
+            .and_where(Expr::col("turn").eq(key.turn))
+            .to_owned();
+        self.run(&update).await.map(drop)
+    }
 
     /// Notes the variables of a run, all at once.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn note_vars(
-        &mut self,
-        run_id: &str,
-        vars: &BTreeMap<String, String>,
-    ) -> Result<(), StoreError> {
+    pub async fn note_vars(&mut self, vars: &BTreeMap<String, String>) -> Result<(), StoreError> {
         if vars.is_empty() {
             return Ok(());
         }
         let mut insert = Query::insert();
-        insert.into_table(self.ledger("var")).columns(["run_id", "name", "value"]);
+        insert.into_table(self.session.ledger("var")).columns(["run_id", "name", "value"]);
         for (name, value) in vars {
-            insert.values_panic([run_id.into(), name.as_str().into(), value.as_str().into()]);
+            insert.values_panic([self.lease.run_id().into(), name.as_str().into(), value.as_str().into()]);
         }
         self.run(&insert).await.map(drop)
     }
@@ -246,10 +228,10 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn drop_vars(&mut self, run_id: &str) -> Result<(), StoreError> {
+    pub async fn drop_vars(&mut self) -> Result<(), StoreError> {
         let delete = Query::delete()
-            .from_table(self.ledger("var"))
-            .and_where(Expr::col("run_id").eq(run_id))
+            .from_table(self.session.ledger("var"))
+            .and_where(Expr::col("run_id").eq(self.lease.run_id()))
             .to_owned();
         self.run(&delete).await.map(drop)
     }

@@ -2,6 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query};
 
+use super::guarded::Guarded;
 use crate::sql::{Taker, signed};
 use crate::{Kind, Session, StoreError};
 
@@ -20,16 +21,30 @@ pub struct UndoBatch {
     pub payload: Vec<u8>,
 }
 
-impl Session {
+impl Guarded<'_> {
     /// Keeps the old cells of a batch, in the transaction that swaps them.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn keep_undo(&mut self, run_id: &str, batch: UndoBatch) -> Result<(), StoreError> {
-        let insert = self.undo_insert(run_id, batch);
+    pub async fn keep_undo(&mut self, batch: UndoBatch) -> Result<(), StoreError> {
+        let insert = self.session.undo_insert(self.lease.run_id(), batch);
         self.run(&insert).await.map(drop)
     }
 
+    /// Drops the kept cells of the run.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn drop_undo(&mut self) -> Result<(), StoreError> {
+        let delete = Query::delete()
+            .from_table(self.session.ledger("undo"))
+            .and_where(Expr::col("run_id").eq(self.lease.run_id()))
+            .to_owned();
+        self.run(&delete).await.map(drop)
+    }
+}
+
+impl Session {
     pub(crate) fn undo_insert(&self, run_id: &str, batch: UndoBatch) -> InsertStatement {
         Query::insert()
             .into_table(self.ledger("undo"))
@@ -91,17 +106,5 @@ impl Session {
             .to_owned();
         let rows = self.query(&select, &[Kind::Int]).await?;
         Ok(rows.into_iter().map(|row| Taker::new(row).count()).sum())
-    }
-
-    /// Drops the kept cells of a run; gives how many batches were dropped.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn drop_undo(&mut self, run_id: &str) -> Result<u64, StoreError> {
-        let delete = Query::delete()
-            .from_table(self.ledger("undo"))
-            .and_where(Expr::col("run_id").eq(run_id))
-            .to_owned();
-        self.run(&delete).await
     }
 }

@@ -32,14 +32,14 @@ pub(super) async fn describe(
         return Ok(None);
     };
     let (table_type, engine) = (row.text(), row.text());
-    let (update_triggers, guarded) = without_guards(triggers(session, table).await?);
+    let (update_triggers, guards) = without_guards(triggers(session, table).await?);
     Ok(Some(TableFacts {
         name: TableName { schema: row.optional_text(), name: row.text() },
         relation: if table_type == "BASE TABLE" { Relation::Table } else { Relation::View },
         columns: columns(session, table).await?,
         indexes: indexes(session, table).await?,
         update_triggers,
-        guarded,
+        guards,
         transactional: engine.eq_ignore_ascii_case("InnoDB"),
         partition_columns: vec![],
     }))

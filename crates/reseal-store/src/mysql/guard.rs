@@ -1,24 +1,35 @@
 //! Guards in MariaDB and MySQL: triggers. A CHECK constraint would be checked by copying the table.
 
-use super::{full, quote};
-use crate::guard::{Forbidden, REFUSAL, any, name};
+use super::{LOCK_WAIT_SECONDS, full, quote};
+use crate::guard::{Forbidden, Guard, REFUSAL, any, name};
 use crate::{Column, Kind, TableName};
 
-pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> {
-    let violated = any(None, forbidden, named, condition);
+/// How long a statement that changes triggers waits for those who use the table, in seconds: all others queue behind it.
+const PATIENCE_SECONDS: u32 = 2;
+
+pub(super) fn put_up(guard: &Guard<'_>) -> Vec<String> {
+    let table = guard.table;
+    let violated = any(None, guard.forbidden, named, condition);
     let trigger = |when: &str| {
         format!(
             "CREATE TRIGGER {} BEFORE {when} ON {} FOR EACH ROW \
              IF {violated} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{REFUSAL}'; END IF",
-            trigger(table, when),
+            trigger(table, &format!("{}_{}_{}", name(table), guard.tag, when.to_lowercase())),
             full(table),
         )
     };
-    ["INSERT", "UPDATE"].map(trigger).into()
+    impatient(["INSERT", "UPDATE"].map(trigger).into())
 }
 
-pub(super) fn take_away(table: &TableName) -> Vec<String> {
-    ["INSERT", "UPDATE"].map(|when| format!("DROP TRIGGER IF EXISTS {}", trigger(table, when))).into()
+pub(super) fn take_away(table: &TableName, guards: &[String]) -> Vec<String> {
+    impatient(guards.iter().map(|name| format!("DROP TRIGGER IF EXISTS {}", trigger(table, name))).collect())
+}
+
+/// Statements that give up soon where somebody uses the table for long.
+fn impatient(mut statements: Vec<String>) -> Vec<String> {
+    statements.insert(0, format!("SET SESSION lock_wait_timeout = {PATIENCE_SECONDS}"));
+    statements.push(format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}"));
+    statements
 }
 
 fn named(column: &Column) -> String {
@@ -41,7 +52,7 @@ fn condition(forbidden: &Forbidden) -> String {
 }
 
 /// A trigger lives in the schema of its table.
-fn trigger(table: &TableName, when: &str) -> String {
-    let name = quote(&format!("{}_{}", name(table), when.to_lowercase()));
+fn trigger(table: &TableName, name: &str) -> String {
+    let name = quote(name);
     table.schema.as_ref().map_or_else(|| name.clone(), |schema| format!("{}.{name}", quote(schema)))
 }

@@ -20,11 +20,11 @@ use sqlx::{
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
-use crate::nodelay;
+use crate::guard::Guard;
 use crate::names::iden;
+use crate::nodelay;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableName, Trouble,
+    Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble,
 };
 
 /// A connection to MariaDB or MySQL.
@@ -34,10 +34,14 @@ pub(crate) struct Mysql {
     staged: Option<swap::Stage>,
 }
 
+/// How long a statement waits for those who use or change a table, in seconds; the server's own default is a day.
+const LOCK_WAIT_SECONDS: u32 = 5;
+
 /// What every connection is set to: no gap locks, a value that does not fit is an error and not a shorter value.
-const SETTINGS: [&str; 3] = [
+const SETTINGS: [&str; 4] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION innodb_lock_wait_timeout = 5",
+    "SET SESSION lock_wait_timeout = 5",
     "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES,STRICT_ALL_TABLES')",
 ];
 
@@ -164,19 +168,12 @@ impl Driver for Mysql {
         swap::swap(&mut self.connection, shape, swaps.len()).await
     }
 
-    fn guard(
-        &self,
-        table: &TableName,
-        filter: Option<&str>,
-        forbidden: &[Forbidden],
-        kind: GuardKind,
-    ) -> Vec<String> {
-        let _ = (filter, kind);
-        guard::put_up(table, forbidden)
+    fn guard(&self, guard: &Guard<'_>) -> Vec<String> {
+        guard::put_up(guard)
     }
 
-    fn unguard(&self, table: &TableName) -> Vec<String> {
-        guard::take_away(table)
+    fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String> {
+        guard::take_away(table, guards)
     }
 
     fn read(&self, column: &Column) -> Expr {

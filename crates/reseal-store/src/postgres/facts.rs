@@ -39,16 +39,19 @@ pub(super) async fn describe(
         "f" => Relation::Foreign,
         _ => Relation::View,
     };
-    let (update_triggers, by_trigger) = without_guards(triggers(session, &name).await?);
+    let (update_triggers, mut guards) = without_guards(triggers(session, &name).await?);
     let sql = "SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2";
     let constraints = ask(session, sql, &[&name, crate::guard::PREFIX], &[Kind::Int]).await?.pop();
+    if constraints.is_some_and(|mut row| row.int() > 0) {
+        guards.push(crate::guard::PREFIX.to_owned());
+    }
     Ok(Some(TableFacts {
         name: TableName { schema: Some(schema), ..table.clone() },
         relation,
         columns: columns(session, &name).await?,
         indexes: indexes(session, &name).await?,
         update_triggers,
-        guarded: by_trigger || constraints.is_some_and(|mut row| row.int() > 0),
+        guards,
         transactional: true,
         partition_columns: partition_columns(session, &name).await?,
     }))

@@ -2,23 +2,18 @@
 //! lets writers through; or a trigger.
 
 use super::{full, quote};
-use crate::guard::{Forbidden, GuardKind, PREFIX, REFUSAL, any, name};
+use crate::guard::{Forbidden, Guard, GuardKind, PREFIX, REFUSAL, any, name};
 use crate::{Column, Kind, TableName};
 
-pub(super) fn put_up(
-    table: &TableName,
-    filter: Option<&str>,
-    forbidden: &[Forbidden],
-    kind: GuardKind,
-) -> Vec<String> {
+pub(super) fn put_up(guard: &Guard<'_>) -> Vec<String> {
+    let Guard { table, filter, forbidden, kind, .. } = *guard;
     let full = full(table);
     if kind == GuardKind::Constraint {
         let violated =
             any(filter, forbidden, |column| named("", column), |forbidden| condition("", forbidden));
-        return vec![
-            format!("ALTER TABLE {full} ADD CONSTRAINT {PREFIX} CHECK ({violated} IS NOT TRUE) NOT VALID"),
-            validate(&full),
-        ];
+        return vec![format!(
+            "ALTER TABLE {full} ADD CONSTRAINT {PREFIX} CHECK ({violated} IS NOT TRUE) NOT VALID"
+        )];
     }
     let new = |column: &Column| named("NEW.", column);
     let violated = any(None, forbidden, new, |forbidden| condition("NEW.", forbidden));
@@ -44,7 +39,7 @@ pub(super) fn prove(table: &TableName) -> Vec<String> {
     vec![validate(&full(table))]
 }
 
-pub(super) fn take_away(table: &TableName) -> Vec<String> {
+pub(super) fn take_away(table: &TableName, _: &[String]) -> Vec<String> {
     let full = full(table);
     vec![
         format!("ALTER TABLE {full} DROP CONSTRAINT IF EXISTS {PREFIX}"),

@@ -24,12 +24,13 @@ use self::copy::{Columns, Copied};
 use self::decode::{as_written, decode, line_pointer, version};
 use self::trouble::{classify_step, failed, unreachable};
 use crate::driver::{Driver, ScanPlan, Statement};
+use crate::guard::Guard;
+use crate::names::iden;
 use crate::nodelay;
 use crate::rows::Sent as _;
-use crate::names::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError,
-    Swap, SwapColumns, TableFacts, TableName, Trouble,
+    Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
+    TableFacts, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -251,22 +252,20 @@ impl Driver for Postgres {
         swap::swap_whole(&mut self.connection, shape, swaps, riders).await
     }
 
-    fn guard(
-        &self,
-        table: &TableName,
-        filter: Option<&str>,
-        forbidden: &[Forbidden],
-        kind: GuardKind,
-    ) -> Vec<String> {
-        guard::put_up(table, filter, forbidden, kind)
+    fn guard(&self, guard: &Guard<'_>) -> Vec<String> {
+        guard::put_up(guard)
     }
 
     fn prove_guard(&self, table: &TableName) -> Vec<String> {
         guard::prove(table)
     }
 
-    fn unguard(&self, table: &TableName) -> Vec<String> {
-        guard::take_away(table)
+    fn alters_in_transactions(&self) -> bool {
+        true
+    }
+
+    fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String> {
+        guard::take_away(table, guards)
     }
 
     fn read(&self, column: &Column) -> Expr {

@@ -24,10 +24,10 @@ pub(super) async fn swap(
     let position = arrays.add_positions(swaps.len());
     let update = update(&mut arrays, shape, swaps, by_version);
     let count = arrays.count(swaps.len());
-    // The positions come back only where some row was not written: a row each costs as much as the write.
+    // The positions come back only where not every row was written once: a row each costs as much as the write.
     let sql = format!(
         "WITH swapped AS ({update} RETURNING {NEW}.{position}) \
-         SELECT CASE WHEN count(*) < {count} THEN coalesce(array_agg({position}), ARRAY[]::bigint[]) END FROM swapped"
+         SELECT CASE WHEN count(*) <> {count} THEN coalesce(array_agg({position}), ARRAY[]::bigint[]) END FROM swapped"
     );
     let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
     let row = query.fetch_one(connection).await.map_err(|error| failed(&error))?;

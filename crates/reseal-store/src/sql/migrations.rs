@@ -3,11 +3,10 @@
 //! Each script is applied once and leaves its number behind, so that a set of tables can grow from version to version.
 //! Several sets may lie in one database: their tables have different names.
 
-use std::time::Duration;
-
-use sea_query::{Order, Query};
+use sea_query::{Order, Query, Values};
 
 use super::{Connection, Taker};
+use crate::driver::Statement;
 use crate::{Dialect, Kind, StoreError, Trouble};
 
 /// A script that makes tables or changes them. Its last statement writes its number.
@@ -39,9 +38,8 @@ impl Migrations {
     }
 }
 
-/// How often it is looked whether another engine is through with a script, and how long lies between.
-const PATIENCE: u32 = 40;
-const TICK: Duration = Duration::from_millis(100);
+/// How long an engine waits, in seconds, while another one applies scripts.
+const PATIENCE_SECONDS: u32 = 60;
 
 impl Connection {
     /// The newest script of a set that was applied to this database; `None` where there is no such set.
@@ -52,8 +50,8 @@ impl Connection {
         Ok(self.applied(tables).await?.last().copied())
     }
 
-    /// Makes a set of tables, or brings it up to date. A crash leaves a part of a script on databases without transactional
-    /// DDL; the error of the next attempt then names the table that is there already.
+    /// Makes a set of tables, or brings it up to date. What a crash left half done, as it can on databases without
+    /// transactional DDL, is completed.
     ///
     /// # Errors
     /// When the server refuses, or the set is newer than this build knows.
@@ -67,10 +65,60 @@ impl Connection {
                 format!("the {name} is of version {newer}, which this build does not know: update reseal");
             return Err(StoreError::new(Trouble::Other, message));
         }
-        for script in scripts.iter().filter(|script| !applied.contains(&script.number)) {
-            self.apply(tables, script).await?;
+        let missing: Vec<&Script> =
+            scripts.iter().filter(|script| !applied.contains(&script.number)).collect();
+        match self.dialect {
+            _ if missing.is_empty() => Ok(()),
+            Dialect::Mysql => self.apply_under_lock(tables, &missing).await,
+            Dialect::Postgres | Dialect::Sqlite => {
+                for script in missing {
+                    self.apply(tables, script).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// MariaDB and MySQL commit each statement that makes a table by itself. So their scripts can be applied again from
+    /// the beginning, and one engine at a time applies them.
+    async fn apply_under_lock(&mut self, tables: &Migrations, scripts: &[&Script]) -> Result<(), StoreError> {
+        const NAME: &str = "SHA1(CONCAT('reseal.migrate.', DATABASE()))";
+        let lock = format!("SELECT CAST(COALESCE(GET_LOCK({NAME}, {PATIENCE_SECONDS}), 0) AS SIGNED)");
+        if self.number(lock).await? != 1 {
+            let message = format!("another process still changes the tables of the {}", tables.name);
+            return Err(StoreError::new(Trouble::Retry, message));
+        }
+        let outcome = self.apply_statements(scripts).await;
+        let _ = self.number(format!("SELECT CAST(COALESCE(RELEASE_LOCK({NAME}), 0) AS SIGNED)")).await;
+        outcome
+    }
+
+    async fn apply_statements(&mut self, scripts: &[&Script]) -> Result<(), StoreError> {
+        for statement in scripts.iter().flat_map(|script| statements(script.sql)) {
+            if !self.index_is_there(&statement).await? {
+                self.driver.script(&[statement]).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether a statement makes an index that is there already; MySQL has no `CREATE INDEX IF NOT EXISTS`.
+    async fn index_is_there(&mut self, statement: &str) -> Result<bool, StoreError> {
+        let Some(index) = statement.strip_prefix("CREATE INDEX ").and_then(|rest| rest.split(' ').next())
+        else {
+            return Ok(false);
+        };
+        let count = format!(
+            "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.statistics \
+             WHERE table_schema = DATABASE() AND index_name = '{index}'"
+        );
+        Ok(self.number(count).await? > 0)
+    }
+
+    async fn number(&mut self, sql: String) -> Result<i64, StoreError> {
+        let statement = Statement { sql, args: Values(vec![]) };
+        let row = self.driver.fetch(statement, &[Kind::Int]).await?.pop();
+        Ok(row.map_or(0, |row| Taker::new(row).int()))
     }
 
     async fn apply(&mut self, tables: &Migrations, script: &Script) -> Result<(), StoreError> {
@@ -79,16 +127,9 @@ impl Connection {
             Ok(()) => self.commit().await,
             Err(error) => {
                 let _ = self.rollback().await;
-                // Two engines may start at once; the one that came second finds the script applied, or where DDL is
-                // not transactional about to be.
-                let patience = if self.dialect == Dialect::Mysql { PATIENCE } else { 0 };
-                for left in (0..=patience).rev() {
-                    if self.applied(tables).await?.contains(&script.number) {
-                        return Ok(());
-                    }
-                    if left > 0 {
-                        tokio::time::sleep(TICK).await;
-                    }
+                // Two engines may start at once; the one that came second finds the script applied.
+                if self.applied(tables).await?.contains(&script.number) {
+                    return Ok(());
                 }
                 Err(error)
             }

@@ -48,14 +48,14 @@ pub(super) async fn describe(
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? \
                AND upper(sql) LIKE '%UPDATE%ON%' ORDER BY 1";
     let triggers = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
-    let (update_triggers, guarded) = without_guards(triggers.into_iter().map(|mut row| row.text()).collect());
+    let (update_triggers, guards) = without_guards(triggers.into_iter().map(|mut row| row.text()).collect());
     Ok(Some(TableFacts {
         name: TableName { schema: None, name: table.name.clone() },
         relation,
         columns,
         indexes,
         update_triggers,
-        guarded,
+        guards,
         transactional: true,
         partition_columns: vec![],
     }))

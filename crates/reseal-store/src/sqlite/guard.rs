@@ -1,11 +1,12 @@
 //! Guards in SQLite: triggers. A constraint cannot be added to a table that exists.
 
 use super::quote;
-use crate::guard::{Forbidden, REFUSAL, any, name};
+use crate::guard::{Forbidden, Guard, REFUSAL, any, name};
 use crate::{Column, TableName};
 
-pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> {
-    let violated = any(None, forbidden, named, condition);
+pub(super) fn put_up(guard: &Guard<'_>) -> Vec<String> {
+    let table = guard.table;
+    let violated = any(None, guard.forbidden, named, condition);
     let trigger = |when: &str| {
         format!(
             "CREATE TRIGGER {} BEFORE {when} ON {} WHEN {violated} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
@@ -16,8 +17,8 @@ pub(super) fn put_up(table: &TableName, forbidden: &[Forbidden]) -> Vec<String> 
     ["INSERT", "UPDATE"].map(trigger).into()
 }
 
-pub(super) fn take_away(table: &TableName) -> Vec<String> {
-    ["INSERT", "UPDATE"].map(|when| format!("DROP TRIGGER IF EXISTS {}", trigger(table, when))).into()
+pub(super) fn take_away(_: &TableName, guards: &[String]) -> Vec<String> {
+    guards.iter().map(|name| format!("DROP TRIGGER IF EXISTS {}", quote(name))).collect()
 }
 
 fn named(column: &Column) -> String {

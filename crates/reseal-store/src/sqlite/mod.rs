@@ -19,10 +19,10 @@ use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row
 use tokio::sync::mpsc::Sender;
 
 use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
+use crate::guard::Guard;
 use crate::names::iden;
 use crate::{
-    Column, Forbidden, GuardKind, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableName, Trouble,
+    Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -149,19 +149,16 @@ impl Driver for Sqlite {
         swap::swap(&mut self.connection, shape, swaps).await
     }
 
-    fn guard(
-        &self,
-        table: &TableName,
-        filter: Option<&str>,
-        forbidden: &[Forbidden],
-        kind: GuardKind,
-    ) -> Vec<String> {
-        let _ = (filter, kind);
-        guard::put_up(table, forbidden)
+    fn guard(&self, guard: &Guard<'_>) -> Vec<String> {
+        guard::put_up(guard)
     }
 
-    fn unguard(&self, table: &TableName) -> Vec<String> {
-        guard::take_away(table)
+    fn alters_in_transactions(&self) -> bool {
+        true
+    }
+
+    fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String> {
+        guard::take_away(table, guards)
     }
 
     fn read(&self, column: &Column) -> Expr {

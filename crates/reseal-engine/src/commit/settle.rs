@@ -1,42 +1,29 @@
-//! What a rollback writes: rows are swapped until none of them is lost to another writer.
+//! Rows on their way back are swapped until none of them is lost to another writer.
 
-use reseal_store::{Row, Session, Swap};
+use async_trait::async_trait;
+use reseal_core::Part;
+use reseal_store::{Row, RunLease, Session, Swap};
 
-use super::reencrypt::Anew;
-use super::restore::Exact;
+use super::Commit;
 use crate::cell::target::Target;
-use crate::commit::at_once::swap_at_once;
 use crate::commit::writer::RACES;
 use crate::error::EngineError;
 
 /// How rows go back.
-pub(super) enum Way<'w> {
-    /// To the bytes that they had.
-    Exactly(&'w mut Exact),
-    /// Under the old key, sealed anew.
-    Anew(&'w Anew),
-}
+#[async_trait]
+pub(crate) trait WayBack: Send {
+    /// The table, as the row is to be.
+    fn target(&self) -> &Target;
 
-impl Way<'_> {
-    fn target(&self) -> &Target {
-        match self {
-            Way::Exactly(exact) => &exact.target,
-            Way::Anew(anew) => &anew.back,
-        }
-    }
-
-    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
-        match self {
-            Way::Exactly(exact) => exact.swaps(rows).await,
-            Way::Anew(anew) => anew.swaps(rows).await,
-        }
-    }
+    /// What is to be swapped of these rows, as they stand now.
+    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError>;
 }
 
 /// Brings rows back, those that are lost to another writer as often as it takes; gives the number of cells.
-pub(super) async fn settle(
+pub(crate) async fn settle(
     session: &mut Session,
-    mut way: Way<'_>,
+    lease: &RunLease,
+    way: &mut dyn WayBack,
     mut rows: Vec<Row>,
 ) -> Result<u64, EngineError> {
     let mut cells = 0;
@@ -44,7 +31,7 @@ pub(super) async fn settle(
         let swaps = way.swaps(rows).await?;
         let target = way.target();
         // As in a run: by version first, then by value, since only other columns may have changed.
-        let lost = swap_at_once(session, (target, &target.unscoped), &swaps, race == 0).await?;
+        let lost = Commit::new(session, lease).swaps(&target.unscoped, &swaps, race == 0).await?;
         let held = |swap: &&Swap| !lost.contains(&swap.key);
         cells += swaps.iter().filter(held).map(|swap| cells_of(target, swap)).sum::<u64>();
         if lost.is_empty() {
@@ -59,8 +46,8 @@ pub(super) async fn settle(
 /// How many cells a swap changes.
 fn cells_of(target: &Target, swap: &Swap) -> u64 {
     // A rewrap leaves the ciphertext and moves the wrapped DEK.
-    let moved = |parts: &&Vec<(reseal_core::Part, usize)>| {
-        parts.iter().any(|(part, at)| *part != reseal_core::Part::Key && swap.old[*at] != swap.new[*at])
+    let moved = |parts: &&Vec<(Part, usize)>| {
+        parts.iter().any(|(part, at)| *part != Part::Key && swap.old[*at] != swap.new[*at])
     };
     target.fields.iter().filter(moved).count() as u64
 }

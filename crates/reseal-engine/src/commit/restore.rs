@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use reseal_core::{Key, Value};
-use reseal_store::{Row, RowKey, Session, Swap, UndoBatch};
+use reseal_store::{Row, RowKey, RunLease, Session, Swap, UndoBatch};
 
-use super::swap::{Way, settle};
+use super::settle::{WayBack, settle};
+
 use crate::cell::deks::{Deks, Stage, prepare};
 use crate::cell::mirrors;
 use crate::cell::open::{Opening, Trust, open};
@@ -15,33 +17,41 @@ use crate::cell::undo::{self, Entry, OldValue};
 use crate::error::EngineError;
 
 /// One batch of old cells, on its way back.
-pub(super) struct Exact {
-    pub(super) target: Arc<Target>,
+struct Exact {
+    target: Arc<Target>,
     wanted: HashMap<RowKey, Entry>,
     /// Rows of which the application has rewritten something since.
     rewritten: HashSet<RowKey>,
 }
 
-/// Puts the old cells of one batch back where the new ones still stand. Gives the number of cells, and the rows of which
-/// the application has rewritten something since.
-pub(crate) async fn exactly(
+/// What came of putting a batch back.
+pub(crate) struct Restored {
+    /// How many cells are back.
+    pub(crate) cells: u64,
+    /// The rows of which the application has rewritten something since.
+    pub(crate) rewritten: Vec<RowKey>,
+}
+
+/// Puts the old cells of one batch back where the new ones still stand.
+pub(crate) async fn restore(
     session: &mut Session,
+    lease: &RunLease,
     target: &Arc<Target>,
     batch: &UndoBatch,
-) -> Result<(u64, Vec<RowKey>), EngineError> {
+) -> Result<Restored, EngineError> {
     let entries = entries(target, batch).await?;
     let wanted: HashMap<RowKey, Entry> =
         entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
     let keys: Vec<RowKey> = wanted.keys().cloned().collect();
     // Whatever narrowed the run, a row that it swapped goes back.
     let rows = session.rows_by_key(&target.unscoped, &keys).await?;
-    let mut exact = Exact { target: target.clone(), wanted, rewritten: HashSet::new() };
-    let cells = settle(session, Way::Exactly(&mut exact), rows).await?;
-    Ok((cells, exact.rewritten.into_iter().collect()))
+    let mut way = Exact { target: target.clone(), wanted, rewritten: HashSet::new() };
+    let cells = settle(session, lease, &mut way, rows).await?;
+    Ok(Restored { cells, rewritten: way.rewritten.into_iter().collect() })
 }
 
 /// The entries of a batch.
-pub(super) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<Entry>, EngineError> {
+pub(crate) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<Entry>, EngineError> {
     let keys: Vec<&Key> = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary()).collect();
     let packed = undo::disclose(&batch.payload, &keys, &target.job.deks).await?;
     packed
@@ -49,8 +59,13 @@ pub(super) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<En
         .ok_or_else(|| EngineError::failed("undo", "a batch of kept cells cannot be read"))
 }
 
-impl Exact {
-    pub(super) async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+#[async_trait]
+impl WayBack for Exact {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
         let reopens = |entry: &Entry| entry.old.iter().any(|value| matches!(value, OldValue::Reopen { .. }));
         let deks = match self.wanted.values().any(reopens) {
             true => prepare(&self.target, &rows, Stage::Open).await?,

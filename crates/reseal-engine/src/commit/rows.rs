@@ -1,0 +1,111 @@
+//! Swaps one by one, with all that is committed beside them.
+
+use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, StoreError};
+
+use super::undo::Keeper;
+use crate::batch::swaps::Swaps;
+use crate::error::EngineError;
+
+/// What the last transaction of a batch commits beside its swaps.
+pub(crate) struct Closing<'a> {
+    pub(crate) checkpoint: Option<&'a RowKey>,
+    pub(crate) done: bool,
+}
+
+impl<'c> Closing<'c> {
+    /// What it moves a shard by.
+    pub(super) fn advance(&self, shard: i64, add: Counts) -> ShardAdvance<'c> {
+        ShardAdvance { number: shard, checkpoint: self.checkpoint, done: self.done, add }
+    }
+}
+
+/// How the last transaction of a batch ends it.
+#[derive(Clone, Copy)]
+pub(super) struct End<'e> {
+    pub(super) closing: &'e Closing<'e>,
+    /// The counts of the batch's group.
+    pub(super) counts: &'e Counts,
+    /// The broken cells of the batch's group.
+    pub(super) broken: &'e [Quarantined],
+}
+
+/// What a transaction came to.
+pub(super) struct Done {
+    /// How many cells were swapped.
+    pub(super) cells: u64,
+    /// The rows that another writer changed meanwhile.
+    pub(super) lost: Vec<RowKey>,
+    /// Whether this was the last transaction of its batch.
+    pub(super) closed: bool,
+}
+
+/// Why a transaction was not committed.
+pub(super) enum Failure {
+    /// Another engine holds the run.
+    Superseded,
+    /// The database refused, or the connection is lost.
+    Store(StoreError),
+    /// It could not be made.
+    Engine(EngineError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Store(error)
+    }
+}
+
+/// A transaction that writes each row for itself.
+pub(super) struct RowByRow<'r> {
+    pub(super) shape: &'r Shape,
+    pub(super) chunk: &'r Swaps,
+    pub(super) by_version: bool,
+    pub(super) end: Option<End<'r>>,
+    pub(super) shard: i64,
+    /// What keeps the old cells, where they are kept.
+    pub(super) undo: Option<Keeper<'r>>,
+}
+
+impl RowByRow<'_> {
+    pub(super) async fn write(&self, guarded: &mut Guarded<'_>) -> Result<Done, Failure> {
+        let mut held = vec![false; self.chunk.len()];
+        for at in guarded.swap(self.shape, &self.chunk.all, self.by_version).await? {
+            held[at] = true;
+        }
+        self.keep(guarded, &held).await?;
+        let (cells, lost) = (self.cells(&held, true), self.lost(&held));
+        let mut add =
+            Counts { cells_rotated: cells, cells_raced: self.cells(&held, false), ..Counts::default() };
+        let end = self.end.filter(|_| lost.is_empty());
+        if let Some(end) = end {
+            add.add(end.counts);
+            guarded.quarantine(end.broken).await?;
+        }
+        let stays = Closing { checkpoint: None, done: false };
+        let closing = end.map_or(&stays, |end| end.closing);
+        match guarded.advance(&closing.advance(self.shard, add)).await? {
+            true => Ok(Done { cells, lost, closed: end.is_some() }),
+            false => Err(Failure::Superseded),
+        }
+    }
+
+    async fn keep(&self, guarded: &mut Guarded<'_>, held: &[bool]) -> Result<(), Failure> {
+        let Some(keeper) = self.undo.as_ref().filter(|_| held.contains(&true)) else { return Ok(()) };
+        let of = self.chunk.moved.iter().zip(held);
+        let batch =
+            keeper.of_rows(&of.filter(|(_, held)| **held).map(|(moved, _)| moved).collect::<Vec<_>>())?;
+        Ok(guarded.keep_undo(batch).await?)
+    }
+
+    /// Cells of the rows that were written, or of those that were not.
+    fn cells(&self, held: &[bool], written: bool) -> u64 {
+        let of = self.chunk.moved.iter().zip(held).filter(|(_, held)| **held == written);
+        of.map(|(moved, _)| moved.cells()).sum()
+    }
+
+    /// The rows that were not written.
+    fn lost(&self, held: &[bool]) -> Vec<RowKey> {
+        let lost = self.chunk.all.iter().zip(held).filter(|(_, held)| !**held);
+        lost.map(|(swap, _)| swap.key.clone()).collect()
+    }
+}

@@ -1,0 +1,69 @@
+//! Swaps in a transaction of their own, outside of any shard.
+
+use reseal_store::{RowKey, Shape, StoreError, Swap, Trouble};
+
+use super::Commit;
+use super::retries::Retries;
+use crate::error::EngineError;
+
+/// What a transaction came to.
+enum Tried {
+    /// The swaps at these positions were written.
+    Written(Vec<usize>),
+    Superseded,
+}
+
+impl Commit<'_> {
+    /// Swaps in one transaction; gives the rows that another writer changed meanwhile.
+    pub(crate) async fn swaps(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        by_version: bool,
+    ) -> Result<Vec<RowKey>, EngineError> {
+        if swaps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut retries = Retries::new();
+        loop {
+            match self.try_swaps(shape, swaps, by_version).await {
+                Ok(Tried::Written(written)) => return Ok(lost(swaps, &written)),
+                Ok(Tried::Superseded) => return Err(EngineError::superseded()),
+                Err(error) if retries.again(&error).await => {}
+                Err(error) if error.trouble == Trouble::Retry => return Err(stays_locked(shape)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn try_swaps(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        by_version: bool,
+    ) -> Result<Tried, StoreError> {
+        self.session.stage(shape, swaps).await?;
+        let Some(mut guarded) = self.session.guarded(self.lease).await? else {
+            return Ok(Tried::Superseded);
+        };
+        match guarded.swap(shape, swaps, by_version).await {
+            Ok(written) => guarded.commit().await.map(|()| Tried::Written(written)),
+            Err(error) => {
+                let _ = guarded.rollback().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+fn stays_locked(shape: &Shape) -> EngineError {
+    let message = format!("rows of {} stay locked", shape.table);
+    EngineError::stopped("database-busy", message, "run the same command again to go on")
+}
+
+/// The rows whose swaps were not written.
+fn lost(swaps: &[Swap], written: &[usize]) -> Vec<RowKey> {
+    let mut held = vec![false; swaps.len()];
+    written.iter().for_each(|at| held[*at] = true);
+    swaps.iter().zip(held).filter(|(_, held)| !held).map(|(swap, _)| swap.key.clone()).collect()
+}

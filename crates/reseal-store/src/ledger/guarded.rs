@@ -1,0 +1,127 @@
+//! The one door through which a run's cells, kept cells, shards, steps and quarantine are written.
+
+use sea_query::{Expr, ExprTrait, Query, QueryStatementWriter};
+
+use super::lease::RunLease;
+use crate::sql::Taker;
+use crate::{Dialect, Kind, Session, Shape, StoreError, Swap, Trouble};
+
+/// An open transaction that writes under a lease. Whatever it holds is committed only if the lease's epoch was still the
+/// run's, or the shard's, inside this very transaction: an engine that was superseded commits nothing, whatever it
+/// believes. Dropped without [`Guarded::commit`], nothing of it is written.
+pub struct Guarded<'s> {
+    pub(crate) session: &'s mut Session,
+    pub(super) lease: &'s RunLease,
+    /// Whether the epoch was found to be the lease's in this transaction.
+    pub(super) checked: bool,
+}
+
+impl Session {
+    /// Begins a transaction that writes under a lease; `None` where another engine holds the run by now. Until it ends
+    /// nobody else can acquire the run: the check holds the run's row.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn guarded<'s>(&'s mut self, lease: &'s RunLease) -> Result<Option<Guarded<'s>>, StoreError> {
+        self.begin().await?;
+        if self.epoch_in_transaction(lease.run_id()).await? != Some(lease.epoch()) {
+            self.rollback().await?;
+            return Ok(None);
+        }
+        Ok(Some(Guarded { session: self, lease, checked: true }))
+    }
+
+    /// Begins a transaction whose epoch is checked by [`Guarded::advance`]: it cannot be committed without. Swaps handed to
+    /// the server before, as [`Session::stage`] does, need no lock meanwhile.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn guarded_by_shard<'s>(&'s mut self, lease: &'s RunLease) -> Result<Guarded<'s>, StoreError> {
+        self.begin().await?;
+        Ok(Guarded { session: self, lease, checked: false })
+    }
+
+    /// The run's epoch, its row locked against a change until the transaction ends. SQLite's transaction locks it all.
+    async fn epoch_in_transaction(&mut self, run_id: &str) -> Result<Option<i64>, StoreError> {
+        let select = Query::select()
+            .column("epoch")
+            .from(self.ledger("run"))
+            .and_where(Expr::col("id").eq(run_id))
+            .to_owned();
+        let mut statement = self.sql.build(&select);
+        statement.sql.push_str(match self.dialect() {
+            Dialect::Postgres => " FOR SHARE",
+            // MariaDB knows no FOR SHARE.
+            Dialect::Mysql => " LOCK IN SHARE MODE",
+            Dialect::Sqlite => "",
+        });
+        let row = self.sql.driver.fetch(statement, &[Kind::Int]).await?.pop();
+        Ok(row.map(|row| Taker::new(row).int()))
+    }
+}
+
+impl Guarded<'_> {
+    /// Writes new cells where the old ones still stand (compare-and-set); gives the positions of the swaps that were
+    /// written. With `by_version`, rows are compared by version where the database has one: equal versions prove equal
+    /// rows, and no old value travels to the server.
+    ///
+    /// # Errors
+    /// When the server refuses one of the rows, or a row key names two: nothing of the transaction must then be committed.
+    pub async fn swap(
+        &mut self,
+        shape: &Shape,
+        swaps: &[Swap],
+        by_version: bool,
+    ) -> Result<Vec<usize>, StoreError> {
+        if swaps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let written = self.session.sql.driver.swap(shape, swaps, by_version).await?;
+        let mut seen = vec![false; swaps.len()];
+        for at in &written {
+            match seen.get_mut(*at) {
+                Some(seen) if !*seen => *seen = true,
+                _ => return Err(several_rows(shape)),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Commits. After [`Trouble::ConnectionLost`] the outcome is unknown: read the ledger.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost; when the epoch was not checked, which is a fault of the caller.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        if !self.checked {
+            self.session.rollback().await?;
+            return Err(StoreError::new(
+                Trouble::Other,
+                "a transaction without its epoch checked is not committed",
+            ));
+        }
+        self.session.commit().await
+    }
+
+    /// Rolls back.
+    ///
+    /// # Errors
+    /// When the connection is lost: the server then rolls back by itself.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        self.session.rollback().await
+    }
+
+    pub(super) async fn run(&mut self, query: &impl QueryStatementWriter) -> Result<u64, StoreError> {
+        self.session.run(query).await
+    }
+}
+
+/// The row key was unique when the run began.
+fn several_rows(shape: &Shape) -> StoreError {
+    let columns: Vec<&str> = shape.key.iter().map(|column| column.name.as_str()).collect();
+    let message = format!(
+        "{}: more rows were written than were sent; ({}) is not unique any more",
+        shape.table,
+        columns.join(", ")
+    );
+    StoreError::new(Trouble::Missing, message)
+}
