@@ -33,6 +33,8 @@ mod serve;
 mod served;
 mod shapes;
 mod signed;
+mod stale;
+mod steered;
 mod steering;
 mod systems;
 mod unattended;

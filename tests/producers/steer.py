@@ -1,0 +1,125 @@
+"""Stops or ends a process where its database shows that it is in the middle of something. Holds no Reseal code.
+
+    steer.py stop URL PID QUERY         let PID work in short steps until QUERY gives a true value and PID holds no
+                                        transaction open, and leave it stopped
+    steer.py kill URL PID QUERY         the same, with a transaction open or not, and end it with signal 9
+    steer.py hold URL STATEMENT...      carry statements out in one transaction, print "held", and roll back when
+                                        standard input ends
+
+stop and kill print {"hit": true}, or {"hit": false} where the process ended first. A query that fails gives no true
+value: the table that it asks about may not be there yet.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import time
+
+import pg8000.dbapi
+import pymysql
+from producer import Database
+
+# How long the process works between two looks, and between two looks for the end of a transaction: both are less than what a
+# statement takes that waits for the disk.
+STEP, SHORT_STEP = 0.0005, 0.00005
+# How long a statement may take to its end, once its client is stopped.
+SETTLES = 2
+# How long there is to reach the point.
+LIMIT = 60
+
+FAILURES = (sqlite3.Error, pg8000.dbapi.Error, pymysql.Error)
+
+# Statements that are being carried out for others, and transactions of others that are open.
+ACTIVE = {
+    "postgres": """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'reseal' AND state = 'active'""",
+    "mysql": """SELECT count(*) FROM information_schema.processlist
+        WHERE db = DATABASE() AND id <> connection_id() AND command <> 'Sleep'""",
+}
+OPEN = {
+    "postgres": """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'reseal' AND state LIKE 'idle in transaction%'""",
+    "mysql": """SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist
+        ON id = trx_mysql_thread_id WHERE db = DATABASE() AND id <> connection_id()""",
+}
+
+
+def answer(database, query):
+    try:
+        return database.run(query)[0][0]
+    except FAILURES:
+        return None
+
+
+def is_idle(database):
+    """Whether nobody but us is inside of a transaction."""
+    if database.kind == "sqlite":
+        database.run("PRAGMA busy_timeout = 0")
+        try:
+            database.run("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        database.run("ROLLBACK")
+        return True
+    deadline = time.monotonic() + SETTLES
+    while answer(database, ACTIVE[database.kind]) != 0:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    if database.kind == "mysql":
+        # The server keeps the list of transactions for a tenth of a second.
+        time.sleep(0.11)
+    return answer(database, OPEN[database.kind]) == 0
+
+
+def is_gone(pid):
+    """Whether a process has ended; its parent may not have asked for its exit code yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def reach(url, pid, query, alone):
+    database, deadline = Database(url), time.monotonic() + LIMIT
+    while time.monotonic() < deadline and not is_gone(pid):
+        os.kill(pid, signal.SIGSTOP)
+        there = answer(database, query)
+        # What was under way when it was stopped has come to its end by then, and may have passed the point.
+        if there and (not alone or (is_idle(database) and answer(database, query))):
+            return not is_gone(pid)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(SHORT_STEP if there else STEP)
+    return False
+
+
+def stop(url, pid, query):
+    print(json.dumps({"hit": reach(url, int(pid), query, True)}))
+
+
+def kill(url, pid, query):
+    hit = reach(url, int(pid), query, False)
+    if hit:
+        os.kill(int(pid), signal.SIGKILL)
+    print(json.dumps({"hit": hit}))
+
+
+def hold(url, *statements):
+    database = Database(url)
+    database.run("BEGIN IMMEDIATE" if database.kind == "sqlite" else "BEGIN")
+    for statement in statements:
+        database.run(statement)
+    print("held", flush=True)
+    sys.stdin.read()
+    database.run("ROLLBACK")
+
+
+def main(command, *args):
+    {"stop": stop, "kill": kill, "hold": hold}[command](*args)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
