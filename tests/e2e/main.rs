@@ -34,6 +34,7 @@ mod served;
 mod shapes;
 mod signed;
 mod stale;
+mod stale_guards;
 mod steered;
 mod steering;
 mod systems;
