@@ -10,6 +10,7 @@ mod approvals;
 mod audit;
 mod bad_input;
 mod brought;
+mod claims;
 mod copies;
 mod crash;
 mod custody;

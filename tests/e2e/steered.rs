@@ -49,6 +49,10 @@ impl Engine {
         signal(&self.0, "-CONT");
     }
 
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+    }
+
     /// Its exit code; `None` where a signal ended it.
     pub(crate) fn ends(mut self) -> Option<i32> {
         self.0.wait().unwrap().code()
