@@ -17,6 +17,7 @@ mod custody;
 mod disk;
 mod envelopes;
 mod faults;
+mod first_start;
 mod formats;
 mod given_up;
 mod hooks;

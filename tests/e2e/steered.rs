@@ -37,6 +37,14 @@ impl Engine {
         engine
     }
 
+    /// Starts a command and ends it with signal 9 where a query to a database gives a true value. False: it came to its end
+    /// before.
+    pub(crate) fn killed_at(world: &World, args: &[&str], url: &str, query: &str) -> bool {
+        let engine = Engine::start(world, args);
+        engine.stop();
+        run_script(&mut engine.steered(world, "kill", url, query)) == json!({ "hit": true })
+    }
+
     fn steered(&self, world: &World, how: &str, url: &str, query: &str) -> Command {
         world.script("steer.py", &[how, url, &self.0.id().to_string(), query])
     }
