@@ -20,6 +20,7 @@ mod faults;
 mod first_start;
 mod formats;
 mod given_up;
+mod guards;
 mod hooks;
 mod kms;
 mod leaks;
