@@ -234,3 +234,24 @@ fn a_server_that_takes_no_writes_is_refused() {
     assert!(refused["error"]["help"].as_str().is_some_and(|help| !help.is_empty()), "{refused}");
     assert_eq!(world.digest(), before);
 }
+
+/// Watches the number of rows that a swap has updated: more than were sent is a fault, and not success. The application gives its
+/// row keys up while the run works; whoever swaps the first row of a key would give its cells to the second too.
+#[test]
+fn a_row_key_that_names_two_rows_by_now_is_a_fault() {
+    let world = World::new("postgres", "aes-gcm", 400);
+    // A page of one row: the next begins behind its key, so that the second row of a key is in none.
+    world.plan("throttle: { rows_per_second: 100 }\nbatch: { rows: 1 }\n");
+    let mut run = world.start(&["run", "PLAN"]);
+    wait_for_first_swap(&world);
+    // In one transaction, for rows of one version.
+    world.sql(&["DO $$ BEGIN \
+         ALTER TABLE people DROP CONSTRAINT people_pkey; \
+         UPDATE people SET note = note WHERE id > 300; \
+         INSERT INTO people SELECT id, b, a, note FROM people WHERE id > 300; END $$"]);
+    let code = run.wait().unwrap().code();
+    let twice = "SELECT count(*) FROM (SELECT a FROM people WHERE a IS NOT NULL GROUP BY a HAVING count(*) > 1) twice";
+    let lost = world.sql(&[twice])[0][0].as_u64().unwrap();
+    assert_eq!(lost, 0, "rows have the cell of another row, and their own is lost");
+    assert!(code != Some(0), "a run that could not tell its rows apart is not clean");
+}
