@@ -42,6 +42,7 @@ mod steered;
 mod steering;
 mod systems;
 mod unattended;
+mod upgrade;
 mod upkeep;
 mod way_back;
 mod world;

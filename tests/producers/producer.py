@@ -4,6 +4,7 @@
     producer.py read   URL TABLE FORMAT KEYFILE         open every row; print {"rows", "opened", "right"}
     producer.py digest URL TABLE                        print a digest of all cells, byte for byte
     producer.py sql    URL STATEMENT...                 run statements; print the rows of the last one
+    producer.py load   URL FILE                         run the statements of a dump
     producer.py write  URL TABLE FORMAT KEYFILE FIRST LAST SECONDS   keep writing rows FIRST..LAST as an application does
 
 Cells are made by pyca/cryptography and, for pgcrypto, by PostgreSQL itself (RESEAL_TEST_POSTGRES_URL).
@@ -195,9 +196,17 @@ def sql(url, *statements):
     print(json.dumps([[v.hex() if isinstance(v, (bytes, memoryview)) else v for v in row] for row in rows], default=str))
 
 
+def load(url, file):
+    database = Database(url)
+    # A statement ends at the end of a line; whoever makes a dump sees to it that no value does.
+    for statement in open(file, encoding="utf-8").read().split(";\n"):
+        if statement.strip():
+            database.run(statement)
+
+
 def main(command, *args):
     args = [json.load(open(arg)) if arg.endswith(".json") else arg for arg in args]
-    {"seed": seed, "read": read, "digest": digest, "write": write, "sql": sql}[command](*args)
+    {"seed": seed, "read": read, "digest": digest, "write": write, "sql": sql, "load": load}[command](*args)
 
 
 if __name__ == "__main__":
