@@ -23,6 +23,7 @@ mod given_up;
 mod guards;
 mod hooks;
 mod kms;
+mod later;
 mod leaks;
 mod letters;
 mod neighbours;
