@@ -4,7 +4,7 @@ use reseal_core::KeyState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_store::sql::Taker;
 use reseal_store::{Kind, StoreError, Trouble};
-use sea_query::{Expr, ExprTrait, Order, Query};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, UpdateStatement};
 
 use crate::ControlSession;
 use crate::audit::host;
@@ -193,42 +193,11 @@ impl ControlSession {
     /// # Errors
     /// When the transition is not in the table, or the server refuses.
     pub async fn move_key(&mut self, entry: &str, step: &NewMove<'_>) -> Result<bool, StoreError> {
-        let NewMove { from, to, operator, reason, since } = *step;
+        let NewMove { from, to, operator, reason, .. } = *step;
         if !from.may_become(to) {
             return Err(StoreError::new(Trouble::Other, format!("a key that is {from} cannot become {to}")));
         }
-        let mut update = Query::update();
-        update
-            .table(self.table("catalogue_key"))
-            .value("state", to.name())
-            .and_where(Expr::col("id").eq(entry))
-            .and_where(Expr::col("state").eq(from.name()));
-        match to {
-            KeyState::Created => drop(update.value("activated_at", Option::<i64>::None)),
-            // A key that comes back has not become younger by that.
-            KeyState::Active if from == KeyState::Rotating => {}
-            KeyState::Active => drop(match since {
-                Since::Now => update.value("activated_at", self.now()),
-                Since::At(at) => update.value("activated_at", at),
-                Since::Unknown => update.value("activated_at", Option::<i64>::None),
-            }),
-            KeyState::Rotating => {}
-            KeyState::Retired => drop(update.value("retired_at", self.now())),
-            KeyState::Destroyed => drop(update.value("destroyed_at", self.now())),
-        }
-        let insert = Query::insert()
-            .into_table(self.table("catalogue_move"))
-            .columns(["id", "entry", "from_state", "to_state", "at", "operator", "reason"])
-            .values_panic([
-                uuid::Uuid::now_v7().to_string().into(),
-                entry.into(),
-                from.name().into(),
-                to.name().into(),
-                self.now(),
-                operator.into(),
-                reason.into(),
-            ])
-            .to_owned();
+        let (update, insert) = (self.state_update(entry, step), self.move_insert(entry, step));
         self.begin().await?;
         let outcome = async {
             if self.run(&update).await? == 0 {
@@ -247,6 +216,47 @@ impl ControlSession {
                 Err(error)
             }
         }
+    }
+
+    /// The update that moves a key which is still in the first state.
+    fn state_update(&self, entry: &str, step: &NewMove<'_>) -> UpdateStatement {
+        let mut update = Query::update();
+        update
+            .table(self.table("catalogue_key"))
+            .value("state", step.to.name())
+            .and_where(Expr::col("id").eq(entry))
+            .and_where(Expr::col("state").eq(step.from.name()));
+        match step.to {
+            KeyState::Created => drop(update.value("activated_at", Option::<i64>::None)),
+            // A key that comes back has not become younger by that.
+            KeyState::Active if step.from == KeyState::Rotating => {}
+            KeyState::Active => drop(match step.since {
+                Since::Now => update.value("activated_at", self.now()),
+                Since::At(at) => update.value("activated_at", at),
+                Since::Unknown => update.value("activated_at", Option::<i64>::None),
+            }),
+            KeyState::Rotating => {}
+            KeyState::Retired => drop(update.value("retired_at", self.now())),
+            KeyState::Destroyed => drop(update.value("destroyed_at", self.now())),
+        }
+        update
+    }
+
+    /// The insert that notes a move.
+    fn move_insert(&self, entry: &str, step: &NewMove<'_>) -> InsertStatement {
+        Query::insert()
+            .into_table(self.table("catalogue_move"))
+            .columns(["id", "entry", "from_state", "to_state", "at", "operator", "reason"])
+            .values_panic([
+                uuid::Uuid::now_v7().to_string().into(),
+                entry.into(),
+                step.from.name().into(),
+                step.to.name().into(),
+                self.now(),
+                step.operator.into(),
+                step.reason.into(),
+            ])
+            .to_owned()
     }
 
     /// An event about a key of the catalogue.
