@@ -111,8 +111,7 @@ impl KekContext {
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for text in self.0.iter().flat_map(|(name, text)| [name, text]) {
-            out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-            out.extend_from_slice(text.as_bytes());
+            crate::digest::put(&mut out, text);
         }
         out
     }

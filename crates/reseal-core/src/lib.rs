@@ -10,6 +10,7 @@ pub mod audit;
 mod cell;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod digest;
 mod format;
 mod kdf;
 mod kek;

@@ -1,6 +1,6 @@
 //! Guards: the database itself refuses cells under keys that are out of use.
 
-use sha2::{Digest, Sha256};
+use reseal_core::digest::Parts;
 
 use crate::{Column, RunLease, Session, Shape, StoreError, TableName};
 
@@ -167,12 +167,8 @@ fn tag(lease: &RunLease) -> String {
 
 /// Names that are unique in a schema, for the guards of a table: its own name may be too long to be part of one.
 pub(crate) fn name(table: &TableName) -> String {
-    let mut hash = Sha256::new();
-    for part in [table.schema.as_deref().unwrap_or_default(), &table.name] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    format!("{PREFIX}_{}", hex::encode(&hash.finalize()[..6]))
+    let digest = Parts::of([table.schema.as_deref().unwrap_or_default(), &table.name]);
+    format!("{PREFIX}_{}", hex::encode(&digest[..6]))
 }
 
 /// What the names of all guards begin with.
@@ -194,4 +190,20 @@ pub(crate) fn any(
     };
     let any = forbidden.iter().map(one).collect::<Vec<_>>().join(" OR ");
     filter.map_or_else(|| format!("({any})"), |filter| format!("(({filter}) AND ({any}))"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards that are up bear such names, and are found and taken down by them.
+    #[test]
+    fn names_of_guards_are_what_they_always_were() {
+        let check = |schema: Option<&str>, expect: &str| {
+            let table = TableName { schema: schema.map(str::to_owned), name: "patients".into() };
+            assert_eq!(name(&table), expect);
+        };
+        check(Some("clinic"), "reseal_guard_0458a194150e");
+        check(None, "reseal_guard_6b868c2f9183");
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use super::{Detail, Event};
+use crate::digest;
 
 /// What the hashes of a trail begin with, so that none of them means anything elsewhere.
 const DOMAIN: &[u8] = b"reseal-audit-event-1\n";
@@ -86,37 +87,25 @@ impl Event {
     /// bytes of UTF-8; numbers are written in decimal. Two events that differ have different bytes.
     #[must_use]
     pub fn canonical(&self, sequence: u64) -> Vec<u8> {
-        let mut out = Parts::default();
-        out.part(&sequence.to_string());
-        out.part(&self.time_ms.to_string());
+        let mut out = Vec::new();
+        let mut part = |text: &str| digest::put(&mut out, text);
+        part(&sequence.to_string());
+        part(&self.time_ms.to_string());
         let texts =
             [&self.operator, &self.host, self.kind.name(), &self.plan, &self.plan_digest, &self.run_id];
-        texts.into_iter().for_each(|text| out.part(text));
-        out.part(&self.fields.len().to_string());
+        texts.into_iter().for_each(&mut part);
+        part(&self.fields.len().to_string());
         for (name, value) in &self.fields {
-            out.part(name);
+            part(name);
             match value {
-                Detail::Text(text) => ["t", text].into_iter().for_each(|part| out.part(part)),
-                Detail::Integer(n) => ["i", &n.to_string()].into_iter().for_each(|part| out.part(part)),
+                Detail::Text(text) => ["t", text].into_iter().for_each(&mut part),
+                Detail::Integer(n) => ["i", &n.to_string()].into_iter().for_each(&mut part),
             }
         }
-        out.part(&self.keys.len().to_string());
+        part(&self.keys.len().to_string());
         for key in &self.keys {
-            [&key.keyset, &key.key, &key.digest].into_iter().for_each(|part| out.part(part));
+            [&key.keyset, &key.key, &key.digest].into_iter().for_each(|text| part(text));
         }
-        out.0
-    }
-}
-
-/// Parts of known length, one behind the other.
-#[derive(Default)]
-pub(super) struct Parts(pub(super) Vec<u8>);
-
-impl Parts {
-    pub(super) fn part(&mut self, text: &str) {
-        // No event comes near four gigabytes; one that did would be cut here and found by any verifier.
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        self.0.extend_from_slice(&length.to_be_bytes());
-        self.0.extend_from_slice(text.as_bytes());
+        out
     }
 }

@@ -5,9 +5,8 @@ use std::fmt;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use thiserror::Error;
 
-use super::chain::Parts;
 use super::{Head, TrailHead};
-use crate::SecretBytes;
+use crate::{SecretBytes, digest};
 
 /// What the signed bytes of a checkpoint begin with.
 const DOMAIN: &[u8] = b"reseal-audit-checkpoint-1\n";
@@ -102,9 +101,9 @@ impl Checkpoint {
 
 /// The bytes that are signed: the domain, then sequence, head and time as parts like those of an event.
 fn signed(at: TrailHead, time_ms: i64) -> Vec<u8> {
-    let mut out = Parts(DOMAIN.to_vec());
-    out.part(&at.sequence.to_string());
-    out.part(&at.head.to_string());
-    out.part(&time_ms.to_string());
-    out.0
+    let mut out = DOMAIN.to_vec();
+    for part in [at.sequence.to_string(), at.head.to_string(), time_ms.to_string()] {
+        digest::put(&mut out, &part);
+    }
+    out
 }

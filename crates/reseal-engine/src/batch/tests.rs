@@ -206,3 +206,9 @@ fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
     }
     assert_eq!(told(swaps), told(plain.swaps));
 }
+
+#[test]
+fn a_cell_in_quarantine_is_named_as_ledgers_name_it() {
+    let listed = quarantined(&target(), 0, &RowKey(vec![Value::Int(7)]), "nothing-opened");
+    assert_eq!(listed.cell, "876b1bcaa7e2639e947beb76a3bec0ced0996a0fe63f9d942aa0f1a854215e51");
+}

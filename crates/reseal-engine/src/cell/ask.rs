@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use reseal_core::digest::Parts;
 use reseal_core::{Cell, Context, KekContext, Key, Part, Value};
-use sha2::{Digest, Sha256};
 
 use crate::job::dek_cache::DekId;
 use crate::job::envelope::Envelope;
@@ -45,19 +45,12 @@ impl Ask {
             None => None,
         };
         let wrapped = wrapped(cell).ok_or("wrapped-dek-missing")?.into_owned();
-        let mut hash = Sha256::new();
-        let mut put = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        put(seal.keyset.name().as_bytes());
-        put(&wrapped);
-        for (at, context) in &candidates {
-            put(&at.to_be_bytes());
-            put(&context.bytes());
-        }
-        to.iter().for_each(|context| put(&context.bytes()));
-        Ok(Ask { id: hash.finalize().into(), wrapped, candidates, to })
+        let parts = Parts::default().with(seal.keyset.name()).with(&wrapped);
+        let parts = candidates
+            .iter()
+            .fold(parts, |parts, (at, context)| parts.with(at.to_be_bytes()).with(context.bytes()));
+        let parts = to.iter().fold(parts, |parts, context| parts.with(context.bytes()));
+        Ok(Ask { id: parts.finish(), wrapped, candidates, to })
     }
 }
 

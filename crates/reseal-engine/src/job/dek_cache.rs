@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use reseal_core::digest::Parts;
 use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes};
-use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
@@ -58,16 +58,11 @@ impl<T> Default for Answers<T> {
 
 impl<T> Answers<T> {
     fn of(&self, asked: &[&[u8]]) -> Arc<OnceCell<T>> {
-        let mut hash = Sha256::new();
-        for part in asked {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= KEPT {
             answers.clear();
         }
-        answers.entry(hash.finalize().into()).or_default().clone()
+        answers.entry(Parts::of(asked)).or_default().clone()
     }
 }
 
