@@ -2,9 +2,11 @@
 #![allow(clippy::print_stdout)]
 
 use std::io::Write;
+use std::time::Duration;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table};
+use reseal_core::quantity::readable;
 use serde_json::Value;
 
 /// Prints a result: one JSON document, or text.
@@ -82,10 +84,7 @@ pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) 
     table.to_string()
 }
 
-/// A number with its thousands apart.
-pub(crate) fn number(n: u64) -> String {
-    indicatif::HumanCount(n).to_string()
-}
+pub(crate) use reseal_core::quantity::count as number;
 
 /// A number of cells.
 pub(crate) fn cells(n: u64) -> String {
@@ -94,12 +93,9 @@ pub(crate) fn cells(n: u64) -> String {
 
 /// A duration in the units that people read.
 pub(crate) fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
+    match seconds.round() as u64 {
         0..=9 => format!("{seconds:.1} s"),
-        10..=119 => format!("{whole} s"),
-        120..=7199 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+        whole => readable(Duration::from_secs(whole)),
     }
 }
 

@@ -49,26 +49,6 @@ fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-/// A length of time as a plan writes it: in the largest unit that says it exactly.
-#[must_use]
-pub fn length(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let exact = units.into_iter().find(|(unit, _)| millis.is_multiple_of(*unit));
-    exact.map_or_else(|| format!("{millis}ms"), |(unit, name)| format!("{}{name}", millis / unit))
-}
-
-/// Milliseconds as people count them: days, below that hours, below that minutes.
-#[must_use]
-pub fn days(ms: i64) -> String {
-    let (days, hours, minutes) = (ms / 86_400_000, ms / 3_600_000, ms / 60_000);
-    match (days, hours) {
-        (1.., _) => format!("{days} d"),
-        (_, 1..) => format!("{hours} h"),
-        _ => format!("{minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,11 +114,5 @@ mod tests {
         assert_eq!(age(&forever, &retired, 0).destroyable_at, None);
         assert_eq!(age(&Policy::default(), &retired, 0).destroyable_at, Some(5 * DAY));
         assert_eq!(age(&policy(), &row(KeyState::Rotating, Some(0), None, None), 0).destroyable_at, None);
-    }
-
-    #[test]
-    fn lengths_read_as_a_plan_writes_them() {
-        let lengths = [76 * 86_400_000, 3_600_000, 90_000, 500].map(|ms| length(Duration::from_millis(ms)));
-        assert_eq!(lengths, ["76d", "1h", "90s", "500ms"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use reseal_control::ControlDatabase;
+use reseal_core::quantity::{coarse, exact, millis};
 use reseal_core::{KeyState, RunState};
 use reseal_engine::{
     Allowed, Custody, EngineError, Entry, Job, Rules, RunOptions, Said, catalogue, to_roll_back,
@@ -10,7 +11,6 @@ use reseal_plan::{Plan, Policy};
 use reseal_store::{Database, RunRow};
 use tracing::warn;
 
-use crate::ages::{days, length};
 use crate::approvals::{self, Agreed, Facts, Kind};
 use crate::proofs;
 
@@ -164,8 +164,8 @@ fn too_young(entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
     };
     let age = u128::try_from(now - since).unwrap_or(0);
     (age < min_ms).then(|| {
-        let least = length(std::time::Duration::from_millis(u64::try_from(min_ms).unwrap_or(u64::MAX)));
-        let message = format!("{place} seals for {} and is to be {least} old", days(now - since));
+        let least = exact(std::time::Duration::from_millis(u64::try_from(min_ms).unwrap_or(u64::MAX)));
+        let message = format!("{place} seals for {} and is to be {least} old", coarse(millis(now - since)));
         EngineError::refused("key-young", message, "wait, or say --emergency where it cannot wait")
     })
 }

@@ -13,7 +13,7 @@ mod before;
 mod proofs;
 mod retire;
 
-pub use ages::{KeyAge, age, days, length};
+pub use ages::{KeyAge, age};
 pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
 pub use proofs::{disk, proofs};

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since};
 use reseal_core::KeyState;
+use reseal_core::quantity::{coarse, exact, millis};
 use reseal_engine::{EngineError, Entry, Job, Progress, catalogue};
 use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
 use reseal_store::Database;
 
-use crate::ages::{age, days, length};
+use crate::ages::age;
 use crate::approvals::{self, Facts, Kind};
 
 pub use holds::Held;
@@ -257,9 +258,10 @@ impl Custodian<'_> {
                 format!("the policy keeps retired keys for ever, and {} is one", row.key_id),
                 "`keep_retired` in the plan",
             ),
-            Some(at) if at > now => {
-                refused(format!("{} is to be kept for another {}", row.key_id, days(at - now)), "wait")
-            }
+            Some(at) if at > now => refused(
+                format!("{} is to be kept for another {}", row.key_id, coarse(millis(at - now))),
+                "wait",
+            ),
             Some(_) => Ok(()),
         }
     }
@@ -269,7 +271,7 @@ impl Custodian<'_> {
         let kept = match self.plan.policy.keep_retired {
             Some(Keep::Forever) => "the policy keeps it for ever".to_owned(),
             Some(Keep::For(kept)) => {
-                format!("the policy keeps it for {}: no backup may be older than that", length(kept))
+                format!("the policy keeps it for {}: no backup may be older than that", exact(kept))
             }
             None => "the policy says nothing of how long it is kept (`keep_retired`)".to_owned(),
         };

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use reseal_core::quantity::{count, millis, readable};
 use reseal_core::{Notice, NoticeKind, RunState};
 use reseal_plan::{NotifySpec, Plan};
 use reseal_store::RunRow;
@@ -26,7 +27,7 @@ pub(crate) fn notices(run: &RunRow, max_key_age: Option<Duration>) -> Vec<Notice
         }
         RunState::Paused if run.cells_old > 0 => {
             let notice = failed(run, about(NoticeKind::Failed, &format!("remain {}", run.epoch)));
-            vec![started(run), notice.with("cells_under_an_old_key", number(run.cells_old))]
+            vec![started(run), notice.with("cells_under_an_old_key", count(run.cells_old))]
         }
         RunState::Paused => vec![started(run)],
         _ => Vec::new(),
@@ -50,9 +51,9 @@ fn finished(run: &RunRow, max_key_age: Option<Duration>) -> Notice {
         .with("run", &run.id)
         .with("old_keys", old_keys)
         .with("new_key", new_key)
-        .with("cells", number(run.counts.cells_rotated))
-        .with("rows", number(run.counts.rows_scanned))
-        .with("duration", duration(ended - run.created_at))
+        .with("cells", count(run.counts.cells_rotated))
+        .with("rows", count(run.counts.rows_scanned))
+        .with("duration", readable(millis(ended - run.created_at)))
         .with("began", time(run.created_at))
         .with("ended", time(ended))
         .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
@@ -67,8 +68,8 @@ fn failed(run: &RunRow, notice: Notice) -> Notice {
     notice
         .with("state", run.state.name())
         .with("reason", run.reason.clone().unwrap_or_default())
-        .with("rows", format!("{} of {}", number(run.counts.rows_scanned), number(run.counts.rows_total)))
-        .with("cells", number(run.counts.cells_rotated))
+        .with("rows", format!("{} of {}", count(run.counts.rows_scanned), count(run.counts.rows_total)))
+        .with("cells", count(run.counts.cells_rotated))
         .with("operator", &run.operator)
 }
 
@@ -93,8 +94,8 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
     find(
         in_hand && counts.cells_quarantined > 0,
         about(NoticeKind::Quarantined)
-            .with("cells_quarantined", number(counts.cells_quarantined))
-            .with("cells", number(counts.cells_rotated)),
+            .with("cells_quarantined", count(counts.cells_quarantined))
+            .with("cells", count(counts.cells_rotated)),
     );
     if let Some(limit) = notify.event(NoticeKind::FailedOpens.event()).and_then(|on| on.percent) {
         let share = (counts.cells_quarantined * 100).checked_div(opened).unwrap_or_default();
@@ -102,7 +103,7 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
             in_hand && counts.cells_quarantined > 0 && share >= u64::from(limit),
             about(NoticeKind::FailedOpens)
                 .with("share", format!("{share} %"))
-                .with("cells_quarantined", number(counts.cells_quarantined))
+                .with("cells_quarantined", count(counts.cells_quarantined))
                 .with("limit", format!("{limit} %")),
         );
     }
@@ -110,8 +111,8 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
         find(
             works && now - run.created_at >= ms(limit),
             about(NoticeKind::Slow)
-                .with("running_for", duration(now - run.created_at))
-                .with("expected", duration(ms(limit))),
+                .with("running_for", readable(millis(now - run.created_at)))
+                .with("expected", readable(limit)),
         );
     }
     if let Some(limit) = of(NoticeKind::NoProgress) {
@@ -120,8 +121,8 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
         find(
             works && rotates && now - still_since >= ms(limit),
             about(NoticeKind::NoProgress)
-                .with("standing_for", duration(now - still_since))
-                .with("rows", format!("{} of {}", number(counts.rows_scanned), number(counts.rows_total))),
+                .with("standing_for", readable(millis(now - still_since)))
+                .with("rows", format!("{} of {}", count(counts.rows_scanned), count(counts.rows_total))),
         );
     }
     findings
@@ -134,8 +135,11 @@ pub(crate) fn deadline(run: &RunRow, plan: &Plan, deadline: i64, now: i64) -> Op
         Notice::new(NoticeKind::Deadline, &run.plan, &run.id, "deadline")
             .with("run", &run.id)
             .with("deadline", time(deadline))
-            .with("left", if now < deadline { duration(deadline - now) } else { "nothing".to_owned() })
-            .with("rows", format!("{} of {}", number(run.counts.rows_scanned), number(run.counts.rows_total)))
+            .with(
+                "left",
+                if now < deadline { readable(millis(deadline - now)) } else { "nothing".to_owned() },
+            )
+            .with("rows", format!("{} of {}", count(run.counts.rows_scanned), count(run.counts.rows_total)))
     })
 }
 
@@ -172,29 +176,6 @@ pub(crate) fn ms(duration: Duration) -> i64 {
 
 fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map(|time| format!("{time:.0}")).unwrap_or_default()
-}
-
-/// A number with its thousands apart.
-fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A duration in the units that people read.
-pub(crate) fn duration(ms: i64) -> String {
-    match ms.max(0) / 1000 {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
-        seconds @ 7200..=172_799 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        seconds => format!("{} days {} h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reseal_control::{ControlDatabase, ControlSession};
+use reseal_core::quantity::{millis, readable};
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::Plan;
 use reseal_store::{Database, RunRow, StoreError};
@@ -132,7 +133,7 @@ async fn throttled(
     let notice = Notice::new(NoticeKind::Throttled, &run.plan, &run.id, "")
         .with("run", &run.id)
         .with("why", why)
-        .with("waiting_for", runs::duration(clock - since));
+        .with("waiting_for", readable(millis(clock - since)));
     Ok(Some(runs::Finding { notice, holds: tick.waiting.is_some() && clock - since >= runs::ms(limit) }))
 }
 
@@ -162,7 +163,7 @@ async fn reachable(
     match error {
         Some(error) if now - since >= runs::ms(limit) => {
             let notice = Notice::new(kind, &plan.name, CAUSE, "")
-                .with("for", runs::duration(now - since))
+                .with("for", readable(millis(now - since)))
                 .with("error", error.to_string());
             raise(control, plan, notice, now).await.map(drop)
         }

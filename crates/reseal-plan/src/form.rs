@@ -4,12 +4,13 @@ mod allowed;
 
 use std::collections::{BTreeSet, HashSet};
 
+use reseal_core::nearest;
 use serde_json::Value;
 
 use allowed::{accepts_anything, allowed_words, expected, is, names, one_line, required, suggested};
 
 use crate::document::{Finding, MOST_PROBLEMS, position};
-use crate::nearest::{did_you_mean, listed, nearest};
+use crate::names::{did_you_mean, listed};
 use crate::secret::{self, shown};
 use crate::yaml::{Content, Entry, Node, Span};
 

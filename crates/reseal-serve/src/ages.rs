@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use reseal_control::KeyRow;
+use reseal_core::quantity::{coarse, exact, millis};
 use reseal_core::{KeyState, Notice, NoticeKind};
-use reseal_custody::{age, days, length};
+use reseal_custody::age;
 use reseal_plan::Plan;
 
 /// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
@@ -35,7 +36,7 @@ fn of_key(plan: &Plan, key: &KeyRow, slot: Timestamp, now: Timestamp) -> Option<
     let expires = Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::UNIX_EPOCH);
     let (kind, slot) = match warned.is_zero() {
         true => (NoticeKind::KeyExpired, slot.to_string()),
-        false => (NoticeKind::KeyExpiring, format!("{expires} {}", length(warned))),
+        false => (NoticeKind::KeyExpiring, format!("{expires} {}", exact(warned))),
     };
     let subject = format!("{}/{}", key.keyset, key.key_id);
     let mut notice = Notice::new(kind, &plan.name, &subject, &slot)
@@ -43,10 +44,10 @@ fn of_key(plan: &Plan, key: &KeyRow, slot: Timestamp, now: Timestamp) -> Option<
         .with("key", &key.key_id)
         .with("expires", expires.to_string());
     if let Some(since) = age.since {
-        notice = notice.with("age", days(now - since));
+        notice = notice.with("age", coarse(millis(now - since)));
     }
     if let Some(max) = plan.policy.max_key_age {
-        notice = notice.with("limit", length(max));
+        notice = notice.with("limit", exact(max));
     }
     Some(notice)
 }

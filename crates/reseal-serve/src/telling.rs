@@ -83,7 +83,7 @@ pub(crate) fn announced(served: &Served, job: &JobSpec, slot: Timestamp) -> Noti
             "window",
             match window {
                 RunWindow::Hours(_) => "in the plan's hours of the week".to_owned(),
-                RunWindow::Within(wait) => format!("within {}", reseal_custody::length(*wait)),
+                RunWindow::Within(wait) => format!("within {}", reseal_core::quantity::exact(*wait)),
             },
         );
     }

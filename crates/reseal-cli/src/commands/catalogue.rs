@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use reseal_control::{CensusRow, ControlDatabase, ControlSession, KeyRow};
-use reseal_custody::{Custodian, GivenUp, Named, age, days};
+use reseal_core::quantity::{coarse, millis};
+use reseal_custody::{Custodian, GivenUp, Named, age};
 use reseal_engine::Progress;
 use reseal_plan::{KeyIdSpec, Plan};
 use reseal_registry::Overrides;
@@ -157,7 +158,7 @@ fn tell(plan: &Plan, keys: &[Value], census: Option<&CensusRow>, due: bool) -> S
                 _ => format!("{} in {} fields", number(total), fields.len()),
             }
         });
-        let age = key["age_seconds"].as_i64().map(|seconds| days(seconds * 1000));
+        let age = key["age_seconds"].as_i64().map(|seconds| coarse(millis(seconds * 1000)));
         // The day; to the second it is in the document.
         let expires = text(&key["expires"]);
         let day = expires.split('T').next().unwrap_or_default();

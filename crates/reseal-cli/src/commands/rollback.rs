@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
-use reseal_custody::days;
+use reseal_core::quantity::{coarse, millis};
 use reseal_engine::{Progress, RollbackOptions, Stopper};
 use reseal_registry::Overrides;
 use serde_json::json;
@@ -94,7 +94,8 @@ pub(crate) async fn drop_undo(path: &Path, run: Option<&str>) -> Outcome {
     let left = kept.map_or(0, |kept| row.completed_at.unwrap_or(row.updated_at) + kept);
     let left = left - session.now_ms().await?;
     if left > 0 {
-        let message = format!("the policy keeps the old cells of run {} for another {}", row.id, days(left));
+        let message =
+            format!("the policy keeps the old cells of run {} for another {}", row.id, coarse(millis(left)));
         return Err(Failure::refused("undo-kept", message, "wait, or change `keep_undo` in the plan"));
     }
     let cells = session.undo_cells(&row.id).await?;

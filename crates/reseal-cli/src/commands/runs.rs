@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
-use reseal_custody::days;
+use reseal_core::quantity::{coarse, millis};
 use reseal_engine::is_held;
 use reseal_store::{Request, RunRow, StepRow};
 use serde_json::{Value, json};
@@ -114,9 +114,9 @@ fn due(row: &RunRow, deadline: i64) -> String {
         Some(_) => format!("\n  it was over before its deadline, {}", time(deadline)),
         None if left < 0 => format!("\n  its deadline has passed: {}", time(deadline)),
         None if left < 3_600_000 => {
-            format!("\n  WARNING: its deadline is {}, in {}", time(deadline), days(left))
+            format!("\n  WARNING: its deadline is {}, in {}", time(deadline), coarse(millis(left)))
         }
-        None => format!("\n  its deadline is {}, in {}", time(deadline), days(left)),
+        None => format!("\n  its deadline is {}, in {}", time(deadline), coarse(millis(left))),
     }
 }
 

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::encoding::Encoding;
 use super::{Hole, Item, Slot};
+use crate::nearest;
 
 /// More than any nonce, tag or key id; a wider hole is a slip of the finger.
 const MAX_WIDTH: usize = 1024;
@@ -78,15 +79,6 @@ pub enum LayoutError {
 
 fn meant(nearest: &Option<&'static str>) -> String {
     nearest.map(|name| format!(", did you mean {name}?")).unwrap_or_default()
-}
-
-fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    let distance = |other: &str| strsim::osa_distance(name, other);
-    known
-        .iter()
-        .copied()
-        .min_by_key(|other| distance(other))
-        .filter(|other| distance(other) <= 1 + name.len() / 4)
 }
 
 /// Parses the text of a layout, neighbouring literals joined, and says whether it has literal bytes. Whether cells

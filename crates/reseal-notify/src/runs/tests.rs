@@ -120,11 +120,3 @@ fn a_share_of_failed_opens_counts_against_what_was_opened() {
     assert!(!holds(&run, NoticeKind::FailedOpens, &notify, 0, 0), "nothing opened yet");
     assert!(!holds(&run, NoticeKind::Quarantined, &notify, 0, 0));
 }
-
-#[test]
-fn durations_read_well() {
-    assert_eq!(
-        [-5, 75_000, 300_000, 7_260_000, 180_000_000].map(duration),
-        ["0 s", "75 s", "5 min 0 s", "2 h 1 min", "2 days 2 h"]
-    );
-}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::nearest::listed;
+use crate::names::listed;
 use crate::schema::LATER;
 
 /// Whether the schema is of this type.

@@ -7,7 +7,7 @@ use reseal_core::{KeyLength, Part};
 use super::together::Use;
 use super::{Entries, Meaning, quoted};
 use crate::document::Finding;
-use crate::nearest::listed;
+use crate::names::listed;
 use crate::plan::{
     EnvelopeSpec, FieldSpec, KeyOfRow, KeysPlace, KeysetSpec, Move, SealSpec, SourceSpec, TableSpec,
 };

@@ -6,8 +6,8 @@ use reseal_core::{StepHole, StepPiece};
 
 use super::{Entries, Meaning, names_of, quoted};
 use crate::document::Finding;
-use crate::nearest::{did_you_mean, listed};
-use crate::plan::{DeedSpec, Hooks, JsonPick, StepEnvSpec, StepSpec, VarSpec, When};
+use crate::names::{did_you_mean, listed};
+use crate::plan::{Hooks, JsonPick, StepActionSpec, StepEnvSpec, StepSpec, VarSpec, When};
 use crate::step_text::{HoleError, sql, word};
 use crate::{digest, raw};
 

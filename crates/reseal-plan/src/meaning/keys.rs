@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Entries, Meaning, quoted};
 use crate::document::Finding;
-use crate::nearest::{did_you_mean, listed};
+use crate::names::{did_you_mean, listed};
 use crate::plan::{
     Encoding, JsonPick, KeyIdSpec, KeyOfRow, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, PrimarySpec,
     SourceSpec,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::seals::options_of;
 use super::{Entries, Meaning, index_of, names_of, quoted};
 use crate::document::Finding;
-use crate::nearest::listed;
+use crate::names::listed;
 use crate::plan::{EventSpec, NotifySpec, Recipient, SourceSpec, ViaSpec, WordingSpec};
 use crate::raw;
 
@@ -240,7 +240,7 @@ impl Meaning<'_> {
         name: &str,
         known: &[&str],
     ) {
-        let help = crate::nearest::did_you_mean(name, known)
+        let help = crate::names::did_you_mean(name, known)
             .or_else(|| (!known.is_empty()).then(|| format!("known: {}", listed(known, "and"))));
         self.findings.push(Finding::new(code, self.named(path), message).maybe_help(help));
     }

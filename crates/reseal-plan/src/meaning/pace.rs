@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use reseal_core::quantity;
+
 use super::Meaning;
 use crate::plan::{Batch, Emergency, Pace, Throttle};
+use crate::raw;
 use crate::window::{Window, WindowError};
-use crate::{quantity, raw};
 
 impl Meaning<'_> {
     /// The pace; `path` is the section that holds it.
@@ -106,7 +108,7 @@ impl Meaning<'_> {
     }
 
     pub(super) fn duration(&mut self, text: &str, path: &[&str]) -> Option<Duration> {
-        let duration = quantity::duration(text);
+        let duration = quantity::parse_duration(text);
         if duration.is_none() {
             let help = "a whole number greater than 0 with ms, s, m, h or d: 500ms, 30m, 90d";
             self.find_help("bad-duration", path, "this is no length of time", Some(help.into()));
@@ -115,7 +117,7 @@ impl Meaning<'_> {
     }
 
     fn bytes(&mut self, text: &str, path: &[&str]) -> Option<u64> {
-        let bytes = quantity::bytes(text);
+        let bytes = quantity::parse_bytes(text);
         if bytes.is_none() {
             let help = "a whole number greater than 0 with B, KiB, MiB or GiB: 8MiB";
             self.find_help("bad-size", path, "this is no size", Some(help.into()));

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use reseal_core::nearest;
+
 use super::Meaning;
-use crate::nearest::{did_you_mean, nearest};
+use crate::names::did_you_mean;
 use crate::plan::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
 use crate::raw;
 

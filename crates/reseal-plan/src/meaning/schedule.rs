@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use reseal_core::quantity;
 
 use super::Meaning;
 use crate::cron::{CronError, CronLine};
 use crate::plan::{Action, JobSpec, Misfire, Overlap, Policy, RunWindow, ScheduleSpec, Switch, Timing};
+use crate::raw;
 use crate::window::{Window, WindowError};
-use crate::{quantity, raw};
 
 /// The shortest interval of `every`, which is that of cron.
 const LEAST: Duration = Duration::from_secs(60);
@@ -199,7 +200,7 @@ impl Meaning<'_> {
     /// Weekly hours, in the schedule's zone unless they name their own, or how long the run may wait.
     fn run_window(&mut self, text: &str, path: &[&str], zone: &str, zone_known: bool) -> Option<RunWindow> {
         if !text.contains(':')
-            && let Some(wait) = quantity::duration(text)
+            && let Some(wait) = quantity::parse_duration(text)
         {
             return Some(RunWindow::Within(wait));
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Entries, Meaning, flat, index_of, names_of, quoted};
 use crate::document::Finding;
-use crate::nearest::{did_you_mean, listed};
+use crate::names::{did_you_mean, listed};
 use crate::plan::{KeysetSpec, SealSpec};
 use crate::raw;
 use crate::validator::Validator;

@@ -6,7 +6,7 @@ use reseal_core::{BuiltFormat, KeyLength, Part};
 
 use super::{Entries, Meaning, quoted};
 use crate::document::Finding;
-use crate::nearest::listed;
+use crate::names::listed;
 use crate::plan::{FieldSpec, KeyIdSpec, KeysetSpec, PrimarySpec, SealSpec, TableSpec};
 
 /// A seal as one field uses it.

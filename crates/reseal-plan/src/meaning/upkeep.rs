@@ -1,8 +1,10 @@
 //! Jobs of a schedule that look after backups and reports: which files, for whom, about which time.
 
+use reseal_core::quantity;
+
 use super::Meaning;
 use crate::plan::{Action, Period, Policy, Proof, Recipients, SLOT, Standard};
-use crate::{quantity, raw};
+use crate::raw;
 
 /// What `keys-backup` is given, for those who gave it nothing.
 const BACKUP: &str = "do: { keys-backup: { to: [age1…], file: \"keys-{slot}.age\" } }";
@@ -102,7 +104,7 @@ impl Meaning<'_> {
             "month" => Some(Period::Month),
             "quarter" => Some(Period::Quarter),
             "year" => Some(Period::Year),
-            length => quantity::duration(length).map(Period::Last),
+            length => quantity::parse_duration(length).map(Period::Last),
         };
         if period.is_none() {
             let path = [&under[..], &["period"]].concat();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use reseal_core::quantity::exact;
 
 use super::SourceSpec;
 use crate::{CronLine, Window};
@@ -76,12 +77,7 @@ impl std::fmt::Display for Timing {
         match self {
             Timing::Cron(line) => write!(f, "{line}"),
             Timing::Every { interval, from } => {
-                let seconds = interval.as_secs();
-                let (number, unit) = [(86_400, "d"), (3_600, "h"), (60, "m")]
-                    .into_iter()
-                    .find(|(unit, _)| seconds.is_multiple_of(*unit))
-                    .map_or((seconds, "s"), |(unit, name)| (seconds / unit, name));
-                write!(f, "every {number}{unit} from {from}")
+                write!(f, "every {} from {from}", exact(*interval))
             }
         }
     }

@@ -1,12 +1,8 @@
-//! The nearest name, and lists of names in a sentence.
-
-/// "did you mean …?", where one of the names is near enough to have been meant.
-pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
-    nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
-}
+//! The name that was probably meant.
 
 /// The known name that is fewest slips away, one in four letters at most, if no other is as near.
-pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     // Nobody types a name this long by hand; measuring it would cost more than it helps.
     const LONGEST: usize = 100;
     if name.len() > LONGEST {
@@ -25,19 +21,6 @@ pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let mut nearest = near.iter().filter(|(slips, _)| *slips == least);
     let (_, first) = nearest.next()?;
     nearest.all(|(_, other)| other == first).then_some(first)
-}
-
-/// `a`, `b` and `c`: the first two dozen, for a list is no help when it does not end.
-pub(crate) fn listed(names: &[&str], word: &str) -> String {
-    const MOST: usize = 24;
-    let quoted: Vec<String> =
-        names.iter().take(MOST).map(|name| format!("`{}`", crate::secret::shown(name))).collect();
-    match quoted.as_slice() {
-        [] => String::new(),
-        [only] => only.clone(),
-        all if names.len() > MOST => format!("{}, …", all.join(", ")),
-        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
-    }
 }
 
 #[cfg(test)]
