@@ -158,7 +158,7 @@ impl Suite {
                     assert!(self.built.marked, "a cell names a key, and the format is said to be unmarked");
                     assert_eq!(tag, self.keys[0].tag());
                 }
-                Identified::Unmarked | Identified::Wrapped(_) => {
+                Identified::Unmarked => {
                     assert!(!self.built.marked, "a cell names no key, and the format is said to be marked");
                 }
                 other => panic!("a sealed cell is {other:?}"),

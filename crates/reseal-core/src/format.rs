@@ -15,8 +15,6 @@ pub enum Identified<'c> {
     Broken(Broken),
     /// The cell names the tag of its key.
     Marked(Cow<'c, str>),
-    /// The cell carries its DEK, wrapped under a KEK.
-    Wrapped(Cow<'c, [u8]>),
     /// The cell is of this format and does not say which key it is sealed under.
     Unmarked,
 }

@@ -121,7 +121,6 @@ impl Name for Identified<'_> {
             Identified::NotMine => "NotMine",
             Identified::Broken(_) => "Broken",
             Identified::Marked(_) => "Marked",
-            Identified::Wrapped(_) => "Wrapped",
             Identified::Unmarked => "Unmarked",
         }
     }

@@ -164,8 +164,6 @@ pub(crate) fn claim<'c>(seal: &Seal, cell: &'c Cell) -> Claim<'c> {
         Identified::NotMine => Claim::No,
         Identified::Broken(broken) => Claim::Broken(broken.0),
         Identified::Marked(mark) => Claim::Mark(Some(mark)),
-        // A wrapped DEK lies in a column of its own; one inside the payload could not be rewrapped without it.
-        Identified::Wrapped(_) => Claim::No,
         Identified::Unmarked => Claim::Mark(cell.get(Part::Key).and_then(reseal_core::Value::text)),
     }
 }
