@@ -84,20 +84,25 @@ pub trait Kek: Send + Sync {
     /// [`KekFault::Invalid`] where it was not wrapped under this KEK and context; else the KEK could not be asked.
     async fn unwrap(&self, wrapped: &[u8], context: &KekContext) -> Result<SecretBytes, KekError>;
 
-    /// Wraps a DEK that is wrapped under `from`, a KEK of the same realm by its identity, anew under this one. The
-    /// contexts are those of the old and of the new wrapped DEK.
+    /// Wraps a DEK that is wrapped under a KEK of the same realm again, under this one and `context`.
     ///
     /// # Errors
     /// As [`Kek::unwrap`].
-    async fn rewrap(
-        &self,
-        wrapped: &[u8],
-        from: (&str, &KekContext),
-        context: &KekContext,
-    ) -> Result<Vec<u8>, KekError> {
-        let _ = (wrapped, from, context);
+    async fn rewrap(&self, old: &WrappedDek<'_>, context: &KekContext) -> Result<Vec<u8>, KekError> {
+        let _ = (old, context);
         Err(KekError::new(KekFault::Refused, "this kind of KEK rewraps nothing by itself"))
     }
+}
+
+/// A wrapped DEK, and what it is wrapped under.
+#[derive(Clone, Copy, Debug)]
+pub struct WrappedDek<'a> {
+    /// The wrapped DEK.
+    pub bytes: &'a [u8],
+    /// The identity of its KEK.
+    pub kek: &'a str,
+    /// What is bound to it.
+    pub context: &'a KekContext,
 }
 
 /// The encryption context: names and texts that are bound to a wrapped DEK and that unwrapping has to repeat.

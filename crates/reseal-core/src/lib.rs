@@ -33,7 +33,7 @@ mod value;
 pub use cell::{Cell, Part};
 pub use format::{Broken, Format, Identified, OpenError, SealError};
 pub use kdf::{Digest, Kdf};
-pub use kek::{Kek, KekContext, KekError, KekFault, KekPlugin, KekSource};
+pub use kek::{Kek, KekContext, KekError, KekFault, KekPlugin, KekSource, WrappedDek};
 pub use key::{Key, Keyset, KeysetError, SecretBytes};
 pub use key_state::KeyState;
 pub use layout::{Hole, Layout, LayoutError, Mismatch, Pieces, UnfitPiece};

@@ -13,7 +13,7 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
-use reseal_core::{Kek, KekContext, KekError, KekFault, KekSource, KeySourceError, SecretBytes};
+use reseal_core::{Kek, KekContext, KekError, KekFault, KekSource, KeySourceError, SecretBytes, WrappedDek};
 
 use crate::Named;
 
@@ -93,16 +93,11 @@ impl Kek for KmsKey {
         filled(done.plaintext).map(SecretBytes::new)
     }
 
-    async fn rewrap(
-        &self,
-        wrapped: &[u8],
-        (from, old): (&str, &KekContext),
-        context: &KekContext,
-    ) -> Result<Vec<u8>, KekError> {
-        fits(wrapped)?;
-        let ask = self.client.re_encrypt().ciphertext_blob(Blob::new(wrapped));
-        let from = from.strip_prefix(self.realm.as_str()).unwrap_or(from);
-        let ask = ask.source_key_id(from).set_source_encryption_context(entries(old));
+    async fn rewrap(&self, old: &WrappedDek<'_>, context: &KekContext) -> Result<Vec<u8>, KekError> {
+        fits(old.bytes)?;
+        let ask = self.client.re_encrypt().ciphertext_blob(Blob::new(old.bytes));
+        let from = old.kek.strip_prefix(self.realm.as_str()).unwrap_or(old.kek);
+        let ask = ask.source_key_id(from).set_source_encryption_context(entries(old.context));
         let ask = ask.destination_key_id(&self.key).set_destination_encryption_context(entries(context));
         let done = ask.send().await.map_err(|error| told(&error))?;
         is_of(from, done.source_key_id())?;

@@ -91,7 +91,8 @@ impl DekCache {
         let contexts = [old.bytes(), new.bytes()];
         let asked = [from.identity(), to.identity(), &contexts[0], &contexts[1], wrapped];
         let answer = self.moved.of(&asked);
-        let asked = answer.get_or_try_init(|| self.ask(to, || kek.rewrap(wrapped, (source, old), new)));
+        let old = WrappedDek { bytes: wrapped, kek: source, context: old };
+        let asked = answer.get_or_try_init(|| self.ask(to, || kek.rewrap(&old, new)));
         asked.await.cloned()
     }
 

@@ -15,6 +15,13 @@ use crate::window::{Window, WindowError};
 /// The shortest interval of `every`, which is that of cron.
 const LEAST: Duration = Duration::from_secs(60);
 
+/// The schedule's zone as the plan names it, and whether it is one.
+#[derive(Clone, Copy)]
+struct Zone<'p> {
+    name: &'p str,
+    known: bool,
+}
+
 impl Meaning<'_> {
     /// The schedule; `None` where something is wrong with it.
     ///
@@ -26,12 +33,9 @@ impl Meaning<'_> {
             let path = ["schedule", "zone"];
             self.find_help("bad-zone", &path, "this time zone is not known", Some(help.into()));
         }
-        let jobs: Vec<_> = raw
-            .jobs
-            .0
-            .into_iter()
-            .map(|(name, job)| self.scheduled_job(name, job?, (&raw.zone, zone.is_ok()), policy))
-            .collect();
+        let named = Zone { name: &raw.zone, known: zone.is_ok() };
+        let jobs = raw.jobs.0.into_iter();
+        let jobs: Vec<_> = jobs.map(|(name, job)| self.scheduled_job(name, job?, named, policy)).collect();
         for job in jobs.iter().flatten() {
             self.approvals_kept(job, policy.approvals.run);
         }
@@ -60,7 +64,7 @@ impl Meaning<'_> {
         &mut self,
         name: String,
         raw: raw::ScheduledJob,
-        zone: (&str, bool),
+        zone: Zone<'_>,
         policy: &Policy,
     ) -> Option<JobSpec> {
         let fits = name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
@@ -161,13 +165,7 @@ impl Meaning<'_> {
         Some(Timing::Every { interval: interval?, from: from.ok()? })
     }
 
-    fn action(
-        &mut self,
-        raw: raw::Do,
-        path: &[&str],
-        (zone, zone_known): (&str, bool),
-        policy: &Policy,
-    ) -> Option<Action> {
+    fn action(&mut self, raw: raw::Do, path: &[&str], zone: Zone<'_>, policy: &Policy) -> Option<Action> {
         Some(match raw {
             raw::Do::Word(word) => match word {
                 raw::DoWord::Remind => Action::Remind(None),
@@ -189,7 +187,7 @@ impl Meaning<'_> {
             raw::Do::Map(raw::DoMap::Run(run)) => {
                 let path = [path, &["run", "window"]].concat();
                 let window = match run.window {
-                    Some(text) => Some(self.run_window(&text, &path, zone, zone_known)?),
+                    Some(text) => Some(self.run_window(&text, &path, zone)?),
                     None => None,
                 };
                 Action::Run { window, approvals: run.approvals }
@@ -198,7 +196,7 @@ impl Meaning<'_> {
     }
 
     /// Weekly hours, in the schedule's zone unless they name their own, or how long the run may wait.
-    fn run_window(&mut self, text: &str, path: &[&str], zone: &str, zone_known: bool) -> Option<RunWindow> {
+    fn run_window(&mut self, text: &str, path: &[&str], zone: Zone<'_>) -> Option<RunWindow> {
         if !text.contains(':')
             && let Some(wait) = quantity::parse_duration(text)
         {
@@ -206,13 +204,13 @@ impl Meaning<'_> {
         }
         let ends_in_hours = text.split_whitespace().last().is_some_and(|word| word.contains(':'));
         let parsed = match ends_in_hours {
-            true => Window::parse(&format!("{text} {zone}")),
+            true => Window::parse(&format!("{text} {}", zone.name)),
             false => Window::parse(text),
         };
         match parsed {
             Ok(window) => Some(RunWindow::Hours(window)),
             // The zone has been complained of where it stands.
-            Err(WindowError::Zone) if ends_in_hours && !zone_known => None,
+            Err(WindowError::Zone) if ends_in_hours && !zone.known => None,
             Err(_) => {
                 let help = "weekly hours (\"Sat 22:00-06:00\"), or how long the run may wait (7d)";
                 self.find_help("bad-window", path, "this window is not understood", Some(help.into()));
