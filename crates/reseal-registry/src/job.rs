@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reseal_core::{BuiltFormat, Format, FormatPlugin, KeyLength, Keyset, Options, Part};
+use reseal_core::{BuiltFormat, Format, KeyLength, Keyset, Options, Part};
 use reseal_engine::{
     Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, Pace, Seal, TableJob, Validator,
 };
 use reseal_plan::{Encoding, FieldSpec, Guard, Plan, SealSpec, TableSpec, Undo};
 use reseal_store::{GuardKind, TableName};
 
+use crate::keys::length_of;
 use crate::plugins::FORMATS;
 use crate::{BuildError, Keys};
 
@@ -112,14 +113,6 @@ fn keysets(plan: &Plan, keys: &Keys) -> Vec<KeysetJob> {
 fn recognisers() -> Vec<Arc<dyn Format>> {
     let built = FORMATS.iter().filter_map(|plugin| (plugin.build)(&Options::default(), &[]).ok());
     built.filter(|built| !built.plaintext).map(|built| built.format).collect()
-}
-
-/// Which key lengths the format of a seal takes.
-pub(crate) fn length_of(plan: &Plan, seal: &SealSpec, plugin: &FormatPlugin) -> Option<KeyLength> {
-    let uses = plan.tables.iter().flat_map(|table| table.fields.iter().map(move |field| (table, field)));
-    let mut used = uses.filter(|(_, field)| field.seals().any(|at| plan.seals[at].name == seal.name));
-    let (table, field) = used.next()?;
-    (plugin.build)(&seal.options, &field.parts(table)).ok().map(|built| built.key_length)
 }
 
 fn build_field(

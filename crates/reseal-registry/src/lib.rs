@@ -5,10 +5,10 @@
 
 mod hooks;
 mod job;
-mod keks;
 mod keys;
 mod notifiers;
 mod plugins;
+mod reread;
 
 pub use job::{Overrides, job};
 pub use keys::{
@@ -58,7 +58,7 @@ pub async fn build(
     let warnings = keys.warnings.clone();
     let mut job = job(plan, &keys, overrides)?;
     job.hooks = Arc::new(hooks::hooks(plan, overrides, database));
-    job.reread = Some(keks::reread(plan, overrides.primary.as_deref(), database));
+    job.reread = Some(reread::reread(plan, overrides.primary.as_deref(), database));
     Ok((job, warnings))
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use reseal_core::{Kdf, Key, KeyLength, Keyset, SecretBytes};
 use reseal_plan::{Encoding, KeyIdSpec, KeysPlace, KeysetSpec, Plan};
 
+use super::ReadKeyError;
 use super::bytes::{decode, derive};
-use super::{ReadKeyError, right_length};
+use super::length::{length_of, right_length};
 use crate::plugins::FORMATS;
 
 /// A key as its source keeps it: decoded, and before any derivation.
@@ -26,11 +27,21 @@ pub struct Kept {
     pub bytes: SecretBytes,
 }
 
+/// A key as it was read, before any derivation.
+pub(super) struct ReadKey {
+    /// Which of `keys_from` lists it; `None` for a key that the plan names.
+    pub(super) from: Option<usize>,
+    /// The key's id.
+    pub(super) id: String,
+    /// The bytes.
+    pub(super) bytes: SecretBytes,
+}
+
 /// What was read of the keys that a keyset came to have.
-pub(super) fn of(keyset: &Keyset, read: Vec<(Option<usize>, String, SecretBytes)>) -> Vec<Kept> {
+pub(super) fn of(keyset: &Keyset, read: Vec<ReadKey>) -> Vec<Kept> {
     let primary = keyset.primary().map(Key::id);
     let mut out: Vec<Kept> = Vec::new();
-    for (from, id, bytes) in read {
+    for ReadKey { from, id, bytes } in read {
         // An id that a list names too stands for the key that was read first.
         let Some(key) = keyset.by_id(&id).filter(|_| out.iter().all(|kept| kept.id != id)) else { continue };
         let tag = (key.tag() != key.id()).then(|| key.tag().to_owned());
@@ -55,7 +66,7 @@ pub fn restored(plan: &Plan, kept: Vec<Kept>) -> Result<Vec<Arc<Keyset>>, ReadKe
                 Some(tag) => made.tagged(tag),
                 None => made,
             };
-            right_length(plan, at, spec, &made)?;
+            right_length(plan, at, &made)?;
             primary = primary.or(kept.primary.then(|| kept.id.clone()));
             keys.push(made);
         }
@@ -121,7 +132,7 @@ pub fn wanted(plan: &Plan, keyset: Option<&str>, id: &str) -> Result<Wanted, Rea
     let lengths = plan.seals.iter().filter(|seal| seal.keyset == Some(at) && seal.kdf.is_none());
     let lengths = lengths.filter_map(|seal| {
         let format = FORMATS.iter().find(|format| format.name == seal.format)?;
-        crate::job::length_of(plan, seal, format)
+        length_of(plan, seal, format)
     });
     let (mut bytes, mut passphrase) = (32, encoding == Some(Encoding::Utf8));
     for length in lengths {
@@ -155,6 +166,6 @@ pub fn will_be(plan: &Plan, wanted: &Wanted, id: &str, written: &[u8]) -> Result
         None => spec.keys_from.first().and_then(|from| from.kdf.as_ref()),
     };
     let key = derive(kdf, bytes, id, &what)?;
-    right_length(plan, wanted.keyset, spec, &key)?;
+    right_length(plan, wanted.keyset, &key)?;
     Ok(key)
 }

@@ -33,63 +33,71 @@ impl Listed {
     }
 }
 
+/// A list of keys: the keyset that it is for, and how its keys are derived.
+struct List<'p> {
+    keyset: &'p str,
+    kdf: Option<&'p Kdf>,
+}
+
+impl List<'_> {
+    /// What messages call the list.
+    fn what(&self) -> String {
+        format!("the keys of keyset {}", self.keyset)
+    }
+
+    /// What messages call one of its keys.
+    fn key(&self, id: &str) -> String {
+        format!("key {id} of keyset {}", self.keyset)
+    }
+}
+
 impl Reader<'_> {
     /// The keys of a list, in the order in which they are tried.
     pub(super) async fn many(
         &mut self,
         from: &KeysFromSpec,
         keyset: &str,
-        warnings: &mut Vec<String>,
     ) -> Result<Vec<Listed>, ReadKeyError> {
-        let what = format!("the keys of keyset {keyset}");
-        let kdf = from.kdf.as_ref();
+        let list = List { keyset, kdf: from.kdf.as_ref() };
         match &from.place {
-            KeysPlace::Map(source) => {
-                let material = self.read_whole(source, &source.args, &what).await?;
-                warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
-                let map = json_map(&material.bytes, &what)?;
-                let decoded = map.into_iter().map(|(id, bytes)| {
-                    let what = format!("key {id} of keyset {keyset}");
-                    let bytes = decode(bytes, source.encoding, &what)?;
-                    self.keep(&id, &bytes);
-                    Ok(Listed::new(id.clone(), derive(kdf, bytes, &id, &what)?))
-                });
-                // Newer ids mostly sort behind older ones, and newer keys are tried first.
-                decoded.rev().collect()
-            }
-            KeysPlace::Directory { path, encoding } => {
-                self.directory(path, (*encoding, kdf), keyset, warnings).await
-            }
-            KeysPlace::Query { sql, key } => self.query(sql, (key, kdf), keyset, warnings).await,
+            KeysPlace::Map(source) => self.map(source, &list).await,
+            KeysPlace::Directory { path, encoding } => self.directory(path, *encoding, &list).await,
+            KeysPlace::Query { sql, key } => self.query(sql, key, &list).await,
         }
+    }
+
+    /// One entry of a JSON document a key.
+    async fn map(&mut self, source: &SourceSpec, list: &List<'_>) -> Result<Vec<Listed>, ReadKeyError> {
+        let what = list.what();
+        let material = self.read_whole(source, &source.args, &what).await?;
+        self.warn(&what, &material);
+        let map = json_map(&material.bytes, &what)?;
+        let decoded = map.into_iter().map(|(id, bytes)| {
+            let what = list.key(&id);
+            let bytes = decode(bytes, source.encoding, &what)?;
+            self.keep(&id, &bytes);
+            Ok(Listed::new(id.clone(), derive(list.kdf, bytes, &id, &what)?))
+        });
+        // Newer ids mostly sort behind older ones, and newer keys are tried first.
+        decoded.rev().collect()
     }
 
     /// One file a key; the file's name is the key's id. Hidden files are no keys.
     async fn directory(
         &mut self,
         path: &str,
-        (encoding, kdf): (Encoding, Option<&Kdf>),
-        keyset: &str,
-        warnings: &mut Vec<String>,
+        encoding: Encoding,
+        list: &List<'_>,
     ) -> Result<Vec<Listed>, ReadKeyError> {
-        let what = format!("the keys of keyset {keyset}");
         let failed = |error: std::io::Error| {
+            let what = list.what();
             ReadKeyError::new(
                 format!("{what}: the directory {path} cannot be read: {}", error.kind()),
                 "check the path",
             )
         };
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') {
-                names.push(name);
-            }
-        }
-        names.sort();
         let mut keys = Vec::new();
-        for id in names.into_iter().rev() {
-            let what = format!("key {id} of keyset {keyset}");
+        for id in visible_files(path).map_err(failed)?.into_iter().rev() {
             let spec = SourceSpec {
                 kind: "file".into(),
                 args: SourceArgs { words: vec![format!("{path}/{id}")], pass_env: vec![] },
@@ -97,7 +105,7 @@ impl Reader<'_> {
                 json: None,
                 encoding,
             };
-            let key = self.key(&id, &spec, &spec.args, kdf, &what, warnings).await?;
+            let key = self.key(&id, &spec, &spec.args, list.kdf, &list.key(&id)).await?;
             keys.push(Listed::new(id, key));
         }
         Ok(keys)
@@ -107,11 +115,10 @@ impl Reader<'_> {
     async fn query(
         &mut self,
         sql: &str,
-        (key, kdf): (&KeyOfRow, Option<&Kdf>),
-        keyset: &str,
-        warnings: &mut Vec<String>,
+        key: &KeyOfRow,
+        list: &List<'_>,
     ) -> Result<Vec<Listed>, ReadKeyError> {
-        let what = format!("the keys of keyset {keyset}");
+        let what = list.what();
         let found = self.look_up(sql, &what).await?;
         let mut keys: Vec<Listed> = Vec::new();
         for values in &found.rows {
@@ -128,20 +135,13 @@ impl Reader<'_> {
                     "an id is one key",
                 ));
             }
-            let what = format!("key {id} of keyset {keyset}");
-            let made = self.of_row(&row, (key, kdf), &id, &what, warnings).await;
+            let made = self.of_row(&row, key, &id, list).await;
             let made = made.map(|key| match row.text("tag") {
                 Some(tag) => key.tagged(&tag),
                 None => key,
             });
-            let facts = KeyFacts {
-                keyset: keyset.to_owned(),
-                id: id.clone(),
-                state: row.text("state"),
-                created_at: row.text("created_at").and_then(|text| moment(&text)),
-                expires_at: row.text("expires_at").and_then(|text| moment(&text)),
-            };
-            keys.push(Listed { id, key: made, facts: Some(facts) });
+            let facts = Some(row.facts(list.keyset, &id));
+            keys.push(Listed { id, key: made, facts });
         }
         keys.sort_by_key(|key| std::cmp::Reverse(key.facts.as_ref().and_then(|facts| facts.created_at)));
         Ok(keys)
@@ -150,23 +150,36 @@ impl Reader<'_> {
     async fn of_row(
         &mut self,
         row: &KeyRow<'_>,
-        (key, kdf): (&KeyOfRow, Option<&Kdf>),
+        key: &KeyOfRow,
         id: &str,
-        what: &str,
-        warnings: &mut Vec<String>,
+        list: &List<'_>,
     ) -> Result<Key, ReadKeyError> {
+        let what = list.key(id);
         match key {
             KeyOfRow::Column { name, encoding } => {
-                let bytes = decode(row.value(name, what)?.clone(), *encoding, what)?;
+                let bytes = decode(row.value(name, &what)?.clone(), *encoding, &what)?;
                 self.keep(id, &bytes);
-                derive(kdf, bytes, id, what)
+                derive(list.kdf, bytes, id, &what)
             }
             KeyOfRow::Source(source) => {
-                let filled = SourceSpec { args: row.fill(source, what)?, ..source.clone() };
-                self.key(id, &filled, &filled.args, kdf, what, warnings).await
+                let filled = SourceSpec { args: row.fill(source, &what)?, ..source.clone() };
+                self.key(id, &filled, &filled.args, list.kdf, &what).await
             }
         }
     }
+}
+
+/// The names of the files in a folder that are not hidden, sorted.
+fn visible_files(path: &str) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// A row of a query that lists keys.
@@ -181,6 +194,17 @@ impl KeyRow<'_> {
         let at = self.columns.iter().position(|column| column == name)?;
         let value = self.values.get(at)?.as_ref()?;
         std::str::from_utf8(value.expose()).ok().map(str::to_owned)
+    }
+
+    /// What the row says of its key.
+    fn facts(&self, keyset: &str, id: &str) -> KeyFacts {
+        KeyFacts {
+            keyset: keyset.to_owned(),
+            id: id.to_owned(),
+            state: self.text("state"),
+            created_at: self.text("created_at").and_then(|text| moment(&text)),
+            expires_at: self.text("expires_at").and_then(|text| moment(&text)),
+        }
     }
 
     fn value(&self, name: &str, what: &str) -> Result<&SecretBytes, ReadKeyError> {

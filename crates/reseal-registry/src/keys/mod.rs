@@ -1,22 +1,26 @@
 //! Reading keys: source → JSON entry → encoding → derivation → key of the right length.
 
 mod bytes;
+mod kek;
 mod kept;
+mod keyset;
+mod length;
 mod many;
 mod reader;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reseal_core::{Key, KeyLength, Keyset, KeysetError, Material, SourceArgs};
-use reseal_plan::{KeyIdSpec, KeysetSpec, Plan, PrimarySpec, SourceSpec};
+use reseal_core::{Keyset, Material, SourceArgs};
+use reseal_plan::{KeysetSpec, Plan, SourceSpec};
 use reseal_store::Database;
 use zeroize::Zeroizing;
 
-use crate::plugins::FORMATS;
 pub(crate) use bytes::decode;
 use bytes::text;
 pub use kept::{Kept, Wanted, restored, wanted, will_be};
+use keyset::Reading;
+pub(crate) use length::length_of;
 pub(crate) use reader::Reader;
 
 /// A plan's keysets with their bytes.
@@ -118,11 +122,16 @@ pub(crate) fn none(plan: &Plan) -> Keys {
 pub async fn keys(plan: &Plan, asked: Option<&str>, database: &Database) -> Result<Keys, ReadKeyError> {
     let mut out = Keys { keysets: Vec::new(), facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() };
     let mut reader = Reader::with(database);
-    for (at, spec) in plan.keysets.iter().enumerate() {
-        let keyset = read_keyset(plan, at, spec, asked, &mut reader, &mut out).await?;
+    for at in 0..plan.keysets.len() {
+        let mut reading = Reading::begin(plan, at, asked, &mut reader).await?;
+        reading.named(&mut reader).await?;
+        reading.listed(&mut reader).await?;
+        let (keyset, facts) = reading.end()?;
+        out.facts.extend(facts);
         out.kept.extend(kept::of(&keyset, std::mem::take(&mut reader.kept)));
         out.keysets.push(Arc::new(keyset));
     }
+    out.warnings = reader.warnings;
     let is_primary = |asked: &str| {
         out.keysets.iter().any(|keyset| keyset.primary().is_some_and(|primary| primary.id() == asked))
     };
@@ -134,108 +143,4 @@ pub async fn keys(plan: &Plan, asked: Option<&str>, database: &Database) -> Resu
         }),
         _ => Ok(out),
     }
-}
-
-async fn read_keyset(
-    plan: &Plan,
-    at: usize,
-    spec: &KeysetSpec,
-    asked: Option<&str>,
-    reader: &mut Reader<'_>,
-    out: &mut Keys,
-) -> Result<Keyset, ReadKeyError> {
-    let planned = match &spec.primary {
-        PrimarySpec::None => None,
-        PrimarySpec::Id(id) => Some(id.clone()),
-        PrimarySpec::Source(source) => {
-            let what = format!("the primary of keyset {}", spec.name);
-            let material = reader.read(source, &source.args, &what).await?;
-            Some(text(&material, &what)?.trim().to_owned())
-        }
-    };
-    let mut keys = Vec::new();
-    reader.from = None;
-    for key in &spec.keys {
-        let id = match (&key.id, &planned) {
-            (KeyIdSpec::Literal(id), _) => id.clone(),
-            (KeyIdSpec::Primary, Some(id)) => id.clone(),
-            (KeyIdSpec::Primary, None) => continue,
-        };
-        let what = format!("key {id} of keyset {}", spec.name);
-        let args = key.source.args_for(&id);
-        let made = reader.key(&id, &key.source, &args, key.kdf.as_ref(), &what, &mut out.warnings).await?;
-        let made = match &key.tag {
-            Some(tag) => made.tagged(tag),
-            None => made,
-        };
-        right_length(plan, at, spec, &made)?;
-        keys.push(made);
-    }
-    for (number, from) in spec.keys_from.iter().enumerate() {
-        reader.from = Some(number);
-        for listed in reader.many(from, &spec.name, &mut out.warnings).await? {
-            out.facts.extend(listed.facts.clone());
-            // What is named twice has to be one key: under two, cells of one tag would open under this or that.
-            if let Some(known) = keys.iter().find(|key: &&Key| key.id() == listed.id) {
-                if listed.key.is_ok_and(|key| key.identity() != known.identity()) {
-                    return Err(two_keys(&spec.name, &listed.id));
-                }
-                continue;
-            }
-            let idle = listed.is_idle() && asked.or(planned.as_deref()) != Some(listed.id.as_str());
-            let made = listed.key.and_then(|key| right_length(plan, at, spec, &key).map(|()| key));
-            match made {
-                Ok(key) => keys.push(key),
-                // A key that no cell is under any more, or none yet: whether that is so, the sample and the sweep tell.
-                Err(error) if idle => out.warnings.push(format!("left out: {}", error.message)),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    let asked = asked.filter(|asked| planned.is_some() && keys.iter().any(|key| key.id() == *asked));
-    Keyset::new(&spec.name, keys, asked.or(planned.as_deref())).map_err(|error| {
-        let help = match &error {
-            KeysetError::NoSuchPrimary { .. } => {
-                "check what the primary's source gives, or what --primary asks for"
-            }
-            KeysetError::Twice { .. } => "give each key an id and a tag of its own",
-            KeysetError::SameBytes { .. } => {
-                "a rotation needs a new key: generate one with `reseal keys generate`"
-            }
-        };
-        ReadKeyError::new(error.to_string(), help)
-    })
-}
-
-fn two_keys(keyset: &str, id: &str) -> ReadKeyError {
-    let message = format!("keyset {keyset}: the plan and a list of keys give other bytes as {id}");
-    ReadKeyError::new(message, "give the new key an id of its own; cells that name the old one still need it")
-}
-
-/// Whether a key has a length that every format that uses it takes; a derivation of the seal has a say before that.
-fn right_length(plan: &Plan, at: usize, spec: &KeysetSpec, key: &Key) -> Result<(), ReadKeyError> {
-    if key.kek().is_some() {
-        return Ok(());
-    }
-    let what = format!("key {} of keyset {}", key.id(), spec.name);
-    if key.expose().is_empty() {
-        return Err(ReadKeyError::new(format!("{what} is empty"), "check where the key is kept"));
-    }
-    for seal in plan.seals.iter().filter(|seal| seal.keyset == Some(at) && seal.kdf.is_none()) {
-        let Some(format) = FORMATS.iter().find(|format| format.name == seal.format) else { continue };
-        let Some(KeyLength::OneOf(lengths)) = crate::job::length_of(plan, seal, format) else { continue };
-        if !lengths.contains(&key.expose().len()) {
-            let wanted: Vec<String> = lengths.iter().map(usize::to_string).collect();
-            return Err(ReadKeyError::new(
-                format!(
-                    "{what} has {} bytes; {} takes {}",
-                    key.expose().len(),
-                    seal.format,
-                    wanted.join(" or ")
-                ),
-                "check `encoding`, or name the application's own `kdf`",
-            ));
-        }
-    }
-    Ok(())
 }

@@ -6,8 +6,8 @@ use reseal_store::{Database, LookedUp, Session};
 
 use super::ReadKeyError;
 use super::bytes::{decode, derive, json_map};
-use crate::keks;
-use crate::plugins::KEY_SOURCES;
+use super::kept::ReadKey;
+use crate::plugins::{KEKS, KEY_SOURCES};
 
 /// The source that the plan's own database is.
 const SQL: &str = "sql";
@@ -16,8 +16,10 @@ const SQL: &str = "sql";
 pub(crate) struct Reader<'d> {
     database: Option<&'d Database>,
     session: Option<Session>,
-    /// What was read, before any derivation: the list that it stood in, the id, the bytes.
-    pub(super) kept: Vec<(Option<usize>, String, SecretBytes)>,
+    /// What was read, before any derivation.
+    pub(super) kept: Vec<ReadKey>,
+    /// What an operator should know, such as a key file that others can read.
+    pub(super) warnings: Vec<String>,
     /// Which of `keys_from` is read; `None` while keys are read that the plan names.
     pub(super) from: Option<usize>,
 }
@@ -25,12 +27,12 @@ pub(crate) struct Reader<'d> {
 impl<'d> Reader<'d> {
     /// A reader of what lies outside of the database.
     pub(crate) fn of_files() -> Self {
-        Reader { database: None, session: None, kept: Vec::new(), from: None }
+        Reader { database: None, session: None, kept: Vec::new(), warnings: Vec::new(), from: None }
     }
 
     /// A reader that connects to the database once a source lies in it.
     pub(crate) fn with(database: &'d Database) -> Self {
-        Reader { database: Some(database), session: None, kept: Vec::new(), from: None }
+        Reader { database: Some(database), ..Reader::of_files() }
     }
 
     /// Reads a source and picks the JSON entry that the plan names.
@@ -60,13 +62,12 @@ impl<'d> Reader<'d> {
         args: &SourceArgs,
         kdf: Option<&Kdf>,
         what: &str,
-        warnings: &mut Vec<String>,
     ) -> Result<Key, ReadKeyError> {
-        if let Some(plugin) = keks::plugin(&source.kind) {
-            return Ok(Key::of_kek(id, keks::open(plugin, source, args, what, (self, warnings)).await?));
+        if let Some(plugin) = KEKS.iter().find(|plugin| plugin.name == source.kind) {
+            return Ok(Key::of_kek(id, self.kek(plugin, source, args, what).await?));
         }
         let material = self.read(source, args, what).await?;
-        warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
+        self.warn(what, &material);
         let bytes = decode(material.bytes, source.encoding, what)?;
         self.keep(id, &bytes);
         derive(kdf, bytes, id, what)
@@ -74,7 +75,12 @@ impl<'d> Reader<'d> {
 
     /// Keeps what a key was before any derivation, for copies of it.
     pub(super) fn keep(&mut self, id: &str, bytes: &SecretBytes) {
-        self.kept.push((self.from, id.to_owned(), bytes.clone()));
+        self.kept.push(ReadKey { from: self.from, id: id.to_owned(), bytes: bytes.clone() });
+    }
+
+    /// Notes what a source warns of.
+    pub(super) fn warn(&mut self, what: &str, material: &Material) {
+        self.warnings.extend(material.warnings.iter().map(|warning| format!("{what}: {warning}")));
     }
 
     pub(super) async fn read_whole(
