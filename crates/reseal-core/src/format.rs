@@ -62,9 +62,9 @@ pub trait Format: Send + Sync {
     /// What the cell says about itself. Cheap: no cryptography.
     fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c>;
 
-    /// The tag that a cell seems to name, at a glance: a guess, for a cell that is most likely about to be opened and
+    /// The tag that a cell seems to name: a guess, for a cell that is most likely about to be opened and
     /// need not be taken apart twice. What does not open under the key of that tag is left to [`Format::identify`].
-    fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+    fn tag_hint<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
         let _ = cell;
         None
     }

@@ -207,7 +207,7 @@ impl Layout {
     /// The tag that a cell of this layout would name, nothing else of it looked at; `None` where the layout does not
     /// begin with the key and a separator, or with a literal and these.
     #[must_use]
-    pub fn glance<'c>(&self, cell: &'c [u8]) -> Option<&'c str> {
+    pub fn tag_hint<'c>(&self, cell: &'c [u8]) -> Option<&'c str> {
         let (start, end) = self.around_key()?;
         // To compare nothing costs as much as opening a short cell: an AVX-512 `memcmp` reads none of its bytes from where an
         // empty slice points to, which is no memory, and the processor takes its time over that.

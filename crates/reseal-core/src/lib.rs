@@ -39,7 +39,7 @@ pub use key_state::KeyState;
 pub use layout::{Hole, Layout, LayoutError, Mismatch, Pieces, UnfitPiece};
 pub use nearest::nearest;
 pub use notice::{Notice, NoticeKind, Severity};
-pub use notifier::{BuildNotifier, Message, Notifier, NotifierPlugin, Outcome, Secrets};
+pub use notifier::{BuildNotifier, Delivery, Message, Notifier, NotifierPlugin, Secrets};
 pub use plaintext::Plaintext;
 pub use plugin::{
     BuiltFormat, FormatPlugin, KeyLength, KeySource, KeySourceError, KeySourcePlugin, Material, OptionError,

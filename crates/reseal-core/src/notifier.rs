@@ -27,7 +27,7 @@ pub struct Message {
 
 /// What became of an attempt. Reasons hold no secret: not the URL, not the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Delivery {
     /// The other side took it.
     Sent,
     /// The other side will never take it: an SMTP 5xx, an HTTP 4xx, an address that is none.
@@ -40,7 +40,7 @@ pub enum Outcome {
 #[async_trait]
 pub trait Notifier: Send + Sync {
     /// Sends a message; ends within a minute whatever the other side does. `now` is in milliseconds since 1970.
-    async fn send(&self, message: &Message, now: i64) -> Outcome;
+    async fn send(&self, message: &Message, now: i64) -> Delivery;
 }
 
 /// A notifier plugin: what a plan may say of it, and how it is built.

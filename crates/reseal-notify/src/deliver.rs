@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use reseal_control::{ControlDatabase, ControlSession, LetterRow, Settled};
 use reseal_core::audit::TrailHead;
-use reseal_core::{Message, Notice, NoticeKind, Notifier, Outcome};
+use reseal_core::{Delivery, Message, Notice, NoticeKind, Notifier};
 use reseal_plan::{Plan, ViaSpec};
 use reseal_store::StoreError;
 use tokio::sync::Mutex;
@@ -120,7 +120,7 @@ impl Outbox<'_> {
             }
             let outcome = match &notifier {
                 Ok(notifier) => self.attempt(notifier.as_ref(), &row, round).await,
-                Err(why) => Outcome::Later(why.clone()),
+                Err(why) => Delivery::Later(why.clone()),
             };
             let settled = settle(outcome, row.attempts + 1, round.now, (self.jitter)());
             match &settled {
@@ -140,13 +140,13 @@ impl Outbox<'_> {
         Ok(sum)
     }
 
-    async fn attempt(&self, notifier: &dyn Notifier, row: &LetterRow, round: &Round) -> Outcome {
+    async fn attempt(&self, notifier: &dyn Notifier, row: &LetterRow, round: &Round) -> Delivery {
         let Some(message) = self.message(row, round.trail.as_deref()) else {
-            return Outcome::Refused("the notice is of a kind that this build does not know".into());
+            return Delivery::Refused("the notice is of a kind that this build does not know".into());
         };
         match timeout(ATTEMPT, notifier.send(&message, round.now)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Later(format!("no end within {} s", ATTEMPT.as_secs())),
+            Err(_) => Delivery::Later(format!("no end within {} s", ATTEMPT.as_secs())),
         }
     }
 
@@ -178,14 +178,14 @@ fn is_free(row: &LetterRow) -> bool {
     row.lease_left_ms <= 0 || row.holder.as_ref().is_none_or(reseal_engine::is_dead)
 }
 
-fn settle(outcome: Outcome, attempt: i64, now: i64, jitter: f64) -> Settled {
+fn settle(outcome: Delivery, attempt: i64, now: i64, jitter: f64) -> Settled {
     match outcome {
-        Outcome::Sent => Settled::Sent,
-        Outcome::Refused(why) => Settled::Dead(why),
-        Outcome::Later(why) if attempt >= ATTEMPTS => {
+        Delivery::Sent => Settled::Sent,
+        Delivery::Refused(why) => Settled::Dead(why),
+        Delivery::Later(why) if attempt >= ATTEMPTS => {
             Settled::Dead(format!("given up after {attempt} attempts: {why}"))
         }
-        Outcome::Later(why) => {
+        Delivery::Later(why) => {
             let pause = i64::try_from(backoff(attempt, jitter).as_millis()).unwrap_or(i64::MAX);
             Settled::Later(now.saturating_add(pause), why)
         }
@@ -221,9 +221,9 @@ mod tests {
 
     #[test]
     fn refusals_are_final_and_the_rest_is_not_for_ever() {
-        let later = || Outcome::Later("x".into());
-        assert_eq!(settle(Outcome::Sent, 1, 0, 0.0), Settled::Sent);
-        assert!(matches!(settle(Outcome::Refused("x".into()), 1, 0, 0.0), Settled::Dead(_)));
+        let later = || Delivery::Later("x".into());
+        assert_eq!(settle(Delivery::Sent, 1, 0, 0.0), Settled::Sent);
+        assert!(matches!(settle(Delivery::Refused("x".into()), 1, 0, 0.0), Settled::Dead(_)));
         assert_eq!(settle(later(), 1, 1_000, 1.0), Settled::Later(31_000, "x".into()));
         assert!(matches!(settle(later(), ATTEMPTS, 0, 0.0), Settled::Dead(_)));
     }

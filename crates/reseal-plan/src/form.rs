@@ -12,7 +12,7 @@ use allowed::{accepts_anything, allowed_words, expected, is, names, one_line, re
 use crate::document::{Finding, MOST_PROBLEMS, position};
 use crate::names::{did_you_mean, listed};
 use crate::secret::{self, shown};
-use crate::yaml::{Content, Entry, Node, Span};
+use crate::yaml::{Content, MapEntry, Node, Span};
 
 /// What the form check leaves behind.
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn map(&mut self, entries: &[Entry], node: &Node, name: Option<Span>, schema: &'s Value) {
+    fn map(&mut self, entries: &[MapEntry], node: &Node, name: Option<Span>, schema: &'s Value) {
         let properties = schema.get("properties");
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let mut seen = HashSet::new();
@@ -105,7 +105,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn duplicate(&mut self, entry: &Entry, entries: &[Entry]) {
+    fn duplicate(&mut self, entry: &MapEntry, entries: &[MapEntry]) {
         // Beyond what is shown, where a name began is not worth looking for.
         let few = self.form.findings.len() < MOST_PROBLEMS;
         let first = few.then(|| entries.iter().find(|other| other.name == entry.name)).flatten();
@@ -126,7 +126,7 @@ impl<'s> Walk<'s> {
     }
 
     /// A map that has several forms, told apart by a name that each of them requires.
-    fn choice(&mut self, entries: &[Entry], node: &Node, name: Option<Span>, forms: &[&'s Value]) {
+    fn choice(&mut self, entries: &[MapEntry], node: &Node, name: Option<Span>, forms: &[&'s Value]) {
         let has = |name: &str| entries.iter().any(|entry| entry.name == name);
         let mut found: Vec<&str> =
             forms.iter().flat_map(|form| required(form)).filter(|key| has(key)).collect();
@@ -155,7 +155,7 @@ impl<'s> Walk<'s> {
     }
 
     /// A map with none of the names that tell its forms apart.
-    fn no_choice(&mut self, entries: &[Entry], place: Span, forms: &[&'s Value]) {
+    fn no_choice(&mut self, entries: &[MapEntry], place: Span, forms: &[&'s Value]) {
         let known = names(forms);
         let keys: Vec<&str> = suggested(forms).into_iter().flat_map(required).collect();
         let mut unknown = entries.iter().filter(|entry| !known.contains(&entry.name.as_str())).peekable();
@@ -239,7 +239,7 @@ impl<'s> Walk<'s> {
     }
 
     /// Reports a name that is not known, and gives the one that was likely meant.
-    fn unknown<'k>(&mut self, entry: &Entry, known: &[&'k str]) -> Option<&'k str> {
+    fn unknown<'k>(&mut self, entry: &MapEntry, known: &[&'k str]) -> Option<&'k str> {
         // Beyond what is shown, what was meant is not worth looking for.
         let known = if self.form.findings.len() < MOST_PROBLEMS { known } else { &[] };
         let meant = nearest(&entry.name, known);

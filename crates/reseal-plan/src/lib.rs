@@ -27,11 +27,11 @@ mod yaml;
 
 pub use cron::{CronError, CronLine};
 pub use plan::{
-    Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DeedSpec, DiskProof, Emergency,
-    Encoding, EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow,
-    KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, NotifySpec, Overlap, Pace, Period, Plan,
-    Policy, PrimarySpec, Proof, Recipient, Recipients, RunWindow, SLOT, ScheduleSpec, SealSpec, SourceSpec,
-    Standard, StepEnvSpec, StepSpec, Switch, TableSpec, Throttle, Timing, Undo, VarSpec, ViaSpec, When,
+    Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
+    EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
+    KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, NotifySpec, Overlap, Pace, Period, Plan, Policy,
+    PrimarySpec, Proof, Recipient, Recipients, RunWindow, SLOT, ScheduleSpec, SealSpec, SourceSpec, Standard,
+    StepActionSpec, StepEnvSpec, StepSpec, Switch, TableSpec, Throttle, Timing, Undo, VarSpec, ViaSpec, When,
     WordingSpec,
 };
 pub use problem::{MarkedLine, Problem, Problems};

@@ -27,7 +27,7 @@ use crate::yaml::{Node, Span};
 use crate::{digest, raw};
 
 /// What the check of meaning leaves behind.
-pub(crate) struct Outcome {
+pub(crate) struct Checked {
     /// The plan, where nothing was wrong.
     pub(crate) plan: Option<Plan>,
     pub(crate) findings: Vec<Finding>,
@@ -39,7 +39,7 @@ pub(crate) struct Outcome {
 }
 
 /// Checks what a plan means.
-pub(crate) fn check(text: &str, root: &Node, form: &Form, vocabulary: &Vocabulary<'_>) -> Outcome {
+pub(crate) fn check(text: &str, root: &Node, form: &Form, vocabulary: &Vocabulary<'_>) -> Checked {
     let mut meaning = Meaning {
         vocabulary,
         text,
@@ -60,7 +60,7 @@ pub(crate) fn check(text: &str, root: &Node, form: &Form, vocabulary: &Vocabular
         Err(_) => None,
     };
     let Meaning { findings, unsupported, missing, secrets, .. } = meaning;
-    Outcome { plan: plan.filter(|_| findings.is_empty()), findings, unsupported, missing, secrets }
+    Checked { plan: plan.filter(|_| findings.is_empty()), findings, unsupported, missing, secrets }
 }
 
 /// The tree as JSON without what the form check found broken: entries of sections become null, other sections are left

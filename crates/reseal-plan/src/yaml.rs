@@ -37,12 +37,12 @@ pub(crate) enum Content {
     Float(f64),
     Text(String),
     List(Vec<Node>),
-    Map(Vec<Entry>),
+    Map(Vec<MapEntry>),
 }
 
 /// One entry of a map. Names may repeat: the form check reports them all.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct MapEntry {
     pub(crate) name: String,
     pub(crate) name_span: Span,
     pub(crate) node: Node,
@@ -236,7 +236,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
         while let Some(name) = map.next_key::<Spanned<String>>()? {
             let value = map.next_value::<Spanned<Content>>()?;
             let node = Node { span: span_of(&value.defined), content: value.value };
-            entries.push(Entry { name: name.value, name_span: span_of(&name.defined), node });
+            entries.push(MapEntry { name: name.value, name_span: span_of(&name.defined), node });
         }
         Ok(Content::Map(entries))
     }
@@ -249,12 +249,12 @@ impl Node {
     }
 
     /// The entry, for a map that has it.
-    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, name: &str) -> Option<&MapEntry> {
         self.entries().iter().find(|entry| entry.name == name)
     }
 
     /// The entries of a map; none for anything else.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[MapEntry] {
         match &self.content {
             Content::Map(entries) => entries,
             _ => &[],

@@ -9,9 +9,9 @@ use std::time::Duration;
 use common::VOCABULARY;
 use reseal_core::{Digest, Kdf, NoticeKind, OptionValue, Part, StepHole, StepPiece, Template};
 use reseal_plan::{
-    Action, Application, Approvals, BackupProof, Batch, Database, DeedSpec, DiskProof, Encoding,
-    EnvelopeSpec, Guard, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Period,
-    Plan, Policy, PrimarySpec, Proof, Recipients, RunWindow, StepEnvSpec, Throttle, Undo, Validator, When,
+    Action, Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard,
+    JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Period, Plan, Policy,
+    PrimarySpec, Proof, Recipients, RunWindow, StepActionSpec, StepEnvSpec, Throttle, Undo, Validator, When,
     parse, schema,
 };
 
@@ -93,14 +93,14 @@ fn hooks_and_vars_become_types() {
     let plan = plan(include_str!("right/everything.yaml"));
     let text = |text: &str| StepPiece::Text(text.to_owned());
     let hooks = &plan.hooks;
-    assert!(matches!(&hooks.before[0].deed, DeedSpec::Sql(pieces) if pieces.len() == 1));
+    assert!(matches!(&hooks.before[0].action, StepActionSpec::Sql(pieces) if pieces.len() == 1));
     assert_eq!(hooks.before[0].timeout, Duration::from_secs(300));
-    let DeedSpec::Command { words, env } = &hooks.before[1].deed else { panic!("a command") };
+    let StepActionSpec::Command { words, env } = &hooks.before[1].action else { panic!("a command") };
     let var = StepPiece::Hole(StepHole::Var("key_id".into()));
     assert_eq!(words[1], [StepPiece::Hole(StepHole::RunId), text("/"), var]);
     assert_eq!((&words[2], env), (&vec![text("{print $1}")], &vec![StepEnvSpec::Pass("PAGER_URL".into())]));
     assert_eq!(hooks.before[1].timeout, Duration::from_secs(60));
-    let DeedSpec::Command { env, .. } = &hooks.canary[0].deed else { panic!("a command") };
+    let StepActionSpec::Command { env, .. } = &hooks.canary[0].action else { panic!("a command") };
     assert!(matches!(&env[0], StepEnvSpec::Set(name, source) if name == "KEY" && source.kind == "env"));
     assert_eq!((hooks.after[0].scoped, hooks.after[0].when), (true, None));
     assert_eq!((hooks.on_failure[0].scoped, hooks.on_failure[0].when), (false, Some(When::RolledBack)));

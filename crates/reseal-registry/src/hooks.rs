@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reseal_core::Scrub;
 use reseal_engine::{Deed, EngineError, Hooks, Job, Ran, Resolver, Runner, Step, When};
-use reseal_plan::{DeedSpec, Plan, StepEnvSpec, StepSpec};
+use reseal_plan::{Plan, StepActionSpec, StepEnvSpec, StepSpec};
 use reseal_store::Database;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
@@ -39,9 +39,9 @@ pub(crate) fn hooks(plan: &Plan, overrides: &Overrides, database: &Database) -> 
 }
 
 fn build_step(spec: &StepSpec, database: &Database) -> Step {
-    let (label, deed) = match &spec.deed {
-        DeedSpec::Sql(pieces) => (format!("sql of line {}", spec.line), Deed::Sql(pieces.clone())),
-        DeedSpec::Command { words, env } => {
+    let (label, deed) = match &spec.action {
+        StepActionSpec::Sql(pieces) => (format!("sql of line {}", spec.line), Deed::Sql(pieces.clone())),
+        StepActionSpec::Command { words, env } => {
             let program = match words.first().map(Vec::as_slice) {
                 Some([reseal_core::StepPiece::Text(program)]) => program.as_str(),
                 _ => "",

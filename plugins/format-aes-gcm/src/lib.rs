@@ -65,8 +65,8 @@ impl Format for AesGcm {
         }
     }
 
-    fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
-        self.shape.glance(cell)
+    fn tag_hint<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+        self.shape.tag_hint(cell)
     }
 
     fn prefix(&self, tag: &str) -> Option<Vec<u8>> {

@@ -100,8 +100,8 @@ impl Shape {
     }
 
     /// The tag that a cell seems to name.
-    pub(crate) fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
-        self.main.glance(cell.get(Part::Ciphertext)?.as_slice()?)
+    pub(crate) fn tag_hint<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+        self.main.tag_hint(cell.get(Part::Ciphertext)?.as_slice()?)
     }
 
     /// What every cell under a key begins with.

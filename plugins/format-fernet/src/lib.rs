@@ -109,8 +109,8 @@ impl Format for Fernet {
         }
     }
 
-    fn glance<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
-        self.layout.as_ref()?.glance(cell.get(Part::Ciphertext)?.as_slice()?)
+    fn tag_hint<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
+        self.layout.as_ref()?.tag_hint(cell.get(Part::Ciphertext)?.as_slice()?)
     }
 
     fn prefix(&self, tag: &str) -> Option<Vec<u8>> {

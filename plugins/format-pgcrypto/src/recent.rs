@@ -17,10 +17,10 @@ const KEPT: usize = 64;
 /// That opening takes the key out of here: none is kept for longer than it is of use, and all are wiped.
 #[derive(Default)]
 pub(crate) struct Recent {
-    entries: Mutex<VecDeque<Entry>>,
+    entries: Mutex<VecDeque<Derived>>,
 }
 
-struct Entry {
+struct Derived {
     s2k: S2k,
     passphrase: SecretBytes,
     derived: Zeroizing<Vec<u8>>,
@@ -35,14 +35,14 @@ impl Recent {
         if entries.len() == KEPT {
             entries.pop_front();
         }
-        entries.push_back(Entry { s2k, passphrase, derived: derived.clone() });
+        entries.push_back(Derived { s2k, passphrase, derived: derived.clone() });
         derived
     }
 
     /// Takes the key that was derived so, or derives it.
     pub(crate) fn take(&self, s2k: S2k, passphrase: &Key, length: usize) -> Zeroizing<Vec<u8>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |entry: &Entry| {
+        let same = |entry: &Derived| {
             entry.s2k == s2k
                 && entry.derived.len() == length
                 && entry.passphrase.expose() == passphrase.expose()

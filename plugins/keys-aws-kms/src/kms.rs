@@ -75,20 +75,23 @@ impl Kek for KmsKey {
         context: &KekContext,
     ) -> Result<Option<(SecretBytes, Vec<u8>)>, KekError> {
         let ask = self.client.generate_data_key().key_id(&self.key).number_of_bytes(bytes as i32);
-        let made = ask.set_encryption_context(entries(context)).send().await.map_err(|error| told(&error))?;
+        let made =
+            ask.set_encryption_context(entries(context)).send().await.map_err(|error| kek_error(&error))?;
         Ok(Some((SecretBytes::new(filled(made.plaintext)?), filled(made.ciphertext_blob)?)))
     }
 
     async fn wrap(&self, dek: &SecretBytes, context: &KekContext) -> Result<Vec<u8>, KekError> {
         let ask = self.client.encrypt().key_id(&self.key).plaintext(Blob::new(dek.expose()));
-        let done = ask.set_encryption_context(entries(context)).send().await.map_err(|error| told(&error))?;
+        let done =
+            ask.set_encryption_context(entries(context)).send().await.map_err(|error| kek_error(&error))?;
         filled(done.ciphertext_blob)
     }
 
     async fn unwrap(&self, wrapped: &[u8], context: &KekContext) -> Result<SecretBytes, KekError> {
         fits(wrapped)?;
         let ask = self.client.decrypt().key_id(&self.key).ciphertext_blob(Blob::new(wrapped));
-        let done = ask.set_encryption_context(entries(context)).send().await.map_err(|error| told(&error))?;
+        let done =
+            ask.set_encryption_context(entries(context)).send().await.map_err(|error| kek_error(&error))?;
         is_of(&self.key, done.key_id())?;
         filled(done.plaintext).map(SecretBytes::new)
     }
@@ -99,7 +102,7 @@ impl Kek for KmsKey {
         let from = old.kek.strip_prefix(self.realm.as_str()).unwrap_or(old.kek);
         let ask = ask.source_key_id(from).set_source_encryption_context(entries(old.context));
         let ask = ask.destination_key_id(&self.key).set_destination_encryption_context(entries(context));
-        let done = ask.send().await.map_err(|error| told(&error))?;
+        let done = ask.send().await.map_err(|error| kek_error(&error))?;
         is_of(from, done.source_key_id())?;
         filled(done.ciphertext_blob)
     }
@@ -134,7 +137,7 @@ fn filled(blob: Option<Blob>) -> Result<Vec<u8>, KekError> {
 }
 
 /// What KMS's answer means. It holds no secret: KMS names keys, principals and what it refused.
-fn told<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, HttpResponse>) -> KekError {
+fn kek_error<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, HttpResponse>) -> KekError {
     let SdkError::ServiceError(service) = error else {
         let fault = match error {
             SdkError::ConstructionFailure(_) => KekFault::Refused,

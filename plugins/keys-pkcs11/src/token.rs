@@ -33,7 +33,7 @@ impl Named {
     fn connect(&self, pin: Option<&SecretBytes>) -> Result<TokenKey, KeySourceError> {
         let wrong = |what: String, help: &str| KeySourceError { message: what, help: help.to_owned() };
         let failed = |what: &str, error: &Error| {
-            wrong(format!("{what}: {}", said(error)), "see the token's own tools")
+            wrong(format!("{what}: {}", reason(error)), "see the token's own tools")
         };
         let module = Pkcs11::new(&self.module).map_err(|_| {
             wrong(format!("{} is no PKCS#11 library", self.module), "check the path in `module:`")
@@ -57,7 +57,7 @@ impl Named {
         match session.login(UserType::User, Some(&pin)) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(error) => {
-                return Err(wrong(format!("the token takes no login: {}", said(&error)), "check the PIN"));
+                return Err(wrong(format!("the token takes no login: {}", reason(&error)), "check the PIN"));
             }
         }
         let template = [
@@ -249,11 +249,11 @@ fn trouble(error: &Error) -> KekError {
         ) => KekFault::Unavailable,
         _ => KekFault::Refused,
     };
-    KekError::new(fault, said(error))
+    KekError::new(fault, reason(error))
 }
 
 /// An error by its code alone.
-fn said(error: &Error) -> String {
+fn reason(error: &Error) -> String {
     match error {
         Error::Pkcs11(code, function) => format!("the token answered {code:?} to {function:?}"),
         _ => "the token's library does not do that".to_owned(),

@@ -1,7 +1,7 @@
 //! Notices in Reseal's own log.
 
 use async_trait::async_trait;
-use reseal_core::{Message, Notifier, NotifierPlugin, Outcome, Severity};
+use reseal_core::{Delivery, Message, Notifier, NotifierPlugin, Severity};
 
 /// The plugin.
 pub const PLUGIN: NotifierPlugin = NotifierPlugin {
@@ -18,7 +18,7 @@ struct Log;
 
 #[async_trait]
 impl Notifier for Log {
-    async fn send(&self, message: &Message, _now: i64) -> Outcome {
+    async fn send(&self, message: &Message, _now: i64) -> Delivery {
         let (title, plan) = (message.title.as_str(), message.notice.plan.as_str());
         let (kind, about) = (message.notice.kind.name(), message.notice.subject.as_str());
         let fields: Vec<String> =
@@ -32,6 +32,6 @@ impl Notifier for Log {
             Severity::Warning => tracing::warn!(plan, kind, about, "{title} {fields}"),
             Severity::Critical => tracing::error!(plan, kind, about, "{title} {fields}"),
         }
-        Outcome::Sent
+        Delivery::Sent
     }
 }

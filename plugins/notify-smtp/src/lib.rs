@@ -13,7 +13,7 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::Error;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use reseal_core::{
-    Message, Notifier, NotifierPlugin, OptionError, OptionKind, OptionSpec, Options, Outcome, Secrets,
+    Delivery, Message, Notifier, NotifierPlugin, OptionError, OptionKind, OptionSpec, Options, Secrets,
 };
 
 /// From connecting to the server's last word.
@@ -92,16 +92,16 @@ struct Smtp {
 
 #[async_trait]
 impl Notifier for Smtp {
-    async fn send(&self, message: &Message, _now: i64) -> Outcome {
+    async fn send(&self, message: &Message, _now: i64) -> Delivery {
         let to = message.to.as_deref().unwrap_or_default();
         let mail = match mail::mail(message, &self.from, to) {
             Ok(mail) => mail,
-            Err(why) => return Outcome::Refused(why),
+            Err(why) => return Delivery::Refused(why),
         };
         match tokio::time::timeout(self.time_limit, self.transport.send(mail)).await {
-            Ok(Ok(_)) => Outcome::Sent,
-            Ok(Err(error)) => outcome(&error),
-            Err(_) => Outcome::Later(format!("no answer within {} s", self.time_limit.as_secs())),
+            Ok(Ok(_)) => Delivery::Sent,
+            Ok(Err(error)) => delivery(&error),
+            Err(_) => Delivery::Later(format!("no answer within {} s", self.time_limit.as_secs())),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Notifier for Smtp {
 /// Replies that speak of the login, not of the mail (RFC 4954 §6): the next attempt may find it mended.
 const LOGIN: [u16; 4] = [530, 534, 535, 538];
 
-fn outcome(error: &Error) -> Outcome {
+fn delivery(error: &Error) -> Delivery {
     let Some(status) = error.status() else {
         let what = if error.is_tls() {
             "TLS with the server failed: its certificate must be valid for its name"
@@ -122,22 +122,22 @@ fn outcome(error: &Error) -> Outcome {
         } else {
             "the connection to the server failed"
         };
-        return Outcome::Later(what.to_owned());
+        return Delivery::Later(what.to_owned());
     };
     let number: u16 = status.to_string().parse().unwrap_or_default();
     // What a server says of a login might repeat it.
     if LOGIN.contains(&number) {
-        return Outcome::Later(format!("the server refused the login ({number})"));
+        return Delivery::Later(format!("the server refused the login ({number})"));
     }
-    let said = said(error);
+    let reply = reply_text(error);
     match error.is_permanent() {
-        true => Outcome::Refused(format!("the server refused the mail ({number}){said}")),
-        false => Outcome::Later(format!("the server wants to be asked again ({number}){said}")),
+        true => Delivery::Refused(format!("the server refused the mail ({number}){reply}")),
+        false => Delivery::Later(format!("the server wants to be asked again ({number}){reply}")),
     }
 }
 
 /// The server's own words, cut to a line.
-fn said(error: &Error) -> String {
+fn reply_text(error: &Error) -> String {
     const MOST: usize = 160;
     let words = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();

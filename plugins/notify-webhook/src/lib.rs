@@ -13,7 +13,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use reseal_core::{
-    Message, Notifier, NotifierPlugin, OptionError, OptionKind, OptionSpec, Options, Outcome, Secrets,
+    Delivery, Message, Notifier, NotifierPlugin, OptionError, OptionKind, OptionSpec, Options, Secrets,
 };
 use sha2::Sha256;
 use url::{Host, Url};
@@ -133,10 +133,10 @@ struct Webhook {
 
 #[async_trait]
 impl Notifier for Webhook {
-    async fn send(&self, message: &Message, now: i64) -> Outcome {
+    async fn send(&self, message: &Message, now: i64) -> Delivery {
         let body = match self.shape.fill(message, self.routing_key.as_deref()) {
             Ok(body) => body,
-            Err(why) => return Outcome::Refused(why),
+            Err(why) => return Delivery::Refused(why),
         };
         let mut request = self
             .client
@@ -147,15 +147,15 @@ impl Notifier for Webhook {
             request = request.header("Reseal-Signature", signature(secret, now / 1000, &body));
         }
         match request.body(body).send().await {
-            Ok(answer) => outcome(answer.status()),
+            Ok(answer) => delivery(answer.status()),
             // The error would show the URL, which for most services is the secret.
             Err(error) if error.is_timeout() => {
-                Outcome::Later(format!("no answer within {} s", TIME_LIMIT.as_secs()))
+                Delivery::Later(format!("no answer within {} s", TIME_LIMIT.as_secs()))
             }
             Err(error) if error.is_connect() => {
-                Outcome::Later("no connection, or no TLS, with the server".into())
+                Delivery::Later("no connection, or no TLS, with the server".into())
             }
-            Err(_) => Outcome::Later("the connection to the server failed".into()),
+            Err(_) => Delivery::Later("the connection to the server failed".into()),
         }
     }
 }
@@ -168,14 +168,14 @@ fn signature(secret: &Hmac<Sha256>, seconds: i64, body: &str) -> String {
     format!("t={seconds},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-fn outcome(status: StatusCode) -> Outcome {
+fn delivery(status: StatusCode) -> Delivery {
     let number = status.as_u16();
     match number {
-        200..=299 => Outcome::Sent,
-        300..=399 => Outcome::Refused(format!("the server answered {number}: redirects are not followed")),
+        200..=299 => Delivery::Sent,
+        300..=399 => Delivery::Refused(format!("the server answered {number}: redirects are not followed")),
         // Of these the receiver's owner can mend the cause: login, load, time.
-        401 | 403 | 407 | 408 | 425 | 429 | 500.. => Outcome::Later(format!("the server answered {number}")),
-        _ => Outcome::Refused(format!("the server answered {number}")),
+        401 | 403 | 407 | 408 | 425 | 429 | 500.. => Delivery::Later(format!("the server answered {number}")),
+        _ => Delivery::Refused(format!("the server answered {number}")),
     }
 }
 

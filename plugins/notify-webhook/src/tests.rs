@@ -89,10 +89,10 @@ fn the_signature_is_that_of_others() {
 
 #[test]
 fn answers_are_told_apart() {
-    let sort = |number: u16| match outcome(StatusCode::from_u16(number).unwrap()) {
-        Outcome::Sent => "sent",
-        Outcome::Refused(_) => "refused",
-        Outcome::Later(_) => "later",
+    let sort = |number: u16| match delivery(StatusCode::from_u16(number).unwrap()) {
+        Delivery::Sent => "sent",
+        Delivery::Refused(_) => "refused",
+        Delivery::Later(_) => "later",
     };
     for (numbers, expected) in [
         (&[200, 202, 204][..], "sent"),

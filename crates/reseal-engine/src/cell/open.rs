@@ -129,7 +129,7 @@ fn glanced<'j>(
     if seal.envelope.is_some() {
         return None;
     }
-    let key = seal.keyset.by_tag(seal.format.format.glance(cell)?)?;
+    let key = seal.keyset.by_tag(seal.format.format.tag_hint(cell)?)?;
     let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
     if current && trust == Trust::Marks {
         return None;
@@ -240,7 +240,7 @@ fn open_under<'j>(
 
 /// Whether a cell begins with the tag of a key: one cut so short that no format knows it may still do.
 pub(crate) fn names_a_key(field: &FieldJob, cell: &Cell) -> bool {
-    let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.glance(cell)?).map(drop);
+    let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.tag_hint(cell)?).map(drop);
     field.seals().any(|seal| named(seal).is_some())
 }
 

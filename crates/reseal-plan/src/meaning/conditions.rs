@@ -17,8 +17,8 @@ impl Meaning<'_> {
                 let is_cell = *part == Part::Ciphertext;
                 rewritten.push(Rewritten { name, is_cell, begins: begins.clone().filter(|_| is_cell) });
             }
-            let beside = field.mirrors.iter().map(|(_, name)| name).chain(&field.last_error);
-            rewritten.extend(beside.map(|name| Rewritten { name, is_cell: false, begins: None }));
+            let others = field.mirrors.iter().map(|(_, name)| name).chain(&field.last_error);
+            rewritten.extend(others.map(|name| Rewritten { name, is_cell: false, begins: None }));
         }
         let key = table.key_column.iter();
         rewritten.extend(key.map(|name| Rewritten { name, is_cell: false, begins: None }));

@@ -40,7 +40,7 @@ impl Meaning<'_> {
 
     /// An envelope seal takes KEKs and no others, a plain seal none: each seal once, wherever it is used.
     pub(super) fn keks_fit(&mut self, keysets: &Entries<KeysetSpec>, seals: &Entries<SealSpec>) {
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         let kinds: Vec<&str> = self.vocabulary.keks.iter().map(|plugin| plugin.name).collect();
         let kinds = format!("keep the key where it wraps by itself, as {}", listed(&kinds, "or"));
         for seal in seals.iter().filter_map(|(_, seal)| seal.as_ref()) {
@@ -62,7 +62,7 @@ impl Meaning<'_> {
                 ),
             };
             for (section, name) in wrong {
-                if told.insert((keyset.name.clone(), name.clone())) {
+                if reported.insert((keyset.name.clone(), name.clone())) {
                     let path = ["keysets", &keyset.name, section, &name];
                     let finding = Finding::new("kek", self.named(&path), message.clone());
                     self.findings.push(finding.help(help));

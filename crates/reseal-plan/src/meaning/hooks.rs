@@ -54,7 +54,7 @@ impl Meaning<'_> {
     }
 
     fn step(&mut self, raw: raw::Step, path: &[&str; 3], vars: &Entries<VarSpec>) -> Option<StepSpec> {
-        let (deed, timeout, when, scoped) = match raw {
+        let (action, timeout, when, scoped) = match raw {
             raw::Step::Sql(step) => {
                 (self.sql_step(&step.sql, path, vars), step.timeout, step.when, step.scoped)
             }
@@ -75,7 +75,7 @@ impl Meaning<'_> {
         let node = self.root.get("hooks").and_then(|hooks| hooks.get(phase));
         let node = node.and_then(|steps| steps.items().get(path[2].parse::<usize>().ok()?));
         Some(StepSpec {
-            deed: deed?,
+            action: action?,
             when: when.map(|when| match when {
                 raw::When::Failed => When::Failed,
                 raw::When::RolledBack => When::RolledBack,
@@ -87,13 +87,13 @@ impl Meaning<'_> {
         })
     }
 
-    fn sql_step(&mut self, text: &str, path: &[&str; 3], vars: &Entries<VarSpec>) -> Option<DeedSpec> {
+    fn sql_step(&mut self, text: &str, path: &[&str; 3], vars: &Entries<VarSpec>) -> Option<StepActionSpec> {
         let at = [&path[..], &["sql"]].concat();
         if text.trim().is_empty() {
             self.find("empty", &at, "a step without a statement");
             return None;
         }
-        self.pieces(sql(text), &at, vars).map(DeedSpec::Sql)
+        self.pieces(sql(text), &at, vars).map(StepActionSpec::Sql)
     }
 
     fn command_step(
@@ -102,7 +102,7 @@ impl Meaning<'_> {
         env: Option<raw::StepEnv>,
         path: &[&str; 3],
         vars: &Entries<VarSpec>,
-    ) -> Option<DeedSpec> {
+    ) -> Option<StepActionSpec> {
         let at = [&path[..], &["command"]].concat();
         let mut words = Vec::new();
         for text in &command {
@@ -136,7 +136,7 @@ impl Meaning<'_> {
                 self.find("bad-name", &[&path[..], &["env"]].concat(), message);
             }
         }
-        Some(DeedSpec::Command { words, env })
+        Some(StepActionSpec::Command { words, env })
     }
 
     /// The pieces of a step's text, with mistakes in its holes reported.

@@ -183,9 +183,10 @@ impl Meaning<'_> {
             let mirrors = field.mirrors.iter();
             let mirrors = mirrors
                 .map(|(part, column)| (["mirrors", part.name()], column, format!("a mirror of {name}")));
-            let told = field.last_error.iter();
-            let told = told.map(|column| (["last_error", ""], column, format!("the `last_error` of {name}")));
-            for (inside, column, place) in parts.chain(mirrors).chain(told) {
+            let last_error = field.last_error.iter();
+            let last_error =
+                last_error.map(|column| (["last_error", ""], column, format!("the `last_error` of {name}")));
+            for (inside, column, place) in parts.chain(mirrors).chain(last_error) {
                 if let Some(other) = seen.insert(column, place) {
                     let message = format!("column {} is already {other} of this table", quoted(column));
                     let path = ["tables", &table.label, "fields", &field.name];

@@ -25,7 +25,7 @@ pub struct Hooks {
 #[derive(Clone, Debug)]
 pub struct StepSpec {
     /// What is done.
-    pub deed: DeedSpec,
+    pub action: StepActionSpec,
     /// For a step of `on_failure`: the one case that it is for.
     pub when: Option<When>,
     /// For a step of `after`: whether it is also for runs of a part of the plan.
@@ -40,7 +40,7 @@ pub struct StepSpec {
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeedSpec {
+pub enum StepActionSpec {
     /// An SQL statement for the plan's database. Its holes become bound parameters.
     Sql(Vec<StepPiece>),
     /// A program and its arguments, each with its own holes; no shell.
