@@ -51,15 +51,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let interrupt = Interrupt::listen()?;
     let (psql, python) = test::tools(workspace, &interrupt)?;
     let (server, url) = test::postgres_for_bench(&interrupt)?;
-    let build = Command::new(crate::workspace::cargo())
-        .args(["build", "--release", "-p", "reseal-cli"])
-        .current_dir(&workspace.root)
-        .status()
-        .into_diagnostic()?;
-    if !build.success() {
-        bail!("the release build failed");
-    }
-    let binary = workspace.target.join("release/reseal");
+    let binary = workspace.dist()?;
     let bench = Bench { psql, url, binary, folder: tempfile::tempdir().into_diagnostic()? };
     bench.seed(&python, &workspace.root, args.rows)?;
     let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); WRITERS.len()];

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use miette::{IntoDiagnostic, bail, miette};
 
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::Workspace;
 
 /// Arguments of `cargo xtask idle`.
 #[derive(clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Simulated minutes
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(60..=100_000))]
     minutes: u32,
-    /// A release build that is there already
+    /// A binary that is there already
     #[arg(long)]
     binary: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ impl Drop for Daemon {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let binary = match &args.binary {
         Some(binary) => binary.clone(),
-        None => release(workspace)?,
+        None => workspace.dist()?,
     };
     let folder = tempfile::tempdir().into_diagnostic()?;
     let daemon = serve(&binary, folder.path())?;
@@ -90,15 +90,6 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
 
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-fn release(workspace: &Workspace) -> miette::Result<PathBuf> {
-    let mut build = Command::new(cargo());
-    let built = build.args(["build", "--release", "-p", "reseal-cli"]).current_dir(&workspace.root).status();
-    match built.into_diagnostic()?.success() {
-        true => Ok(workspace.target.join("release/reseal")),
-        false => bail!("the release build failed"),
-    }
 }
 
 fn serve(binary: &Path, folder: &Path) -> miette::Result<Daemon> {

@@ -61,6 +61,19 @@ impl Workspace {
         members.sort_by(|a, b| a.name.cmp(&b.name));
         Some(Workspace { root, target, members })
     }
+
+    /// Builds the program as it is shipped, and says where it is: what is measured is what people get.
+    pub(crate) fn dist(&self) -> miette::Result<PathBuf> {
+        let build = Command::new(cargo())
+            .args(["build", "--profile", "dist", "--package", "reseal-cli", "--features", "jemalloc"])
+            .current_dir(&self.root)
+            .status()
+            .into_diagnostic()?;
+        match build.success() {
+            true => Ok(self.target.join("dist/reseal")),
+            false => Err(miette!("the build failed")),
+        }
+    }
 }
 
 impl Member {
