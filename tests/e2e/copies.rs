@@ -28,6 +28,21 @@ fn code(answer: &(i32, serde_json::Value)) -> (i32, &str) {
     (answer.0, answer.1["error"]["code"].as_str().unwrap_or("none"))
 }
 
+/// Makes a backup of keys that nobody uses: the same ids with other bytes.
+fn back_up_other_bytes(world: &World, to: &str, file: &str) {
+    let names = ["v1", "v2"];
+    let path = |name: &str| world.path(&format!("{name}.key"));
+    let kept = names.map(|name| std::fs::read_to_string(path(name)).unwrap());
+    names.into_iter().for_each(|name| world.new_key(name));
+    let elsewhere = World::new("sqlite", "aes-gcm", 1);
+    std::fs::copy(world.path("plan.yaml"), elsewhere.path("plan.yaml")).unwrap();
+    let (exit, answer) = elsewhere.reseal(&["keys", "backup", "PLAN", "--to", to, "--file", file]);
+    assert_eq!(exit, 0, "{answer}");
+    for (name, bytes) in names.into_iter().zip(kept) {
+        std::fs::write(path(name), bytes).unwrap();
+    }
+}
+
 /// Watches that a backup holds what the application needs, and that one with other bytes fails its trial.
 #[test]
 fn a_backup_is_read_by_age_and_proved_by_cells() {
@@ -63,21 +78,7 @@ fn a_backup_is_read_by_age_and_proved_by_cells() {
     std::fs::write(world.path("plan.yaml"), plan.replace("name: people", "name: others")).unwrap();
     assert_eq!(code(&test("good.age", &id)), (3, "other-plan"));
     std::fs::write(world.path("plan.yaml"), plan).unwrap();
-    // The same ids with other bytes: a backup of keys that nobody uses.
-    std::fs::rename(world.path("v1.key"), world.path("kept")).unwrap();
-    let kept = std::fs::read_to_string(world.path("kept")).unwrap();
-    let waits = std::fs::read_to_string(world.path("v2.key")).unwrap();
-    world.new_key("v1");
-    world.new_key("v2");
-    let elsewhere = World::new("sqlite", "aes-gcm", 1);
-    let (exit, answer) = {
-        let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
-        std::fs::write(elsewhere.path("plan.yaml"), plan).unwrap();
-        elsewhere.reseal(&["keys", "backup", "PLAN", "--to", &to, "--file", &file("wrong.age")])
-    };
-    assert_eq!(exit, 0, "{answer}");
-    std::fs::write(world.path("v1.key"), kept).unwrap();
-    std::fs::write(world.path("v2.key"), waits).unwrap();
+    back_up_other_bytes(&world, &to, &file("wrong.age"));
     let (exit, trial) = test("wrong.age", &id);
     assert_eq!((exit, trial["passed"].as_bool()), (1, Some(false)), "{trial}");
     let v2 = of(&trial, "v2");
