@@ -5,33 +5,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
-use zeroize::Zeroizing;
 
-use crate::Kek;
-
-/// Secret bytes: wiped when dropped, never shown.
-#[derive(Clone)]
-pub struct SecretBytes(Zeroizing<Vec<u8>>);
-
-impl SecretBytes {
-    /// Takes ownership of the bytes.
-    #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Self {
-        SecretBytes(Zeroizing::new(bytes))
-    }
-
-    /// The bytes. Whoever calls this answers for where they go.
-    #[must_use]
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretBytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretBytes(…)")
-    }
-}
+use crate::{Kek, SecretBytes};
 
 /// One key: its id in the plan, its tag in the data, and its bytes; or a KEK, whose bytes stay where they are kept.
 #[derive(Clone)]
