@@ -161,7 +161,7 @@ impl Session {
 
 /// Tells the guards of one lease from those of another.
 fn tag(lease: &RunLease) -> String {
-    let digest = Sha256::digest(format!("{} {}", lease.run_id(), lease.epoch()));
+    let digest = Parts::of([lease.run_id(), &lease.epoch().to_string()]);
     hex::encode(&digest[..4])
 }
 

@@ -6,6 +6,7 @@
 mod migrations;
 mod taker;
 
+use futures::future::BoxFuture;
 use reseal_core::Value;
 use sea_query::{
     Expr, MysqlQueryBuilder, PostgresQueryBuilder, QueryStatementWriter, SqliteQueryBuilder, TableRef, Values,
@@ -29,14 +30,17 @@ impl Connection {
     ///
     /// # Errors
     /// [`Trouble::Refused`] when host, login or database are refused.
-    pub async fn open(database: &Database) -> Result<Self, StoreError> {
-        let url = database.url();
-        let driver: Box<dyn Driver> = match database.dialect() {
-            Dialect::Postgres => Box::new(postgres::Postgres::connect(url).await?),
-            Dialect::Mysql => Box::new(mysql::Mysql::connect(url).await?),
-            Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(url).await?),
-        };
-        Ok(Connection { driver, dialect: database.dialect() })
+    pub fn open(database: &Database) -> BoxFuture<'_, Result<Self, StoreError>> {
+        // An `async fn` is compiled where it is awaited: boxed, the drivers are compiled here and not in every crate above.
+        Box::pin(async move {
+            let url = database.url();
+            let driver: Box<dyn Driver> = match database.dialect() {
+                Dialect::Postgres => Box::new(postgres::Postgres::connect(url).await?),
+                Dialect::Mysql => Box::new(mysql::Mysql::connect(url).await?),
+                Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(url).await?),
+            };
+            Ok(Connection { driver, dialect: database.dialect() })
+        })
     }
 
     /// Which SQL the database speaks.
