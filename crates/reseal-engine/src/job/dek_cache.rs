@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use reseal_core::digest::Parts;
-use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes};
+use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes, WrappedDek};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
