@@ -42,6 +42,18 @@ impl Clock {
         self.real(left.unsigned_abs())
     }
 
+    /// What the machine's clock shows when this one shows a time.
+    #[must_use]
+    pub fn machine_time(&self, shown: Timestamp) -> Timestamp {
+        match self {
+            Clock::System => shown,
+            Clock::Simulated { from, since, speed } => {
+                let passed = shown.duration_since(*from) / i32::try_from(*speed).unwrap_or(1).max(1);
+                since.checked_add(passed).unwrap_or(shown)
+            }
+        }
+    }
+
     /// How long it really takes for so much time to pass.
     #[must_use]
     pub fn real(&self, shown: Duration) -> Duration {

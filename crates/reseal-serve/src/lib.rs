@@ -4,6 +4,8 @@
 //! transaction with what it can do there (a reminder is posted in it). Work that takes longer is begun behind the claim
 //! (`work.rs`), under a lease: when a daemon dies, another takes it up.
 //!
+//! A wake-up (`wake.rs`) brings a tick about when a job needs one.
+//!
 //! **Invariant:** no timer decides anything. A tick that comes late, twice or in another daemon at the same time does no
 //! harm, since the database alone says what is settled. **API boundary:** rotations and scans run as processes of the
 //! command `reseal`, so that neither their memory nor their crash is the daemon's.
@@ -21,6 +23,7 @@ mod state;
 mod telling;
 mod tick;
 mod trail;
+mod wake;
 mod work;
 
 use std::net::SocketAddr;
@@ -38,10 +41,13 @@ pub use clock::Clock;
 pub use notices::{LogNotices, Notices};
 pub use state::State;
 
+use wake::{WakeTimes, WakeUps};
 use work::Worker;
 
-/// The longest that the daemon sleeps: a clock that steps, or a job that another daemon left, is noticed by then.
+/// The longest time between two ticks: by then the daemon notices a clock that stepped, a job that another daemon left, and
+/// a wake-up that never came.
 const LONGEST: Duration = Duration::from_secs(30);
+const SECOND: Duration = Duration::from_secs(1);
 /// The shortest, so that an error is no hot loop.
 const SHORTEST: Duration = Duration::from_millis(50);
 /// The longest wait between attempts to reach the control database.
@@ -109,56 +115,88 @@ pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
         tracing::warn!("the schedule of plan {} is disabled by its switch", served.plan.name);
     }
     state.setup.plans.iter().filter(|served| served.on).for_each(folders::warn);
-    let mut control = Some(control);
-    let mut work = JoinSet::new();
-    let mut failures = 0;
-    while stop.asked().is_none() {
-        let pause = match look(&state, &mut control, &mut work, stop).await {
-            Ok(pause) => {
-                failures = 0;
-                pause
-            }
-            Err(error) => {
-                failures += 1;
-                state.failed(&error.message);
-                tracing::warn!("the control database: {error}; trying again");
-                control = control.filter(|_| error.trouble == Trouble::Retry);
-                RETRY.min(Duration::from_millis(100) * 2u32.pow(failures.min(10)))
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause.max(SHORTEST)) => {}
-            () = stop.wait() => {}
-            Some(_) = work.join_next(), if !work.is_empty() => {}
-        }
-    }
-    while work.join_next().await.is_some() {}
+    let mut daemon = Daemon::new(state, control);
+    daemon.run(stop).await;
     drop(http);
     Ok(())
 }
 
-/// One look at the clock; gives how long nothing will be due.
-async fn look(
-    state: &Arc<State>,
-    control: &mut Option<ControlSession>,
-    work: &mut JoinSet<()>,
-    stop: &Stopper,
-) -> Result<Duration, StoreError> {
-    let session = match control {
-        Some(session) => session,
-        None => control.insert(state.setup.control.connect().await?),
-    };
-    let ticked = match tick::tick(state, session).await {
-        Ok(ticked) => ticked,
-        Err(error) => {
-            let _ = session.rollback().await;
-            return Err(error);
-        }
-    };
-    for task in ticked.begun {
-        work.spawn(Worker::new(state.clone(), task, stop.clone()).run());
-    }
-    state.ticked();
-    let pause = ticked.next.map_or(LONGEST, |next| state.setup.clock.until(next));
-    Ok(pause.min(state.setup.clock.real(LONGEST)))
+/// What lasts from tick to tick.
+struct Daemon {
+    state: Arc<State>,
+    control: Option<ControlSession>,
+    work: JoinSet<()>,
+    wake_ups: WakeUps,
+    /// Ticks in a row that the control database failed.
+    failures: u32,
 }
+
+impl Daemon {
+    fn new(state: Arc<State>, control: ControlSession) -> Daemon {
+        let jobs = state.setup.plans.iter().map(|served| served.schedule.jobs.len()).sum();
+        let wake_ups = WakeUps::new(state.setup.clock, jobs);
+        Daemon { state, control: Some(control), work: JoinSet::new(), wake_ups, failures: 0 }
+    }
+
+    /// Ticks at each wake-up, when work ends, and at the longest interval, until `stop` is asked for.
+    async fn run(&mut self, stop: &Stopper) {
+        while stop.asked().is_none() {
+            let pause = self.tick(stop).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause.max(SHORTEST)) => {}
+                () = self.wake_ups.woken() => {}
+                () = stop.wait() => {}
+                Some(_) = self.work.join_next(), if !self.work.is_empty() => {}
+            }
+        }
+        self.wake_ups.stop().await;
+        while self.work.join_next().await.is_some() {}
+    }
+
+    /// One tick; gives when the next one is due at the latest, wake-ups or not.
+    async fn tick(&mut self, stop: &Stopper) -> Duration {
+        match self.claim_and_begin(stop).await {
+            Ok(wake_times) => {
+                self.failures = 0;
+                self.state.ticked();
+                self.wake_ups.arm(&wake_times).await;
+                self.longest_pause(&wake_times)
+            }
+            Err(error) => {
+                self.failures += 1;
+                self.state.failed(&error.message);
+                tracing::warn!("the control database: {error}; trying again");
+                self.control = self.control.take().filter(|_| error.trouble == Trouble::Retry);
+                RETRY.min(Duration::from_millis(100) * 2u32.pow(self.failures.min(10)))
+            }
+        }
+    }
+
+    async fn claim_and_begin(&mut self, stop: &Stopper) -> Result<WakeTimes, StoreError> {
+        let session = match &mut self.control {
+            Some(session) => session,
+            None => self.control.insert(self.state.setup.control.connect().await?),
+        };
+        let ticked = match tick::tick(&self.state, session).await {
+            Ok(ticked) => ticked,
+            Err(error) => {
+                let _ = session.rollback().await;
+                return Err(error);
+            }
+        };
+        for task in ticked.begun {
+            self.work.spawn(Worker::new(self.state.clone(), task, stop.clone()).run());
+        }
+        Ok(ticked.wake_times)
+    }
+
+    /// [`LONGEST`], or what is left to an instant within the second: wake-ups come at whole seconds.
+    fn longest_pause(&self, wake_times: &WakeTimes) -> Duration {
+        let clock = self.state.setup.clock;
+        let left = wake_times.first().map(|next| clock.until(next));
+        left.filter(|left| *left < SECOND).unwrap_or(LONGEST).min(clock.real(LONGEST))
+    }
+}
+
+#[cfg(test)]
+mod tests;

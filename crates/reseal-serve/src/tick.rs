@@ -9,6 +9,7 @@ use reseal_plan::{Action, JobSpec};
 use reseal_schedule::{Due, History};
 use reseal_store::{StoreError, Trouble};
 
+use crate::wake::{ScheduledJob, WakeTimes};
 use crate::{Served, State, telling, trail};
 
 /// How long a daemon's word is good without another, by the database's clock.
@@ -20,8 +21,8 @@ const LONGEST_WAIT_MS: i64 = 8 * 86_400_000;
 pub(crate) struct Ticked {
     /// Work that this daemon has claimed or taken up.
     pub(crate) begun: Vec<Task>,
-    /// When something will be due; `None` where nothing is foreseen.
-    pub(crate) next: Option<Timestamp>,
+    /// When the next tick is needed, job by job.
+    pub(crate) wake_times: WakeTimes,
 }
 
 /// Work under a lease.
@@ -38,10 +39,10 @@ pub(crate) struct Task {
 /// Looks at every job of every plan.
 pub(crate) async fn tick(state: &State, control: &mut ControlSession) -> Result<Ticked, StoreError> {
     let now = state.setup.clock.now();
-    let mut ticked = Ticked { begun: Vec::new(), next: None };
-    for (at, served) in state.setup.plans.iter().enumerate().filter(|(_, served)| served.on) {
+    let mut ticked = Ticked { begun: Vec::new(), wake_times: WakeTimes::default() };
+    for (plan, served) in state.setup.plans.iter().enumerate().filter(|(_, served)| served.on) {
         let mut open = control.open_firings(&served.plan.name).await?;
-        for job in &served.schedule.jobs {
+        for (place, job) in served.schedule.jobs.iter().enumerate() {
             let seen = now.as_millisecond();
             let mut row =
                 control.schedule_seen(&served.plan.name, &job.name, &job.timing.to_string(), seen).await?;
@@ -58,10 +59,12 @@ pub(crate) async fn tick(state: &State, control: &mut ControlSession) -> Result<
             announce(state, control, served, job, now).await?;
             let zone = &served.schedule.zone;
             let next = reseal_schedule::wake(&served.plan.name, job, zone, settled(&row));
-            ticked.next = [ticked.next, next.filter(|next| *next > now)].into_iter().flatten().min();
+            if let Some(next) = next.filter(|next| *next > now) {
+                ticked.wake_times.add(ScheduledJob { plan, job: place }, next);
+            }
         }
         for firing in open {
-            if let Some(task) = take_up(control, at, served, firing, now, &mut ticked.next).await? {
+            if let Some(task) = take_up(control, plan, served, firing, now, &mut ticked.wake_times).await? {
                 ticked.begun.push(task);
             }
         }
@@ -195,16 +198,18 @@ async fn take_up(
     served: &Served,
     firing: Firing,
     now: Timestamp,
-    next: &mut Option<Timestamp>,
+    wake_times: &mut WakeTimes,
 ) -> Result<Option<Task>, StoreError> {
+    let place = served.schedule.jobs.iter().position(|job| job.name == firing.job);
     let wait = firing.retry_at - now.as_millisecond();
     if wait > 0 && wait < LONGEST_WAIT_MS {
-        let again = Timestamp::from_millisecond(firing.retry_at).ok();
-        *next = [*next, again].into_iter().flatten().min();
+        if let (Some(job), Ok(again)) = (place, Timestamp::from_millisecond(firing.retry_at)) {
+            wake_times.add(ScheduledJob { plan, job }, again);
+        }
         return Ok(None);
     }
     // A job that the plan no longer has ends here; the row says so.
-    let Some(job) = served.schedule.jobs.iter().find(|job| job.name == firing.job).cloned() else {
+    let Some(job) = place.map(|place| served.schedule.jobs[place].clone()) else {
         let why = "the plan no longer has this job";
         control.end_firing(&firing, firing.epoch, FiringState::Failed, why).await?;
         return Ok(None);
