@@ -140,3 +140,35 @@ async fn a_clock_that_steps_loses_no_firing_and_repeats_none() {
         assert_eq!(hours, fired, "at {time}");
     }
 }
+
+/// What monitoring asks for by name must not change: neither names nor labels, nor what stands behind them.
+#[tokio::test]
+async fn metrics_are_as_dashboards_know_them() {
+    let world = World::new(
+        "{ zone: UTC, review: { cron: \"0 9 * * *\", do: { remind: x } }, count: { cron: \"0 9 * * *\", do: census } }",
+    );
+    let mut daemon = world.daemon(showing("2026-01-01T08:00:00Z")).await;
+    daemon.tick(&Stopper::default()).await;
+    let mut control = world.control().connect().await.unwrap();
+    control.pause_schedule("fernet", "count", "ops").await.unwrap();
+    control.raise_alert("fernet", ("disk", "disk"), 0).await.unwrap();
+    let letter = reseal_store::NewLetter {
+        id: "1".into(),
+        kind: "disk".into(),
+        plan: "fernet".into(),
+        subject: "disk".into(),
+        slot: "1".into(),
+        via: "mail".into(),
+        address: None,
+        fields: "{}".into(),
+        resolved: false,
+        posted_at: 0,
+    };
+    control.post_letters(&[letter]).await.unwrap();
+    let setup = world.setup(showing("2026-01-01T09:00:01Z"));
+    tick::tick(&State::new(setup), &mut control).await.unwrap();
+    let text = metrics::text(&daemon.state).await;
+    let kept = text.lines().filter(|line| !line.starts_with("process_resident_memory_bytes "));
+    let text: String = kept.map(|line| format!("{line}\n")).collect();
+    assert_eq!(text, include_str!("metrics.golden"));
+}
