@@ -160,9 +160,3 @@ fn resident() -> Option<u64> {
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
-
-/// A slot for people.
-pub(crate) fn shown(slot_ms: i64, served: &Served) -> String {
-    let slot = Timestamp::from_millisecond(slot_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    slot.to_zoned(served.schedule.zone.clone()).strftime("%a %F %H:%M %Z").to_string()
-}

@@ -1,12 +1,13 @@
 //! The status page: what fires, what fired, and the runs. Made on the server, without a script.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use minijinja::{AutoEscape, Environment, Value, context};
 use reseal_control::ControlSession;
 use reseal_store::{Database, RunRow, StoreError};
 
-use crate::metrics::{is_enabled, shown};
+use crate::metrics::is_enabled;
 use crate::{Served, State};
 
 /// How many firings and runs of a plan are shown.
@@ -14,40 +15,46 @@ const MOST: u64 = 20;
 /// How long a plan's database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f24;\
-background:#fff}table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.3rem .6rem;\
-border-bottom:1px solid #d0d7de;vertical-align:top}th{font-weight:600}.bad{color:#b3261e}td:last-child{overflow-wrap:anywhere}code{font-size:.9em}h2{margin-top:2rem}\
-@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}th,td{border-color:#30363d}.bad{color:#ff8a80}}";
-
 /// The page.
 pub(crate) async fn html(state: &State) -> String {
-    let mut body = String::new();
-    if let Some(trouble) = state.trouble() {
-        let _ = write!(body, "<p class=bad>{}</p>", escaped(&trouble));
-    }
+    let mut plans = Vec::new();
     for served in &state.setup.plans {
-        let _ = write!(body, "<h2>{}</h2>", escaped(&served.plan.name));
-        match schedule(state, served).await {
-            Ok(tables) => body += &tables,
-            Err(error) => {
-                let _ = write!(body, "<p class=bad>The control database: {}</p>", escaped(&error.message));
-            }
-        }
-        body += &match tokio::time::timeout(PATIENCE, runs(served)).await {
-            Ok(Ok(runs)) => run_table(&runs),
-            Ok(Err(error)) => format!("<p class=bad>Its database: {}</p>", escaped(&error)),
-            Err(_) => "<p class=bad>Its database does not answer.</p>".to_owned(),
-        };
+        plans.push(plan(state, served).await);
     }
-    format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <meta http-equiv=refresh content=60><title>Reseal</title><style>{STYLE}</style><h1>Reseal</h1>{body}"
-    )
+    rendered(context! { trouble => state.trouble(), plans })
 }
 
-async fn schedule(state: &State, served: &Served) -> Result<String, StoreError> {
+/// All that is filled in is escaped: it is what databases and people wrote.
+fn rendered(values: Value) -> String {
+    let mut pages = Environment::new();
+    pages.set_auto_escape_callback(|_| AutoEscape::Html);
+    pages.render_str(include_str!("page.html"), values).unwrap_or_else(|error| {
+        tracing::error!("the status page cannot be made: {error}");
+        "<!doctype html><title>Reseal</title><p>The page cannot be made; the log says why.".to_owned()
+    })
+}
+
+async fn plan(state: &State, served: &Served) -> Value {
+    let schedule = schedule(state, served).await;
+    let runs = match tokio::time::timeout(PATIENCE, runs(served)).await {
+        Ok(runs) => runs.map_err(|error| format!("Its database: {error}")),
+        Err(_) => Err("Its database does not answer.".to_owned()),
+    };
+    context! {
+        name => &served.plan.name,
+        path => served.path.display().to_string(),
+        schedule_error => schedule.as_ref().err().map(|error| &error.message),
+        schedule => schedule.as_ref().ok(),
+        runs_error => runs.as_ref().err(),
+        runs => runs.as_deref().ok().map(run_rows),
+    }
+}
+
+/// Jobs and firings, what is wrong now, and letters that wait or were given up.
+async fn schedule(state: &State, served: &Served) -> Result<Value, StoreError> {
     let mut control = state.setup.control.connect().await?;
-    let known = control.schedules(&served.plan.name).await?;
+    let plan = &served.plan.name;
+    let known = control.schedules(plan).await?;
     let now = state.setup.clock.now();
     let jobs = served.schedule.jobs.iter().map(|job| {
         let next = reseal_schedule::slots(&job.timing, &served.schedule.zone, now).next();
@@ -55,34 +62,21 @@ async fn schedule(state: &State, served: &Served) -> Result<String, StoreError> 
             true => next.map_or("never".to_owned(), |slot| shown(slot.as_millisecond(), served)),
             false => "disabled".to_owned(),
         };
-        vec![job.name.clone(), job.timing.to_string(), job.action.name().to_owned(), next]
+        [job.name.clone(), job.timing.to_string(), job.action.name().to_owned(), next]
     });
-    let mut out = troubles(served, &mut control).await?;
-    out += &table(&["Job", "When", "Does", "Next"], jobs.collect());
-    let firings = control.firings(&served.plan.name, MOST).await?.into_iter().map(|firing| {
+    let letters = control.letter_counts(Some(plan)).await?;
+    let alerts = control.alerts(plan).await?.into_iter();
+    let firings = control.firings(plan, MOST).await?.into_iter().map(|firing| {
         let outcome = firing.outcome.unwrap_or_default();
-        vec![shown(firing.slot, served), firing.job, firing.state.name().to_owned(), outcome]
+        [shown(firing.slot, served), firing.job, firing.state.name().to_owned(), outcome]
     });
-    out += &table(&["Slot", "Job", "State", "What came of it"], firings.collect());
-    Ok(out)
-}
-
-/// What is wrong now, and letters that wait or were given up.
-async fn troubles(served: &Served, control: &mut ControlSession) -> Result<String, StoreError> {
-    let mut out = String::new();
-    let letters = control.letter_counts(Some(&served.plan.name)).await?;
-    if letters.waiting + letters.dead > 0 {
-        let class = if letters.dead > 0 { " class=bad" } else { "" };
-        let plan = escaped(&served.path.display().to_string());
-        let _ = write!(
-            out,
-            "<p{class}>Notices: {} waiting, {} given up. <code>reseal notify list {plan}</code> says why.</p>",
-            letters.waiting, letters.dead
-        );
-    }
-    let alerts = control.alerts(&served.plan.name).await?.into_iter();
-    let alerts = alerts.map(|alert| vec![alert.kind, alert.cause, shown(alert.since, served)]);
-    Ok(out + &table(&["Alert", "Cause", "Since"], alerts.collect()))
+    Ok(context! {
+        waiting => letters.waiting,
+        dead => letters.dead,
+        alerts => alerts.map(|alert| [alert.kind, alert.cause, shown(alert.since, served)]).collect::<Vec<_>>(),
+        jobs => jobs.collect::<Vec<_>>(),
+        firings => firings.collect::<Vec<_>>(),
+    })
 }
 
 async fn runs(served: &Served) -> Result<Vec<RunRow>, String> {
@@ -95,38 +89,19 @@ async fn runs(served: &Served) -> Result<Vec<RunRow>, String> {
     session.runs(Some(&served.plan.name), MOST).await.map_err(|error| error.message)
 }
 
-fn run_table(runs: &[RunRow]) -> String {
-    let rows = runs.iter().map(|run| {
-        vec![
-            run.id.clone(),
-            run.state.to_string(),
-            run.reason.clone().unwrap_or_default(),
-            run.counts.cells_rotated.to_string(),
-            run.counts.cells_quarantined.to_string(),
-        ]
-    });
-    table(&["Run", "State", "Why", "Cells rotated", "In quarantine"], rows.collect())
+fn run_rows(runs: &[RunRow]) -> Vec<[String; 5]> {
+    let row = |run: &RunRow| {
+        let reason = run.reason.clone().unwrap_or_default();
+        let (rotated, quarantined) = (run.counts.cells_rotated, run.counts.cells_quarantined);
+        [run.id.clone(), run.state.to_string(), reason, rotated.to_string(), quarantined.to_string()]
+    };
+    runs.iter().map(row).collect()
 }
 
-fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from("<table><tr>");
-    for cell in header {
-        let _ = write!(out, "<th>{cell}");
-    }
-    for row in rows {
-        out += "<tr>";
-        for cell in &row {
-            let _ = write!(out, "<td>{}", escaped(cell));
-        }
-    }
-    out + "</table>"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// A slot for people.
+fn shown(slot_ms: i64, served: &Served) -> String {
+    let slot = Timestamp::from_millisecond(slot_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    slot.to_zoned(served.schedule.zone.clone()).strftime("%a %F %H:%M %Z").to_string()
 }
 
 #[cfg(test)]
@@ -135,7 +110,9 @@ mod tests {
 
     #[test]
     fn what_a_database_says_cannot_become_markup() {
-        let made = table(&["A"], vec![vec!["<script>&\"".into()]]);
-        assert_eq!(made, "<table><tr><th>A<tr><td>&lt;script&gt;&amp;&quot;</table>");
+        let runs = [["<script>&\""]];
+        let made = rendered(context! { plans => [context! { name => "<b>", schedule_error => "x", runs }] });
+        assert!(made.contains("<tr><td>&lt;script&gt;&amp;&quot;</table>"), "{made}");
+        assert!(made.contains("<h2>&lt;b&gt;</h2>"), "{made}");
     }
 }

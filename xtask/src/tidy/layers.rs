@@ -76,7 +76,7 @@ const WALLS: [(&str, &[&str]); 17] = [
     ("cfb-mode", &["format-pgcrypto"]),
     ("lettre", &["notify-smtp"]),
     ("reqwest", &["notify-webhook"]),
-    ("minijinja", &["reseal-cli", "reseal-notify", "reseal-plan", "notify-webhook"]),
+    ("minijinja", &["reseal-cli", "reseal-notify", "reseal-plan", "reseal-serve", "notify-webhook"]),
     ("clap", &["reseal-cli"]),
     ("miette", &["reseal-cli"]),
     ("indicatif", &["reseal-cli"]),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use minijinja::HtmlEscape;
+
 use super::history::{Key, Run};
 use super::{DAY_MS, date};
 use crate::output::number;
@@ -9,11 +11,6 @@ use crate::output::number;
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 46.0;
 const RIGHT: f64 = 12.0;
-
-/// Text as it may stand in markup.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
 
 /// Dashes that tell lines apart without colour.
 const DASHES: [&str; 5] = ["", "7 3", "2 3", "9 3 2 3", "1 5"];
@@ -90,7 +87,7 @@ fn key_line(dashes: &str, ((x1, y1), (x2, y2)): ((f64, f64), (f64, f64)), name: 
     };
     format!(
         r#"<line class="key" stroke-dasharray="{dashes}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/><circle class="dot" cx="{x2:.1}" cy="{y2:.1}" r="3"/><text class="{anchor}" x="{x:.1}" y="{y:.1}">{}</text>"#,
-        escaped(name)
+        HtmlEscape(name)
     )
 }
 
