@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reseal_control::{ControlDatabase, ControlSession};
 use reseal_core::audit::{Entry, EventKind};
 use reseal_core::{Notice, NoticeKind};
-use reseal_notify::Attempt;
+use reseal_notify::{Attempt, Refusal};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
 use reseal_store::StoreError;
@@ -110,7 +110,10 @@ async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i6
         action: event.text("command").unwrap_or("approve"),
         operator: &event.operator,
         scheduled: event.text("scheduled") == Some(trail::SCHEDULED),
-        refusal: Some(("approval-needed", event.text("message").unwrap_or_default())),
+        refusal: Some(Refusal {
+            code: "approval-needed",
+            message: event.text("message").unwrap_or_default(),
+        }),
     };
     reseal_notify::gate(control, plan, refused, now).await
 }
@@ -119,10 +122,10 @@ async fn disk(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(),
     let asked = tokio::time::timeout(PATIENCE, reseal_custody::disk(&plan.policy)).await;
     let refusal = match &asked {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some((error.code, error.message.as_str())),
-        Err(_) => Some(("proof", "the program that tells of the disk does not end")),
+        Ok(Err(error)) => Some(Refusal { code: error.code, message: &error.message }),
+        Err(_) => Some(Refusal { code: "proof", message: "the program that tells of the disk does not end" }),
     };
-    if let Some((code, message)) = refusal.filter(|(code, _)| *code != "disk-full") {
+    if let Some(Refusal { code, message }) = refusal.filter(|refusal| refusal.code != "disk-full") {
         tracing::warn!(plan = plan.name, "the disk: {code}: {message}");
     }
     reseal_notify::disk(control, plan, refusal, now).await
@@ -132,7 +135,7 @@ async fn trail(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<()
     const CAUSE: &str = "trail";
     let kind = NoticeKind::AuditBroken;
     match trail_fault(control).await {
-        Ok(None) => reseal_notify::resolve(control, plan, (kind, CAUSE), now).await.map(drop),
+        Ok(None) => reseal_notify::resolve(control, plan, kind, CAUSE, now).await.map(drop),
         Ok(Some((sequence, message))) => {
             let notice = Notice::new(kind, &plan.name, CAUSE, "")
                 .with("sequence", sequence.to_string())

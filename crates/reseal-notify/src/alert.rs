@@ -42,7 +42,8 @@ pub async fn raise(
 pub async fn resolve(
     control: &mut ControlSession,
     plan: &Plan,
-    (kind, cause): (NoticeKind, &str),
+    kind: NoticeKind,
+    cause: &str,
     now: i64,
 ) -> Result<bool, StoreError> {
     control.begin().await?;

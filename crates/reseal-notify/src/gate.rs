@@ -7,6 +7,15 @@ use reseal_store::StoreError;
 
 use crate::alert::{raise, resolve};
 
+/// Why something may not go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// The error's code.
+    pub code: &'a str,
+    /// Its message.
+    pub message: &'a str,
+}
+
 /// Somebody tried something that the plan's policy has a say in.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -16,8 +25,8 @@ pub struct Attempt<'a> {
     pub operator: &'a str,
     /// True where the plan's schedule tried, and nobody in person.
     pub scheduled: bool,
-    /// Code and message of the refusal; `None` where it may go on.
-    pub refusal: Option<(&'a str, &'a str)>,
+    /// The refusal; `None` where it may go on.
+    pub refusal: Option<Refusal<'a>>,
 }
 
 /// Raises the alert that a refusal gives cause for; what may go on resolves it. Refusals that only the operator has to
@@ -36,7 +45,7 @@ pub async fn gate(
             approved(control, plan, Some(attempt.action), now).await?;
             disk(control, plan, None, now).await
         }
-        Some(("approval-needed", message)) => {
+        Some(Refusal { code: "approval-needed", message }) => {
             let notice = unapproved(plan, &attempt, message);
             raise(control, plan, notice, now).await.map(drop)
         }
@@ -64,7 +73,7 @@ pub async fn approved(
             }
             _ => continue,
         };
-        resolve(control, plan, (kind, &alert.cause), now).await?;
+        resolve(control, plan, kind, &alert.cause, now).await?;
     }
     Ok(())
 }
@@ -91,20 +100,20 @@ fn unapproved(plan: &Plan, attempt: &Attempt<'_>, message: &str) -> Notice {
     }
 }
 
-/// Raises the alert that the disk is nearly full, where a refusal (code and message) says so; room resolves it.
+/// Raises the alert that the disk is nearly full, where a refusal says so; room resolves it.
 ///
 /// # Errors
 /// When the control database refuses.
 pub async fn disk(
     control: &mut ControlSession,
     plan: &Plan,
-    refusal: Option<(&str, &str)>,
+    refusal: Option<Refusal<'_>>,
     now: i64,
 ) -> Result<(), StoreError> {
     const DISK: &str = "disk";
     match refusal {
-        None => resolve(control, plan, (NoticeKind::Disk, DISK), now).await.map(drop),
-        Some(("disk-full", message)) => {
+        None => resolve(control, plan, NoticeKind::Disk, DISK, now).await.map(drop),
+        Some(Refusal { code: "disk-full", message }) => {
             let first = message.lines().next().unwrap_or_default();
             let notice = Notice::new(NoticeKind::Disk, &plan.name, DISK, "").with("reason", first);
             raise(control, plan, notice, now).await.map(drop)

@@ -20,7 +20,7 @@ mod wording;
 
 pub use alert::{raise, resolve};
 pub use deliver::{Delivered, Outbox, backoff};
-pub use gate::{Attempt, approved, disk, gate};
+pub use gate::{Attempt, Refusal, approved, disk, gate};
 pub use letter::{letters, post};
 pub use prune::prune;
 pub use sample::sample;

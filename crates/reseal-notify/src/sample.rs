@@ -6,7 +6,9 @@ use reseal_core::{Notice, NoticeKind};
 /// A sample notice. Times in it are invented, and say so in their slot.
 #[must_use]
 pub fn sample(kind: NoticeKind, plan: &str) -> Notice {
-    of_a_run(kind, plan).unwrap_or_else(|| of_keys_and_times(kind, plan))
+    let about = |subject: &str| Notice::new(kind, plan, subject, "sample");
+    let found = of_a_run(kind, plan).or_else(|| of_a_key(kind, &about)).or_else(|| of_a_job(kind, &about));
+    found.unwrap_or_else(|| of_a_plan(kind, &about))
 }
 
 /// What is told of a run; `None` for what is told of something else.
@@ -52,14 +54,9 @@ fn of_a_run(kind: NoticeKind, plan: &str) -> Option<Notice> {
     })
 }
 
-/// What is told of keys, of times, and of the house around a run.
-fn of_keys_and_times(kind: NoticeKind, plan: &str) -> Notice {
-    let about = |subject: &str| Notice::new(kind, plan, subject, "sample");
-    match kind {
-        NoticeKind::Remind => about("quarterly-reminder")
-            .with("template", "quarterly-reminder")
-            .with("due", "2026-04-01T04:00-04:00")
-            .with("next_due", "2026-07-01T04:00-04:00"),
+/// What is told of a key, or of the keys of a keyset.
+fn of_a_key(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> {
+    Some(match kind {
         NoticeKind::KeyExpiring => about("v2")
             .with("key", "v2")
             .with("keyset", "phi")
@@ -72,17 +69,31 @@ fn of_keys_and_times(kind: NoticeKind, plan: &str) -> Notice {
             .with("age", "93 days")
             .with("limit", "90 days")
             .with("expired", "2026-04-15"),
+        NoticeKind::TooManyKeys => {
+            about("phi").with("keyset", "phi").with("active", "6").with("limit", "5").with("oldest", "v1")
+        }
+        NoticeKind::RestoreTestFailed => about("restore-test")
+            .with("keyset", "phi")
+            .with("key", "v3")
+            .with("reason", "the backup holds other bytes than the key in use")
+            .with("backup", "/backups/keys-latest.age"),
+        _ => return None,
+    })
+}
+
+/// What is told of a job of the schedule.
+fn of_a_job(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> {
+    Some(match kind {
+        NoticeKind::Remind => about("quarterly-reminder")
+            .with("template", "quarterly-reminder")
+            .with("due", "2026-04-01T04:00-04:00")
+            .with("next_due", "2026-07-01T04:00-04:00"),
         NoticeKind::Announced => about("rotate")
             .with("start", "2026-07-01T09:00+03:00")
             .with("window", "7 days")
             .with("application", "keeps running with both keys")
             .with("contact", "security@example.com"),
         NoticeKind::RestoreTestDue => about("restore-test").with("due", "2026-07-01T06:00+03:00"),
-        NoticeKind::RestoreTestFailed => about("restore-test")
-            .with("keyset", "phi")
-            .with("key", "v3")
-            .with("reason", "the backup holds other bytes than the key in use")
-            .with("backup", "/backups/keys-latest.age"),
         NoticeKind::NotClean => about("sweep")
             .with("does", "verify")
             .with("due", "2026-07-01T06:00+03:00")
@@ -92,9 +103,13 @@ fn of_keys_and_times(kind: NoticeKind, plan: &str) -> Notice {
             .with("due", "1 April 2026")
             .with("verb", "go out")
             .with("last", "2026-01-01T04:00-05:00"),
-        NoticeKind::TooManyKeys => {
-            about("phi").with("keyset", "phi").with("active", "6").with("limit", "5").with("oldest", "v1")
-        }
+        _ => return None,
+    })
+}
+
+/// What is told of approvals, of the trail, and of what a plan needs around it.
+fn of_a_plan(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Notice {
+    match kind {
         NoticeKind::AuditBroken => about("trail")
             .with("sequence", "4711")
             .with("reason", "the event does not follow from the one before it")

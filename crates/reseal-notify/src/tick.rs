@@ -105,13 +105,13 @@ async fn alerts(
         if holds {
             raise(control, tick.plan, found.notice, now).await?;
         } else {
-            resolve(control, tick.plan, (found.notice.kind, &run.id), now).await?;
+            resolve(control, tick.plan, found.notice.kind, &run.id, now).await?;
         }
     }
     for alert in control.alerts(&run.plan).await? {
         let kind = NoticeKind::parse(&alert.kind).filter(|kind| bound.contains(kind));
         if let Some(kind) = kind.filter(|_| alert.cause != run.id) {
-            resolve(control, tick.plan, (kind, &alert.cause), now).await?;
+            resolve(control, tick.plan, kind, &alert.cause, now).await?;
         }
     }
     Ok(())
@@ -168,6 +168,6 @@ async fn reachable(
             raise(control, plan, notice, now).await.map(drop)
         }
         Some(_) => Ok(()),
-        None => resolve(control, plan, (kind, CAUSE), now).await.map(drop),
+        None => resolve(control, plan, kind, CAUSE, now).await.map(drop),
     }
 }

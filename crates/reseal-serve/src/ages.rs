@@ -7,21 +7,22 @@ use reseal_core::{KeyState, Notice, NoticeKind};
 use reseal_custody::age;
 use reseal_plan::Plan;
 
+use crate::command::Primary;
+
 /// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
-/// expired key is told of at every slot until it is rotated. `primaries` are keyset and key of those that seal, where
-/// that is known.
+/// expired key is told of at every slot until it is rotated. `primaries` are the keys that seal, where that is known.
 pub(crate) fn notices(
     plan: &Plan,
     keys: &[KeyRow],
-    primaries: Option<&[(String, String)]>,
-    (slot, now): (Timestamp, Timestamp),
+    primaries: Option<&[Primary]>,
+    slot: Timestamp,
+    now: Timestamp,
 ) -> Vec<Notice> {
     // Before the first run the catalogue knows no states: a key that seals nothing needs no successor.
     let seals = |key: &&KeyRow| {
-        let mut named = primaries.into_iter().flatten();
+        let named = |primary: &Primary| primary.keyset == key.keyset && primary.key == key.key_id;
         key.state != KeyState::Created
-            || primaries.is_none()
-            || named.any(|(keyset, id)| (keyset, id) == (&key.keyset, &key.key_id))
+            || primaries.is_none_or(|primaries| primaries.iter().any(named))
     };
     let told = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, slot, now));
     let mut notices: Vec<Notice> = told.collect();

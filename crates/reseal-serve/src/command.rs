@@ -31,6 +31,13 @@ const KEPT: [&str; 12] = [
     "not_read",
 ];
 
+/// A key that seals, by its names.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Primary {
+    pub(crate) keyset: String,
+    pub(crate) key: String,
+}
+
 /// What a command came to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ended {
@@ -38,8 +45,8 @@ pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     /// What it said, in a line.
     pub(crate) said: String,
-    /// Keyset and key of the plan's primaries, where it read the plan's keys.
-    pub(crate) primaries: Option<Vec<(String, String)>>,
+    /// The plan's primaries, where it read the plan's keys.
+    pub(crate) primaries: Option<Vec<Primary>>,
 }
 
 /// Runs `program args… --json` to its end. When a stop is asked for, it is told to stop (SIGTERM) and waited for.
@@ -63,10 +70,11 @@ pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> Ende
     Ended { code, said: said(&document), primaries: primaries(&document) }
 }
 
-fn primaries(document: &Value) -> Option<Vec<(String, String)>> {
+fn primaries(document: &Value) -> Option<Vec<Primary>> {
     let text = |key: &Value, name: &str| Some(key.get(name)?.as_str()?.to_owned());
     let keys = document.get("primaries")?.as_array()?.iter();
-    Some(keys.filter_map(|key| Some((text(key, "keyset")?, text(key, "key")?))).collect())
+    let primary = |key| Some(Primary { keyset: text(key, "keyset")?, key: text(key, "key")? });
+    Some(keys.filter_map(primary).collect())
 }
 
 async fn read(stdout: Option<tokio::process::ChildStdout>) -> Vec<u8> {

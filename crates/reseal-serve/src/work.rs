@@ -121,7 +121,7 @@ impl Worker {
         match asked.await {
             Ok(keys) => {
                 let primaries = ended.primaries.as_deref();
-                let notices = ages::notices(&self.served().plan, &keys, primaries, (self.slot(), now));
+                let notices = ages::notices(&self.served().plan, &keys, primaries, self.slot(), now);
                 let said = [format!("{} keys, {} notices", keys.len(), notices.len()), ended.said.clone()];
                 let said = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
                 Attempt::Done(said, notices)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, Zoned, civil::Time};
 use reseal_core::RunState;
 use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
-use reseal_notify::Attempt;
+use reseal_notify::{Attempt, Refusal};
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
 use reseal_store::AskedPace;
@@ -82,7 +82,8 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, sch
             let control = control::database()?;
             let (plan, job, database) = (&opened.plan, &opened.job, &opened.database);
             let allowed = reseal_custody::before_run(plan, job, database, &control, options).await;
-            let refusal = allowed.as_ref().err().map(|error| (error.code, error.message.as_str()));
+            let refusal = allowed.as_ref().err();
+            let refusal = refusal.map(|error| Refusal { code: error.code, message: &error.message });
             let operator = options.operator.as_str();
             notices::gate(plan, Attempt { action: "run", operator, scheduled, refusal }).await;
             match allowed {
