@@ -42,7 +42,7 @@ pub struct Due {
 /// What is due of a job of `plan` at `now`.
 ///
 /// A clock that went back by more than [`STEP`] settles nothing again that was settled before `now`; what comes after
-/// is due when its time comes, and its claims tell what was fired already.
+/// is due when its time comes, and its claims show what was fired already.
 #[must_use]
 pub fn due(plan: &str, job: &JobSpec, zone: &TimeZone, history: &History, now: Timestamp) -> Due {
     if history.settled.duration_since(now) > STEP {
@@ -99,11 +99,11 @@ fn pending(
     settled: Timestamp,
     now: Timestamp,
 ) -> (VecDeque<Timestamp>, bool) {
-    // Most often nothing is due, and one slot tells.
+    // Most often nothing is due, and one slot shows it.
     if slots(&job.timing, zone, settled).next().is_none_or(|slot| slot > now) {
         return (VecDeque::new(), false);
     }
-    // However long ago the last one was: look at the last hour first, and further back only while that shows few.
+    // However long ago the last one was: list the last hour first, and go further back only while that gives few.
     let mut back = SignedDuration::from_hours(1);
     loop {
         let from = now.checked_sub(back).map_or(settled, |from| from.max(settled));

@@ -1,7 +1,7 @@
 //! What is due: from a job of a plan's schedule, its history and the time.
 //!
-//! A *slot* is the instant for which a job is meant to fire. It names the firing for ever: whoever claims a slot fires,
-//! and a slot is claimed once. [`slots`] lists them, [`due`] says which one is to fire now, and [`wake`] when to ask again.
+//! A *slot* is the instant for which a job is meant to fire. It names the firing for ever: the daemon that claims a slot
+//! fires it, and a slot is claimed once. [`slots`] lists them, [`due`] says which one is to fire now, and [`wake`] when to ask again.
 //! [`file_at`] and [`period`] say what a slot means for the files that are written at it.
 //!
 //! **Invariant:** no clock and no I/O; the same arguments give the same answer on every machine. Times come from the

@@ -1,4 +1,4 @@
-//! Key ages: who must hear of a key that nears its end, or is past it.
+//! Key ages: notices about keys that near their end, or are past it.
 
 use jiff::Timestamp;
 use reseal_control::KeyRow;
@@ -10,7 +10,7 @@ use reseal_plan::Plan;
 use crate::command::Primary;
 
 /// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
-/// expired key is told of at every slot until it is rotated. `primaries` are the keys that seal, where that is known.
+/// expired key gives one at every slot until it is rotated. `primaries` are the keys that seal, where that is known.
 pub(crate) fn notices(
     plan: &Plan,
     keys: &[KeyRow],
@@ -21,11 +21,10 @@ pub(crate) fn notices(
     // Before the first run the catalogue knows no states: a key that seals nothing needs no successor.
     let seals = |key: &&KeyRow| {
         let named = |primary: &Primary| primary.keyset == key.keyset && primary.key == key.key_id;
-        key.state != KeyState::Created
-            || primaries.is_none_or(|primaries| primaries.iter().any(named))
+        key.state != KeyState::Created || primaries.is_none_or(|primaries| primaries.iter().any(named))
     };
-    let told = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, slot, now));
-    let mut notices: Vec<Notice> = told.collect();
+    let of_keys = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, slot, now));
+    let mut notices: Vec<Notice> = of_keys.collect();
     notices.extend(too_many(plan, keys));
     notices
 }

@@ -14,9 +14,9 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 /// The most of a document that is read; a longer one is none of ours.
-const MOST: u64 = 1 << 20;
+const MAX_DOCUMENT: u64 = 1 << 20;
 /// The fields of a document that are worth keeping. None of them holds a value of a row.
-const KEPT: [&str; 12] = [
+const SUMMARY_FIELDS: [&str; 12] = [
     "state",
     "reason",
     "clean",
@@ -40,17 +40,17 @@ pub(crate) struct Primary {
 
 /// What a command came to.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ended {
+pub(crate) struct CommandResult {
     /// The exit code; `None` where a signal ended it.
     pub(crate) code: Option<i32>,
-    /// What it said, in a line.
-    pub(crate) said: String,
+    /// What its document says, in a line.
+    pub(crate) summary: String,
     /// The plan's primaries, where it read the plan's keys.
     pub(crate) primaries: Option<Vec<Primary>>,
 }
 
-/// Runs `program args… --json` to its end. When a stop is asked for, it is told to stop (SIGTERM) and waited for.
-pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> Ended {
+/// Runs `program args… --json` to its end. When a stop is asked for, it gets SIGTERM and is waited for.
+pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> CommandResult {
     let spawned = Command::new(program)
         .args(args)
         .arg("--json")
@@ -61,13 +61,13 @@ pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> Ende
     let mut child = match spawned {
         Ok(child) => child,
         Err(error) => {
-            let said = format!("cannot start reseal: {}", error.kind());
-            return Ended { code: None, said, primaries: None };
+            let summary = format!("cannot start reseal: {}", error.kind());
+            return CommandResult { code: None, summary, primaries: None };
         }
     };
     let (document, code) = tokio::join!(read(child.stdout.take()), wait(&mut child, stop));
     let document = serde_json::from_slice::<Value>(&document).unwrap_or_default();
-    Ended { code, said: said(&document), primaries: primaries(&document) }
+    CommandResult { code, summary: summary(&document), primaries: primaries(&document) }
 }
 
 fn primaries(document: &Value) -> Option<Vec<Primary>> {
@@ -80,7 +80,7 @@ fn primaries(document: &Value) -> Option<Vec<Primary>> {
 async fn read(stdout: Option<tokio::process::ChildStdout>) -> Vec<u8> {
     let mut document = Vec::new();
     if let Some(stdout) = stdout {
-        let _ = stdout.take(MOST).read_to_end(&mut document).await;
+        let _ = stdout.take(MAX_DOCUMENT).read_to_end(&mut document).await;
     }
     document
 }
@@ -98,13 +98,13 @@ async fn wait(child: &mut Child, stop: &Stopper) -> Option<i32> {
 }
 
 /// What a document says, in a line: its error, or the fields that are kept.
-fn said(document: &Value) -> String {
+fn summary(document: &Value) -> String {
     let Value::Object(document) = document else { return String::new() };
     if let Some(error) = document.get("error").and_then(Value::as_object) {
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         return format!("{}: {}", text("code"), text("message"));
     }
-    let kept = KEPT.iter().filter_map(|name| {
+    let kept = SUMMARY_FIELDS.iter().filter_map(|name| {
         let text = match document.get(*name)? {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
@@ -154,7 +154,7 @@ mod tests {
                 "clean no, cells that did not open 2, cells under main/v1 7",
             ),
         ] {
-            assert_eq!(said(&serde_json::from_str(document).unwrap_or_default()), line);
+            assert_eq!(summary(&serde_json::from_str(document).unwrap_or_default()), line);
         }
     }
 }

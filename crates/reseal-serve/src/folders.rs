@@ -14,30 +14,30 @@ use crate::Served;
 ///
 /// # Errors
 /// What is in its way, and what to do about it.
-pub(crate) fn make(job: &JobSpec, slot: Timestamp) -> Result<(), String> {
-    match written(&job.action) {
-        Some(file) => made(Path::new(&reseal_schedule::file_at(file, slot, 0))),
+pub(crate) fn create(job: &JobSpec, slot: Timestamp) -> Result<(), String> {
+    match output_file(&job.action) {
+        Some(file) => create_parent(Path::new(&reseal_schedule::file_at(file, slot, 0))),
         None => Ok(()),
     }
 }
 
 /// Says at the start what would keep jobs from writing when they are due.
-pub(crate) fn warn(served: &Served) {
+pub(crate) fn warn_unusable(served: &Served) {
     for job in &served.schedule.jobs {
         // A folder that is named after a slot is made when the slot comes.
-        let Some(file) = written(&job.action) else { continue };
+        let Some(file) = output_file(&job.action) else { continue };
         let file = Path::new(file);
         if file.parent().is_some_and(|folder| folder.to_string_lossy().contains(SLOT)) {
             continue;
         }
-        if let Err(why) = made(file) {
+        if let Err(why) = create_parent(file) {
             tracing::warn!("the job {} of plan {}: {why}", job.name, served.plan.name);
         }
     }
 }
 
 /// The file that a job writes, as the plan names it.
-fn written(action: &Action) -> Option<&str> {
+fn output_file(action: &Action) -> Option<&str> {
     match action {
         Action::KeysBackup { file, .. } => Some(file),
         Action::Report { out, .. } => Some(out),
@@ -45,7 +45,7 @@ fn written(action: &Action) -> Option<&str> {
     }
 }
 
-fn made(file: &Path) -> Result<(), String> {
+fn create_parent(file: &Path) -> Result<(), String> {
     let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     let failed = |why: &str| {
         let shown = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -73,13 +73,13 @@ mod tests {
     fn a_folder_is_made_for_its_owner_alone_and_what_is_in_its_way_is_named() {
         let here = tempfile::tempdir().unwrap();
         let file = here.path().join("a/b/keys.age");
-        assert_eq!(made(&file), Ok(()));
-        assert_eq!(made(&file), Ok(()), "one that is there stays");
+        assert_eq!(create_parent(&file), Ok(()));
+        assert_eq!(create_parent(&file), Ok(()), "one that is there stays");
         let mode = std::fs::metadata(here.path().join("a/b")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        assert_eq!(made(Path::new("keys.age")), Ok(()));
+        assert_eq!(create_parent(Path::new("keys.age")), Ok(()));
         std::fs::write(&file, "x").unwrap();
-        let why = made(&file.join("keys.age")).unwrap_err();
+        let why = create_parent(&file.join("keys.age")).unwrap_err();
         assert!(why.contains("a/b/keys.age, the folder of its files, is no folder"), "{why}");
     }
 }

@@ -29,8 +29,8 @@ pub(crate) async fn listen(address: SocketAddr, state: Arc<State>) -> Result<Lis
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     tracing::info!("listening on {}", listener.local_addr().unwrap_or(address));
     let router = Router::new()
-        .route("/", get(status))
-        .route("/metrics", get(numbers))
+        .route("/", get(status_page))
+        .route("/metrics", get(metrics_text))
         .route("/healthz", get(health))
         .with_state(state);
     let task = tokio::spawn(async move {
@@ -43,16 +43,16 @@ pub(crate) async fn listen(address: SocketAddr, state: Arc<State>) -> Result<Lis
 
 type Shared = axum::extract::State<Arc<State>>;
 
-async fn status(state: Shared) -> impl IntoResponse {
+async fn status_page(state: Shared) -> impl IntoResponse {
     Html(page::html(&state).await)
 }
 
-async fn numbers(state: Shared) -> impl IntoResponse {
+async fn metrics_text(state: Shared) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&state).await)
 }
 
 async fn health(state: Shared) -> impl IntoResponse {
-    match state.trouble() {
+    match state.health_problem() {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }

@@ -1,8 +1,8 @@
-//! The daemon: it looks at the clock, claims what is due, and carries it out.
+//! The daemon: it claims what is due, and carries it out.
 //!
 //! Start with [`serve`] and `tick.rs`: a tick asks [`reseal_schedule::due`] for each job, and claims a slot in one
 //! transaction with what it can do there (a reminder is posted in it). Work that takes longer is begun behind the claim
-//! (`work.rs`), under a lease: when a daemon dies, another takes it up.
+//! (`work.rs`), under a lease: when a daemon dies, another acquires it.
 //!
 //! A wake-up (`wake.rs`) brings a tick about when a job needs one.
 //!
@@ -13,14 +13,14 @@
 mod ages;
 mod clock;
 mod command;
-mod errand;
 mod folders;
 mod http;
+mod job_command;
 mod metrics;
 mod notices;
 mod page;
+mod slot_notices;
 mod state;
-mod telling;
 mod tick;
 mod trail;
 mod wake;
@@ -98,7 +98,7 @@ pub enum ServeError {
     },
 }
 
-/// Serves until `stop` is asked for. What is in hand then is told to stop, and put back for the next daemon.
+/// Serves until `stop` is asked for. Commands under way then are stopped, and their work is put back for the next daemon.
 ///
 /// # Errors
 /// When it cannot begin. Later troubles are logged, counted, and tried again.
@@ -114,7 +114,7 @@ pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
     for served in state.setup.plans.iter().filter(|served| !served.on) {
         tracing::warn!("the schedule of plan {} is disabled by its switch", served.plan.name);
     }
-    state.setup.plans.iter().filter(|served| served.on).for_each(folders::warn);
+    state.setup.plans.iter().filter(|served| served.on).for_each(folders::warn_unusable);
     let mut daemon = Daemon::new(state, control);
     daemon.run(stop).await;
     drop(http);
@@ -158,13 +158,13 @@ impl Daemon {
         match self.claim_and_begin(stop).await {
             Ok(wake_times) => {
                 self.failures = 0;
-                self.state.ticked();
+                self.state.record_tick();
                 self.wake_ups.arm(&wake_times).await;
                 self.longest_pause(&wake_times)
             }
             Err(error) => {
                 self.failures += 1;
-                self.state.failed(&error.message);
+                self.state.record_failure(&error.message);
                 tracing::warn!("the control database: {error}; trying again");
                 self.control = self.control.take().filter(|_| error.trouble == Trouble::Retry);
                 RETRY.min(Duration::from_millis(100) * 2u32.pow(self.failures.min(10)))

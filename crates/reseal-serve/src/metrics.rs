@@ -132,7 +132,8 @@ impl Schedules {
         for job in &served.schedule.jobs {
             let labels = labels(&served.plan.name, &job.name);
             let mine: Vec<_> = counts.iter().filter(|(name, ..)| *name == job.name).collect();
-            let of = |state| mine.iter().find(|(_, of, ..)| *of == state).map_or(0, |(_, _, count, _)| *count);
+            let of =
+                |state| mine.iter().find(|(_, of, ..)| *of == state).map_or(0, |(_, _, count, _)| *count);
             for state in [FiringState::Done, FiringState::Failed] {
                 self.firings.add(&format!("{{{labels},state=\"{}\"}}", state.name()), of(state));
             }

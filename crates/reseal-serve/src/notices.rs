@@ -30,7 +30,7 @@ impl Notices for LogNotices {
     async fn post(&self, control: &mut ControlSession, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
         let Notice { kind, plan, subject, slot, fields, .. } = notice;
         let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        // What leaves the house carries where the trail stood: it can be held against that for ever.
+        // What goes out carries number and head of the trail, which can be checked against them later.
         let trail = control.trail_head().await?;
         tracing::warn!(
             trail_sequence = trail.sequence,

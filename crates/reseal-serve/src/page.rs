@@ -21,7 +21,7 @@ pub(crate) async fn html(state: &State) -> String {
     for served in &state.setup.plans {
         plans.push(plan(state, served).await);
     }
-    rendered(context! { trouble => state.trouble(), plans })
+    rendered(context! { trouble => state.health_problem(), plans })
 }
 
 /// All that is filled in is escaped: it is what databases and people wrote.
@@ -50,7 +50,7 @@ async fn plan(state: &State, served: &Served) -> Value {
     }
 }
 
-/// Jobs and firings, what is wrong now, and letters that wait or were given up.
+/// Jobs and firings, what is wrong now, and letters that wait or are dead.
 async fn schedule(state: &State, served: &Served) -> Result<Value, StoreError> {
     let mut control = state.setup.control.connect().await?;
     let plan = &served.plan.name;

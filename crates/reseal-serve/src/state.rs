@@ -40,24 +40,24 @@ impl State {
     }
 
     /// Notes a tick that went well.
-    pub(crate) fn ticked(&self) {
+    pub(crate) fn record_tick(&self) {
         self.ticks.fetch_add(1, Ordering::Relaxed);
         *self.last() = Last { tick: Instant::now(), failure: None };
     }
 
     /// Notes one that did not.
-    pub(crate) fn failed(&self, why: &str) {
+    pub(crate) fn record_failure(&self, why: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.last().failure = Some(why.to_owned());
     }
 
     /// Whether this daemon has not announced a slot.
-    pub(crate) fn is_new(&self, plan: &str, job: &str, slot: Timestamp) -> bool {
+    pub(crate) fn is_unannounced(&self, plan: &str, job: &str, slot: Timestamp) -> bool {
         self.announced().get(&(plan.to_owned(), job.to_owned())) != Some(&slot)
     }
 
     /// Notes that it has.
-    pub(crate) fn told(&self, plan: &str, job: &str, slot: Timestamp) {
+    pub(crate) fn mark_announced(&self, plan: &str, job: &str, slot: Timestamp) {
         self.announced().insert((plan.to_owned(), job.to_owned()), slot);
     }
 
@@ -66,7 +66,7 @@ impl State {
     }
 
     /// Why the daemon is not healthy, if it is not.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    pub(crate) fn health_problem(&self) -> Option<String> {
         let last = self.last();
         let since = last.tick.elapsed();
         let why = last.failure.clone().unwrap_or_else(|| "no tick was over".to_owned());

@@ -10,7 +10,7 @@ use reseal_schedule::{Due, History};
 use reseal_store::{StoreError, Trouble};
 
 use crate::wake::{ScheduledJob, WakeTimes};
-use crate::{Served, State, telling, trail};
+use crate::{Served, State, slot_notices, trail};
 
 /// How long a daemon's word is good without another, by the database's clock.
 pub(crate) const LEASE_MS: i64 = 20_000;
@@ -19,7 +19,7 @@ const LONGEST_WAIT_MS: i64 = 8 * 86_400_000;
 
 /// What a tick came to.
 pub(crate) struct Ticked {
-    /// Work that this daemon has claimed or taken up.
+    /// Work whose lease this daemon has acquired.
     pub(crate) begun: Vec<Task>,
     /// When the next tick is needed, job by job.
     pub(crate) wake_times: WakeTimes,
@@ -48,9 +48,9 @@ pub(crate) async fn tick(state: &State, control: &mut ControlSession) -> Result<
                 control.schedule_seen(&served.plan.name, &job.name, &job.timing.to_string(), seen).await?;
             // Looked at each time: somebody may pause the job in between, and then nothing settles.
             while row.paused_by.is_none()
-                && let Some(due) = ask(served, job, &row, &open, now)
+                && let Some(due) = due_slots(served, job, &row, &open, now)
             {
-                row = step(state, control, served, job, &row, due).await?;
+                row = settle_due(state, control, served, job, &row, due).await?;
                 open = control.open_firings(&served.plan.name).await?;
             }
             if row.paused_by.is_some() {
@@ -64,7 +64,7 @@ pub(crate) async fn tick(state: &State, control: &mut ControlSession) -> Result<
             }
         }
         for firing in open {
-            if let Some(task) = take_up(control, plan, served, firing, now, &mut ticked.wake_times).await? {
+            if let Some(task) = acquire(control, plan, served, firing, now, &mut ticked.wake_times).await? {
                 ticked.begun.push(task);
             }
         }
@@ -86,16 +86,22 @@ async fn announce(
     let (Some(before), Some(slot)) = (before, next) else { return Ok(()) };
     let near = slot.duration_since(now).unsigned_abs() <= before;
     // Posted again it would be there once all the same; this spares asking.
-    if !near || !state.is_new(&served.plan.name, &job.name, slot) {
+    if !near || !state.is_unannounced(&served.plan.name, &job.name, slot) {
         return Ok(());
     }
-    state.setup.notices.post(control, &served.plan, &telling::announced(served, job, slot)).await?;
-    state.told(&served.plan.name, &job.name, slot);
+    state.setup.notices.post(control, &served.plan, &slot_notices::announcement(served, job, slot)).await?;
+    state.mark_announced(&served.plan.name, &job.name, slot);
     Ok(())
 }
 
 /// What is due of a job, if anything changes.
-fn ask(served: &Served, job: &JobSpec, row: &ScheduleRow, open: &[Firing], now: Timestamp) -> Option<Due> {
+fn due_slots(
+    served: &Served,
+    job: &JobSpec,
+    row: &ScheduleRow,
+    open: &[Firing],
+    now: Timestamp,
+) -> Option<Due> {
     let running = open.iter().any(|firing| firing.job == job.name);
     let history = History { settled: settled(row), running };
     let due = reseal_schedule::due(&served.plan.name, job, &served.schedule.zone, &history, now);
@@ -107,7 +113,7 @@ fn settled(row: &ScheduleRow) -> Timestamp {
 }
 
 /// Settles what is due, in one transaction: the claim, what was missed, and a reminder itself.
-async fn step(
+async fn settle_due(
     state: &State,
     control: &mut ControlSession,
     served: &Served,
@@ -117,9 +123,9 @@ async fn step(
 ) -> Result<ScheduleRow, StoreError> {
     let name = &served.plan.name;
     control.begin().await?;
-    match settle(state, control, served, job, row, &due).await {
+    match settle_inside(state, control, served, job, row, &due).await {
         Ok(true) => control.commit().await?,
-        // Another daemon has settled something meanwhile: look again.
+        // Another daemon settled something in between: ask again.
         Ok(false) => control.rollback().await?,
         Err(error) if error.trouble == Trouble::Constraint => {
             // The slot was fired before the clock went back: it is settled, and not fired again.
@@ -136,7 +142,7 @@ async fn step(
     control.schedule_seen(name, &job.name, &job.timing.to_string(), now).await
 }
 
-async fn settle(
+async fn settle_inside(
     state: &State,
     control: &mut ControlSession,
     served: &Served,
@@ -150,35 +156,16 @@ async fn settle(
         return Ok(false);
     }
     if let Some(slot) = due.fire {
-        let (slot_ms, missed) = (slot.as_millisecond(), due.missed.len() as u64);
-        let holder = holder();
-        control.claim_slot(name, &job.name, slot_ms, missed, &holder).await?;
-        if let Action::Remind(template) = &job.action {
-            state
-                .setup
-                .notices
-                .post(control, &served.plan, &telling::reminder(served, job, template.as_deref(), slot))
-                .await?;
-            let firing = Firing {
-                plan: name.clone(),
-                job: job.name.clone(),
-                slot: slot_ms,
-                state: FiringState::Claimed,
-                epoch: 1,
-                holder,
-                lease_left_ms: 0,
-                retry_at: 0,
-                missed,
-                outcome: None,
-                finished_at: None,
-            };
-            control.end_firing(&firing, 1, FiringState::Done, "posted").await?;
-        }
+        claim(state, control, served, job, slot, due.missed.len() as u64).await?;
     }
     if matches!(job.action, Action::Remind(_)) {
         // A reminder that was due and did not go out is itself an alert.
         for slot in &due.missed {
-            state.setup.notices.post(control, &served.plan, &telling::dead_man(served, job, *slot)).await?;
+            state
+                .setup
+                .notices
+                .post(control, &served.plan, &slot_notices::missed_reminder(served, job, *slot))
+                .await?;
         }
     }
     for slot in &due.missed {
@@ -191,8 +178,38 @@ async fn settle(
     Ok(true)
 }
 
-/// Takes up work that nobody is at: just claimed by this daemon, left by one that is gone, or put back until now.
-async fn take_up(
+/// Claims a slot. A reminder is posted and ended with its claim.
+async fn claim(
+    state: &State,
+    control: &mut ControlSession,
+    served: &Served,
+    job: &JobSpec,
+    slot: Timestamp,
+    missed: u64,
+) -> Result<(), StoreError> {
+    let (plan, holder) = (&served.plan.name, holder());
+    control.claim_slot(plan, &job.name, slot.as_millisecond(), missed, &holder).await?;
+    let Action::Remind(template) = &job.action else { return Ok(()) };
+    let reminder = slot_notices::reminder(served, job, template.as_deref(), slot);
+    state.setup.notices.post(control, &served.plan, &reminder).await?;
+    let firing = Firing {
+        plan: plan.clone(),
+        job: job.name.clone(),
+        slot: slot.as_millisecond(),
+        state: FiringState::Claimed,
+        epoch: 1,
+        holder,
+        lease_left_ms: 0,
+        retry_at: 0,
+        missed,
+        outcome: None,
+        finished_at: None,
+    };
+    control.end_firing(&firing, 1, FiringState::Done, "posted").await.map(drop)
+}
+
+/// Acquires the lease on work that no daemon holds: just claimed by this one, left by one that died, or put back until now.
+async fn acquire(
     control: &mut ControlSession,
     plan: usize,
     served: &Served,

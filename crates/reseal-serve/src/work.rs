@@ -1,4 +1,4 @@
-//! Work behind a claim: done under a lease, ended by whoever holds it last.
+//! Work behind a claim: done under a lease, ended by the daemon that holds it last.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use reseal_engine::Stopper;
 use reseal_plan::{Action, RunWindow, Window};
 use reseal_store::StoreError;
 
-use crate::command::Ended;
-use crate::errand::{self, AGAIN, BUSY, Verdict};
+use crate::command::CommandResult;
+use crate::job_command::{RETRY_AFTER, RETRY_AFTER_BUSY, Verdict};
 use crate::tick::{LEASE_MS, Task};
-use crate::{Served, State, ages, command, folders, telling, trail};
+use crate::{Served, State, ages, command, folders, job_command, slot_notices, trail};
 
 /// How often the lease is renewed; it outlasts three failed attempts.
 const RENEW: Duration = Duration::from_secs(5);
@@ -23,18 +23,18 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
-enum Attempt {
-    /// The work is done; the notices tell what people must hear of it.
+enum JobOutcome {
+    /// The work is done; the notices are for people.
     Done(String, Vec<Notice>),
     /// It is to be tried again.
-    Again(Timestamp, String),
+    Retry(Timestamp, String),
     /// The same; but it waits for people, who must hear of it.
-    Held(Timestamp, String),
-    /// It is given up, and people must hear of it.
+    Blocked(Timestamp, String),
+    /// It is not tried again, and people must hear of it.
     Failed(String),
 }
 
-/// One piece of work in hand.
+/// One piece of work under way.
 pub(crate) struct Worker {
     state: Arc<State>,
     task: Task,
@@ -46,7 +46,7 @@ impl Worker {
         Worker { state, task, stop }
     }
 
-    /// Does the work and ends it. Where another daemon has taken it up, it is dropped: that one ends it.
+    /// Does the work and ends it. Where another daemon has acquired it, it is dropped: that one ends it.
     pub(crate) async fn run(self) {
         let attempt = tokio::select! {
             attempt = self.attempt() => attempt,
@@ -73,7 +73,7 @@ impl Worker {
         Timestamp::from_millisecond(self.task.firing.slot).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    async fn attempt(&self) -> Attempt {
+    async fn attempt(&self) -> JobOutcome {
         let now = self.state.setup.clock.now();
         let slot = self.slot();
         let late = now.duration_since(slot);
@@ -86,34 +86,34 @@ impl Worker {
         };
         if late > patience {
             let said = self.task.firing.outcome.clone().unwrap_or_default();
-            return Attempt::Failed(format!("it could not be done in the time that it had: {said}"));
+            return JobOutcome::Failed(format!("it could not be done in the time that it had: {said}"));
         }
         if let Some(window) = window
-            && let Err(opens) = opening(window, now)
+            && let Err(opens) = window_opens(window, now)
         {
-            return Attempt::Again(opens, "waiting for its window".to_owned());
+            return JobOutcome::Retry(opens, "waiting for its window".to_owned());
         }
-        if let Err(why) = folders::make(&self.task.job, slot) {
-            return Attempt::Failed(why);
+        if let Err(why) = folders::create(&self.task.job, slot) {
+            return JobOutcome::Failed(why);
         }
-        let words = errand::arguments(self.served(), &self.task.job, slot, now);
+        let words = job_command::arguments(self.served(), &self.task.job, slot, now);
         let ended = command::run(&self.state.setup.program, &words, &self.stop).await;
         let now = self.state.setup.clock.now();
-        match errand::judge(&self.task.job.action, &ended, self.task.epoch, now) {
-            Verdict::Done if self.task.job.action == Action::KeyAge => self.ages(&ended, now).await,
-            Verdict::Done => Attempt::Done(ended.said, Vec::new()),
+        match job_command::judge(&self.task.job.action, &ended, self.task.epoch, now) {
+            Verdict::Done if self.task.job.action == Action::KeyAge => self.check_key_ages(&ended, now).await,
+            Verdict::Done => JobOutcome::Done(ended.summary, Vec::new()),
             Verdict::Found(kind) => {
-                let notice = telling::found(kind, self.served(), &self.task.job, slot, &ended.said);
-                Attempt::Done(ended.said, vec![notice])
+                let notice = slot_notices::finding(kind, self.served(), &self.task.job, slot, &ended.summary);
+                JobOutcome::Done(ended.summary, vec![notice])
             }
-            Verdict::Again(when, why) => Attempt::Again(when, why),
-            Verdict::Held(when, why) => Attempt::Held(when, why),
-            Verdict::Failed(why) => Attempt::Failed(why),
+            Verdict::Retry(when, why) => JobOutcome::Retry(when, why),
+            Verdict::Blocked(when, why) => JobOutcome::Blocked(when, why),
+            Verdict::Failed(why) => JobOutcome::Failed(why),
         }
     }
 
     /// Holds the keys that the catalogue has of the plan against its policy.
-    async fn ages(&self, ended: &Ended, now: Timestamp) -> Attempt {
+    async fn check_key_ages(&self, ended: &CommandResult, now: Timestamp) -> JobOutcome {
         let asked = async {
             let mut control = self.state.setup.control.connect().await?;
             control.catalogued(&self.served().plan.name).await
@@ -122,15 +122,15 @@ impl Worker {
             Ok(keys) => {
                 let primaries = ended.primaries.as_deref();
                 let notices = ages::notices(&self.served().plan, &keys, primaries, self.slot(), now);
-                let said = [format!("{} keys, {} notices", keys.len(), notices.len()), ended.said.clone()];
+                let said = [format!("{} keys, {} notices", keys.len(), notices.len()), ended.summary.clone()];
                 let said = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
-                Attempt::Done(said, notices)
+                JobOutcome::Done(said, notices)
             }
-            Err(error) => Attempt::Again(now.checked_add(AGAIN).unwrap_or(now), error.message),
+            Err(error) => JobOutcome::Retry(now.checked_add(RETRY_AFTER).unwrap_or(now), error.message),
         }
     }
 
-    /// Ends once another daemon holds the work. The lease is renewed meanwhile.
+    /// Ends once another daemon holds the work. Renews the lease until then.
     async fn superseded(&self) {
         let mut session = None;
         loop {
@@ -149,16 +149,16 @@ impl Worker {
 
     /// Writes what came of it, and posts what people must hear in the same transaction, with the event that an
     /// auditor must see.
-    async fn end(&self, attempt: &Attempt) -> Result<(), StoreError> {
+    async fn end(&self, attempt: &JobOutcome) -> Result<(), StoreError> {
         let mut control = self.state.setup.control.connect().await?;
         let (firing, epoch) = (&self.task.firing, self.task.epoch);
-        if let Attempt::Held(_, why) = attempt
-            && self.is_news(why)
+        if let JobOutcome::Blocked(_, why) = attempt
+            && self.is_new_reason(why)
         {
-            let told = telling::held(self.served(), &self.task.job, self.slot(), why);
-            self.state.setup.notices.post(&mut control, &self.served().plan, &told).await?;
+            let notice = slot_notices::blocked_job(self.served(), &self.task.job, self.slot(), why);
+            self.state.setup.notices.post(&mut control, &self.served().plan, &notice).await?;
         }
-        if let Attempt::Again(when, why) | Attempt::Held(when, why) = attempt {
+        if let JobOutcome::Retry(when, why) | JobOutcome::Blocked(when, why) = attempt {
             control.put_back(firing, epoch, when.as_millisecond(), why).await?;
             return Ok(());
         }
@@ -177,19 +177,19 @@ impl Worker {
     }
 
     /// Whether the attempt before this one was held back by something else.
-    fn is_news(&self, why: &str) -> bool {
+    fn is_new_reason(&self, why: &str) -> bool {
         let code = |why: &str| why.split(':').next().unwrap_or_default().to_owned();
         self.task.firing.outcome.as_deref().map(code) != Some(code(why))
     }
 
-    async fn end_inside(&self, control: &mut ControlSession, attempt: &Attempt) -> Result<bool, StoreError> {
+    async fn end_inside(&self, control: &mut ControlSession, attempt: &JobOutcome) -> Result<bool, StoreError> {
         let (state, said, notices) = match attempt {
-            Attempt::Done(said, notices) => (FiringState::Done, said, notices.clone()),
-            Attempt::Failed(said) => {
-                let told = telling::given_up(self.served(), &self.task.job, self.slot(), said);
-                (FiringState::Failed, said, vec![told])
+            JobOutcome::Done(said, notices) => (FiringState::Done, said, notices.clone()),
+            JobOutcome::Failed(said) => {
+                let notice = slot_notices::failed_job(self.served(), &self.task.job, self.slot(), said);
+                (FiringState::Failed, said, vec![notice])
             }
-            Attempt::Again(..) | Attempt::Held(..) => return Ok(false),
+            JobOutcome::Retry(..) | JobOutcome::Blocked(..) => return Ok(false),
         };
         if !control.end_firing(&self.task.firing, self.task.epoch, state, said).await? {
             return Ok(false);
@@ -207,12 +207,12 @@ impl Worker {
 }
 
 /// Whether a window is open, or else when it opens, to the minute.
-fn opening(window: &Window, now: Timestamp) -> Result<(), Timestamp> {
+fn window_opens(window: &Window, now: Timestamp) -> Result<(), Timestamp> {
     if window.is_open(now) {
         return Ok(());
     }
     let minute = now.as_second().div_euclid(60) * 60;
     let minutes = (1..=8 * 24 * 60).filter_map(|n| Timestamp::from_second(minute + n * 60).ok());
     let opens = minutes.into_iter().find(|at| window.is_open(*at));
-    Err(opens.or_else(|| now.checked_add(BUSY).ok()).unwrap_or(now))
+    Err(opens.or_else(|| now.checked_add(RETRY_AFTER_BUSY).ok()).unwrap_or(now))
 }

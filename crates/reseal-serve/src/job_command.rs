@@ -7,20 +7,20 @@ use reseal_core::NoticeKind;
 use reseal_plan::{Action, JobSpec, RunWindow};
 
 use crate::Served;
-use crate::command::Ended;
+use crate::command::CommandResult;
 
 /// How soon work that found its plan busy is tried again.
-pub(crate) const BUSY: SignedDuration = SignedDuration::from_mins(5);
-/// How soon work that failed is tried again, and how often at the most.
-pub(crate) const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const RETRY_AFTER_BUSY: SignedDuration = SignedDuration::from_mins(5);
+/// How soon work that failed is tried again, and how often.
+pub(crate) const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
 const ATTEMPTS: i64 = 5;
 /// How often work is tried for which a database cannot be reached: six hours are a long maintenance.
-const ATTEMPTS_AWAY: i64 = ATTEMPTS + 72;
+const ATTEMPTS_UNREACHABLE: i64 = ATTEMPTS + 72;
 /// What a restore test says where it is the backup that is of no use, and not the test that could not be held.
-const NO_USE: [&str; 5] = ["undecryptable", "no-backup", "other-plan", "file", "identity"];
+const UNUSABLE_BACKUP: [&str; 5] = ["undecryptable", "no-backup", "other-plan", "file", "identity"];
 
 /// What keeps a run from beginning and passes: people make a backup or room, or the key grows older.
-const PASSES: [&str; 6] =
+const TEMPORARY_REFUSALS: [&str; 6] =
     ["backup-old", "backup-missing", "backup-unknown", "disk-full", "proof", "key-young"];
 
 /// The words of the command; none for a reminder, which was posted in the transaction of its claim.
@@ -77,42 +77,45 @@ pub(crate) enum Verdict {
     /// Done, and people must hear what it found.
     Found(NoticeKind),
     /// To be tried again, and why.
-    Again(Timestamp, String),
+    Retry(Timestamp, String),
     /// The same; but it waits for people, who must hear of it.
-    Held(Timestamp, String),
-    /// Given up.
+    Blocked(Timestamp, String),
+    /// It is not tried again.
     Failed(String),
 }
 
 /// What an exit code of the command means for the work (the codes are the command line's).
-pub(crate) fn judge(action: &Action, ended: &Ended, attempt: i64, now: Timestamp) -> Verdict {
+pub(crate) fn judge(action: &Action, ended: &CommandResult, attempt: i64, now: Timestamp) -> Verdict {
     let after = |wait| now.checked_add(wait).unwrap_or(now);
-    let said = &ended.said;
+    let said = &ended.summary;
     let error = said.split(':').next().unwrap_or_default();
-    let no_use = NO_USE.contains(&error);
+    let unusable = UNUSABLE_BACKUP.contains(&error);
     // To somebody at a terminal this is a refusal; unattended, the server may be down for a while.
-    let away = error.starts_with("connection-") && attempt < ATTEMPTS_AWAY;
+    let unreachable = error.starts_with("connection-") && attempt < ATTEMPTS_UNREACHABLE;
     match (ended.code, action) {
         (Some(0), _) => Verdict::Done,
-        // A run tells by its own notices what it left.
+        // A run posts notices of its own about what it left.
         (Some(1), Action::Run { .. }) => Verdict::Done,
         (Some(1), Action::RestoreTest { .. }) => Verdict::Found(NoticeKind::RestoreTestFailed),
-        (Some(2 | 3), Action::RestoreTest { .. }) if no_use => Verdict::Found(NoticeKind::RestoreTestFailed),
+        (Some(2 | 3), Action::RestoreTest { .. }) if unusable => {
+            Verdict::Found(NoticeKind::RestoreTestFailed)
+        }
         // The report is written, and says so at its head.
         (Some(1), Action::Report { .. }) => Verdict::Found(NoticeKind::AuditBroken),
         (Some(1), _) => Verdict::Found(NoticeKind::NotClean),
         // Stopped, busy, or waiting for approval or its window.
-        (Some(4), _) => Verdict::Again(after(BUSY), said.clone()),
-        (Some(_), _) if away => {
-            Verdict::Again(after(if attempt < ATTEMPTS { AGAIN } else { BUSY }), said.clone())
-        }
+        (Some(4), _) => Verdict::Retry(after(RETRY_AFTER_BUSY), said.clone()),
+        (Some(_), _) if unreachable => Verdict::Retry(
+            after(if attempt < ATTEMPTS { RETRY_AFTER } else { RETRY_AFTER_BUSY }),
+            said.clone(),
+        ),
         // As long as its window is open: the worker sees to its end.
-        (Some(3), Action::Run { window: Some(_), .. }) if PASSES.contains(&error) => {
-            Verdict::Held(after(BUSY), said.clone())
+        (Some(3), Action::Run { window: Some(_), .. }) if TEMPORARY_REFUSALS.contains(&error) => {
+            Verdict::Blocked(after(RETRY_AFTER_BUSY), said.clone())
         }
         (Some(code @ (2 | 3)), _) => Verdict::Failed(format!("refused with exit code {code}: {said}")),
         (code, _) if attempt < ATTEMPTS => {
-            Verdict::Again(after(AGAIN), format!("failed ({}): {said}", exit(code)))
+            Verdict::Retry(after(RETRY_AFTER), format!("failed ({}): {said}", exit(code)))
         }
         (code, _) => Verdict::Failed(format!("failed {attempt} times, at last with {}: {said}", exit(code))),
     }
@@ -132,27 +135,27 @@ mod tests {
         let run = Action::Run { window: None, approvals: None };
         let test = Action::RestoreTest { file: "x".into(), identity: source() };
         let of = |action: &Action, code, attempt, said: &str| {
-            judge(action, &Ended { code, said: said.into(), primaries: None }, attempt, now)
+            judge(action, &CommandResult { code, summary: said.into(), primaries: None }, attempt, now)
         };
         assert_eq!(of(&run, Some(0), 1, ""), Verdict::Done);
         assert_eq!(of(&run, Some(1), 1, ""), Verdict::Done);
         assert_eq!(of(&Action::Verify, Some(1), 1, ""), Verdict::Found(NoticeKind::NotClean));
         assert!(matches!(of(&run, Some(3), 1, "file: x"), Verdict::Failed(_)));
-        assert!(matches!(of(&run, Some(4), 99, ""), Verdict::Again(..)));
+        assert!(matches!(of(&run, Some(4), 99, ""), Verdict::Retry(..)));
         let away = |attempt| of(&run, Some(3), attempt, "connection-refused: nobody there");
         let wait = |minutes| now + SignedDuration::from_mins(minutes);
-        assert!(matches!(away(1), Verdict::Again(at, _) if at == wait(1)));
-        assert!(matches!(away(70), Verdict::Again(at, _) if at == wait(5)));
-        assert!(matches!(away(ATTEMPTS_AWAY), Verdict::Failed(_)));
+        assert!(matches!(away(1), Verdict::Retry(at, _) if at == wait(1)));
+        assert!(matches!(away(70), Verdict::Retry(at, _) if at == wait(5)));
+        assert!(matches!(away(ATTEMPTS_UNREACHABLE), Verdict::Failed(_)));
         assert!(matches!(of(&run, Some(3), 1, "backup-old: x"), Verdict::Failed(_)), "no window to wait in");
         let within = RunWindow::Within(std::time::Duration::from_secs(86_400));
         let run_within = Action::Run { window: Some(within), approvals: None };
-        for code in PASSES {
+        for code in TEMPORARY_REFUSALS {
             let held = of(&run_within, Some(3), 99, &format!("{code}: x"));
-            assert!(matches!(held, Verdict::Held(at, _) if at == wait(5)), "{code}");
+            assert!(matches!(held, Verdict::Blocked(at, _) if at == wait(5)), "{code}");
         }
         assert!(matches!(of(&run_within, Some(3), 1, "key-given-up: x"), Verdict::Failed(_)));
-        assert!(matches!(of(&run, None, 1, ""), Verdict::Again(..)));
+        assert!(matches!(of(&run, None, 1, ""), Verdict::Retry(..)));
         assert!(matches!(of(&run, Some(5), 5, ""), Verdict::Failed(_)));
         let failed = Verdict::Found(NoticeKind::RestoreTestFailed);
         assert_eq!(of(&test, Some(1), 1, "{}"), failed);

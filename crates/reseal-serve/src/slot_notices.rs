@@ -1,4 +1,4 @@
-//! What the daemon tells of slots, in the fields that the shipped templates name.
+//! Notices about slots, in the fields that the shipped templates name.
 
 use jiff::Timestamp;
 use reseal_core::{Notice, NoticeKind};
@@ -7,7 +7,7 @@ use reseal_plan::{Action, Application, JobSpec, RunWindow};
 use crate::Served;
 
 /// A slot as people read it.
-pub(crate) fn shown(served: &Served, slot: Timestamp) -> String {
+pub(crate) fn slot_text(served: &Served, slot: Timestamp) -> String {
     slot.to_zoned(served.schedule.zone.clone()).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
 }
 
@@ -21,9 +21,9 @@ pub(crate) fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, s
     let next = reseal_schedule::slots(&job.timing, &served.schedule.zone, slot).next();
     let mut notice = about(NoticeKind::Remind, served, &job.name, slot)
         .with("template", template.unwrap_or(&job.name))
-        .with("due", shown(served, slot));
+        .with("due", slot_text(served, slot));
     if let Some(next) = next {
-        notice = notice.with("next_due", shown(served, next));
+        notice = notice.with("next_due", slot_text(served, next));
     }
     match &served.plan.owner {
         Some(owner) => notice.with("owner", owner),
@@ -32,52 +32,59 @@ pub(crate) fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, s
 }
 
 /// That a reminder which was due did not go out.
-pub(crate) fn dead_man(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
+pub(crate) fn missed_reminder(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
     about(NoticeKind::DeadMan, served, &job.name, slot)
         .with("what", format!("the reminder {}", job.name))
-        .with("due", shown(served, slot))
+        .with("due", slot_text(served, slot))
         .with("verb", "go out")
 }
 
-/// That work which was due was given up. Where it is a restore test, somebody has to hold it.
-pub(crate) fn given_up(served: &Served, job: &JobSpec, slot: Timestamp, why: &str) -> Notice {
+/// That work which was due failed for good. Where it is a restore test, somebody has to hold it.
+pub(crate) fn failed_job(served: &Served, job: &JobSpec, slot: Timestamp, why: &str) -> Notice {
     let notice = match job.action {
         Action::RestoreTest { .. } => about(NoticeKind::RestoreTestDue, served, &job.name, slot),
         _ => about(NoticeKind::DeadMan, served, &job.name, slot)
             .with("what", format!("the job {}", job.name))
             .with("verb", "succeed"),
     };
-    notice.with("due", shown(served, slot)).with("does", job.action.name()).with("reason", why)
+    notice.with("due", slot_text(served, slot)).with("does", job.action.name()).with("reason", why)
 }
 
 /// That work which is due cannot begin until people do something, while there is still time for it.
-pub(crate) fn held(served: &Served, job: &JobSpec, slot: Timestamp, why: &str) -> Notice {
+pub(crate) fn blocked_job(served: &Served, job: &JobSpec, slot: Timestamp, why: &str) -> Notice {
     let code = why.split(':').next().unwrap_or_default();
     Notice::new(NoticeKind::DeadMan, &served.plan.name, &job.name, &format!("{slot} {code}"))
         .with("what", format!("the job {}", job.name))
         .with("verb", "begin")
-        .with("due", shown(served, slot))
+        .with("due", slot_text(served, slot))
         .with("does", job.action.name())
         .with("reason", why)
         .with("tried_again", "until its window closes")
 }
 
-/// What work found, told under a kind of its own.
-pub(crate) fn found(kind: NoticeKind, served: &Served, job: &JobSpec, slot: Timestamp, said: &str) -> Notice {
+/// What work found, under a kind of its own.
+pub(crate) fn finding(
+    kind: NoticeKind,
+    served: &Served,
+    job: &JobSpec,
+    slot: Timestamp,
+    said: &str,
+) -> Notice {
     about(kind, served, &job.name, slot)
         .with("does", job.action.name())
-        .with("due", shown(served, slot))
+        .with("due", slot_text(served, slot))
         .with("reason", said)
 }
 
 /// That a rotation will start.
-pub(crate) fn announced(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
+pub(crate) fn announcement(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
     let application = match served.plan.application {
         Application::BothKeys => "keeps running with both keys",
         Application::Paused => "does not write meanwhile",
         Application::OneKey => "cannot read rotated rows until it is restarted with the new key",
     };
-    let mut notice = about(NoticeKind::Announced, served, &job.name, slot).with("start", shown(served, slot));
+    let mut notice =
+        about(NoticeKind::Announced, served, &job.name, slot).with("start", slot_text(served, slot));
     if let Action::Run { window: Some(window), .. } = &job.action {
         notice = notice.with(
             "window",
