@@ -7,7 +7,7 @@ mod args;
 mod commands;
 mod control;
 mod exit;
-mod house;
+mod health_monitor;
 mod notices;
 mod open;
 mod output;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::control;
 use crate::exit::Failure;
-use crate::house::House;
+use crate::health_monitor::HealthMonitor;
 
 /// How often a run that is under way is looked at.
 const EVERY: Duration = Duration::from_secs(20);
@@ -82,9 +82,9 @@ impl Notices for Posted {
 
 /// Looks at a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
 pub(crate) async fn keep_telling(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
-    let mut house = House::new(plan.clone(), control.clone(), clock);
+    let mut health = HealthMonitor::new(plan.clone(), control.clone(), clock);
     loop {
-        house.look().await;
+        health.check().await;
         let tick = Tick {
             plan: &plan,
             target: &target,
@@ -167,7 +167,7 @@ pub(crate) async fn gate(plan: &Plan, attempt: Attempt<'_>) {
     }
     let told = async {
         let (control, mut session) = outbox().await.map_err(|failure| failure.message)?;
-        let told = reseal_notify::gate(&mut session, plan, attempt, now()).await;
+        let told = reseal_notify::report_attempt(&mut session, plan, attempt, now()).await;
         told.map_err(|error| error.to_string())?;
         // A rotation that may begin waits for no mail.
         if attempt.refusal.is_none() {

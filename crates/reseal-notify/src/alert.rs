@@ -1,4 +1,4 @@
-//! Alerts: each cause is told once, and once more when it is over.
+//! Alerts: one notice for each cause, and one more when it is over.
 
 use reseal_control::{AlertKey, ControlSession};
 use reseal_core::audit::EventKind;
@@ -30,7 +30,7 @@ pub async fn raise(
         let event =
             trail::event(control, EventKind::AlertRaised, plan).await?.with("alert", notice.kind.name());
         let event = event.with("cause", notice.subject.as_str()).with("times", times);
-        control.record_inside(&trail::told(event, &notice)).await.map(|_| true)
+        control.record_inside(&trail::with_fields(event, &notice)).await.map(|_| true)
     };
     end(outcome.await, control).await
 }

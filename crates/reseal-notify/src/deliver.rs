@@ -1,4 +1,4 @@
-//! Delivery: what is due goes out, way by way, and what became of it is noted.
+//! Delivery: what is due goes out, channel by channel, and what became of it is noted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::trail;
-use crate::wording::word;
+use crate::wording::render;
 
 /// The most letters in one delivery; the rest waits for the next.
 const MOST: u64 = 200;
@@ -28,7 +28,7 @@ const FAILURES_IN_A_ROW: u32 = 3;
 
 /// A plan's letters in the control database.
 pub struct Outbox<'a> {
-    /// The plan: its ways and wordings.
+    /// The plan: its channels and wordings.
     pub plan: &'a Plan,
     /// The control database, with its tables.
     pub control: &'a ControlDatabase,
@@ -49,7 +49,7 @@ pub struct Delivered {
     pub dead: u64,
 }
 
-/// What the ways of one delivery share.
+/// What the channels of one delivery share.
 struct Round {
     session: Mutex<ControlSession>,
     /// In milliseconds since 1970.
@@ -71,18 +71,18 @@ impl Outbox<'_> {
         let mut session = self.control.connect().await?;
         let by = if self.early { i64::MAX } else { now };
         let due = session.due_letters(&self.plan.name, by, MOST).await?;
-        let mut ways: BTreeMap<String, Vec<LetterRow>> = BTreeMap::new();
+        let mut channels: BTreeMap<String, Vec<LetterRow>> = BTreeMap::new();
         for row in due.into_iter().filter(is_free) {
-            ways.entry(row.letter.via.clone()).or_default().push(row);
+            channels.entry(row.letter.via.clone()).or_default().push(row);
         }
-        // Every notice carries number and head of the audit trail out of the house.
+        // Every notice carries number and head of the audit trail outside.
         let TrailHead { sequence, head } = session.trail_head().await?;
         let trail = (sequence > 0).then(|| format!("{sequence} {head}"));
         let round = Round { session: Mutex::new(session), now, until: Instant::now() + within, trail };
         // Side by side, so that a mail server that is gone holds back no webhook.
-        let all = join_all(ways.into_iter().map(|(name, rows)| {
+        let all = join_all(channels.into_iter().map(|(name, rows)| {
             let via = notify.via.iter().find(|via| via.name == name);
-            self.way(via, name, rows, &round)
+            self.deliver_channel(via, name, rows, &round)
         }));
         let mut sum = Delivered::default();
         for delivered in all.await {
@@ -94,14 +94,14 @@ impl Outbox<'_> {
         Ok(sum)
     }
 
-    async fn way(
+    async fn deliver_channel(
         &self,
         via: Option<&ViaSpec>,
         name: String,
         rows: Vec<LetterRow>,
         round: &Round,
     ) -> Result<Delivered, StoreError> {
-        // Built anew each time something is due: whoever changes a password need not restart anything.
+        // Built each time something is due: after a change of password nothing needs a restart.
         let notifier = match via {
             Some(via) => reseal_registry::notifier(via)
                 .await
@@ -160,14 +160,14 @@ impl Outbox<'_> {
             fields: serde_json::from_str(&letter.fields).unwrap_or_default(),
             resolved: letter.resolved,
         };
-        let worded = word(&notice, self.plan.notify.as_ref()?, trail);
+        let rendered = render(&notice, self.plan.notify.as_ref()?, trail);
         Some(Message {
             id: letter.id.clone(),
             notice,
             to: letter.address.clone(),
-            title: worded.title,
-            text: worded.text,
-            html: Some(worded.html),
+            title: rendered.title,
+            text: rendered.text,
+            html: Some(rendered.html),
             posted_at: letter.posted_at,
         })
     }

@@ -6,7 +6,7 @@ use reseal_core::digest::Parts;
 use reseal_plan::{NotifySpec, Plan};
 use reseal_store::StoreError;
 
-/// Posts a notice to everyone whom the plan names for it. Posted again, it is there once; in an open transaction of the
+/// Posts a notice to each recipient that the plan names for it. Posted again, it is there once; in an open transaction of the
 /// control database it is posted with that transaction or not at all.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub fn letters(notify: &NotifySpec, notice: &Notice, now: i64) -> Vec<NewLetter>
         .collect()
 }
 
-/// What makes two letters the same: what is told, for which slot, to whom. The first half of a SHA-256.
+/// What makes two letters the same: the notice, its slot and its recipient. The first half of a SHA-256.
 fn id(notice: &Notice, via: &str, address: Option<&str>) -> String {
     let resolved = if notice.resolved { "resolved" } else { "" };
     let parts = [

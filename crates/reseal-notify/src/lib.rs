@@ -1,4 +1,4 @@
-//! Telling people: what a notice says, the outbox that delivers it, and the alerts that raise one.
+//! Notices to people: what one says, the outbox that delivers it, and the alerts that raise one.
 //!
 //! A notice is posted to the outbox, in the transaction of its cause where both are in the control database, and else
 //! found in the ledger again and again until it is there. The outbox delivers it to each recipient: at least once, and
@@ -8,8 +8,8 @@
 //! cells.
 
 mod alert;
+mod attempt;
 mod deliver;
-mod gate;
 mod letter;
 mod prune;
 mod runs;
@@ -19,10 +19,10 @@ mod trail;
 mod wording;
 
 pub use alert::{raise, resolve};
+pub use attempt::{Attempt, Refusal, report_attempt, report_disk, resolve_approval_alerts};
 pub use deliver::{Delivered, Outbox, backoff};
-pub use gate::{Attempt, Refusal, approved, disk, gate};
 pub use letter::{letters, post};
 pub use prune::prune;
 pub use sample::sample;
 pub use tick::{Tick, tick};
-pub use wording::{Worded, word};
+pub use wording::{Rendered, render};

@@ -13,7 +13,7 @@ const SENT: i64 = 90 * DAY;
 const DEAD: i64 = 365 * DAY;
 /// How long those are kept whose cause may last for long: a warning half a year before a key expires.
 const LASTING: i64 = 730 * DAY;
-/// Runs that have not moved for this long are told of no more, as what was told of them may be forgotten.
+/// Runs that have not moved for this long give no more notices, as the letters about them may be forgotten.
 pub(crate) const OLD_NEWS: i64 = 60 * DAY;
 
 /// Forgets what is old at `now`, in milliseconds since 1970; gives how many letters that were.

@@ -1,7 +1,7 @@
-//! What the ledger's runs give to tell: notices of their states, and alerts.
+//! Notices about the ledger's runs: their states, and what may be wrong with them.
 //!
 //! The ledger lies beside the data and the outbox in the control database, so no transaction holds both. Instead the
-//! ledger is read again and again, and what it tells has a name of its own: told twice, it is posted once.
+//! ledger is polled, and each notice has a name of its own: posted twice, it is there once.
 
 use std::time::Duration;
 
@@ -10,18 +10,17 @@ use reseal_core::{Notice, NoticeKind, RunState};
 use reseal_plan::{NotifySpec, Plan};
 use reseal_store::RunRow;
 
-/// Runs that are looked at: the newest ones. Older ones have been told of, or belong to a time before there was
-/// anyone to tell.
+/// Runs that are polled: the newest ones. Notices about older ones are out, or nobody was to be notified at their time.
 pub(crate) const RUNS: u64 = 20;
 
-/// What is to be told of a run as it stands, in the order in which it came about. A run that was over before anybody
-/// looked has begun all the same.
+/// The notices about a run as it stands, in the order in which their causes came about. A run that was over before the
+/// first poll has begun all the same.
 pub(crate) fn notices(run: &RunRow, max_key_age: Option<Duration>) -> Vec<Notice> {
     let about = |kind, slot: &str| Notice::new(kind, &run.plan, &run.id, slot).with("run", &run.id);
     match run.state {
         RunState::Running => vec![started(run)],
         RunState::Complete | RunState::ScopeDone => vec![started(run), finished(run, max_key_age)],
-        // The epoch tells apart what failed again after it was taken up.
+        // The epoch tells apart what failed again after it was resumed.
         RunState::Failed => {
             vec![started(run), failed(run, about(NoticeKind::Failed, &format!("failed {}", run.epoch)))]
         }
@@ -80,19 +79,19 @@ pub(crate) struct Finding {
     pub(crate) holds: bool,
 }
 
-/// What is wrong with the newest run, of what can be told from the ledger. `now` is by the ledger's clock, and so is
-/// `still_since`: since when its counts have not moved.
-pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since: i64) -> Vec<Finding> {
+/// What is wrong with the newest run, as far as the ledger shows it. `now` is by the ledger's clock, and so is
+/// `unchanged_since`: since when its counts have not moved.
+pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, unchanged_since: i64) -> Vec<Finding> {
     let counts = &run.counts;
     let about = |kind| Notice::new(kind, &run.plan, &run.id, "").with("run", &run.id);
     let of = |kind: NoticeKind| notify.event(kind.event()).and_then(|on| on.time);
-    let works = run.state == RunState::Running && run.lease_left_ms > 0;
+    let active = run.state == RunState::Running && run.lease_left_ms > 0;
     let opened = counts.cells_rotated + counts.cells_current + counts.cells_quarantined;
-    let in_hand = run.state.is_resumable();
+    let resumable = run.state.is_resumable();
     let mut findings = Vec::new();
     let mut find = |holds: bool, notice: Notice| findings.push(Finding { notice, holds });
     find(
-        in_hand && counts.cells_quarantined > 0,
+        resumable && counts.cells_quarantined > 0,
         about(NoticeKind::Quarantined)
             .with("cells_quarantined", count(counts.cells_quarantined))
             .with("cells", count(counts.cells_rotated)),
@@ -100,7 +99,7 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
     if let Some(limit) = notify.event(NoticeKind::FailedOpens.event()).and_then(|on| on.percent) {
         let share = (counts.cells_quarantined * 100).checked_div(opened).unwrap_or_default();
         find(
-            in_hand && counts.cells_quarantined > 0 && share >= u64::from(limit),
+            resumable && counts.cells_quarantined > 0 && share >= u64::from(limit),
             about(NoticeKind::FailedOpens)
                 .with("share", format!("{share} %"))
                 .with("cells_quarantined", count(counts.cells_quarantined))
@@ -109,7 +108,7 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
     }
     if let Some(limit) = of(NoticeKind::Slow) {
         find(
-            works && now - run.created_at >= ms(limit),
+            active && now - run.created_at >= ms(limit),
             about(NoticeKind::Slow)
                 .with("running_for", readable(millis(now - run.created_at)))
                 .with("expected", readable(limit)),
@@ -119,9 +118,9 @@ pub(crate) fn findings(run: &RunRow, notify: &NotifySpec, now: i64, still_since:
         // When all rows are through, the sweep reads, and counts nothing until it is over.
         let rotates = counts.rows_scanned < counts.rows_total;
         find(
-            works && rotates && now - still_since >= ms(limit),
+            active && rotates && now - unchanged_since >= ms(limit),
             about(NoticeKind::NoProgress)
-                .with("standing_for", readable(millis(now - still_since)))
+                .with("standing_for", readable(millis(now - unchanged_since)))
                 .with("rows", format!("{} of {}", count(counts.rows_scanned), count(counts.rows_total))),
         );
     }
@@ -144,7 +143,7 @@ pub(crate) fn deadline(run: &RunRow, plan: &Plan, deadline: i64, now: i64) -> Op
 }
 
 /// What moves while a run gets on.
-pub(crate) fn pulse(run: &RunRow) -> String {
+pub(crate) fn progress_mark(run: &RunRow) -> String {
     let counts = &run.counts;
     format!(
         "{} {} {} {} {} {}",

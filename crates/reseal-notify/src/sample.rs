@@ -1,4 +1,4 @@
-//! One notice of each kind, as whoever posts it fills it in: for `reseal notify test`, for the golden files, and to look
+//! One notice of each kind, as its poster fills it in: for `reseal notify test`, for the golden files, and to look
 //! up which fields a template can name.
 
 use reseal_core::{Notice, NoticeKind};
@@ -11,7 +11,7 @@ pub fn sample(kind: NoticeKind, plan: &str) -> Notice {
     found.unwrap_or_else(|| of_a_plan(kind, &about))
 }
 
-/// What is told of a run; `None` for what is told of something else.
+/// A notice about a run; `None` for kinds about something else.
 fn of_a_run(kind: NoticeKind, plan: &str) -> Option<Notice> {
     const RUN: &str = "0198c2a4-1f00-7000-8000-000000000000";
     let run = Notice::new(kind, plan, RUN, "sample").with("run", RUN);
@@ -54,7 +54,7 @@ fn of_a_run(kind: NoticeKind, plan: &str) -> Option<Notice> {
     })
 }
 
-/// What is told of a key, or of the keys of a keyset.
+/// A notice about keys.
 fn of_a_key(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> {
     Some(match kind {
         NoticeKind::KeyExpiring => about("v2")
@@ -81,7 +81,7 @@ fn of_a_key(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> 
     })
 }
 
-/// What is told of a job of the schedule.
+/// A notice about a job of the schedule.
 fn of_a_job(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> {
     Some(match kind {
         NoticeKind::Remind => about("quarterly-reminder")
@@ -107,7 +107,7 @@ fn of_a_job(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> 
     })
 }
 
-/// What is told of approvals, of the trail, and of what a plan needs around it.
+/// A notice about approvals, the trail, or what a plan needs around it.
 fn of_a_plan(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Notice {
     match kind {
         NoticeKind::AuditBroken => about("trail")

@@ -1,4 +1,4 @@
-//! One look at everything: what there is to tell is posted, and what is due goes out.
+//! One poll of a plan: notices about its runs are posted, and letters that are due go out.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::letter::post;
 use crate::prune::OLD_NEWS;
 use crate::runs;
 
-/// What a look at a plan needs.
+/// What a poll of a plan needs.
 pub struct Tick<'a> {
     /// The plan.
     pub plan: &'a Plan,
@@ -30,7 +30,7 @@ pub struct Tick<'a> {
     pub within: Duration,
 }
 
-/// Posts what a plan's runs give to tell, raises and resolves its alerts, and delivers what is due. `now` is in
+/// Posts notices about a plan's runs, raises and resolves its alerts, and delivers what is due. `now` is in
 /// milliseconds since 1970. Nothing in it waits for a rotation, and no rotation waits for it.
 ///
 /// # Errors
@@ -40,47 +40,47 @@ pub async fn tick(tick: &Tick<'_>, now: i64) -> Result<Delivered, StoreError> {
         return Ok(Delivered::default());
     }
     let mut control = tick.control.connect().await?;
-    let looked = look(tick, &mut control, now).await;
-    reachable(tick.plan, &mut control, looked.as_ref().err(), now).await?;
+    let polled = poll_runs(tick, &mut control, now).await;
+    update_reachability_alert(tick.plan, &mut control, polled.as_ref().err(), now).await?;
     drop(control);
     let Tick { plan, control, jitter, .. } = *tick;
     Outbox { plan, control, jitter, early: false }.deliver(now, tick.within).await
 }
 
-/// Why a look came to nothing: the plan's database. Errors of the control database are let through.
-enum Looked {
+/// Which database failed the poll. The plan's own is an alert; errors of the control database are let through.
+enum PollError {
     Target(StoreError),
     Control(StoreError),
 }
 
-async fn look(tick: &Tick<'_>, control: &mut ControlSession, now: i64) -> Result<(), Looked> {
-    let mut ledger = tick.target.connect().await.map_err(Looked::Target)?;
-    let clock = ledger.now_ms().await.map_err(Looked::Target)?;
-    // What ended before anyone was to be told is old news.
+async fn poll_runs(tick: &Tick<'_>, control: &mut ControlSession, now: i64) -> Result<(), PollError> {
+    let mut ledger = tick.target.connect().await.map_err(PollError::Target)?;
+    let clock = ledger.now_ms().await.map_err(PollError::Target)?;
+    // What ended before the plan named anybody to notify is old news.
     let from = format!("from {}", tick.plan.name);
-    let from = control.seen_since(&from, "", clock).await.map_err(Looked::Control)?;
-    if ledger.version().await.map_err(Looked::Target)?.is_none() {
+    let from = control.seen_since(&from, "", clock).await.map_err(PollError::Control)?;
+    if ledger.version().await.map_err(PollError::Target)?.is_none() {
         return Ok(());
     }
     let name = Some(tick.plan.name.as_str());
-    let mut runs = ledger.runs(name, runs::RUNS).await.map_err(Looked::Target)?;
+    let mut runs = ledger.runs(name, runs::RUNS).await.map_err(PollError::Target)?;
     let old = clock.max(now) - OLD_NEWS;
     runs.retain(|run| run.updated_at >= from.max(old));
     for run in runs.iter().rev() {
         // Letters go out by the time at which they were posted: what came about first goes first.
         let notices = runs::notices(run, tick.plan.policy.max_key_age);
         for (notice, before) in notices.iter().zip((0..notices.len() as i64).rev()) {
-            post(control, tick.plan, notice, now - before).await.map_err(Looked::Control)?;
+            post(control, tick.plan, notice, now - before).await.map_err(PollError::Control)?;
         }
     }
     match runs.first() {
-        Some(newest) => alerts(tick, control, newest, clock, now).await.map_err(Looked::Control),
+        Some(newest) => update_alerts(tick, control, newest, clock, now).await.map_err(PollError::Control),
         None => Ok(()),
     }
 }
 
 /// Raises and resolves what the newest run gives cause for; alerts of runs before it are over.
-async fn alerts(
+async fn update_alerts(
     tick: &Tick<'_>,
     control: &mut ControlSession,
     run: &RunRow,
@@ -89,8 +89,8 @@ async fn alerts(
 ) -> Result<(), StoreError> {
     let Some(notify) = &tick.plan.notify else { return Ok(()) };
     let pulse = format!("pulse {}", run.plan);
-    let still_since = control.seen_since(&pulse, &runs::pulse(run), clock).await?;
-    let mut findings = runs::findings(run, notify, clock, still_since);
+    let unchanged_since = control.seen_since(&pulse, &runs::progress_mark(run), clock).await?;
+    let mut findings = runs::findings(run, notify, clock, unchanged_since);
     findings.extend(throttled(tick, control, run, clock).await?);
     let held_back = findings.iter().any(|found| found.holds && found.notice.kind == NoticeKind::Throttled);
     let emergency = if run.emergency { control.emergency(&run.id).await? } else { None };
@@ -138,17 +138,17 @@ async fn throttled(
 }
 
 /// Raises or resolves the alert that the plan's database cannot be reached.
-async fn reachable(
+async fn update_reachability_alert(
     plan: &Plan,
     control: &mut ControlSession,
-    looked: Option<&Looked>,
+    polled: Option<&PollError>,
     now: i64,
 ) -> Result<(), StoreError> {
     const CAUSE: &str = "database";
     let kind = NoticeKind::ConnectionErrors;
-    let error = match looked {
-        Some(Looked::Control(error)) => return Err(error.clone()),
-        Some(Looked::Target(error)) => Some(error),
+    let error = match polled {
+        Some(PollError::Control(error)) => return Err(error.clone()),
+        Some(PollError::Target(error)) => Some(error),
         None => None,
     };
     let event = plan.notify.as_ref().and_then(|notify| notify.event(kind.event()));

@@ -17,11 +17,11 @@ pub(crate) async fn event(
 }
 
 /// The event with what its notice says.
-pub(crate) fn told(event: Event, notice: &Notice) -> Event {
+pub(crate) fn with_fields(event: Event, notice: &Notice) -> Event {
     notice.fields.iter().fold(event, |event, (name, text)| event.with(name, text.as_str()))
 }
 
-/// Notes what became of an attempt, and records it where that is final. A letter that another settled meanwhile is left.
+/// Notes what became of an attempt, and records it where that is final. A letter that another process has settled is left.
 pub(crate) async fn settle(
     control: &mut ControlSession,
     plan: &Plan,

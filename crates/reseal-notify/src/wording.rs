@@ -12,7 +12,7 @@ use reseal_plan::NotifySpec;
 
 /// A notice in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Worded {
+pub struct Rendered {
     /// One line, with the plan's name before it.
     pub title: String,
     /// Plain text.
@@ -21,18 +21,18 @@ pub struct Worded {
     pub html: String,
 }
 
-/// Puts a notice into words. `trail` is number and head of the audit trail, which every notice carries out of the house.
+/// Puts a notice into words. `trail` is number and head of the audit trail, which every notice carries outside.
 #[must_use]
-pub fn word(notice: &Notice, notify: &NotifySpec, trail: Option<&str>) -> Worded {
+pub fn render(notice: &Notice, notify: &NotifySpec, trail: Option<&str>) -> Rendered {
     let own = own_wording(notice, notify);
     let part = |part: Part| own.and_then(|own| part.of(own));
     let mut values = values(notice, trail);
-    let title = fill(Part::Subject, notice, part(Part::Subject), &values);
+    let title = render_part(Part::Subject, notice, part(Part::Subject), &values);
     let title = one_line(&format!("[{}] {title}", notice.plan));
     values.insert("title", Value::from(title.as_str()));
-    let text = fill(Part::Text, notice, part(Part::Text), &values);
-    let html = fill(Part::Html, notice, part(Part::Html), &values);
-    Worded { title, text, html }
+    let text = render_part(Part::Text, notice, part(Part::Text), &values);
+    let html = render_part(Part::Html, notice, part(Part::Html), &values);
+    Rendered { title, text, html }
 }
 
 /// The parts of a message.
@@ -69,8 +69,13 @@ fn own_wording<'n>(notice: &Notice, notify: &'n NotifySpec) -> Option<&'n reseal
 }
 
 /// A part, from the plan's template where there is one that works.
-fn fill(part: Part, notice: &Notice, own: Option<&str>, values: &BTreeMap<&'static str, Value>) -> String {
-    let filled = own.map(|own| filled(part, own, false, values));
+fn render_part(
+    part: Part,
+    notice: &Notice,
+    own: Option<&str>,
+    values: &BTreeMap<&'static str, Value>,
+) -> String {
+    let filled = own.map(|own| render_template(part, own, false, values));
     match filled {
         Some(Ok(text)) => return text,
         Some(Err(error)) => {
@@ -84,10 +89,11 @@ fn fill(part: Part, notice: &Notice, own: Option<&str>, values: &BTreeMap<&'stat
     }
     let ours = if notice.resolved { RESOLVED } else { template(notice.kind) };
     // Our own templates are filled in by a test each; a mail that says little is better than none.
-    self::filled(part, ours, true, values).unwrap_or_else(|_| format!("{}: {}", notice.kind, notice.subject))
+    render_template(part, ours, true, values)
+        .unwrap_or_else(|_| format!("{}: {}", notice.kind, notice.subject))
 }
 
-fn filled(
+fn render_template(
     part: Part,
     source: &str,
     ours: bool,
@@ -134,7 +140,7 @@ fn values(notice: &Notice, trail: Option<&str>) -> BTreeMap<&'static str, Value>
         notice.fields.iter().filter(shown).map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     let fields: BTreeMap<String, Value> =
         notice.fields.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
-    let (label, colour) = look(notice);
+    let (label, colour) = severity_style(notice);
     BTreeMap::from([
         ("kind", Value::from(notice.kind.name())),
         ("plan", Value::from(notice.plan.as_str())),
@@ -153,7 +159,7 @@ fn values(notice: &Notice, trail: Option<&str>) -> BTreeMap<&'static str, Value>
 }
 
 /// How much a notice matters, as people see it.
-fn look(notice: &Notice) -> (&'static str, &'static str) {
+fn severity_style(notice: &Notice) -> (&'static str, &'static str) {
     match notice.kind.severity() {
         _ if notice.resolved => ("resolved", "#2e7d4f"),
         Severity::Info => ("for your information", "#2563ab"),

@@ -3,8 +3,8 @@
 use std::fmt::{Display, Write as _};
 
 use jiff::Timestamp;
-use reseal_core::NoticeKind;
 use reseal_control::{ControlSession, FiringState, ScheduleRow};
+use reseal_core::NoticeKind;
 use reseal_store::StoreError;
 
 use crate::{Served, State};

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, Value, context};
-use reseal_control::ControlSession;
 use reseal_store::{Database, RunRow, StoreError};
 
 use crate::metrics::is_enabled;

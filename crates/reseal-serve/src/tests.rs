@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use reseal_control::{AlertKey, ControlDatabase, ControlSession};
 use reseal_core::Notice;
 
 use super::*;
@@ -17,7 +18,7 @@ struct Recorder {
 
 #[async_trait]
 impl Notices for Recorder {
-    async fn post(&self, _: &mut Session, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
+    async fn post(&self, _: &mut ControlSession, _: &Plan, notice: &Notice) -> Result<(), StoreError> {
         self.posted.lock().unwrap().push((notice.slot.clone(), self.clock.now()));
         Ok(())
     }
@@ -35,8 +36,9 @@ impl World {
         World { folder: tempfile::tempdir().unwrap(), schedule, posted: Arc::default() }
     }
 
-    fn control(&self) -> Database {
-        Database::parse(&format!("sqlite://{}/control.db?mode=rwc", self.folder.path().display())).unwrap()
+    fn control(&self) -> ControlDatabase {
+        ControlDatabase::parse(&format!("sqlite://{}/control.db?mode=rwc", self.folder.path().display()))
+            .unwrap()
     }
 
     fn setup(&self, clock: Clock) -> Setup {
@@ -57,7 +59,7 @@ impl World {
     async fn daemon(&self, clock: Clock) -> Daemon {
         let setup = self.setup(clock);
         let mut control = setup.control.connect().await.unwrap();
-        control.migrate(Book::Control).await.unwrap();
+        control.migrate().await.unwrap();
         Daemon::new(Arc::new(State::new(setup)), control)
     }
 
@@ -151,8 +153,8 @@ async fn metrics_are_as_dashboards_know_them() {
     daemon.tick(&Stopper::default()).await;
     let mut control = world.control().connect().await.unwrap();
     control.pause_schedule("fernet", "count", "ops").await.unwrap();
-    control.raise_alert("fernet", ("disk", "disk"), 0).await.unwrap();
-    let letter = reseal_store::NewLetter {
+    control.raise_alert(&AlertKey { plan: "fernet", kind: "disk", cause: "disk" }, 0).await.unwrap();
+    let letter = reseal_control::NewLetter {
         id: "1".into(),
         kind: "disk".into(),
         plan: "fernet".into(),

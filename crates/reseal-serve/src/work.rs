@@ -182,7 +182,11 @@ impl Worker {
         self.task.firing.outcome.as_deref().map(code) != Some(code(why))
     }
 
-    async fn end_inside(&self, control: &mut ControlSession, attempt: &JobOutcome) -> Result<bool, StoreError> {
+    async fn end_inside(
+        &self,
+        control: &mut ControlSession,
+        attempt: &JobOutcome,
+    ) -> Result<bool, StoreError> {
         let (state, said, notices) = match attempt {
             JobOutcome::Done(said, notices) => (FiringState::Done, said, notices.clone()),
             JobOutcome::Failed(said) => {

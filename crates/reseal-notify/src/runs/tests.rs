@@ -1,4 +1,4 @@
-//! What is told of a run in which state, and when something is wrong.
+//! Which notices a run gives in which state, and when something is wrong.
 
 use reseal_store::{Counts, Holder};
 

@@ -8,8 +8,8 @@ use reseal_plan::WordingSpec;
 use super::*;
 use crate::sample;
 
-fn worded(notice: &Notice) -> Worded {
-    word(notice, &NotifySpec::default(), Some("4711 3b5d2e9f"))
+fn worded(notice: &Notice) -> Rendered {
+    render(notice, &NotifySpec::default(), Some("4711 3b5d2e9f"))
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn every_message_is_as_it_was_read() {
     notices.push(("dead-man-held".into(), job("begin").with("tried_again", "until its window closes")));
     let mut differing = Vec::new();
     for (name, notice) in notices {
-        let Worded { title, text, html } = worded(&notice);
+        let Rendered { title, text, html } = worded(&notice);
         for (file, found) in
             [(format!("{name}.txt"), format!("{title}\n\n{text}")), (format!("{name}.html"), html)]
         {
@@ -50,7 +50,7 @@ fn every_message_is_as_it_was_read() {
 fn what_is_filled_in_is_escaped_and_starts_no_header() {
     let bad = "<script>alert(1)</script>\r\nBcc: x@example.com {{ plan }}";
     let notice = Notice::new(NoticeKind::Failed, "clinic", bad, "1").with("reason", bad).with("<b>", bad);
-    let Worded { title, text, html } = worded(&notice);
+    let Rendered { title, text, html } = worded(&notice);
     assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");
     assert!(html.contains("&lt;script&gt;"), "{html}");
     assert!(!title.contains(['\r', '\n']), "{title}");
@@ -69,14 +69,14 @@ fn a_plan_can_put_it_in_its_own_words() {
     let remind = sample(NoticeKind::Remind, "clinic");
     let ours = worded(&remind);
     let notify = own("quarterly-reminder", Some("Keys of {{ plan }}"), Some("Due {{ fields.due }}"), None);
-    let theirs = word(&remind, &notify, Some("4711 3b5d2e9f"));
+    let theirs = render(&remind, &notify, Some("4711 3b5d2e9f"));
     assert_eq!(theirs.title, "[clinic] Keys of clinic");
     assert_eq!(theirs.text, "Due 2026-04-01T04:00-04:00\n");
     assert!(theirs.html.contains("Keys of clinic"), "what is left out stays");
     let html = "{% extends 'layout.html' %}{% block lead %}Dear {{ fields.template }}{% endblock %}";
-    let html = word(&remind, &own("remind", None, None, Some(html)), None).html;
+    let html = render(&remind, &own("remind", None, None, Some(html)), None).html;
     assert!(html.contains("Dear quarterly-reminder") && html.contains("<table"), "{html}");
-    let other = word(&remind, &own("audit-review", Some("x"), None, None), Some("4711 3b5d2e9f"));
+    let other = render(&remind, &own("audit-review", Some("x"), None, None), Some("4711 3b5d2e9f"));
     assert_eq!(other, ours);
 }
 
@@ -86,5 +86,5 @@ fn a_template_that_fails_gives_way_to_ours() {
     let remind = sample(NoticeKind::Remind, "clinic");
     let broken =
         own("remind", Some("{{ fields.no.such.thing }}"), Some("{% for x in 3 %}{% endfor %}"), None);
-    assert_eq!(word(&remind, &broken, Some("4711 3b5d2e9f")), worded(&remind));
+    assert_eq!(render(&remind, &broken, Some("4711 3b5d2e9f")), worded(&remind));
 }

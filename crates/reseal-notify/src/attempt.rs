@@ -1,4 +1,4 @@
-//! What is told of attempts: those that were refused, and that the cause of a refusal is over.
+//! Alerts about attempts: those that were refused, and that the cause of a refusal is over.
 
 use reseal_control::ControlSession;
 use reseal_core::{Notice, NoticeKind};
@@ -34,7 +34,7 @@ pub struct Attempt<'a> {
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn gate(
+pub async fn report_attempt(
     control: &mut ControlSession,
     plan: &Plan,
     attempt: Attempt<'_>,
@@ -42,22 +42,22 @@ pub async fn gate(
 ) -> Result<(), StoreError> {
     match attempt.refusal {
         None => {
-            approved(control, plan, Some(attempt.action), now).await?;
-            disk(control, plan, None, now).await
+            resolve_approval_alerts(control, plan, Some(attempt.action), now).await?;
+            report_disk(control, plan, None, now).await
         }
         Some(Refusal { code: "approval-needed", message }) => {
             let notice = unapproved(plan, &attempt, message);
             raise(control, plan, notice, now).await.map(drop)
         }
-        refusal => disk(control, plan, refusal, now).await,
+        refusal => report_disk(control, plan, refusal, now).await,
     }
 }
 
-/// Resolves what was told of missing approvals, where `action` or anything of the plan may go on.
+/// Resolves the alerts about missing approvals to `action`, or to anything of the plan, which may go on.
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn approved(
+pub async fn resolve_approval_alerts(
     control: &mut ControlSession,
     plan: &Plan,
     action: Option<&str>,
@@ -81,8 +81,8 @@ pub async fn approved(
 /// What a schedule tries.
 const SCHEDULED: &str = "run";
 
-/// What is told of an attempt without approval. A schedule that comes before its approvals means no harm, but where one
-/// of them does not count somebody should look.
+/// The notice about an attempt without approval. A schedule that comes before its approvals means no harm, but where one
+/// of them does not count somebody should check it.
 fn unapproved(plan: &Plan, attempt: &Attempt<'_>, message: &str) -> Notice {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default();
@@ -104,7 +104,7 @@ fn unapproved(plan: &Plan, attempt: &Attempt<'_>, message: &str) -> Notice {
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn disk(
+pub async fn report_disk(
     control: &mut ControlSession,
     plan: &Plan,
     refusal: Option<Refusal<'_>>,

@@ -15,56 +15,63 @@ use reseal_store::StoreError;
 use crate::commands::trail_fault;
 use crate::trail;
 
-/// How often the disk is asked after.
+/// How often the disk is checked.
 const DISK: SignedDuration = SignedDuration::from_mins(5);
 /// How often the whole trail is read.
 const TRAIL: SignedDuration = SignedDuration::from_hours(24);
-/// How long the program may take that tells of the disk; it has a time limit of its own.
+/// How long the program may take that measures the disk; it has a time limit of its own.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The house of a plan that tells somebody.
-pub(crate) struct House {
+/// Watches over a plan that notifies somebody.
+pub(crate) struct HealthMonitor {
     plan: Plan,
     control: ControlDatabase,
     clock: Clock,
     disk_at: Timestamp,
     trail_at: Timestamp,
-    /// Up to which event attempts were looked for; none before the first look.
+    /// Up to which event attempts were looked for; none before the first check.
     read_to: Option<i64>,
 }
 
-impl House {
-    pub(crate) fn new(plan: Plan, control: ControlDatabase, clock: Clock) -> House {
-        House { plan, control, clock, disk_at: Timestamp::MIN, trail_at: Timestamp::MIN, read_to: None }
+impl HealthMonitor {
+    pub(crate) fn new(plan: Plan, control: ControlDatabase, clock: Clock) -> HealthMonitor {
+        HealthMonitor {
+            plan,
+            control,
+            clock,
+            disk_at: Timestamp::MIN,
+            trail_at: Timestamp::MIN,
+            read_to: None,
+        }
     }
 
-    /// Looks at all that is due to be looked at. A trouble is a warning: the next look comes soon.
-    pub(crate) async fn look(&mut self) {
-        if let Err(error) = self.look_inside().await {
+    /// Checks what is due. A failure is a warning: the next check comes soon.
+    pub(crate) async fn check(&mut self) {
+        if let Err(error) = self.check_all().await {
             tracing::warn!(plan = self.plan.name, "alerts wait: the control database: {error}");
         }
     }
 
-    async fn look_inside(&mut self) -> Result<(), StoreError> {
+    async fn check_all(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut control = self.control.connect().await?;
-        if (self.tells(NoticeKind::Unauthorised) || self.tells(NoticeKind::ApprovalNeeded))
+        if (self.notifies(NoticeKind::Unauthorised) || self.notifies(NoticeKind::ApprovalNeeded))
             && let Some(last) = self.last_attempt(&mut control).await?
         {
             attempt(&mut control, &self.plan, last, now.as_millisecond()).await?;
         }
-        if self.tells(NoticeKind::Disk) && self.plan.policy.disk.is_some() && now >= self.disk_at {
+        if self.notifies(NoticeKind::Disk) && self.plan.policy.disk.is_some() && now >= self.disk_at {
             self.disk_at = now.checked_add(DISK).unwrap_or(now);
             disk(&mut control, &self.plan, now.as_millisecond()).await?;
         }
-        if self.tells(NoticeKind::AuditBroken) && now >= self.trail_at {
+        if self.notifies(NoticeKind::AuditBroken) && now >= self.trail_at {
             self.trail_at = now.checked_add(TRAIL).unwrap_or(now);
             trail(&mut control, &self.plan, now.as_millisecond()).await?;
         }
         Ok(())
     }
 
-    /// The last refusal, or what settles one, of those that came since the last look: a trail of years is read once.
+    /// The last refusal, or what settles one, of those that came since the last check: a trail of years is read once.
     async fn last_attempt(&mut self, control: &mut ControlSession) -> Result<Option<Entry>, StoreError> {
         const PAGE: u64 = 1000;
         let end = i64::try_from(control.trail_head().await?.sequence).unwrap_or(i64::MAX);
@@ -87,7 +94,7 @@ impl House {
         Ok(last)
     }
 
-    fn tells(&self, kind: NoticeKind) -> bool {
+    fn notifies(&self, kind: NoticeKind) -> bool {
         self.plan.notify.as_ref().is_some_and(|notify| notify.event(kind.event()).is_some())
     }
 }
@@ -104,7 +111,7 @@ async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i6
     }
     let event = last.event;
     if event.kind != EventKind::ApprovalRefused {
-        return reseal_notify::approved(control, plan, None, now).await;
+        return reseal_notify::resolve_approval_alerts(control, plan, None, now).await;
     }
     let refused = Attempt {
         action: event.text("command").unwrap_or("approve"),
@@ -115,7 +122,7 @@ async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i6
             message: event.text("message").unwrap_or_default(),
         }),
     };
-    reseal_notify::gate(control, plan, refused, now).await
+    reseal_notify::report_attempt(control, plan, refused, now).await
 }
 
 async fn disk(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(), StoreError> {
@@ -128,7 +135,7 @@ async fn disk(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(),
     if let Some(Refusal { code, message }) = refusal.filter(|refusal| refusal.code != "disk-full") {
         tracing::warn!(plan = plan.name, "the disk: {code}: {message}");
     }
-    reseal_notify::disk(control, plan, refusal, now).await
+    reseal_notify::report_disk(control, plan, refusal, now).await
 }
 
 async fn trail(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(), StoreError> {
