@@ -27,18 +27,20 @@ mod session;
 mod shape;
 pub mod sql;
 mod sqlite;
+mod taker;
 
 pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
-pub use guard::{Forbidden, GuardKind, Guarding};
+pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
-    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Holder, NewRun, Pin, Quarantined, Renewed,
-    Request, RunLease, RunRow, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow, UndoBatch,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, NewRun, Pin, Quarantined,
+    Renewed, Request, RunLease, RunRow, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow,
+    UndoBatch, UndoPlace,
 };
 pub use look_up::LookedUp;
-pub use page::Slice;
+pub use page::{KeyRange, Slice};
 pub use row::{Row, RowKey};
 pub use rows::{EachRow, Rows};
 pub use session::Session;

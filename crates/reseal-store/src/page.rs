@@ -21,6 +21,15 @@ impl Slice {
     pub const WHOLE: Slice = Slice(None);
 }
 
+/// Row keys in their order, from behind one to another.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyRange<'k> {
+    /// The row key before the range; none for a range from the beginning.
+    pub after: Option<&'k RowKey>,
+    /// The last row key of the range; none for a range to the end.
+    pub upto: Option<&'k RowKey>,
+}
+
 impl Session {
     /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and no more than fit `bytes`, but always
     /// one; where rows turn out larger than those before, the one that brings them to `bytes` is the last. No lock is held.
@@ -35,10 +44,10 @@ impl Session {
         rows: usize,
         bytes: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        self.page_as_sent(shape, (after, upto), rows, bytes).await?.decode()
+        self.page_as_sent(shape, &KeyRange { after, upto }, rows, bytes).await?.decode()
     }
 
-    /// [`Session::page`], not decoded; the bounds of the range are `after` and `upto`.
+    /// [`Session::page`], not decoded; of the rows in a range.
     ///
     /// The rows are measured before they are fetched, so that a page of large cells never arrives whole. Where the
     /// database can be left in the middle of an answer, that is done for the first page of a range alone: the next ones are
@@ -49,10 +58,11 @@ impl Session {
     pub async fn page_as_sent(
         &mut self,
         shape: &Shape,
-        (after, upto): (Option<&RowKey>, Option<&RowKey>),
+        range: &KeyRange<'_>,
         rows: usize,
         bytes: usize,
     ) -> Result<Rows, StoreError> {
+        let KeyRange { after, upto } = *range;
         let like_before = after.is_some() && self.sql.driver.cuts_short();
         let of_a_row = match self.bytes_of_a_row.filter(|_| like_before) {
             Some(known) => known + known / 3,

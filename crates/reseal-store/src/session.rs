@@ -6,7 +6,7 @@ use sea_query::{PostgresQueryBuilder, QueryStatementWriter, Values};
 use crate::driver::Statement;
 use crate::sql::Connection;
 use crate::{
-    Column, Database, Dialect, Kind, Replication, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    Column, Database, Dialect, Kind, LookedUp, Replication, ServerFacts, Shape, StoreError, Swap, TableFacts,
     TableName, Trouble,
 };
 
@@ -120,6 +120,15 @@ impl Session {
     /// When the server refuses.
     pub async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
         self.sql.driver.stage(shape, swaps).await
+    }
+
+    /// Runs one query of the caller's own, best in a transaction that [`Session::begin_snapshot`] began: it can then
+    /// write nothing on any database.
+    ///
+    /// # Errors
+    /// When it is no single statement, or the server refuses it.
+    pub async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
+        self.sql.driver.look_up(sql).await
     }
 
     /// What the catalogue says of a table.

@@ -7,7 +7,7 @@
 mod common;
 
 use reseal_core::Value;
-use reseal_store::{Column, Database, Kind, RowKey, Session, Shape, TableName};
+use reseal_store::{Column, Database, KeyRange, Kind, RowKey, Session, Shape, TableName};
 
 use common::Scratch;
 
@@ -54,8 +54,8 @@ async fn every_row_comes_once_in_bounded_pages(store: &str) {
     fill(&mut session).await;
     let (shape, mut seen, mut cursor, mut pages) = (shape(), Vec::new(), None::<RowKey>, 0);
     loop {
-        let range = (cursor.as_ref(), None);
-        let page = session.page_as_sent(&shape, range, 1000, BOUND).await.unwrap();
+        let range = KeyRange { after: cursor.as_ref(), upto: None };
+        let page = session.page_as_sent(&shape, &range, 1000, BOUND).await.unwrap();
         let Some(last) = page.last().unwrap() else { break };
         assert!(page.bytes() <= BOUND + LARGE + 200, "a page of {} bytes", page.bytes());
         let rows = page.decode().unwrap();

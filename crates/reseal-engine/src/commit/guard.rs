@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use reseal_core::{Key, Part};
-use reseal_store::{Dialect, Forbidden, GuardKind, Guarding, RunLease, Session, Trouble};
+use reseal_store::{Forbidden, GuardKind, Guarding, RunLease, Session, Trouble};
 
 use crate::cell::target::Target;
 use crate::error::EngineError;
 use crate::job::Job;
 use crate::job::seal::Seal;
-use crate::preflight::Finding;
 
 /// What a table must not hold once the run is complete; or the seal whose cells do not name their key.
-fn forbidden(target: &Target) -> Result<Vec<Forbidden>, String> {
+pub(crate) fn forbidden(target: &Target) -> Result<Vec<Forbidden>, String> {
     let mut all: Vec<Forbidden> = Vec::new();
     for (at, field) in target.table().fields.iter().enumerate() {
         for seal in field.seals().filter(|seal| !seal.format.plaintext) {
@@ -50,33 +49,6 @@ fn of_cell(target: &Target, at: usize, seal: &Seal, key: &Key, to: &Seal) -> Opt
     let text = seal.format.format.prefix(key.tag())?;
     let differs = to.format.format.prefix(primary).is_none_or(|new| !new.starts_with(&text));
     differs.then_some(Forbidden { column: column(place(Part::Ciphertext)?), text, whole: false, of: None })
-}
-
-/// What keeps a guard from being put up.
-pub(crate) fn check(job: &Job, targets: &[Arc<Target>], dialect: Dialect) -> Vec<Finding> {
-    let Some(kind) = job.guard else { return Vec::new() };
-    let mut findings = Vec::new();
-    for target in targets {
-        if let Err(seal) = forbidden(target) {
-            findings.push(Finding::refusal(
-                "guard-cannot-tell",
-                format!(
-                    "{}: cells of seal {seal} do not name their key, so the database cannot refuse them",
-                    target.label()
-                ),
-                "leave `guard:` away, or keep the key's id in the cell or in a column",
-            ));
-        }
-        let by_trigger = kind == GuardKind::Trigger || dialect != Dialect::Postgres;
-        if by_trigger && target.shape.filter.is_some() {
-            findings.push(Finding::refusal(
-                "guard-and-where",
-                format!("{}: a trigger cannot keep to the plan's `where:`", target.label()),
-                "use `guard: constraint` on PostgreSQL, or leave `guard:` away",
-            ));
-        }
-    }
-    findings
 }
 
 /// Puts guards up after a clean sweep. False where another sweep has to look at what came before they stood.

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing is written without a [`RunLease`], and each transaction checks its epoch. Forward run, canary,
 //! rollback and what follows them all come through here.
 
+mod failure;
 pub(crate) mod guard;
 pub(crate) mod last_error;
 pub(crate) mod ledger;

@@ -1,10 +1,10 @@
 //! Swaps one by one, with all that is committed beside them.
 
-use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, StoreError};
+use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance};
 
+use super::failure::Failure;
 use super::undo::Keeper;
 use crate::batch::swaps::Swaps;
-use crate::error::EngineError;
 
 /// What the last transaction of a batch commits beside its swaps.
 pub(crate) struct Closing<'a> {
@@ -37,22 +37,6 @@ pub(super) struct Done {
     pub(super) lost: Vec<RowKey>,
     /// Whether this was the last transaction of its batch.
     pub(super) closed: bool,
-}
-
-/// Why a transaction was not committed.
-pub(super) enum Failure {
-    /// Another engine holds the run.
-    Superseded,
-    /// The database refused, or the connection is lost.
-    Store(StoreError),
-    /// It could not be made.
-    Engine(EngineError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Failure::Store(error)
-    }
 }
 
 /// A transaction that writes each row for itself.

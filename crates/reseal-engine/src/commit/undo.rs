@@ -3,7 +3,7 @@
 use reseal_store::UndoBatch;
 use zeroize::Zeroizing;
 
-use super::rows::Failure;
+use super::failure::Failure;
 use crate::batch::packed::Packed;
 use crate::batch::swaps::Moved;
 use crate::cell::undo::{self, UndoKey};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use reseal_store::{Counts, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble};
 
+use super::failure::Failure;
 use super::retries::Retries;
-use super::rows::{Closing, Done, End, Failure, RowByRow};
+use super::rows::{Closing, Done, End, RowByRow};
 use super::undo::Keeper;
 use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod escrow;
+mod guards;
 mod privileges;
 mod sample;
 mod schema;
@@ -14,7 +15,6 @@ use reseal_store::{Database, Session, TableFacts};
 
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
-use crate::commit::guard;
 use crate::error::{Class, EngineError};
 use crate::job::scope::Scope;
 use crate::job::{Application, Job};
@@ -107,7 +107,7 @@ pub(crate) async fn look(
     }
     findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
     let targets = laid_out;
-    findings.extend(guard::check(job, &targets, session.dialect()));
+    findings.extend(guards::check(job, &targets, session.dialect()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(
             "lag-unknown",

@@ -148,9 +148,9 @@ async fn put_back(
     let tables: Vec<Anew> = targets.iter().zip(targets_back).map(anew).collect();
     let mut counts = Counts::default();
     Commit::new(session, lease).clear_quarantine().await?;
-    let mut after = (-1, -1);
+    let mut after = None;
     while let Some(batch) = session.next_undo(&run.id, after).await? {
-        after = (batch.shard, batch.batch);
+        after = Some(batch.place());
         let Some(table) = tables.iter().find(|table| table.target.label() == batch.table) else { continue };
         let restored = restore(session, lease, &table.target, &batch).await?;
         counts.rows_scanned += batch.cells;

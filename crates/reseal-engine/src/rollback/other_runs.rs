@@ -73,9 +73,9 @@ impl Held {
         (run_id, stranger): (&str, bool),
         tables: &mut Tables<'_>,
     ) -> Result<(), EngineError> {
-        let mut after = (-1, -1);
+        let mut after = None;
         while let Some(batch) = session.next_undo(run_id, after).await? {
-            after = (batch.shard, batch.batch);
+            after = Some(batch.place());
             let Some(target) = tables.find(session, &batch.table).await? else { continue };
             let entries = match entries(target, &batch).await {
                 // Sealed under a key that this plan does not have: then its cells are not under this run's key either.

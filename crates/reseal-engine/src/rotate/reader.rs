@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reseal_store::{RowKey, Rows, ShardRow, StoreError, Trouble};
+use reseal_store::{KeyRange, RowKey, Rows, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
@@ -64,8 +64,8 @@ pub(crate) fn spawn_reader(
         let mut circle = Circle::default();
         loop {
             let (rows, bytes) = (shared.pacer.window(stripes), shared.pacer.bytes());
-            let range = (cursor.as_ref(), shard.upto.as_ref());
-            let page = session.page_as_sent(&target.shape, range, rows, bytes).await;
+            let range = KeyRange { after: cursor.as_ref(), upto: shard.upto.as_ref() };
+            let page = session.page_as_sent(&target.shape, &range, rows, bytes).await;
             match page.and_then(|page| page.last().map(|last| (page, last))) {
                 Ok((page, Some(last))) => {
                     if circle.is_closed_by(&last.key) {

@@ -98,9 +98,9 @@ async fn put_back(
     session: &mut Session,
     targets: &[Arc<Target>],
 ) -> Result<(), EngineError> {
-    let mut after = (-1, -1);
+    let mut after = None;
     while let Some(batch) = session.next_undo(shared.lease.run_id(), after).await? {
-        after = (batch.shard, batch.batch);
+        after = Some(batch.place());
         if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
             restore(session, &shared.lease, target, &batch).await?;
         }

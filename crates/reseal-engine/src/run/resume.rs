@@ -11,7 +11,7 @@ use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, pins};
 use crate::run::lease::{LEASE_MS, holder, holder_for_people, is_held};
 
-/// The options with the pace that an unfinished run of the plan was started with, where nothing else is asked for now.
+/// The options with the pace that an unfinished run of the plan was started with, where this command asks for nothing else.
 pub(crate) async fn started_with(
     session: &mut Session,
     job: &Job,

@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, Query};
 
-use crate::sql::{Taker, signed};
+use crate::taker::{Taker, signed};
 use crate::{Kind, Session, StoreError, Trouble};
 
 /// What the command line asked for in place of the plan's own pace.

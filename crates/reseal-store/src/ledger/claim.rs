@@ -3,18 +3,10 @@
 use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query};
 
+use super::column_name::ColumnName;
 use super::run::NewRun;
-use crate::sql::Taker;
+use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
-
-/// A column that a run claims, of a table by its own name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnName {
-    /// The table.
-    pub table: String,
-    /// The column.
-    pub column: String,
-}
 
 /// How an attempt to hold a run's columns ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

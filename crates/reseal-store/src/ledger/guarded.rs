@@ -2,8 +2,8 @@
 
 use sea_query::{Expr, ExprTrait, Query, QueryStatementWriter};
 
-use super::lease::RunLease;
-use crate::sql::Taker;
+use super::run_lease::RunLease;
+use crate::taker::Taker;
 use crate::{Dialect, Kind, Session, Shape, StoreError, Swap, Trouble};
 
 /// An open transaction that writes under a lease. Whatever it holds is committed only if the lease's epoch was still the

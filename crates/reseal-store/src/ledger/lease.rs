@@ -1,34 +1,14 @@
-//! The lease: which engine may write for a run.
+//! Acquiring a run, keeping it and giving it back.
 
 use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 
-use super::claim::{Claimed, ColumnName};
+use super::claim::Claimed;
+use super::column_name::ColumnName;
 use super::run::{Holder, Request, RunRow};
-use crate::sql::Taker;
+use super::run_lease::RunLease;
+use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
-
-/// A run as one engine holds it. Only acquiring a run gives one, and everything that is written for the run is checked
-/// against it in the transaction that writes: see [`Guarded`](crate::Guarded).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunLease {
-    run_id: String,
-    epoch: i64,
-}
-
-impl RunLease {
-    /// The run.
-    #[must_use]
-    pub fn run_id(&self) -> &str {
-        &self.run_id
-    }
-
-    /// The epoch under which this engine may write.
-    #[must_use]
-    pub fn epoch(&self) -> i64 {
-        self.epoch
-    }
-}
 
 /// How an attempt to acquire a run for a rollback ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,13 +2,16 @@
 
 mod asked;
 mod claim;
+mod column_name;
 mod guarded;
+mod guards;
 mod lease;
 mod migrations;
 mod pins;
 mod quarantine;
 mod run;
 mod run_keys;
+mod run_lease;
 mod shard;
 mod step;
 mod undo;
@@ -16,15 +19,18 @@ mod undo;
 use sea_query::{Expr, TableRef};
 
 pub use asked::AskedPace;
-pub use claim::{Claimed, ColumnName};
+pub use claim::Claimed;
+pub use column_name::ColumnName;
 pub use guarded::Guarded;
-pub use lease::{Acquired, Renewed, RunLease};
+pub use guards::Guarding;
+pub use lease::{Acquired, Renewed};
 pub use pins::Pin;
 pub use quarantine::Quarantined;
 pub use run::{Holder, NewRun, Request, RunRow};
+pub use run_lease::RunLease;
 pub use shard::{Counts, ShardAdvance, ShardRow};
 pub use step::{SqlPart, StepDone, StepKey, StepRow};
-pub use undo::UndoBatch;
+pub use undo::{UndoBatch, UndoPlace};
 
 use crate::Session;
 

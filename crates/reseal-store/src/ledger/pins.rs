@@ -3,7 +3,7 @@
 use sea_query::{Expr, ExprTrait, Query};
 
 use super::guarded::Guarded;
-use crate::sql::Taker;
+use crate::taker::Taker;
 use crate::{Kind, Session, StoreError};
 
 /// The fingerprint of a key, as it was when its id was first used in a plan.

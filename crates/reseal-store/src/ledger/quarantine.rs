@@ -4,7 +4,7 @@ use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, TableRef};
 
 use super::guarded::Guarded;
 use crate::names::table_ref;
-use crate::sql::Taker;
+use crate::taker::Taker;
 use crate::{Dialect, Kind, RowKey, Session, StoreError, TableName};
 
 /// SQLite: a table of the connection's own, where cells wait for a snapshot to end.

@@ -4,10 +4,11 @@ use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
 
 use super::asked::AskedPace;
-use super::claim::ColumnName;
-use super::lease::RunLease;
-use crate::sql::{Taker, signed};
-use crate::{Counts, Kind, Session, StoreError, Trouble};
+use super::column_name::ColumnName;
+use super::run_lease::RunLease;
+use super::shard::Counts;
+use crate::taker::{Taker, signed};
+use crate::{Kind, Session, StoreError, Trouble};
 
 /// What an operator asked of the engine that works on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

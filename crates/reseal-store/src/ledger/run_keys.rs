@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, Query};
 
-use super::lease::RunLease;
+use super::run_lease::RunLease;
 use crate::{Session, StoreError};
 
 impl Session {

@@ -3,8 +3,8 @@
 use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, UpdateStatement};
 
 use super::guarded::Guarded;
-use super::lease::RunLease;
-use crate::sql::{Taker, signed};
+use super::run_lease::RunLease;
+use crate::taker::{Taker, signed};
 use crate::{Kind, RowKey, Session, Shape, StoreError, SwapColumns, UndoBatch};
 
 /// What a run, a shard or a batch came to.

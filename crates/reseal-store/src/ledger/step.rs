@@ -8,7 +8,7 @@ use sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Order, Query, Valu
 
 use super::guarded::Guarded;
 use crate::driver::Statement;
-use crate::sql::Taker;
+use crate::taker::Taker;
 use crate::{Dialect, Kind, Session, StoreError, Trouble};
 
 /// Which step of a run.
@@ -57,6 +57,13 @@ pub enum SqlPart<'a> {
     Text(&'a str),
     /// A value, which becomes a bound parameter.
     Value(Value),
+}
+
+/// What is noted of a step that has not ended.
+struct StepEntry<'s> {
+    label: &'s str,
+    digest: &'s str,
+    state: &'s str,
 }
 
 impl Session {
@@ -109,12 +116,7 @@ impl Session {
         }
     }
 
-    fn step_insert(
-        &self,
-        run_id: &str,
-        key: &StepKey,
-        (label, digest, state): (&str, &str, &str),
-    ) -> InsertStatement {
+    fn step_insert(&self, run_id: &str, key: &StepKey, entry: &StepEntry<'_>) -> InsertStatement {
         let none = || Expr::val(Option::<String>::None);
         Query::insert()
             .into_table(self.ledger("step"))
@@ -127,9 +129,9 @@ impl Session {
                 key.phase.as_str().into(),
                 key.number.into(),
                 key.turn.into(),
-                label.into(),
-                digest.into(),
-                state.into(),
+                entry.label.into(),
+                entry.digest.into(),
+                entry.state.into(),
                 none(),
                 none(),
                 self.now(),
@@ -171,7 +173,11 @@ impl Guarded<'_> {
         if self.session.steps(self.lease.run_id()).await?.iter().any(|row| row.key == *key) {
             return Ok(());
         }
-        let insert = self.session.step_insert(self.lease.run_id(), key, (label, digest, "waiting"));
+        let insert = self.session.step_insert(
+            self.lease.run_id(),
+            key,
+            &StepEntry { label, digest, state: "waiting" },
+        );
         self.run(&insert).await.map(drop)
     }
 
@@ -180,7 +186,11 @@ impl Guarded<'_> {
     /// # Errors
     /// When the server refuses.
     pub async fn begin_step(&mut self, key: &StepKey, label: &str, digest: &str) -> Result<(), StoreError> {
-        let mut insert = self.session.step_insert(self.lease.run_id(), key, (label, digest, "running"));
+        let mut insert = self.session.step_insert(
+            self.lease.run_id(),
+            key,
+            &StepEntry { label, digest, state: "running" },
+        );
         insert.on_conflict(
             OnConflict::columns(["run_id", "phase", "number", "turn"])
                 .update_columns(["label", "digest", "state", "status", "output", "begun_at", "ended_at"])

@@ -3,7 +3,7 @@
 use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query};
 
 use super::guarded::Guarded;
-use crate::sql::{Taker, signed};
+use crate::taker::{Taker, signed};
 use crate::{Kind, Session, StoreError};
 
 /// The old cells of one batch. What the payload holds is the engine's business.
@@ -19,6 +19,23 @@ pub struct UndoBatch {
     pub cells: u64,
     /// The old cells.
     pub payload: Vec<u8>,
+}
+
+/// Where a batch of old cells stands among those of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndoPlace {
+    /// The shard that the batch belongs to.
+    pub shard: i64,
+    /// The batch's number in the shard.
+    pub batch: i64,
+}
+
+impl UndoBatch {
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> UndoPlace {
+        UndoPlace { shard: self.shard, batch: self.batch }
+    }
 }
 
 impl Guarded<'_> {
@@ -60,18 +77,19 @@ impl Session {
             .to_owned()
     }
 
-    /// The next kept batch behind `after` (shard, batch).
+    /// The next kept batch behind `after`; the first one where there is none.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn next_undo(
         &mut self,
         run_id: &str,
-        after: (i64, i64),
+        after: Option<UndoPlace>,
     ) -> Result<Option<UndoBatch>, StoreError> {
+        let after = after.unwrap_or(UndoPlace { shard: -1, batch: -1 });
         let later = Expr::col("shard")
-            .gt(after.0)
-            .or(Expr::col("shard").eq(after.0).and(Expr::col("batch").gt(after.1)));
+            .gt(after.shard)
+            .or(Expr::col("shard").eq(after.shard).and(Expr::col("batch").gt(after.batch)));
         let select = Query::select()
             .columns(["shard", "batch", "table_name", "cells", "payload"])
             .from(self.ledger("undo"))

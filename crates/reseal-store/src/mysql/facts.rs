@@ -5,7 +5,7 @@ use sea_query::Values;
 use super::Mysql;
 use crate::driver::{Driver, Statement};
 use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, without_guards};
-use crate::sql::Taker;
+use crate::taker::Taker;
 use crate::{Kind, StoreError, TableName};
 
 async fn ask(

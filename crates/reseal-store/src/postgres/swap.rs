@@ -109,7 +109,7 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
             stands.push(same(shape, column, &name));
         }
     }
-    statement(shape, &arrays.columns, (&keys, &new), &stands)
+    statement(shape, &arrays.columns, &ColumnNames { keys, new }, &stands)
 }
 
 /// What a column is set to: what is sent, or where that is withheld what is there.
@@ -139,7 +139,7 @@ fn update_by_version(arrays: &mut Arrays, shape: &Shape, parts: &[&SwapColumns])
         .map(|name| format!("{NEW}.{name}"))
         .collect();
     let versions = arrays.add_versions(parts.iter().flat_map(|part| part.versions()).copied());
-    statement(shape, &arrays.columns, (&keys, &new), &[same_version(shape, &versions)])
+    statement(shape, &arrays.columns, &ColumnNames { keys, new }, &[same_version(shape, &versions)])
 }
 
 /// What the arrays are called. The table keeps its own name, which the plan's condition may use.
@@ -153,15 +153,21 @@ fn same_version(shape: &Shape, name: &str) -> String {
     format!("{}.xmin = {NEW}.{name}", quote(&shape.table.name))
 }
 
+/// What the arrays with row keys and with new values are called, column by column.
+struct ColumnNames {
+    keys: Vec<String>,
+    new: Vec<String>,
+}
+
 /// `UPDATE … SET … FROM (SELECT unnest($1), unnest($2), …) … WHERE …`. In a select list the arrays are walked in step;
 /// as a table each would first be put aside row by row. Rows are joined by row key: a join by `ctid` would never prune
 /// a page.
-fn statement(shape: &Shape, arrays: &str, (keys, new): (&[String], &[String]), stands: &[String]) -> String {
+fn statement(shape: &Shape, arrays: &str, names: &ColumnNames, stands: &[String]) -> String {
     let table = quote(&shape.table.name);
     let key = |(column, name): (&Column, &String)| format!("{table}.{} = {NEW}.{name}", collated(column));
-    let mut wheres: Vec<String> = shape.key.iter().zip(keys).map(key).collect();
+    let mut wheres: Vec<String> = shape.key.iter().zip(&names.keys).map(key).collect();
     let set = |(column, value): (&Column, &String)| format!("{} = {value}", quote(&column.name));
-    let mut sets: Vec<String> = shape.cells.iter().zip(new).map(set).collect();
+    let mut sets: Vec<String> = shape.cells.iter().zip(&names.new).map(set).collect();
     sets.extend(shape.keep.iter().map(|name| format!("{0} = {table}.{0}", quote(name))));
     wheres.extend_from_slice(stands);
     wheres.extend(shape.filter.iter().map(|filter| format!("({filter})")));

@@ -5,8 +5,9 @@
 
 use sea_query::{Order, Query, Values};
 
-use super::{Connection, Taker};
+use super::Connection;
 use crate::driver::Statement;
+use crate::taker::Taker;
 use crate::{Dialect, Kind, StoreError, Trouble};
 
 /// A script that makes tables or changes them. Its last statement writes its number.

@@ -4,7 +4,6 @@
 //! scripts. It reads and writes no table of the application: that is [`Session`](crate::Session)'s.
 
 mod migrations;
-mod taker;
 
 use futures::future::BoxFuture;
 use reseal_core::Value;
@@ -13,7 +12,8 @@ use sea_query::{
 };
 
 pub use migrations::{Migrations, Script};
-pub use taker::{Taker, signed};
+
+pub use crate::taker::{Taker, signed};
 
 use crate::driver::{Driver, Statement};
 use crate::names::table_ref;

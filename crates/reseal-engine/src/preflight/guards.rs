@@ -1,0 +1,37 @@
+//! Whether the database can refuse old keys once the run is complete.
+
+use std::sync::Arc;
+
+use reseal_store::{Dialect, GuardKind};
+
+use super::Finding;
+use crate::cell::target::Target;
+use crate::commit::guard::forbidden;
+use crate::job::Job;
+
+/// What keeps a guard from being put up.
+pub(super) fn check(job: &Job, targets: &[Arc<Target>], dialect: Dialect) -> Vec<Finding> {
+    let Some(kind) = job.guard else { return Vec::new() };
+    let mut findings = Vec::new();
+    for target in targets {
+        if let Err(seal) = forbidden(target) {
+            findings.push(Finding::refusal(
+                "guard-cannot-tell",
+                format!(
+                    "{}: cells of seal {seal} do not name their key, so the database cannot refuse them",
+                    target.label()
+                ),
+                "leave `guard:` away, or keep the key's id in the cell or in a column",
+            ));
+        }
+        let by_trigger = kind == GuardKind::Trigger || dialect != Dialect::Postgres;
+        if by_trigger && target.shape.filter.is_some() {
+            findings.push(Finding::refusal(
+                "guard-and-where",
+                format!("{}: a trigger cannot keep to the plan's `where:`", target.label()),
+                "use `guard: constraint` on PostgreSQL, or leave `guard:` away",
+            ));
+        }
+    }
+    findings
+}
