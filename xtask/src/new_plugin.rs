@@ -64,7 +64,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let ident = name.replace('-', "_");
     let edits = [
         edit(workspace, "Cargo.toml", |text| {
-            with_sibling(text, &format!("{name} = {{ path = \"plugins/{name}\" }}"), "path = \"plugins/")
+            with_sibling(text, &format!("{name} = {{ path = \"plugins/{name}\" }}"), kind.prefix)
         })?,
         edit(workspace, "crates/reseal-registry/Cargo.toml", |text| {
             with_sibling(text, &format!("{name}.workspace = true"), kind.prefix)
@@ -111,10 +111,10 @@ fn edit(
     Ok((file, changed))
 }
 
-/// Adds a line among its siblings, in alphabetical order.
+/// Adds a line among its siblings, which begin alike, in alphabetical order.
 fn with_sibling(text: &str, line: &str, sibling: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let siblings = || lines.iter().enumerate().filter(|(_, other)| other.contains(sibling));
+    let siblings = || lines.iter().enumerate().filter(|(_, other)| other.starts_with(sibling));
     let at = siblings()
         .find(|(_, other)| **other > line)
         .or(siblings().next_back().map(|(at, last)| (at + 1, last)))?
@@ -160,7 +160,9 @@ mod tests {
         check("keys-a", "a = 1\nkeys-a\nkeys-b = 1\nkeys-d = 1\nz = 1\n");
         check("keys-c", "a = 1\nkeys-b = 1\nkeys-c\nkeys-d = 1\nz = 1\n");
         check("keys-e", "a = 1\nkeys-b = 1\nkeys-d = 1\nkeys-e\nz = 1\n");
-        assert_eq!(with_sibling("a = 1\n", "keys-b", "keys-"), None);
+        for text in ["a = 1\n", "a = [\"keys-b/a\"]\n"] {
+            assert_eq!(with_sibling(text, "keys-b", "keys-"), None);
+        }
     }
 
     /// Every kind that tidy takes has a template, and every template stands in the registry as it is.
