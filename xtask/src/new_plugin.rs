@@ -12,6 +12,10 @@ use crate::workspace::{self, Workspace};
 pub(crate) struct Args {
     /// The crate's name: format-NAME, keys-NAME or notify-NAME
     name: String,
+
+    /// Let keys-NAME bring a kind of KEK instead of a key source
+    #[arg(long)]
+    kek: bool,
 }
 
 /// A kind of plugin: what its name begins with, where it is registered, and what its folder starts out with.
@@ -52,10 +56,21 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
+/// Kinds of KEK bear the same names as sources of keys, as a plan names both in the same place.
+const KEK: Kind = Kind {
+    prefix: "keys-",
+    list: "KEKS",
+    files: &[
+        ("Cargo.toml", include_str!("../templates/kek/Cargo.toml.in")),
+        ("README.md", include_str!("../templates/kek/README.md.in")),
+        ("src/lib.rs", include_str!("../templates/kek/lib.rs.in")),
+    ],
+};
+
 /// Writes the plugin's folder and its lines in the workspace and the registry.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let name = args.name.as_str();
-    let (kind, short) = kind_of(name)?;
+    let (kind, short) = if args.kek { kek(name) } else { kind_of(name) }?;
     let folder = workspace.root.join("plugins").join(name);
     if folder.exists() {
         return Err(miette!("plugins/{name} is there already"));
@@ -95,10 +110,19 @@ fn kind_of(name: &str) -> miette::Result<(&'static Kind, &str)> {
     };
     found.filter(|(_, short)| is_word(short)).ok_or_else(|| {
         miette!(
-            help = "format-NAME, keys-NAME or notify-NAME, in lower case",
+            help = "format-NAME, keys-NAME or notify-NAME, in lower case; a KEK is made by keys-NAME --kek",
             "{name:?} is no name for a plugin"
         )
     })
+}
+
+/// The same for a kind of KEK.
+fn kek(name: &str) -> miette::Result<(&'static Kind, &str)> {
+    let (kind, short) = kind_of(name)?;
+    match kind.prefix == KEK.prefix {
+        true => Ok((&KEK, short)),
+        false => Err(miette!(help = "call it keys-NAME", "{name:?} is no name for a kind of KEK")),
+    }
 }
 
 fn edit(
@@ -152,6 +176,15 @@ mod tests {
     }
 
     #[test]
+    fn a_kek_has_the_name_of_a_key_source_and_a_list_of_its_own() {
+        let (kind, short) = kek("keys-vault").unwrap();
+        assert_eq!((kind.list, short), ("KEKS", "vault"));
+        for name in ["format-vault", "notify-vault", "keys-", "kek-vault"] {
+            assert!(kek(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn lines_go_among_their_siblings() {
         let check = |line, expect: &str| {
             let text = "a = 1\nkeys-b = 1\nkeys-d = 1\nz = 1\n";
@@ -169,9 +202,10 @@ mod tests {
     #[test]
     fn every_kind_has_a_template_and_a_list() {
         let registry = include_str!("../../crates/reseal-registry/src/plugins.rs");
-        for kind in crate::tidy::PLUGIN_KINDS {
-            let name = format!("{kind}made-up");
-            let (found, short) = kind_of(&name).unwrap();
+        let names = crate::tidy::PLUGIN_KINDS.map(|kind| format!("{kind}made-up"));
+        let kinds = names.iter().map(|name| kind_of(name).unwrap());
+        for (found, short) in kinds.chain([kek("keys-made-up").unwrap()]) {
+            let kind = found.list;
             assert!(registered(registry, found.list, "made_up").is_some(), "{kind}");
             let lib = found.files.iter().find(|(file, _)| *file == "src/lib.rs").unwrap().1;
             let plugin = lib.replace("__SHORT__", short);
