@@ -1,9 +1,11 @@
 //! `cargo xtask tidy`: the rules of the repository, as data. One file per kind of rule.
 
+mod circles;
 mod crates;
 mod layers;
 mod lengths;
 mod plugins;
+mod sources;
 mod words;
 
 use std::path::Path;
@@ -13,6 +15,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use crate::workspace::Workspace;
 #[cfg(test)]
 pub(crate) use plugins::KINDS as PLUGIN_KINDS;
+use sources::Sources;
 
 /// Arguments of `cargo xtask tidy`.
 #[derive(clap::Args)]
@@ -26,6 +29,7 @@ pub(crate) struct Args {
 struct Repository<'w> {
     workspace: &'w Workspace,
     files: Vec<TextFile>,
+    sources: Sources,
 }
 
 struct TextFile {
@@ -37,12 +41,14 @@ struct TextFile {
 /// What a rule finds: one sentence each, with the file it is about.
 type Findings = Vec<String>;
 
-const RULES: [fn(&Repository) -> Findings; 7] = [
+const RULES: [fn(&Repository) -> Findings; 9] = [
     layers::arrows_point_downward,
     layers::libraries_stay_in_their_crates,
     crates::are_made_alike,
     crates::depend_on_what_they_use,
     plugins::are_complete,
+    sources::can_be_read,
+    circles::are_absent,
     lengths::stay_below_the_ratchet,
     words::are_not_forbidden,
 ];
@@ -69,7 +75,8 @@ impl<'w> Repository<'w> {
             .into_diagnostic()
             .wrap_err("cannot read the repository")?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Repository { workspace, files })
+        let sources = Sources::parse(&workspace.members, &files);
+        Ok(Repository { workspace, files, sources })
     }
 
     fn findings(&self) -> Findings {
