@@ -6,6 +6,7 @@ mod layers;
 mod lengths;
 mod plugins;
 mod sources;
+mod tuples;
 mod words;
 
 use std::path::Path;
@@ -41,7 +42,7 @@ struct TextFile {
 /// What a rule finds: one sentence each, with the file it is about.
 type Findings = Vec<String>;
 
-const RULES: [fn(&Repository) -> Findings; 9] = [
+const RULES: [fn(&Repository) -> Findings; 10] = [
     layers::arrows_point_downward,
     layers::libraries_stay_in_their_crates,
     crates::are_made_alike,
@@ -49,6 +50,7 @@ const RULES: [fn(&Repository) -> Findings; 9] = [
     plugins::are_complete,
     sources::can_be_read,
     circles::are_absent,
+    tuples::are_no_parameters,
     lengths::stay_below_the_ratchet,
     words::are_not_forbidden,
 ];
