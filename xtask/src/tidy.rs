@@ -42,7 +42,7 @@ struct TextFile {
 /// What a rule finds: one sentence each, with the file it is about.
 type Findings = Vec<String>;
 
-const RULES: [fn(&Repository) -> Findings; 10] = [
+const RULES: [fn(&Repository) -> Findings; 11] = [
     layers::arrows_point_downward,
     layers::libraries_stay_in_their_crates,
     crates::are_made_alike,
@@ -52,6 +52,7 @@ const RULES: [fn(&Repository) -> Findings; 10] = [
     circles::are_absent,
     tuples::are_no_parameters,
     lengths::stay_below_the_ratchet,
+    lengths::are_short_in_the_middle,
     words::are_not_forbidden,
 ];
 
@@ -60,7 +61,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     if args.update {
         lengths::lower_the_ratchet(&Repository::read(workspace)?)?;
     }
-    let findings = Repository::read(workspace)?.findings();
+    let repository = Repository::read(workspace)?;
+    let findings = repository.findings();
+    eprintln!("tidy: {}", lengths::summary(&repository));
     for finding in &findings {
         eprintln!("tidy: {finding}");
     }

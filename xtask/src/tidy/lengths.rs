@@ -1,14 +1,17 @@
 //! Files and functions stay short enough to be read at once. What is longer is listed in the ratchet with its length,
 //! and may only shrink.
 
+mod spread;
+
 use std::collections::BTreeMap;
 
 use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::{Findings, Repository, TextFile};
+pub(super) use spread::{are_short_in_the_middle, summary};
 
 const FILE_LINES: usize = 400;
-const FUNCTION_LINES: usize = 70;
+const FUNCTION_LINES: usize = 60;
 const RATCHET: &str = "xtask/tidy-ratchet.json";
 
 /// Lines by what they are the length of: a path, or `path: fn name`.
@@ -70,7 +73,13 @@ fn ratchet(repository: &Repository<'_>) -> miette::Result<Lengths> {
 
 fn too_long(repository: &Repository<'_>) -> Lengths {
     let sources = repository.files.iter().filter(|file| file.path.ends_with(".rs"));
-    sources.flat_map(lengths).filter(|(what, lines)| *lines > limit(what)).collect()
+    sources.map(lengths).flat_map(longer).collect()
+}
+
+/// What is longer than it may be.
+fn longer(mut lengths: Lengths) -> Lengths {
+    lengths.retain(|what, lines| *lines > limit(what));
+    lengths
 }
 
 fn limit(what: &str) -> usize {
@@ -79,7 +88,7 @@ fn limit(what: &str) -> usize {
 
 fn lengths(file: &TextFile) -> Lengths {
     let mut lengths = Lengths::from([(file.path.clone(), file.text.lines().count())]);
-    for (name, lines) in functions(&file.text) {
+    for Function { name, lines, .. } in functions(&file.text) {
         // Functions of one name in one file share an entry: the longest counts.
         let longest = lengths.entry(format!("{}: fn {name}", file.path)).or_default();
         *longest = lines.max(*longest);
@@ -87,12 +96,22 @@ fn lengths(file: &TextFile) -> Lengths {
     lengths
 }
 
+/// A function with a body.
+struct Function<'s> {
+    name: &'s str,
+    /// The line that it begins in.
+    line: usize,
+    /// How many lines it takes.
+    lines: usize,
+}
+
 /// The functions of a source that rustfmt has laid out: a body ends at the first brace that stands as far to the left
 /// as its `fn` line does.
-fn functions(source: &str) -> Vec<(&str, usize)> {
-    let lines: Vec<&str> = source.lines().collect();
-    let starts = lines.iter().enumerate().filter_map(|(at, line)| Some((at, function_name(line)?)));
-    starts.filter_map(|(at, name)| Some((name, function_lines(&lines[at..])?))).collect()
+fn functions(source: &str) -> Vec<Function<'_>> {
+    let all: Vec<&str> = source.lines().collect();
+    let starts = all.iter().enumerate().filter_map(|(at, line)| Some((at, function_name(line)?)));
+    let function = |(at, name)| Some(Function { name, line: at + 1, lines: function_lines(&all[at..])? });
+    starts.filter_map(function).collect()
 }
 
 fn function_name(line: &str) -> Option<&str> {
@@ -145,7 +164,25 @@ impl X {
     fn four() {}
 }
 ";
-        assert_eq!(functions(source), [("one", 4), ("inner", 2), ("two", 8), ("four", 1)]);
+        let found: Vec<(&str, usize)> =
+            functions(source).iter().map(|function| (function.name, function.lines)).collect();
+        assert_eq!(found, [("one", 4), ("inner", 2), ("two", 8), ("four", 1)]);
+    }
+
+    #[test]
+    fn files_and_functions_have_limits() {
+        let text = format!(
+            "fn long() {{\n{}}}\nfn short() {{\n{}}}\n",
+            "    1;\n".repeat(59),
+            "    1;\n".repeat(58)
+        );
+        let file = TextFile { path: "a.rs".into(), text };
+        assert_eq!(
+            compare(&longer(lengths(&file)), &Lengths::new()),
+            ["a.rs: fn long: 61 lines, more than 60"]
+        );
+        let file = TextFile { path: "a.rs".into(), text: "//\n".repeat(401) };
+        assert_eq!(longer(lengths(&file)).len(), 1);
     }
 
     #[test]
