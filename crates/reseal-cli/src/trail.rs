@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use reseal_control::{ControlDatabase, ControlSession, host};
 use reseal_core::SecretBytes;
 use reseal_core::audit::{Event, EventKind, Signer};
+use reseal_custody::PlanVersion;
 use reseal_plan::Plan;
 use reseal_serve::Clock;
 
@@ -37,8 +38,8 @@ pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
 pub(crate) async fn plan_seen(plan: &Plan) {
     let recorded = async {
         let mut control = control::database()?.connect().await?;
-        let said = (plan.name.as_str(), plan.digest.as_str(), plan.full_digest.as_str());
-        if let Some(event) = reseal_engine::plan_changed(&mut control, said, &operator()).await? {
+        let said = PlanVersion { name: &plan.name, digest: &plan.digest, full_digest: &plan.full_digest };
+        if let Some(event) = reseal_custody::plan_changed(&mut control, said, &operator()).await? {
             control.record(&event).await?;
         }
         Ok::<(), Failure>(())

@@ -12,9 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reseal_control::{ApprovalRequest, ControlSession};
 use reseal_core::audit::EventKind;
-use reseal_engine::{EngineError, Entry, Scope};
+use reseal_engine::{EngineError, Scope};
 use reseal_plan::{Approvals, Plan};
 use serde_json::{Map, Value, json};
+
+use crate::catalogue::Entry;
 
 pub use brought::{brought, of_run};
 pub use keys::{Approver, approvers, generate, sign};

@@ -10,13 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reseal_control::{ControlSession, KeyCopy, KeyRow};
 use reseal_core::{KeyState, SecretBytes};
-use reseal_engine::{EngineError, Job, catalogue, try_cells};
+use reseal_engine::{EngineError, Job, try_cells};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::catalogue::{self, Entry};
 use crate::retire::{Custodian, Named};
 
 use sealed::decrypt;
@@ -31,6 +32,13 @@ pub struct Copied {
     pub keys: Vec<String>,
     /// Keys of the plan that no copy can hold, as `keyset/id`: a KEK hands out no bytes.
     pub not_contained: Vec<String>,
+}
+
+/// The file of a copy.
+struct CopyFile<'a> {
+    path: &'a Path,
+    /// SHA-256 of the file, hexadecimal.
+    digest: &'a str,
 }
 
 /// How one key of a backup did.
@@ -162,7 +170,7 @@ impl Custodian<'_> {
             let entry = entries.iter().find(|entry| entry.keyset == kept.keyset && entry.key_id == kept.id);
             let Some(row) = entry.and_then(|entry| entry.row.as_ref()) else { continue };
             let result = format!("to {}", recipients.join(", "));
-            self.note(&mut control, row, kind, (path, &digest), &result).await?;
+            self.note(&mut control, row, kind, CopyFile { path, digest: &digest }, &result).await?;
         }
         Ok(Copied { digest, keys, not_contained: Vec::new() })
     }
@@ -197,7 +205,7 @@ impl Custodian<'_> {
         let digest = hex::encode(Sha256::digest(&encrypted));
         let mut trials = Vec::new();
         for (keyset, key_id) in names {
-            let of = |entries: &[reseal_engine::Entry]| {
+            let of = |entries: &[Entry]| {
                 let entry = entries.iter().find(|entry| entry.keyset == keyset && entry.key_id == key_id);
                 entry.and_then(|entry| entry.row.clone())
             };
@@ -212,7 +220,14 @@ impl Custodian<'_> {
                 tried.keys.get(&(keyset.clone(), key_id.clone())).copied().unwrap_or_default();
             let trial = Trial { keyset, key_id, same, cells, opened };
             if let Some(row) = known.or(here) {
-                self.note(&mut control, &row, "restore-test", (path, &digest), &trial.result()).await?;
+                self.note(
+                    &mut control,
+                    &row,
+                    "restore-test",
+                    CopyFile { path, digest: &digest },
+                    &trial.result(),
+                )
+                .await?;
             }
             trials.push(trial);
         }
@@ -228,7 +243,7 @@ impl Custodian<'_> {
         control: &mut ControlSession,
         row: &KeyRow,
         kind: &str,
-        (path, digest): (&Path, &str),
+        CopyFile { path, digest }: CopyFile<'_>,
         result: &str,
     ) -> Result<(), EngineError> {
         let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

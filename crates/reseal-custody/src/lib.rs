@@ -10,11 +10,17 @@ mod ages;
 pub mod approvals;
 mod backup;
 mod before;
+pub mod catalogue;
+mod custody;
 mod proofs;
+mod restored;
 mod retire;
+mod rules;
+mod trail;
 
 pub use ages::{KeyAge, age};
 pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
 pub use proofs::{disk, proofs};
 pub use retire::{Custodian, GivenUp, Held, Named};
+pub use trail::{PlanVersion, plan_changed};

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since};
 use reseal_core::KeyState;
 use reseal_core::quantity::{coarse, exact, millis};
-use reseal_engine::{EngineError, Entry, Job, Progress, catalogue};
+use reseal_engine::{EngineError, Job, Progress};
 use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
 use reseal_store::Database;
 
 use crate::ages::age;
 use crate::approvals::{self, Facts, Kind};
+use crate::catalogue::{self, Entry};
 
 pub use holds::Held;
 

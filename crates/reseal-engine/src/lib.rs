@@ -7,42 +7,41 @@
 //! [`Progress`], [`Report`] and the ledger.
 
 mod batch;
-pub mod catalogue;
 mod cell;
 mod commit;
+mod environment;
 mod error;
 mod job;
+mod observer;
 mod preflight;
 mod progress;
 mod report;
-mod restored;
 mod rollback;
 mod rotate;
-mod rules;
 mod run;
 mod stop;
 mod sweep;
-mod trail;
 
-pub use catalogue::{Custody, Entry, Said};
+pub use environment::Environment;
 pub use error::{Class, EngineError};
 pub use job::dek_cache::DekCache;
 pub use job::envelope::{Envelope, Move};
 pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, When};
 pub use job::options::{RollbackOptions, RunOptions};
-pub use job::pins::moved_away_from;
+pub use job::pins::{fingerprint, moved_away_from, new_pin, same_primaries};
 pub use job::scope::Scope;
 pub use job::seal::{Seal, Validator};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, TableJob};
+pub use observer::{
+    Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
+};
 pub use preflight::{Finding, Severity, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use report::{Report, step_documents};
 pub use rollback::{drop_undo, rollback, to_roll_back};
-pub use rules::{Allowed, Rules};
 pub use run::lease::{holder, is_dead, is_held};
 pub use run::run;
 pub use stop::{Stop, Stopper};
 pub use sweep::census::{Census, CensusField, CensusLine, Inspected, inspect};
 pub use sweep::trial::{Tried, try_cells};
 pub use sweep::{census, verify};
-pub use trail::plan_changed;

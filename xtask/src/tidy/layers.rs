@@ -10,7 +10,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("reseal-plan", &["reseal-core"]),
     ("reseal-store", &["reseal-core"]),
     ("reseal-control", &["reseal-core", "reseal-store"]),
-    ("reseal-engine", &["reseal-core", "reseal-store", "reseal-control"]),
+    ("reseal-engine", &["reseal-core", "reseal-store"]),
     ("reseal-schedule", &["reseal-core", "reseal-plan"]),
     (
         "reseal-registry",

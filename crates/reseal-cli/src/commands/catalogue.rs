@@ -76,7 +76,7 @@ pub(crate) async fn list(path: &Path, due: bool, read: bool) -> Outcome {
 /// Reads the plan's keys and enters those that the catalogue does not know; gives its primaries, or why it could not.
 async fn entered(path: &Path, session: &mut ControlSession) -> Result<Vec<Value>, String> {
     let opened = open::job(path, &Overrides::default()).await.map_err(|failure| failure.message)?;
-    let entries = reseal_engine::catalogue::enter(session, &opened.job).await;
+    let entries = reseal_custody::catalogue::enter(session, &opened.job).await;
     let entries = entries.map_err(|error| error.message)?;
     let primaries = entries.iter().filter(|entry| entry.primary);
     Ok(primaries.map(|entry| json!({ "keyset": entry.keyset, "key": entry.key_id })).collect())

@@ -1,12 +1,11 @@
 //! `reseal demo`: a small SQLite database with sealed rows, rotated before your eyes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reseal_core::{Key, OptionValue, Options, Part, Plaintext, SecretBytes};
-use reseal_engine::{Census, Progress, RunOptions, Scope, Stopper};
+use reseal_engine::{Census, Environment, Progress, RunOptions, Scope};
 use reseal_registry::{FORMATS, Overrides};
 use reseal_store::Database;
 use serde_json::json;
@@ -37,11 +36,10 @@ pub(crate) async fn demo(directory: &Path) -> Outcome {
     );
     let before = count(&opened).await?;
     eprintln!("\nbefore, every cell opened:\n{}\n", tell(&before));
-    let progress = Arc::new(Progress::default());
-    let view = View::start(&progress);
+    let environment = Environment::new(opened.database.clone());
+    let view = View::start(&environment.progress);
     let options = RunOptions { operator: "demo".into(), ..RunOptions::default() };
-    let report =
-        reseal_engine::run(&opened.job, &opened.database, &options, &progress, &Stopper::default()).await;
+    let report = reseal_engine::run(&opened.job, &options, &environment).await;
     drop(view);
     let report = report?;
     eprintln!("{}\n", run::tell(&report, &plan));

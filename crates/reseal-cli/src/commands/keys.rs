@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use reseal_core::Key;
 use reseal_core::audit::{Event, EventKind};
-use reseal_engine::catalogue;
+use reseal_custody::catalogue;
 use reseal_plan::{Encoding, Plan};
 use reseal_registry::Wanted;
 use serde_json::json;

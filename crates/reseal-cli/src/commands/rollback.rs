@@ -1,12 +1,11 @@
 //! `reseal rollback` and `reseal undo drop`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_core::quantity::{coarse, millis};
-use reseal_engine::{Progress, RollbackOptions, Stopper};
+use reseal_engine::{Environment, RollbackOptions};
 use reseal_registry::Overrides;
 use serde_json::json;
 
@@ -29,24 +28,17 @@ pub(crate) async fn rollback(
         return Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)));
     }
     let opened = open::job(path, &Overrides::default()).await?;
-    let (operator, control) = (operator(), control::database()?);
-    let custody = reseal_custody::before_rollback(
-        &opened.plan,
-        &opened.job,
-        &opened.database,
-        &control,
-        (run, operator.as_str(), &to_keys),
-    );
-    let custody = match custody.await {
-        Ok(custody) => Some(custody),
+    let (job, database, control) = (&opened.job, &opened.database, control::database()?);
+    let options = RollbackOptions { run_id: run.map(str::to_owned), to_keys, operator: operator() };
+    let observer = reseal_custody::before_rollback(&opened.plan, job, database, &control, &options).await;
+    let observer = match observer {
+        Ok(observer) => observer,
         Err(error) => return Err(trail::refused("rollback", &plan, error.into()).await),
     };
-    let options = RollbackOptions { run_id: run.map(str::to_owned), to_keys, custody, operator };
-    let progress = Arc::new(Progress::default());
-    let stop = Stopper::default();
-    signals::watch(&stop);
-    let view = View::start(&progress);
-    let report = reseal_engine::rollback(&opened.job, &opened.database, &options, &progress, &stop).await;
+    let environment = Environment::new(database.clone()).followed_by(observer);
+    signals::watch(&environment.stop);
+    let view = View::start(&environment.progress);
+    let report = reseal_engine::rollback(job, &options, &environment).await;
     drop(view);
     let report = match report {
         Ok(report) => report,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned, civil::Time};
 use reseal_core::RunState;
-use reseal_engine::{Progress, Report, RunOptions, Scope, Stopper};
+use reseal_engine::{Environment, NoObserver, Report, RunObserver, RunOptions, Scope};
 use reseal_notify::{Attempt, Refusal};
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
@@ -35,7 +35,6 @@ pub(crate) async fn run(args: &RunArgs) -> Outcome {
         emergency: args.emergency,
         until: args.until.as_deref().map(until).transpose()?,
         pace: AskedPace { workers: args.workers.map(u64::from), batch_rows: args.batch_rows.map(u64::from) },
-        custody: None,
     };
     carry_out(&args.plan, &overrides, &options, args.scheduled).await
 }
@@ -76,8 +75,8 @@ fn primary_of(plan: &Plan, run: &RunRow) -> Option<String> {
 async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, scheduled: bool) -> Outcome {
     let opened = open::job_for_run(plan, overrides).await?;
     let options = &RunOptions { scope: open::scoped(&opened.plan, &options.scope), ..options.clone() };
-    let custody = match options.dry_run {
-        true => None,
+    let observer: Arc<dyn RunObserver> = match options.dry_run {
+        true => Arc::new(NoObserver),
         false => {
             let control = control::database()?;
             let (plan, job, database) = (&opened.plan, &opened.job, &opened.database);
@@ -87,7 +86,7 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, sch
             let operator = options.operator.as_str();
             notices::gate(plan, Attempt { action: "run", operator, scheduled, refusal }).await;
             match allowed {
-                Ok(custody) => custody,
+                Ok(observer) => observer,
                 Err(error) if scheduled && trail::has_refused(plan, error.code, &error.message).await => {
                     return Err(error.into());
                 }
@@ -96,16 +95,14 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, sch
             }
         }
     };
-    let options = &RunOptions { custody, ..options.clone() };
-    let progress = Arc::new(Progress::default());
-    let stop = Stopper::default();
-    signals::watch(&stop);
+    let environment = Environment::new(opened.database.clone()).followed_by(observer);
+    signals::watch(&environment.stop);
     let watch = match options.dry_run {
         true => None,
-        false => Watch::start(&opened.plan, &opened.database, &progress).await,
+        false => Watch::start(&opened.plan, &opened.database, &environment.progress).await,
     };
-    let view = View::start(&progress);
-    let report = reseal_engine::run(&opened.job, &opened.database, options, &progress, &stop).await;
+    let view = View::start(&environment.progress);
+    let report = reseal_engine::run(&opened.job, options, &environment).await;
     drop(view);
     if let Some(watch) = watch {
         watch.end().await;

@@ -5,12 +5,13 @@
 //! is new is what the plan's own steps have brought: it is named in the audit trail.
 
 use reseal_control::ControlSession;
-use reseal_engine::{EngineError, Entry};
+use reseal_engine::EngineError;
 use reseal_plan::Plan;
 use reseal_store::RunRow;
 use serde_json::{Map, Value};
 
 use super::{Kind, approvers, count};
+use crate::catalogue::Entry;
 
 /// Holds the keys of a run against those that people agreed to; gives the others, as keyset, id and fingerprint. Which
 /// of them seals is the steps' to say, as they do in a plan whose application keeps the states of its keys.

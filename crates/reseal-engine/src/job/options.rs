@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use reseal_store::AskedPace;
 
 use super::scope::Scope;
-use crate::catalogue::Custody;
 
 /// How a run is to be carried out.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +22,6 @@ pub struct RunOptions {
     pub until: Option<Timestamp>,
     /// What is asked for in place of the plan's own pace.
     pub pace: AskedPace,
-    /// The control database, and what was agreed to; none for a run that no catalogue follows.
-    pub custody: Option<Custody>,
 }
 
 /// How a rollback is to be carried out.
@@ -36,6 +33,4 @@ pub struct RollbackOptions {
     pub to_keys: Vec<String>,
     /// Who rolls back, for the trail.
     pub operator: String,
-    /// The control database, and what was agreed to.
-    pub custody: Option<Custody>,
 }

@@ -13,8 +13,11 @@ const SHA256: &str = "sha256";
 const ARGON2ID: &str = "argon2id";
 
 /// A fingerprint that gives no key back: salted SHA-256 for keys, Argon2id (RFC 9106) for passphrases, which can be
-/// guessed.
-pub(crate) fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
+/// guessed. `method` is the one that a pin or a catalogue noted.
+///
+/// # Errors
+/// When none can be made with this salt.
+pub fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
     if method == SHA256 {
         return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.identity()).finalize()));
     }
@@ -74,7 +77,10 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
 }
 
 /// The pin of a key that nobody has seen before.
-pub(crate) fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, EngineError> {
+///
+/// # Errors
+/// When there are no random bytes for its salt.
+pub fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, EngineError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)
         .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
@@ -152,7 +158,10 @@ fn was_primary(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<Vec<bool>,
 }
 
 /// Whether a run moved cells to the very keys that are the job's primaries.
-pub(crate) fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
+///
+/// # Errors
+/// When no fingerprint can be made.
+pub fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     for keyset in &job.keysets {
         let of_run = &noted[keyset.keyset.name()];

@@ -10,19 +10,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Acquired, Counts, Database, RunLease, RunRow, Session};
+use reseal_store::{Acquired, Counts, RunLease, RunRow, Session};
 
-use crate::catalogue::{self};
 use crate::cell::layout::layout;
 use crate::cell::target::Target;
 use crate::commit::restore::restore;
 use crate::commit::{Commit, guard};
+use crate::environment::Environment;
 use crate::error::EngineError;
 use crate::job::Job;
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RollbackOptions;
 use crate::job::reversed::{of_run, turned_back};
 use crate::job::scope::Scope;
+use crate::observer::{RollbackBegins, RollbackEnd};
 use crate::progress::{self, Progress};
 use crate::report::Report;
 use crate::rotate::pace::Pacer;
@@ -31,7 +32,6 @@ use crate::run::reopen;
 use crate::run::resume::{claims, held_by};
 use crate::run::steps::Steps;
 use crate::stop::Stopper;
-use crate::{restored, trail};
 use other_runs::Held;
 pub use plan::to_roll_back;
 use plan::{may_send_plaintext, newest};
@@ -44,12 +44,11 @@ pub use undo::drop_undo;
 /// When there is nothing to roll back, a newer run stands before it, or the database refuses.
 pub async fn rollback(
     job: &Arc<Job>,
-    database: &Database,
     options: &RollbackOptions,
-    progress: &Arc<Progress>,
-    stop: &Stopper,
+    environment: &Environment,
 ) -> Result<Report, EngineError> {
     let begun = Instant::now();
+    let Environment { database, progress, stop, observer } = environment;
     let mut session = database.connect().await?;
     let run = newest(&mut session, job, options).await?;
     let job = &Arc::new(of_run(job, &run)?);
@@ -58,7 +57,7 @@ pub async fn rollback(
     let back = Arc::new(turned_back(job, &options.to_keys)?);
     let targets = layout(&mut session, job, &scope).await?;
     let targets_back = layout(&mut session, &back, &scope).await?;
-    let mut control = catalogue::before_rollback((job, &back), &run, options).await?;
+    observer.rollback_began(RollbackBegins { job, reversed: &back, run: &run }).await?;
     let lease = acquire(&mut session, job, &run, &scope).await?;
     let pacer = Arc::new(Pacer::new(&job.pace));
     let renewal = Renewal::start(database.clone(), lease.clone(), pacer, None, stop.clone());
@@ -66,9 +65,7 @@ pub async fn rollback(
     let outcome = put_back(&mut session, &run, &lease, &targets, &targets_back, progress, stop).await;
     let mut session = reopen(session, database).await?;
     let (counts, reason) = outcome?;
-    let mut steps =
-        Steps::of(&mut session, database, job, &run, &lease, &options.operator, options.custody.as_ref())
-            .await?;
+    let mut steps = Steps::of(&mut session, environment, job, &run, &lease, &options.operator).await?;
     steps.stands(RunState::RolledBack, run.counts.cells_rotated);
     // Before the state says so: a crash among them repeats them, and loses none.
     steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
@@ -77,17 +74,9 @@ pub async fn rollback(
     }
     // A lease that cannot be given back ends by itself.
     let _ = renewal.end(&mut session, &lease).await;
-    if let Some(control) = &mut control {
-        trail::rolled_back(control, job, &run, &counts, &options.operator).await;
-    }
     let runs = session.runs(Some(&job.plan), 1000).await?;
-    restored::after_rollback(
-        control.as_mut(),
-        (job.as_ref(), back.as_ref()),
-        (&run, &runs),
-        &options.operator,
-    )
-    .await;
+    let end = RollbackEnd { job, reversed: &back, run: &run, runs: &runs, counts: &counts };
+    observer.rolled_back(end).await;
     Ok(Report {
         run_id: run.id.clone(),
         state: RunState::RolledBack,

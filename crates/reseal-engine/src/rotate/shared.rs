@@ -5,7 +5,6 @@ use std::sync::Arc;
 use reseal_store::{Database, RunLease, Session, StoreError};
 
 use super::pace::Pacer;
-use crate::catalogue::Custody;
 use crate::cell::undo::UndoKey;
 use crate::progress::Progress;
 use crate::stop::Stopper;
@@ -20,8 +19,6 @@ pub(crate) struct Shared {
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) stop: Stopper,
-    /// What ties the run to the control database.
-    pub(crate) custody: Option<Custody>,
     /// Connections that read and have nothing to read at the moment: a new one costs the server milliseconds.
     pub(crate) idle: std::sync::Mutex<Vec<Session>>,
 }

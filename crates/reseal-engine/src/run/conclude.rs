@@ -10,12 +10,12 @@ use tracing::warn;
 use crate::error::{Class, EngineError};
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RunOptions;
+use crate::observer::RunEnd;
 use crate::report::Report;
 use crate::run::canary;
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 use crate::sweep::Swept;
-use crate::trail;
 
 /// How the rounds of a run ended.
 pub(crate) enum Outcome {
@@ -61,16 +61,16 @@ pub(crate) async fn conclude(
         return Err(EngineError::superseded());
     }
     let job = steps.job().clone();
-    trail::ended(session, &job, &run.id, options).await;
     let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    let mut counts = row.counts;
+    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    steps.observer().ended(RunEnd { job: &job, run: &row, counts: &counts }).await;
     steps.stands(state, row.counts.cells_rotated);
     let failed = follow(session, steps, state).await;
     if let Some(error) = error {
         return Err(error);
     }
     reason = reason.or(failed.as_ref().map(|error| error.message.clone()));
-    let mut counts = row.counts;
-    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
     Ok(Report {
         run_id: run.id.clone(),
         state,

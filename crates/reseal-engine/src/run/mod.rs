@@ -17,16 +17,16 @@ use jiff::Timestamp;
 use reseal_store::{Database, RunLease, RunRow, Session, ShardRow};
 use tracing::info;
 
-use crate::catalogue::{self};
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
 use crate::commit::last_error::write_last_error;
 use crate::commit::{Commit, guard};
+use crate::environment::Environment;
 use crate::error::EngineError;
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
 use crate::preflight;
-use crate::progress::{Phase, Progress};
+use crate::progress::Phase;
 use crate::report::Report;
 use crate::rotate::lag::LagWatch;
 use crate::rotate::pace::Pacer;
@@ -39,7 +39,8 @@ use crate::run::lease::Renewal;
 use crate::run::resume::{acquire, find_or_write, started_with};
 use crate::run::steps::Steps;
 use crate::run::unfinished::owed;
-use crate::stop::{Stop, Stopper};
+use crate::stop::Stop;
+use crate::sweep::census::Census;
 use crate::sweep::listing::{Listing, Refused};
 use crate::sweep::{Swept, dry_run, sweep};
 
@@ -52,15 +53,14 @@ const ROUNDS: i64 = 3;
 /// When it is refused, stopped or fails; a run that ended with cells left is no error but a [`Report`].
 pub async fn run(
     job: &Arc<Job>,
-    database: &Database,
     options: &RunOptions,
-    progress: &Arc<Progress>,
-    stop: &Stopper,
+    environment: &Environment,
 ) -> Result<Report, EngineError> {
     let begun = Instant::now();
+    let Environment { database, progress, stop, observer } = environment;
     preflight::application(job, options.accept_outage || options.dry_run)?;
     let mut session = database.connect().await?;
-    if let Some(report) = owed(&mut session, database, job, options, stop).await? {
+    if let Some(report) = owed(&mut session, job, options, environment).await? {
         return Ok(report);
     }
     let options = &started_with(&mut session, job, options).await?;
@@ -81,27 +81,14 @@ pub async fn run(
     }
     session.migrate().await?;
     pins::check(&mut session, job).await?;
-    let run = find_or_write(&mut session, job, options).await?;
+    let run = find_or_write(&mut session, job, options, observer.as_ref()).await?;
     let lease = acquire(&mut session, &run).await?;
     info!(run = run.id, epoch = lease.epoch(), "run acquired");
-    let mut steps =
-        Steps::of(&mut session, database, job, &run, &lease, &options.operator, options.custody.as_ref())
-            .await?;
+    let mut steps = Steps::of(&mut session, environment, job, &run, &lease, &options.operator).await?;
     let renewal = Renewal::start(database.clone(), lease.clone(), pacer.clone(), options.until, stop.clone());
-    let asked = (options, progress, stop);
-    let outcome = match opening::open(
-        &mut session,
-        &mut steps,
-        looked,
-        &run,
-        &lease,
-        (options, progress.as_ref(), stop),
-    )
-    .await
-    {
-        Ok(Ok(targets)) => {
-            work(&mut session, &steps, database, (&run, &lease), &targets, (asked, pacer)).await
-        }
+    let opened = opening::open(&mut session, &mut steps, looked, &run, &lease, options, environment).await;
+    let outcome = match opened {
+        Ok(Ok(targets)) => work(&mut session, &steps, environment, &run, &lease, &targets, pacer).await,
         Ok(Err(stop)) => Ok(Outcome::Stopped(stop)),
         Err(error) => Err(error),
     };
@@ -116,10 +103,11 @@ pub async fn run(
 async fn work(
     session: &mut Session,
     steps: &Steps,
-    database: &Database,
-    (run, lease): (&RunRow, &RunLease),
+    environment: &Environment,
+    run: &RunRow,
+    lease: &RunLease,
     targets: &[Arc<Target>],
-    ((options, progress, stop), pacer): ((&RunOptions, &Arc<Progress>, &Stopper), Arc<Pacer>),
+    pacer: Arc<Pacer>,
 ) -> Result<Outcome, EngineError> {
     if run.whole {
         guard::take_away(session, lease, targets).await?;
@@ -127,17 +115,16 @@ async fn work(
     let job = steps.job();
     let undo_key = undo_key(job, run.emergency).await?;
     let shared = Arc::new(Shared {
-        database: database.clone(),
+        database: environment.database.clone(),
         lease: lease.clone(),
         undo: job.undo,
         undo_key,
         pacer: pacer.clone(),
-        progress: progress.clone(),
-        stop: stop.clone(),
-        custody: options.custody.clone(),
+        progress: environment.progress.clone(),
+        stop: environment.stop.clone(),
         idle: std::sync::Mutex::default(),
     });
-    let _lag = LagWatch::start(database.clone(), pacer);
+    let _lag = LagWatch::start(environment.database.clone(), pacer);
     rounds(&shared, session, steps, run, targets).await
 }
 
@@ -173,7 +160,8 @@ async fn rounds(
             return Ok(Outcome::Stopped(stop));
         }
         let swept = sweep_all(shared, session, targets).await?;
-        catalogue::keep_census(shared.custody.as_ref(), job, run, &swept.census).await;
+        let census = Census { plan: job.plan.clone(), ..swept.census.clone() };
+        steps.observer().swept(run, &census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);
         if !session.note_sweep(&shared.lease, next, swept.old).await? {
             return Err(EngineError::superseded());

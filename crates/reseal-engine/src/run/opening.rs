@@ -7,15 +7,15 @@ use tracing::warn;
 
 use crate::cell::target::Target;
 use crate::commit::Commit;
+use crate::environment::Environment;
 use crate::error::EngineError;
 use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
+use crate::observer::RunBegins;
 use crate::preflight::{self, Finding, Passed, Severity};
-use crate::progress::Progress;
 use crate::run::steps::{Cut, Steps};
-use crate::stop::{Stop, Stopper};
-use crate::{catalogue, rules, trail};
+use crate::stop::Stop;
 
 /// What preflight came to.
 pub(crate) struct Looked {
@@ -62,7 +62,8 @@ pub(crate) async fn open(
     looked: Looked,
     run: &RunRow,
     lease: &RunLease,
-    (options, progress, stop): (&RunOptions, &Progress, &Stopper),
+    options: &RunOptions,
+    environment: &Environment,
 ) -> Result<Result<Vec<Arc<Target>>, Stop>, EngineError> {
     let Looked { mut targets, told } = looked;
     steps.settle_vars(session).await?;
@@ -70,7 +71,7 @@ pub(crate) async fn open(
     // Where the run has its keys noted, these steps are done: keys are noted after them.
     if !hooks.before.is_empty() && run.primaries.is_empty() {
         steps.announced().await?;
-        match steps.play(session, Phase::Before, Some(stop)).await {
+        match steps.play(session, Phase::Before, Some(&environment.stop)).await {
             Ok(()) => {}
             Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
             Err(Cut::Failed(error)) => return Err(error),
@@ -83,16 +84,16 @@ pub(crate) async fn open(
     }
     let job = steps.job();
     let fresh = pins::check(session, job).await?;
-    let options = &rules::held(job, options).await?;
+    environment.observer.keys_read(job).await?;
     if run.primaries.is_empty() {
         let keys = pins::keys_of_run(job, &run.id)?.to_string();
         if !session.note_keys(lease, &keys).await? {
             return Err(EngineError::superseded());
         }
     }
-    catalogue::begin(job, run, options, progress).await?;
+    // Under the epoch, so that an engine which is superseded by now tells nobody that its run begins.
     Commit::new(session, lease).pins(&job.plan, &fresh).await?;
-    // With the keys as the steps of `before` left them.
-    trail::begins(session, job, run, options).await?;
+    let deadline = environment.observer.before_first_write(session, RunBegins { job, run }).await?;
+    environment.progress.due(deadline.0);
     Ok(Ok(targets))
 }

@@ -3,12 +3,12 @@
 use reseal_core::RunState;
 use reseal_store::{Claimed, ColumnName, NewRun, RunLease, RunRow, Session};
 
-use crate::catalogue;
 use crate::cell::layout::in_scope;
 use crate::error::EngineError;
 use crate::job::options::RunOptions;
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, pins};
+use crate::observer::RunObserver;
 use crate::run::lease::{LEASE_MS, holder, holder_for_people, is_held};
 
 /// The options with the pace that an unfinished run of the plan was started with, where this command asks for nothing else.
@@ -35,6 +35,7 @@ pub(crate) async fn find_or_write(
     session: &mut Session,
     job: &Job,
     options: &RunOptions,
+    observer: &dyn RunObserver,
 ) -> Result<RunRow, EngineError> {
     let latest = session.runs(Some(&job.plan), 1).await?.pop();
     if let Some(run) = latest.filter(|run| !run.state.is_over()) {
@@ -62,7 +63,7 @@ pub(crate) async fn find_or_write(
         lease_ms: 0,
         columns: claims(session, job, &options.scope).await?,
     };
-    catalogue::use_approval(options, &id).await?;
+    observer.before_run_created(&id).await?;
     match session.create_run(&new).await? {
         Claimed::Yes => {}
         Claimed::HeldBy { column, run_id } => return Err(held_by(session, &column, &run_id).await?),

@@ -9,14 +9,14 @@ use reseal_store::{Database, RunLease, RunRow, Session, SqlPart, StepDone, StepK
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::catalogue::Custody;
 use crate::commit::Commit;
 use crate::commit::ledger::StepName;
+use crate::environment::Environment;
 use crate::error::{Class, EngineError};
 use crate::job::Job;
 use crate::job::hooks::{Deed, Phase, Ran, Step, When};
+use crate::observer::{RunObserver, StepEvent, StepResult};
 use crate::stop::{Stop, Stopper};
-use crate::trail::{self, Stepped};
 
 /// How much of a step's output is kept and shown: its end.
 const SHOWN: usize = 4096;
@@ -28,7 +28,7 @@ pub(crate) struct Steps {
     scrub: Scrub,
     facts: Facts,
     lease: RunLease,
-    custody: Option<Custody>,
+    observer: Arc<dyn RunObserver>,
 }
 
 /// What a run says of itself.
@@ -51,12 +51,11 @@ impl Steps {
     /// The steps of a run that an engine has taken up, with the variables that were noted of it.
     pub(crate) async fn of(
         session: &mut Session,
-        database: &Database,
+        environment: &Environment,
         job: &Arc<Job>,
         run: &RunRow,
         lease: &RunLease,
         operator: &str,
-        custody: Option<&Custody>,
     ) -> Result<Steps, EngineError> {
         let facts = Facts {
             id: run.id.clone(),
@@ -67,14 +66,13 @@ impl Steps {
             cells_rotated: run.counts.cells_rotated,
             vars: session.vars(&run.id).await?,
         };
-        let custody = custody.cloned();
         Ok(Steps {
             job: job.clone(),
-            database: database.clone(),
+            database: environment.database.clone(),
             scrub: scrub(job),
             facts,
             lease: lease.clone(),
-            custody,
+            observer: environment.observer.clone(),
         })
     }
 
@@ -120,6 +118,11 @@ impl Steps {
     /// The job that the run works by.
     pub(crate) fn job(&self) -> &Arc<Job> {
         &self.job
+    }
+
+    /// Who follows the run.
+    pub(crate) fn observer(&self) -> &dyn RunObserver {
+        self.observer.as_ref()
     }
 
     /// Goes on with another job: the same plan, with the keys as they are now.
@@ -202,7 +205,7 @@ impl Steps {
         let status = self.scrub.clean(ran.status.as_bytes());
         let done = StepDone { ok: ran.ok, status: &status, output: &output };
         Commit::new(session, &self.lease).end_step(key, &done).await?;
-        let result = if ran.ok { "done" } else { "failed" };
+        let result = if ran.ok { StepResult::Done } else { StepResult::Failed };
         self.recorded(key, &step.label, result).await;
         if ran.ok {
             return Ok(());
@@ -215,22 +218,28 @@ impl Steps {
         Err(EngineError { class: Class::Refused, code: "hook-failed", message, help: Some(help) })
     }
 
-    /// Says in the audit trail that the steps of `before` are about to begin: what they change outside of Reseal changes
-    /// only if that can be recorded.
+    /// Tells that the steps of `before` are about to begin: what they change outside of Reseal changes only if that can
+    /// be recorded.
     pub(crate) async fn announced(&self) -> Result<(), EngineError> {
-        let Some(custody) = &self.custody else { return Ok(()) };
-        let step = Stepped { phase: Phase::Before.name(), number: 0, label: "all", result: "begun" };
-        trail::stepped(custody, &self.job, &self.facts.id, &self.facts.operator, step).await
+        self.told(Phase::Before.name(), 0, "all", StepResult::Begun).await
     }
 
     /// Records what a step came to; where that cannot be done, the ledger still has it.
-    async fn recorded(&self, key: &StepKey, label: &str, result: &str) {
-        let Some(custody) = &self.custody else { return };
-        let step = Stepped { phase: &key.phase, number: key.number, label, result };
-        let recorded = trail::stepped(custody, &self.job, &self.facts.id, &self.facts.operator, step).await;
-        if let Err(error) = recorded {
+    async fn recorded(&self, key: &StepKey, label: &str, result: StepResult) {
+        if let Err(error) = self.told(&key.phase, key.number, label, result).await {
             warn!("a step is in the ledger and not in the audit trail: {error}");
         }
+    }
+
+    async fn told(
+        &self,
+        phase: &str,
+        number: i64,
+        label: &str,
+        result: StepResult,
+    ) -> Result<(), EngineError> {
+        let (job, run_id) = (&self.job, &self.facts.id);
+        self.observer.stepped(StepEvent { job, run_id, phase, number, label, result }).await
     }
 
     /// A statement on a connection of its own, so that what it sets does not outlive it.

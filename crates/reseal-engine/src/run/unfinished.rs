@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Database, Session};
+use reseal_store::Session;
 
+use crate::environment::Environment;
 use crate::error::EngineError;
 use crate::job::Job;
 use crate::job::hooks::Phase;
@@ -15,16 +16,14 @@ use crate::report::Report;
 use crate::rotate::pace::Pacer;
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
 use crate::run::steps::{Cut, Steps};
-use crate::stop::Stopper;
 
 /// Carries out what the plan's latest run owes, where it is over and owes something; else gives `None`, and another run
 /// may begin.
 pub(crate) async fn owed(
     session: &mut Session,
-    database: &Database,
     job: &Arc<Job>,
     options: &RunOptions,
-    stop: &Stopper,
+    environment: &Environment,
 ) -> Result<Option<Report>, EngineError> {
     let begun = Instant::now();
     if options.dry_run || job.hooks.after.is_empty() || session.version().await?.is_none() {
@@ -51,9 +50,9 @@ pub(crate) async fn owed(
     }
     let Some(lease) = session.acquire_as_it_is(&run, &holder(), LEASE_MS).await? else { return Err(busy()) };
     let pacer = Arc::new(Pacer::new(&job.pace));
-    let renewal = Renewal::start(database.clone(), lease.clone(), pacer, None, stop.clone());
-    let mut steps =
-        Steps::of(session, database, job, &run, &lease, &options.operator, options.custody.as_ref()).await?;
+    let (database, stop) = (environment.database.clone(), environment.stop.clone());
+    let renewal = Renewal::start(database, lease.clone(), pacer, None, stop);
+    let mut steps = Steps::of(session, environment, job, &run, &lease, &options.operator).await?;
     steps.stands(run.state, run.counts.cells_rotated);
     let outcome = steps.play(session, Phase::After, None).await;
     renewal.end(session, &lease).await?;

@@ -1,68 +1,9 @@
 //! The key catalogue, as runs move it: the new primary is active and the old keys are rotating from before the first
 //! write; `restored.rs` turns that back. Nothing else here retires a key or destroys one.
 
-use std::time::Duration;
-
-use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewEmergency, NewKey, NewMove, Since};
-use reseal_core::{Key, KeyState, RunState};
-use reseal_store::RunRow;
-
-use tracing::warn;
-
-use crate::error::EngineError;
-use crate::job::options::{RollbackOptions, RunOptions};
-use crate::job::{Job, pins};
-use crate::progress::Progress;
-use crate::rules::Rules;
-use crate::sweep::census::Census;
-use crate::trail;
-
-/// What ties a run to the control database.
-#[derive(Clone, Debug)]
-pub struct Custody {
-    /// The control database.
-    pub control: ControlDatabase,
-    /// The request for approval that people agreed to, where the policy asks for that.
-    pub approval: Option<String>,
-    /// Those who did.
-    pub approved_by: Vec<String>,
-    /// How long an emergency run may take.
-    pub deadline: Option<Duration>,
-    /// Rules of the policy that an emergency set aside.
-    pub skipped: Vec<String>,
-    /// What its keys are held against once the steps of `before` are done; none where that was done before.
-    pub rules: Option<Rules>,
-    /// Keys that the steps of `before` brought after people agreed to the run.
-    pub brought: Vec<String>,
-    /// What the plan said when the run began.
-    pub said: Said,
-}
-
-impl Custody {
-    /// Nothing but the control database.
-    #[must_use]
-    pub fn of(control: &ControlDatabase, said: Said) -> Custody {
-        Custody {
-            control: control.clone(),
-            approval: None,
-            approved_by: Vec::new(),
-            deadline: None,
-            skipped: Vec::new(),
-            rules: None,
-            brought: Vec::new(),
-            said,
-        }
-    }
-}
-
-/// What a plan says that a run is not bound to, and that the trail keeps: it is judged by what was in force.
-#[derive(Clone, Debug, Default)]
-pub struct Said {
-    /// Digest of all that the plan says, pace and schedule included.
-    pub full_digest: String,
-    /// The most that the policy lets a key age.
-    pub max_key_age: Option<Duration>,
-}
+use reseal_control::{ControlSession, KeyRow, NewKey, NewMove, Since};
+use reseal_core::{Key, KeyState};
+use reseal_engine::{EngineError, Job, fingerprint, new_pin};
 
 /// A key of a job, and the catalogue's entry for it.
 #[derive(Clone, Debug)]
@@ -108,7 +49,7 @@ fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r 
         rows.iter().filter(|row| row.keyset == keyset).partition(|row| row.key_id == key.id());
     for row in own.into_iter().chain(other) {
         let salt = hex::decode(&row.salt).unwrap_or_default();
-        if pins::fingerprint(&row.method, &salt, key)? == row.fingerprint {
+        if fingerprint(&row.method, &salt, key)? == row.fingerprint {
             return Ok(Some(row));
         }
     }
@@ -187,7 +128,7 @@ fn entry_for(
     rows: &[KeyRow],
     generated: bool,
 ) -> Result<NewKey, EngineError> {
-    let pin = pins::new_pin(keyset, passphrases, key)?;
+    let pin = new_pin(keyset, passphrases, key)?;
     let known = rows.iter().filter(|row| row.keyset == keyset && row.key_id == key.id()).count();
     Ok(NewKey {
         id: uuid::Uuid::now_v7().to_string(),
@@ -269,21 +210,6 @@ fn starting(entry: &Entry, row: &KeyRow, sealing: bool) -> Vec<((KeyState, KeySt
     }
 }
 
-/// Makes use of what people agreed to, for a run that is about to be written.
-pub(crate) async fn use_approval(options: &RunOptions, run_id: &str) -> Result<(), EngineError> {
-    let Some(custody) = &options.custody else { return Ok(()) };
-    spend(custody, run_id).await
-}
-
-async fn spend(custody: &Custody, used_for: &str) -> Result<(), EngineError> {
-    let Some(request) = &custody.approval else { return Ok(()) };
-    let mut control = custody.control.connect().await?;
-    match control.use_approval(request, used_for).await? {
-        true => Ok(()),
-        false => Err(used_already(request)),
-    }
-}
-
 /// What two approvals were needed for once is not done twice.
 #[must_use]
 pub fn used_already(request: &str) -> EngineError {
@@ -291,49 +217,8 @@ pub fn used_already(request: &str) -> EngineError {
     EngineError::stopped("approval-used", message, "the same command again asks for new approvals")
 }
 
-/// Before the first write of a run, or of what is left of it: states are moved, and an emergency is noted.
-pub(crate) async fn begin(
-    job: &Job,
-    run: &RunRow,
-    options: &RunOptions,
-    progress: &Progress,
-) -> Result<(), EngineError> {
-    let Some(custody) = &options.custody else { return Ok(()) };
-    let mut control = custody.control.connect().await?;
-    run_starts(&mut control, job, &run.id, &options.operator).await?;
-    if !run.emergency {
-        return Ok(());
-    }
-    let deadline =
-        custody.deadline.map(|deadline| i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX / 4));
-    let skipped = serde_json::Value::from(custody.skipped.clone()).to_string();
-    let noted = NewEmergency {
-        run_id: &run.id,
-        plan: &run.plan,
-        operator: &options.operator,
-        deadline_ms: deadline,
-        skipped: &skipped,
-    };
-    control.note_emergency(&noted).await?;
-    progress.due(control.emergency(&run.id).await?.and_then(|noted| noted.deadline));
-    Ok(())
-}
-
-/// Keeps what a sweep counted. The run does not depend on it: where it cannot be kept, that is told and no more.
-pub(crate) async fn keep_census(custody: Option<&Custody>, job: &Job, run: &RunRow, census: &Census) {
-    let Some(custody) = custody else { return };
-    let census = Census { plan: job.plan.clone(), ..census.clone() };
-    let kept = async {
-        let mut control = custody.control.connect().await?;
-        control.keep_census(&run.plan, &run.scope, run.whole, &census.json().to_string()).await
-    };
-    if let Err(error) = kept.await {
-        warn!("what the sweep counted is not in the control database: {error}");
-    }
-}
-
 /// Why a rollback may not seal under an old key: it was given up, and can never be active again.
-fn may_seal_again(entries: &[Entry], back: &Job) -> Result<(), EngineError> {
+pub(crate) fn may_seal_again(entries: &[Entry], back: &Job) -> Result<(), EngineError> {
     for keyset in back.keysets.iter().map(|keyset| &keyset.keyset) {
         let seals = |entry: &&Entry| {
             entry.keyset == keyset.name() && keyset.primary().is_some_and(|key| key.id() == entry.key_id)
@@ -349,21 +234,4 @@ fn may_seal_again(entries: &[Entry], back: &Job) -> Result<(), EngineError> {
         }
     }
     Ok(())
-}
-
-/// Before a rollback: the control database is there, and what people agreed to is made use of.
-pub(crate) async fn before_rollback(
-    (job, back): (&Job, &Job),
-    run: &RunRow,
-    options: &RollbackOptions,
-) -> Result<Option<ControlSession>, EngineError> {
-    let Some(custody) = &options.custody else { return Ok(None) };
-    let mut control = custody.control.connect().await?;
-    may_seal_again(&enter(&mut control, job).await?, back)?;
-    // An approval was made use of when a rollback began that is gone on with here.
-    if run.state != RunState::RollingBack {
-        spend(custody, &run.id).await?;
-    }
-    trail::rolls_back(&mut control, job, run, (custody, &options.operator)).await?;
-    Ok(Some(control))
 }

@@ -3,27 +3,18 @@
 
 use reseal_control::{ControlSession, KeyMove, NewMove, Since};
 use reseal_core::{Key, KeyState, RunState};
+use reseal_engine::{EngineError, Job, RollbackEnd, same_primaries};
 use reseal_store::RunRow;
 use tracing::warn;
 
 use crate::catalogue::{enter, why};
-use crate::error::EngineError;
-use crate::job::Job;
-use crate::job::pins::same_primaries;
 
 /// How the reason of a move ends that takes another one back.
 const ROLLED_BACK: &str = " was rolled back";
 
-/// After a rollback. Cells are back by now, so trouble with the catalogue is told and no more. `old` is the job turned
-/// back.
-pub(crate) async fn after_rollback(
-    control: Option<&mut ControlSession>,
-    (job, old): (&Job, &Job),
-    (run, runs): (&RunRow, &[RunRow]),
-    operator: &str,
-) {
-    let Some(control) = control else { return };
-    let whys = match undone(job, run, runs) {
+/// After a rollback. Cells are back by now, so trouble with the catalogue is a warning.
+pub(crate) async fn after_rollback(control: &mut ControlSession, end: RollbackEnd<'_>, operator: &str) {
+    let whys = match undone(end.job, end.run, end.runs) {
         Ok(Some(whys)) => whys,
         Ok(None) => return,
         Err(error) => {
@@ -31,7 +22,7 @@ pub(crate) async fn after_rollback(
             return;
         }
     };
-    if let Err(error) = move_back(control, (job, old), (&run.id, &whys), operator).await {
+    if let Err(error) = move_back(control, end, &whys, operator).await {
         warn!(
             "the key catalogue was not told of the rollback ({error}): `reseal keys activate` does it by hand"
         );
@@ -57,14 +48,14 @@ fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>
 /// Takes back the moves of these reasons, the latest first, up to one that somebody else made.
 async fn move_back(
     control: &mut ControlSession,
-    (job, old): (&Job, &Job),
-    (run_id, whys): (&str, &[String]),
+    end: RollbackEnd<'_>,
+    whys: &[String],
     operator: &str,
 ) -> Result<(), EngineError> {
-    let why = format!("{}{ROLLED_BACK}", why(run_id));
-    for entry in enter(control, job).await? {
+    let why = format!("{}{ROLLED_BACK}", why(&end.run.id));
+    for entry in enter(control, end.job).await? {
         let Some(row) = &entry.row else { continue };
-        let back = old.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
+        let back = end.reversed.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
         let seals = back.and_then(|keyset| keyset.keyset.primary()).map(Key::id) == Some(&entry.key_id);
         let moves = control.key_moves(&row.id).await?;
         for (from, to) in backwards(&moves, whys, seals) {

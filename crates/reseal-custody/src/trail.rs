@@ -4,16 +4,58 @@
 //! only be a warning where it cannot be recorded, since the work is done by then; whoever takes the plan up next reads
 //! that end from the ledger, and records it before anything else.
 
+use std::time::Duration;
+
 use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
+use reseal_engine::{EngineError, Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, StepEvent};
+use reseal_plan::Plan;
 use reseal_store::{Counts, RunRow, Session, StoreError};
 use tracing::warn;
 
-use crate::catalogue::Custody;
-use crate::error::EngineError;
-use crate::job::Job;
-use crate::job::options::RunOptions;
+use crate::approvals::Agreed;
+
+/// What a run or a rollback begins by: who asked for it, and what allowed it.
+#[derive(Clone, Debug)]
+pub(crate) struct Permit {
+    /// Who runs it.
+    pub(crate) operator: String,
+    /// What people agreed to, where the policy asks for that.
+    pub(crate) agreed: Option<Agreed>,
+    /// How long an emergency run may take.
+    pub(crate) deadline: Option<Duration>,
+    /// Rules of the policy that an emergency set aside.
+    pub(crate) skipped: Vec<String>,
+    /// Keys that the steps of `before` brought after people agreed to the run.
+    pub(crate) brought: Vec<String>,
+    /// What the plan said when the run began.
+    pub(crate) said: Said,
+}
+
+impl Permit {
+    /// An operator's, by a plan that asks for nothing more.
+    pub(crate) fn new(plan: &Plan, operator: &str) -> Permit {
+        let said = Said { full_digest: plan.full_digest.clone(), max_key_age: plan.policy.max_key_age };
+        Permit {
+            operator: operator.to_owned(),
+            agreed: None,
+            deadline: None,
+            skipped: Vec::new(),
+            brought: Vec::new(),
+            said,
+        }
+    }
+}
+
+/// What a plan says that a run is not bound to, and that the trail keeps: it is judged by what was in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// Digest of all that the plan says, pace and schedule included.
+    full_digest: String,
+    /// The most that the policy lets a key age.
+    max_key_age: Option<Duration>,
+}
 
 /// The events that say where the latest run of a plan stands.
 const OF_RUNS: [EventKind; 8] = [
@@ -30,54 +72,63 @@ const OF_RUNS: [EventKind; 8] = [
 /// A run begins, or goes on: its columns are held and its keys are pinned, and nothing is swapped yet. `run` is as it was
 /// found, so its state tells which of the two it is; `session` is one to the target database.
 pub(crate) async fn begins(
+    control: &mut ControlSession,
     session: &mut Session,
-    job: &Job,
-    run: &RunRow,
-    options: &RunOptions,
+    RunBegins { job, run }: RunBegins<'_>,
+    permit: &Permit,
 ) -> Result<(), EngineError> {
-    let Some(custody) = &options.custody else { return Ok(()) };
-    let mut control = custody.control.connect().await?;
-    catch_up(&mut control, session, job, run, &options.operator).await?;
-    let plan = (job.plan.as_str(), job.digest.as_str(), custody.said.full_digest.as_str());
-    if let Some(event) = plan_changed(&mut control, plan, &options.operator).await? {
-        record(&mut control, &event).await?;
+    catch_up(control, session, job, run, &permit.operator).await?;
+    let (name, digest, full_digest) = (&job.plan, &job.digest, &permit.said.full_digest);
+    let plan = PlanVersion { name, digest, full_digest };
+    if let Some(event) = plan_changed(control, plan, &permit.operator).await? {
+        record(control, &event).await?;
     }
     let begun = [EventKind::RunStarted, EventKind::RunResumed];
     let last = control.latest_event(&job.plan, &begun).await?.map(|entry| entry.event);
     if run.emergency && last.is_none_or(|last| last.run_id != run.id) {
-        let event = emergency(&mut control, job, run, options, custody).await?;
-        record(&mut control, &event).await?;
+        let event = emergency(control, job, run, permit).await?;
+        record(control, &event).await?;
     }
     let kind = if run.state == RunState::Prepared { EventKind::RunStarted } else { EventKind::RunResumed };
-    let mut event = event(&mut control, kind, job, &options.operator).await?.of_run(&run.id);
+    let mut event = event(control, kind, job, &permit.operator).await?.of_run(&run.id);
     event = primaries(event, job).with("scope", run.scope.as_str());
     event = event
         .with("emergency", i64::from(run.emergency))
-        .with("full_digest", custody.said.full_digest.as_str());
-    event = match custody.said.max_key_age {
+        .with("full_digest", permit.said.full_digest.as_str());
+    event = match permit.said.max_key_age {
         Some(limit) => event.with("max_key_age_seconds", limit.as_secs()),
         None => event.with("max_key_age_seconds", "none"),
     };
     if kind == EventKind::RunResumed {
         event = event.with("was", run.state.name());
     }
-    event = agreed(event, custody);
-    event = custody.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
+    event = agreed(event, permit);
+    event = permit.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     for pin in session.pins(&job.plan).await? {
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);
     }
-    record(&mut control, &event).await
+    record(control, &event).await
 }
 
-/// The event that a plan is not what it was when the trail last noted it; `None` where nothing has changed. A plan is its
-/// name, its digest, and the digest of all that it says.
+/// A plan as it is now, to compare with what the trail knows of it.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanVersion<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Digest of what is rotated.
+    pub digest: &'a str,
+    /// Digest of all that it says, pace and schedule included.
+    pub full_digest: &'a str,
+}
+
+/// The event that a plan is not what it was when the trail last noted it; `None` where nothing has changed.
 ///
 /// # Errors
 /// When the control database refuses.
 pub async fn plan_changed(
     control: &mut ControlSession,
-    (name, digest, full): (&str, &str, &str),
+    PlanVersion { name, digest, full_digest: full }: PlanVersion<'_>,
     operator: &str,
 ) -> Result<Option<Event>, StoreError> {
     let noted = [EventKind::RunStarted, EventKind::RunResumed, EventKind::PlanChanged];
@@ -100,12 +151,11 @@ async fn emergency(
     control: &mut ControlSession,
     job: &Job,
     run: &RunRow,
-    options: &RunOptions,
-    custody: &Custody,
+    permit: &Permit,
 ) -> Result<Event, EngineError> {
-    let event = event(control, EventKind::EmergencyDeclared, job, &options.operator).await?.of_run(&run.id);
-    let event = custody.skipped.iter().fold(event, |event, rule| event.with("set_aside", rule.as_str()));
-    let deadline = custody.deadline.map(|deadline| deadline.as_secs());
+    let event = event(control, EventKind::EmergencyDeclared, job, &permit.operator).await?.of_run(&run.id);
+    let event = permit.skipped.iter().fold(event, |event, rule| event.with("set_aside", rule.as_str()));
+    let deadline = permit.deadline.map(|deadline| deadline.as_secs());
     Ok(deadline.into_iter().fold(event, |event, seconds| event.with("deadline_seconds", seconds)))
 }
 
@@ -132,91 +182,66 @@ async fn catch_up(
     let working = [RunState::Prepared, RunState::Running, RunState::RollingBack];
     let Some(row) = row.filter(|row| !working.contains(&row.state)) else { return Ok(()) };
     let event = event(control, kind_of_end(row.state), job, operator).await?.of_run(&row.id);
-    let event = end(event, row.state, row.reason.as_deref(), &row.counts, row.cells_old);
+    let event = end(event, &row, &row.counts);
     record(control, &event.with("late", "from the ledger").with("ended_ms", row.updated_at)).await
 }
 
 /// A run stopped or is over, and the ledger says how.
-pub(crate) async fn ended(session: &mut Session, job: &Job, run_id: &str, options: &RunOptions) {
-    let Some(custody) = &options.custody else { return };
-    let recorded = async {
-        let Some(row) = session.run_by_id(run_id).await? else { return Ok(()) };
-        let mut counts = row.counts;
-        counts.cells_quarantined = session.quarantined(run_id).await?.len() as u64;
-        let mut control = custody.control.connect().await?;
-        let event = event(&mut control, kind_of_end(row.state), job, &options.operator).await?.of_run(run_id);
-        let event = end(event, row.state, row.reason.as_deref(), &counts, row.cells_old);
-        record(&mut control, &primaries(event, job).with("scope", row.scope.as_str())).await
-    };
-    if let Err(error) = recorded.await {
-        unrecorded(run_id, &error);
-    }
-}
-
-/// A step of the plan, and what it came to.
-pub(crate) struct Stepped<'a> {
-    pub(crate) phase: &'a str,
-    /// Its place in the phase, from 1; 0 for all of them.
-    pub(crate) number: i64,
-    pub(crate) label: &'a str,
-    pub(crate) result: &'a str,
+pub(crate) async fn ended(
+    control: &mut ControlSession,
+    RunEnd { job, run, counts }: RunEnd<'_>,
+    operator: &str,
+) -> Result<(), EngineError> {
+    let event = event(control, kind_of_end(run.state), job, operator).await?.of_run(&run.id);
+    let event = end(event, run, counts);
+    record(control, &primaries(event, job).with("scope", run.scope.as_str())).await
 }
 
 /// A step is about to begin, or was carried out. What it printed is in the ledger alone.
 pub(crate) async fn stepped(
-    custody: &Custody,
-    job: &Job,
-    run_id: &str,
+    control: &mut ControlSession,
+    step: StepEvent<'_>,
     operator: &str,
-    step: Stepped<'_>,
 ) -> Result<(), EngineError> {
-    let mut control = custody.control.connect().await?;
-    let event = event(&mut control, EventKind::HookStep, job, operator).await?.of_run(run_id);
+    let event = event(control, EventKind::HookStep, step.job, operator).await?.of_run(step.run_id);
     let event = event.with("phase", step.phase).with("number", step.number);
-    record(&mut control, &event.with("step", step.label).with("result", step.result)).await
+    record(control, &event.with("step", step.label).with("result", step.result.name())).await
 }
 
 /// A rollback begins, or goes on; nothing is put back yet.
 pub(crate) async fn rolls_back(
     control: &mut ControlSession,
-    job: &Job,
-    run: &RunRow,
-    (custody, operator): (&Custody, &str),
+    RollbackBegins { job, run, .. }: RollbackBegins<'_>,
+    permit: &Permit,
 ) -> Result<(), EngineError> {
-    let event = event(control, EventKind::RollbackStarted, job, operator).await?.of_run(&run.id);
-    record(control, &agreed(event.with("was", run.state.name()), custody)).await
+    let event = event(control, EventKind::RollbackStarted, job, &permit.operator).await?.of_run(&run.id);
+    record(control, &agreed(event.with("was", run.state.name()), permit)).await
 }
 
 /// An event with what people agreed to, and who did.
-fn agreed(event: Event, custody: &Custody) -> Event {
-    let Some(approval) = &custody.approval else { return event };
-    let event = event.with("approval", approval.as_str());
-    custody.approved_by.iter().fold(event, |event, name| event.with("approved_by", name.as_str()))
+fn agreed(event: Event, permit: &Permit) -> Event {
+    let Some(agreed) = &permit.agreed else { return event };
+    let event = event.with("approval", agreed.request.as_str());
+    agreed.approvers.iter().fold(event, |event, name| event.with("approved_by", name.as_str()))
 }
 
 /// A run was rolled back.
 pub(crate) async fn rolled_back(
     control: &mut ControlSession,
-    job: &Job,
-    run: &RunRow,
-    counts: &Counts,
+    RollbackEnd { job, run, counts, .. }: RollbackEnd<'_>,
     operator: &str,
-) {
-    let recorded = async {
-        let event = event(control, EventKind::RunRolledBack, job, operator).await?.of_run(&run.id);
-        let event = event
-            .with("state", RunState::RolledBack.name())
-            .with("cells_restored", counts.cells_rotated)
-            .with("cells_resealed", counts.cells_raced)
-            .with("cells_quarantined", counts.cells_quarantined);
-        record(control, &event).await
-    };
-    if let Err(error) = recorded.await {
-        unrecorded(&run.id, &error);
-    }
+) -> Result<(), EngineError> {
+    let event = event(control, EventKind::RunRolledBack, job, operator).await?.of_run(&run.id);
+    let event = event
+        .with("state", RunState::RolledBack.name())
+        .with("cells_restored", counts.cells_rotated)
+        .with("cells_resealed", counts.cells_raced)
+        .with("cells_quarantined", counts.cells_quarantined);
+    record(control, &event).await
 }
 
-fn unrecorded(run_id: &str, error: &EngineError) {
+/// Warns that the end of a run could not be recorded.
+pub(crate) fn unrecorded(run_id: &str, error: &EngineError) {
     warn!("how run {run_id} ended is not in the audit trail yet ({error}): the plan's next run records it");
 }
 
@@ -259,15 +284,15 @@ fn kind_of_end(state: RunState) -> EventKind {
     }
 }
 
-fn end(event: Event, state: RunState, reason: Option<&str>, counts: &Counts, cells_old: u64) -> Event {
+fn end(event: Event, run: &RunRow, counts: &Counts) -> Event {
     event
-        .with("state", state.name())
-        .with("reason", reason.unwrap_or_default())
+        .with("state", run.state.name())
+        .with("reason", run.reason.as_deref().unwrap_or_default())
         .with("rows_scanned", counts.rows_scanned)
         .with("cells_rotated", counts.cells_rotated)
         .with("cells_current", counts.cells_current)
         .with("cells_null", counts.cells_null)
         .with("cells_raced", counts.cells_raced)
         .with("cells_quarantined", counts.cells_quarantined)
-        .with("cells_old", cells_old)
+        .with("cells_old", run.cells_old)
 }

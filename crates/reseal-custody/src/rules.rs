@@ -1,0 +1,130 @@
+//! The rules that a run's keys must keep, checked when the run is asked for, and once more against the keys as the steps of
+//! `before` left them: what those bring nobody could look at before.
+
+use reseal_core::KeyState;
+use reseal_core::quantity::{coarse, exact, millis};
+use reseal_engine::EngineError;
+use reseal_plan::{Plan, Policy};
+use tracing::warn;
+
+use crate::approvals;
+use crate::catalogue::{self, Entry};
+
+/// What rules say of keys that they allow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Allowed {
+    /// Rules that an emergency set aside.
+    pub(crate) skipped: Vec<String>,
+    /// Keys that are there since people agreed to the run, each as keyset, id and fingerprint.
+    pub(crate) brought: Vec<String>,
+}
+
+/// The rules of one run, for its keys once the steps of `before` are done.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    plan: String,
+    policy: Policy,
+    emergency: bool,
+    /// The keys that people agreed to, if they did.
+    agreed: Option<String>,
+}
+
+impl Rules {
+    pub(crate) fn new(plan: &Plan, emergency: bool, agreed: Option<String>) -> Rules {
+        Rules { plan: plan.name.clone(), policy: plan.policy.clone(), emergency, agreed }
+    }
+
+    /// Checks keys, at a time of the control database.
+    pub(crate) fn judge(&self, entries: &[Entry], now: i64) -> Result<Allowed, EngineError> {
+        catalogue::may_seal(entries)?;
+        let brought = |agreed: &String| approvals::brought(agreed, &self.plan, entries);
+        let brought = self.agreed.as_ref().map(brought).transpose()?;
+        let skipped = criteria(&self.policy, entries, self.emergency, now).map_err(|refusal| {
+            EngineError { help: Some(behind_before(&self.plan, refusal.help)), ..refusal }
+        })?;
+        too_many_active(&self.policy, entries);
+        Ok(Allowed { skipped, brought: brought.unwrap_or_default() })
+    }
+}
+
+/// What to do about a refusal once the steps of `before` are done.
+fn behind_before(plan: &str, help: Option<String>) -> String {
+    let help = help.map(|help| format!("{help}\n")).unwrap_or_default();
+    format!(
+        "{help}the steps of `before` are done: `reseal resume PLAN` goes on when this is settled,\n\
+         `reseal rollback PLAN --confirm {plan}` undoes them, so that another run may begin"
+    )
+}
+
+/// The criteria to proceed to another key: the one that seals now is old enough, and none is stuck between two runs.
+/// An emergency sets them aside; gives what it set aside.
+pub(crate) fn criteria(
+    policy: &Policy,
+    entries: &[Entry],
+    emergency: bool,
+    now: i64,
+) -> Result<Vec<String>, EngineError> {
+    let Some(min) = policy.min_key_age else { return Ok(Vec::new()) };
+    let mut skipped = Vec::new();
+    for new in entries.iter().filter(|entry| entry.primary && state(entry) != Some(KeyState::Active)) {
+        let beside = || entries.iter().filter(|other| !other.primary && other.keyset == new.keyset);
+        let stuck = beside().filter(|entry| state(entry) == Some(KeyState::Rotating));
+        let stuck = stuck.map(stuck_key);
+        let active: Vec<&Entry> = beside().filter(|entry| state(entry) == Some(KeyState::Active)).collect();
+        let found = |entry: &&Entry| {
+            entry.row.as_ref().is_some_and(|row| row.state == KeyState::Created && !row.generated)
+        };
+        // Where no key is known to seal, each that was found in the plan may be the one that does.
+        let sealing = if active.is_empty() { beside().filter(found).collect() } else { active };
+        let young = sealing.into_iter().filter_map(|entry| too_young(entry, min.as_millis(), now));
+        for refusal in stuck.chain(young) {
+            if !emergency {
+                return Err(refusal);
+            }
+            warn!("set aside by the emergency: {}", refusal.message);
+            skipped.push(refusal.message);
+        }
+    }
+    Ok(skipped)
+}
+
+fn state(entry: &Entry) -> Option<KeyState> {
+    entry.row.as_ref().map(|row| row.state)
+}
+
+fn stuck_key(entry: &Entry) -> EngineError {
+    let message = format!("keyset {}: {} is still rotating, from a run before", entry.keyset, entry.key_id);
+    let help = format!("finish that first: `reseal keys retire PLAN {}`, or say --emergency", entry.key_id);
+    EngineError::refused("key-rotating", message, help)
+}
+
+fn too_young(entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
+    let place = format!("keyset {}: {}", entry.keyset, entry.key_id);
+    let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
+        let message = format!("{place} may be too young to be rotated: nobody noted since when it seals");
+        let help = format!("`reseal keys activate PLAN {} --since TIME`, or --emergency", entry.key_id);
+        return Some(EngineError::refused("key-age-unknown", message, help));
+    };
+    let age = u128::try_from(now - since).unwrap_or(0);
+    (age < min_ms).then(|| {
+        let least = exact(std::time::Duration::from_millis(u64::try_from(min_ms).unwrap_or(u64::MAX)));
+        let message = format!("{place} seals for {} and is to be {least} old", coarse(millis(now - since)));
+        EngineError::refused("key-young", message, "wait, or say --emergency where it cannot wait")
+    })
+}
+
+pub(crate) fn too_many_active(policy: &Policy, entries: &[Entry]) {
+    let Some(most) = policy.max_active_keys else { return };
+    let mut keysets: Vec<&str> = entries.iter().map(|entry| entry.keyset.as_str()).collect();
+    keysets.dedup();
+    for keyset in keysets {
+        let in_use = |entry: &&Entry| {
+            entry.keyset == keyset
+                && (entry.primary || matches!(state(entry), Some(KeyState::Active | KeyState::Rotating)))
+        };
+        let count = entries.iter().filter(in_use).count();
+        if count > most as usize {
+            warn!("keyset {keyset}: {count} keys are active or rotating, and the policy allows {most}");
+        }
+    }
+}

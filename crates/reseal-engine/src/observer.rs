@@ -1,0 +1,185 @@
+//! Who follows a run from outside, and may refuse it before anything is written.
+//!
+//! **Invariant:** an observer is told and asked; it never writes to the database that is rotated. What the engine cannot
+//! do without (ledger, undo, quarantine) is not its business.
+
+use async_trait::async_trait;
+use reseal_store::{Counts, RunRow, Session};
+
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::sweep::census::Census;
+
+/// What follows runs and rollbacks from outside: a key catalogue, an audit trail, people who must agree.
+///
+/// Methods that give a `Result` come before something is done, and an error ends the run or the rollback there. The
+/// others tell of what is done already: an observer that cannot keep it warns, and the run goes on.
+#[async_trait]
+pub trait RunObserver: Send + Sync {
+    /// A new run is about to be written into the ledger.
+    ///
+    /// # Errors
+    /// When the run may not begin.
+    async fn before_run_created(&self, run_id: &str) -> Result<(), EngineError>;
+
+    /// The keys of a run are read, after the steps of `before` where there are any. They are not noted with the run yet.
+    ///
+    /// # Errors
+    /// When a run with these keys may not go on.
+    async fn keys_read(&self, job: &Job) -> Result<(), EngineError>;
+
+    /// A run begins or resumes: its columns are held and its keys are pinned, and no cell is swapped yet. `session` is
+    /// one to the database that is rotated, to read its ledger.
+    ///
+    /// # Errors
+    /// When nothing may be written before it is recorded.
+    async fn before_first_write(
+        &self,
+        session: &mut Session,
+        begins: RunBegins<'_>,
+    ) -> Result<Deadline, EngineError>;
+
+    /// A step is about to begin, or was carried out.
+    ///
+    /// # Errors
+    /// When it could not be recorded. That stops a run only before the steps of `before`.
+    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), EngineError>;
+
+    /// A sweep counted the cells of a run's scope.
+    async fn swept(&self, run: &RunRow, census: &Census);
+
+    /// A run stopped or is over, and the ledger says how.
+    async fn ended(&self, end: RunEnd<'_>);
+
+    /// A rollback begins or resumes: nothing is put back yet.
+    ///
+    /// # Errors
+    /// When it may not begin.
+    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), EngineError>;
+
+    /// A run is rolled back.
+    async fn rolled_back(&self, end: RollbackEnd<'_>);
+}
+
+/// When a run must be over, in milliseconds since 1970; `None` where nobody set a deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deadline(pub Option<i64>);
+
+/// A run that begins or resumes.
+#[derive(Clone, Copy)]
+pub struct RunBegins<'a> {
+    /// The plan with its keys.
+    pub job: &'a Job,
+    /// The run as it was found, so that its state tells whether it is new.
+    pub run: &'a RunRow,
+}
+
+/// A run that stopped or is over.
+#[derive(Clone, Copy)]
+pub struct RunEnd<'a> {
+    /// The plan with its keys.
+    pub job: &'a Job,
+    /// The run as the ledger has it now.
+    pub run: &'a RunRow,
+    /// Its counts, with the cells that are in quarantine now.
+    pub counts: &'a Counts,
+}
+
+/// A step of the plan, and what it came to.
+#[derive(Clone, Copy)]
+pub struct StepEvent<'a> {
+    /// The plan with its keys.
+    pub job: &'a Job,
+    /// The run.
+    pub run_id: &'a str,
+    /// The phase, as the plan names it.
+    pub phase: &'a str,
+    /// Its place in the phase, from 1; 0 for all of them.
+    pub number: i64,
+    /// How the plan names it.
+    pub label: &'a str,
+    /// What it came to.
+    pub result: StepResult,
+}
+
+/// What a step came to. What it printed is in the ledger alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepResult {
+    /// It is about to begin.
+    Begun,
+    /// It succeeded.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+impl StepResult {
+    /// One word for records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StepResult::Begun => "begun",
+            StepResult::Done => "done",
+            StepResult::Failed => "failed",
+        }
+    }
+}
+
+/// A rollback that begins or resumes.
+#[derive(Clone, Copy)]
+pub struct RollbackBegins<'a> {
+    /// The plan with the keys that the run had.
+    pub job: &'a Job,
+    /// The same with the old keys as primaries.
+    pub reversed: &'a Job,
+    /// The run as it was found.
+    pub run: &'a RunRow,
+}
+
+/// A rollback that is done.
+#[derive(Clone, Copy)]
+pub struct RollbackEnd<'a> {
+    /// The plan with the keys that the run had.
+    pub job: &'a Job,
+    /// The same with the old keys as primaries.
+    pub reversed: &'a Job,
+    /// The run as it was found.
+    pub run: &'a RunRow,
+    /// The runs of the plan, newest first.
+    pub runs: &'a [RunRow],
+    /// What was put back.
+    pub counts: &'a Counts,
+}
+
+/// Nobody follows the run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+#[async_trait]
+impl RunObserver for NoObserver {
+    async fn before_run_created(&self, _: &str) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn keys_read(&self, _: &Job) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn before_first_write(&self, _: &mut Session, _: RunBegins<'_>) -> Result<Deadline, EngineError> {
+        Ok(Deadline::default())
+    }
+
+    async fn stepped(&self, _: StepEvent<'_>) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn swept(&self, _: &RunRow, _: &Census) {}
+
+    async fn ended(&self, _: RunEnd<'_>) {}
+
+    async fn rollback_began(&self, _: RollbackBegins<'_>) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn rolled_back(&self, _: RollbackEnd<'_>) {}
+}
