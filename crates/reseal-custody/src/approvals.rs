@@ -16,7 +16,7 @@ use reseal_engine::{EngineError, Scope};
 use reseal_plan::{Approvals, Plan};
 use serde_json::{Map, Value, json};
 
-use crate::catalogue::Entry;
+use crate::catalogue::CatalogueEntry;
 
 pub use brought::{brought, of_run};
 pub use keys::{Approver, approvers, generate, sign};
@@ -77,14 +77,14 @@ pub struct Facts {
 impl Facts {
     /// The facts of a run.
     #[must_use]
-    pub fn of_run(plan: &Plan, entries: &[Entry], scope: &Scope, emergency: bool) -> Facts {
+    pub fn of_run(plan: &Plan, entries: &[CatalogueEntry], scope: &Scope, emergency: bool) -> Facts {
         let kind = if emergency { Kind::Emergency } else { Kind::Run };
         Facts::new(plan, kind, scope.json().to_string(), entries)
     }
 
     /// The facts of something else.
     #[must_use]
-    pub fn new(plan: &Plan, kind: Kind, scope: String, entries: &[Entry]) -> Facts {
+    pub fn new(plan: &Plan, kind: Kind, scope: String, entries: &[CatalogueEntry]) -> Facts {
         let mut keysets: Map<String, Value> = Map::new();
         for entry in entries {
             let role = if entry.primary { "primary" } else { "old" };

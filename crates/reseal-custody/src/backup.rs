@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::catalogue::{self, Entry};
+use crate::catalogue::{self, CatalogueEntry};
 use crate::retire::{Custodian, Named};
 
 use sealed::decrypt;
@@ -205,7 +205,7 @@ impl Custodian<'_> {
         let digest = hex::encode(Sha256::digest(&encrypted));
         let mut trials = Vec::new();
         for (keyset, key_id) in names {
-            let of = |entries: &[Entry]| {
+            let of = |entries: &[CatalogueEntry]| {
                 let entry = entries.iter().find(|entry| entry.keyset == keyset && entry.key_id == key_id);
                 entry.and_then(|entry| entry.row.clone())
             };

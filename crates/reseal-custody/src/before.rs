@@ -11,12 +11,12 @@ use reseal_store::{Database, RunRow};
 
 use crate::approvals::{self, Facts, Kind};
 use crate::custody::Custody;
+use crate::permit::Permit;
 use crate::rules::{Rules, criteria, too_many_active};
-use crate::trail::Permit;
 use crate::{catalogue, proofs};
 
-/// Holds a run that is about to begin against the plan's policy, and ties it to the control database. A dry run writes
-/// nothing and passes; a run that is gone on with was held against the policy when it began.
+/// Checks a run that is about to begin against the plan's policy, and gives who follows it in the control database. A dry
+/// run writes nothing and passes; a run that is resumed was checked when it began.
 ///
 /// # Errors
 /// When the policy refuses the run, people have yet to agree, or a database cannot be asked.
@@ -30,14 +30,14 @@ pub async fn before_run(
     if options.dry_run {
         return Ok(Arc::new(NoObserver));
     }
-    let gone_on = gone_on_with(plan, database).await?;
+    let unfinished = unfinished_run(plan, database).await?;
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
     let mut permit =
         Permit { deadline: deadline.filter(|_| options.emergency), ..Permit::new(plan, &options.operator) };
     let (mut agreed, mut rules) = (None, None);
-    let emergency = match &gone_on {
+    let emergency = match &unfinished {
         None => {
             proofs(&plan.policy, Timestamp::now()).await?;
             catalogue::may_seal(&entries)?;
@@ -52,11 +52,11 @@ pub async fn before_run(
         Some(run) => run.emergency,
     };
     match plan.hooks.before.is_empty() {
-        true if gone_on.is_none() => too_many_active(&plan.policy, &entries),
+        true if unfinished.is_none() => too_many_active(&plan.policy, &entries),
         true => {}
-        // A run that has its keys noted was held against its rules when they were.
-        false if gone_on.as_ref().is_none_or(|run| run.primaries.is_empty()) => {
-            if let Some(run) = &gone_on {
+        // A run that has its keys noted was checked against its rules when they were.
+        false if unfinished.as_ref().is_none_or(|run| run.primaries.is_empty()) => {
+            if let Some(run) = &unfinished {
                 agreed = approvals::of_run(&mut session, plan, run).await?;
             }
             rules = Some(Rules::new(plan, emergency, agreed));
@@ -77,8 +77,8 @@ fn no_emergency(run: &RunRow) -> EngineError {
     EngineError::refused("no-emergency", message, help)
 }
 
-/// The run that `run` would go on with, as it is not over.
-async fn gone_on_with(plan: &Plan, database: &Database) -> Result<Option<RunRow>, EngineError> {
+/// The run that `run` would resume.
+async fn unfinished_run(plan: &Plan, database: &Database) -> Result<Option<RunRow>, EngineError> {
     let mut session = database.connect().await?;
     if session.version().await?.is_none() {
         return Ok(None);
@@ -87,7 +87,8 @@ async fn gone_on_with(plan: &Plan, database: &Database) -> Result<Option<RunRow>
     Ok(latest.filter(|run| !run.state.is_over()))
 }
 
-/// Holds a rollback against the plan's policy. One that is gone on with was agreed to when it began.
+/// Checks a rollback against the plan's policy, and gives who follows it in the control database. One that is resumed was
+/// agreed to when it began.
 ///
 /// # Errors
 /// When people have yet to agree, or a database cannot be asked.

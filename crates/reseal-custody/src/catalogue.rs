@@ -1,5 +1,5 @@
 //! The key catalogue, as runs move it: the new primary is active and the old keys are rotating from before the first
-//! write; `restored.rs` turns that back. Nothing else here retires a key or destroys one.
+//! write; `restored.rs` turns that back. Nothing here retires a key or destroys one.
 
 use reseal_control::{ControlSession, KeyRow, NewKey, NewMove, Since};
 use reseal_core::{Key, KeyState};
@@ -7,7 +7,7 @@ use reseal_engine::{EngineError, Job, fingerprint, new_pin};
 
 /// A key of a job, and the catalogue's entry for it.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// The keyset.
     pub keyset: String,
     /// The key's id in the plan.
@@ -18,20 +18,20 @@ pub struct Entry {
     pub row: Option<KeyRow>,
 }
 
-/// Attempts to move a key that other processes move too.
+/// How often moving a key is tried where other processes move it too.
 const ATTEMPTS: usize = 5;
 
 /// Finds the keys of a job in the catalogue, by their fingerprints. Writes nothing.
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<Entry>, EngineError> {
+pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<CatalogueEntry>, EngineError> {
     let rows = control.catalogued(&job.plan).await?;
     let mut entries = Vec::new();
     for keyset in &job.keysets {
         let primary = keyset.keyset.primary().map(Key::id);
         for key in keyset.keyset.keys() {
-            entries.push(Entry {
+            entries.push(CatalogueEntry {
                 keyset: keyset.keyset.name().to_owned(),
                 key_id: key.id().to_owned(),
                 primary: primary == Some(key.id()),
@@ -60,12 +60,12 @@ fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r 
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<Entry>, EngineError> {
+pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<CatalogueEntry>, EngineError> {
     control.migrate().await?;
     for _ in 0..ATTEMPTS {
         let entries = find(control, job).await?;
         if entries.iter().all(|entry| entry.row.is_some()) {
-            return dated(control, job, entries).await;
+            return update_expiries(control, job, entries).await;
         }
         let rows = control.catalogued(&job.plan).await?;
         for entry in entries.iter().filter(|entry| entry.row.is_none()) {
@@ -82,15 +82,16 @@ pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<Entry>
 }
 
 /// Notes when keys expire, where their sources say so and the catalogue says otherwise.
-async fn dated(
+async fn update_expiries(
     control: &mut ControlSession,
     job: &Job,
-    mut entries: Vec<Entry>,
-) -> Result<Vec<Entry>, EngineError> {
+    mut entries: Vec<CatalogueEntry>,
+) -> Result<Vec<CatalogueEntry>, EngineError> {
     for entry in &mut entries {
         let Some(row) = &mut entry.row else { continue };
-        let said = job.expiries.iter().find(|(keyset, id, _)| (keyset, id) == (&entry.keyset, &entry.key_id));
-        if let Some((_, _, at)) = said.filter(|(_, _, at)| row.expires_at != Some(*at)) {
+        let noted =
+            job.expiries.iter().find(|(keyset, id, _)| (keyset, id) == (&entry.keyset, &entry.key_id));
+        if let Some((_, _, at)) = noted.filter(|(_, _, at)| row.expires_at != Some(*at)) {
             control.date_key(&row.id, Some(*at), None).await?;
             row.expires_at = Some(*at);
         }
@@ -151,7 +152,7 @@ fn raced() -> EngineError {
 ///
 /// # Errors
 /// When a primary is retired or destroyed.
-pub fn may_seal(entries: &[Entry]) -> Result<(), EngineError> {
+pub fn may_seal(entries: &[CatalogueEntry]) -> Result<(), EngineError> {
     for entry in entries.iter().filter(|entry| entry.primary) {
         let state = entry.row.as_ref().map(|row| row.state);
         if let Some(state @ (KeyState::Retired | KeyState::Destroyed)) = state {
@@ -164,18 +165,18 @@ pub fn may_seal(entries: &[Entry]) -> Result<(), EngineError> {
 }
 
 /// Why a run moves a key. What a rollback takes back, it finds by this.
-pub(crate) fn why(run_id: &str) -> String {
+pub(crate) fn reason_of_run(run_id: &str) -> String {
     format!("run {run_id}")
 }
 
-/// A run begins, or is gone on with: its primaries are active, the keys that it moves cells away from are rotating.
+/// A run begins or resumes: its primaries are active, the keys that it moves cells away from are rotating.
 pub(crate) async fn run_starts(
     control: &mut ControlSession,
     job: &Job,
     run_id: &str,
     operator: &str,
 ) -> Result<(), EngineError> {
-    let why = why(run_id);
+    let reason = reason_of_run(run_id);
     for _ in 0..ATTEMPTS {
         let entries = enter(control, job).await?;
         may_seal(&entries)?;
@@ -184,7 +185,7 @@ pub(crate) async fn run_starts(
             let Some(row) = &entry.row else { continue };
             let sealing = entries.iter().any(|other| other.primary && other.keyset == entry.keyset);
             for ((from, to), since) in starting(entry, row, sealing) {
-                let step = NewMove { from, to, operator, reason: &why, since };
+                let step = NewMove { from, to, operator, reason: &reason, since };
                 moved &= control.move_key(&row.id, &step).await?;
             }
         }
@@ -196,7 +197,7 @@ pub(crate) async fn run_starts(
 }
 
 /// The moves of a key when a run begins. `sealing`: whether its keyset has a primary.
-fn starting(entry: &Entry, row: &KeyRow, sealing: bool) -> Vec<((KeyState, KeyState), Since)> {
+fn starting(entry: &CatalogueEntry, row: &KeyRow, sealing: bool) -> Vec<((KeyState, KeyState), Since)> {
     use KeyState::{Active, Created, Rotating};
     match (entry.primary, row.state) {
         (true, state @ (Created | Rotating)) => vec![((state, Active), Since::Now)],
@@ -218,9 +219,9 @@ pub fn used_already(request: &str) -> EngineError {
 }
 
 /// Why a rollback may not seal under an old key: it was given up, and can never be active again.
-pub(crate) fn may_seal_again(entries: &[Entry], back: &Job) -> Result<(), EngineError> {
+pub(crate) fn may_seal_again(entries: &[CatalogueEntry], back: &Job) -> Result<(), EngineError> {
     for keyset in back.keysets.iter().map(|keyset| &keyset.keyset) {
-        let seals = |entry: &&Entry| {
+        let seals = |entry: &&CatalogueEntry| {
             entry.keyset == keyset.name() && keyset.primary().is_some_and(|key| key.id() == entry.key_id)
         };
         let state = entries.iter().find(seals).and_then(|entry| Some((entry, entry.row.as_ref()?.state)));

@@ -13,8 +13,8 @@ use reseal_engine::{
 use reseal_store::{RunRow, Session, StoreError};
 use tracing::warn;
 
+use crate::permit::Permit;
 use crate::rules::{Allowed, Rules};
-use crate::trail::Permit;
 use crate::{catalogue, restored, trail};
 
 /// Follows one run or rollback in the control database.
@@ -106,7 +106,7 @@ impl RunObserver for Custody {
             true => self.note_emergency(&mut control, begins.run, &permit).await?,
             false => Deadline::default(),
         };
-        trail::begins(&mut control, session, begins, &permit).await?;
+        trail::run_begins(&mut control, session, begins, &permit).await?;
         Ok(deadline)
     }
 
@@ -125,7 +125,8 @@ impl RunObserver for Custody {
     }
 
     async fn ended(&self, end: RunEnd<'_>) {
-        let recorded = async { trail::ended(&mut self.connect().await?, end, &self.permit.operator).await };
+        let recorded =
+            async { trail::run_ended(&mut self.connect().await?, end, &self.permit.operator).await };
         if let Err(error) = recorded.await {
             trail::unrecorded(&end.run.id, &error);
         }
@@ -139,7 +140,7 @@ impl RunObserver for Custody {
         if rollback.run.state != RunState::RollingBack {
             self.use_approval(&rollback.run.id).await?;
         }
-        trail::rolls_back(&mut control, rollback, &self.permit).await
+        trail::rollback_begins(&mut control, rollback, &self.permit).await
     }
 
     async fn rolled_back(&self, end: RollbackEnd<'_>) {

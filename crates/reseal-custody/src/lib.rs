@@ -12,6 +12,7 @@ mod backup;
 mod before;
 pub mod catalogue;
 mod custody;
+mod permit;
 mod proofs;
 mod restored;
 mod retire;

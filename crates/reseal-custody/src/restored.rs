@@ -7,22 +7,22 @@ use reseal_engine::{EngineError, Job, RollbackEnd, same_primaries};
 use reseal_store::RunRow;
 use tracing::warn;
 
-use crate::catalogue::{enter, why};
+use crate::catalogue::{enter, reason_of_run};
 
 /// How the reason of a move ends that takes another one back.
 const ROLLED_BACK: &str = " was rolled back";
 
 /// After a rollback. Cells are back by now, so trouble with the catalogue is a warning.
 pub(crate) async fn after_rollback(control: &mut ControlSession, end: RollbackEnd<'_>, operator: &str) {
-    let whys = match undone(end.job, end.run, end.runs) {
-        Ok(Some(whys)) => whys,
+    let reasons = match undone(end.job, end.run, end.runs) {
+        Ok(Some(reasons)) => reasons,
         Ok(None) => return,
         Err(error) => {
             warn!("the key catalogue was not told of the rollback ({error})");
             return;
         }
     };
-    if let Err(error) = move_back(control, end, &whys, operator).await {
+    if let Err(error) = move_back(control, end, &reasons, operator).await {
         warn!(
             "the key catalogue was not told of the rollback ({error}): `reseal keys activate` does it by hand"
         );
@@ -32,7 +32,7 @@ pub(crate) async fn after_rollback(control: &mut ControlSession, end: RollbackEn
 /// What the catalogue gives as the reason of moves that are to be undone: those of the run that was rolled back, and those
 /// of runs to the same keys that came to nothing. `None`: another run moved cells to these keys, and stands.
 fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>>, EngineError> {
-    let mut whys = vec![why(&run.id)];
+    let mut reasons = vec![reason_of_run(&run.id)];
     for other in runs.iter().filter(|other| other.id != run.id && other.state != RunState::RolledBack) {
         if !same_primaries(job, other)? {
             continue;
@@ -40,26 +40,26 @@ fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>
         if other.counts.cells_rotated > 0 {
             return Ok(None);
         }
-        whys.push(why(&other.id));
+        reasons.push(reason_of_run(&other.id));
     }
-    Ok(Some(whys))
+    Ok(Some(reasons))
 }
 
 /// Takes back the moves of these reasons, the latest first, up to one that somebody else made.
 async fn move_back(
     control: &mut ControlSession,
     end: RollbackEnd<'_>,
-    whys: &[String],
+    reasons: &[String],
     operator: &str,
 ) -> Result<(), EngineError> {
-    let why = format!("{}{ROLLED_BACK}", why(&end.run.id));
+    let reason = format!("{}{ROLLED_BACK}", reason_of_run(&end.run.id));
     for entry in enter(control, end.job).await? {
         let Some(row) = &entry.row else { continue };
         let back = end.reversed.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
         let seals = back.and_then(|keyset| keyset.keyset.primary()).map(Key::id) == Some(&entry.key_id);
         let moves = control.key_moves(&row.id).await?;
-        for (from, to) in backwards(&moves, whys, seals) {
-            let step = NewMove { from, to, operator, reason: &why, since: Since::Now };
+        for (from, to) in backwards(&moves, reasons, seals) {
+            let step = NewMove { from, to, operator, reason: &reason, since: Since::Now };
             if !control.move_key(&row.id, &step).await? {
                 break;
             }
@@ -69,7 +69,7 @@ async fn move_back(
 }
 
 /// The moves that bring a key back. `seals`: whether it seals again.
-fn backwards(moves: &[KeyMove], whys: &[String], seals: bool) -> Vec<(KeyState, KeyState)> {
+fn backwards(moves: &[KeyMove], reasons: &[String], seals: bool) -> Vec<(KeyState, KeyState)> {
     let mut standing: Vec<&KeyMove> = Vec::new();
     for step in moves {
         let takes_back = |last: &&KeyMove| (last.to, last.from) == (step.from, step.to);
@@ -79,7 +79,7 @@ fn backwards(moves: &[KeyMove], whys: &[String], seals: bool) -> Vec<(KeyState, 
             standing.push(step);
         }
     }
-    let of_runs = standing.into_iter().rev().take_while(|step| whys.contains(&step.reason));
+    let of_runs = standing.into_iter().rev().take_while(|step| reasons.contains(&step.reason));
     // A key that seals was active, though the catalogue did not know of it before the run.
     let unknown = |step: &&KeyMove| !(seals && step.from == KeyState::Created);
     of_runs.take_while(unknown).map(|step| (step.to, step.from)).collect()

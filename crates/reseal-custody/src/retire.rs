@@ -14,7 +14,7 @@ use reseal_store::Database;
 
 use crate::ages::age;
 use crate::approvals::{self, Facts, Kind};
-use crate::catalogue::{self, Entry};
+use crate::catalogue::{self, CatalogueEntry};
 
 pub use holds::Held;
 
@@ -190,7 +190,7 @@ impl Custodian<'_> {
     async fn found(&self, control: &mut ControlSession, named: &Named) -> Result<Found, EngineError> {
         let of_keyset = |keyset: &str| named.keyset.as_deref().is_none_or(|wanted| wanted == keyset);
         let entries = catalogue::enter(control, self.job).await?;
-        let named_so = |entry: &&Entry| entry.key_id == named.key_id && of_keyset(&entry.keyset);
+        let named_so = |entry: &&CatalogueEntry| entry.key_id == named.key_id && of_keyset(&entry.keyset);
         let mut found: Vec<Found> = entries.iter().filter(named_so).filter_map(in_plan).collect();
         if found.is_empty() {
             let known = control.catalogued(&self.plan.name).await?;
@@ -198,7 +198,8 @@ impl Custodian<'_> {
                 of_keyset(&row.keyset) && (row.key_id == named.key_id || has_print(row, named))
             };
             let of_plan = |row: &KeyRow| {
-                let same = |entry: &&Entry| entry.row.as_ref().is_some_and(|other| other.id == row.id);
+                let same =
+                    |entry: &&CatalogueEntry| entry.row.as_ref().is_some_and(|other| other.id == row.id);
                 entries.iter().find(same).and_then(in_plan)
             };
             let gone = |row: KeyRow| Found { row, in_plan: false, primary: false };
@@ -337,7 +338,7 @@ impl Custodian<'_> {
 }
 
 /// A key of the plan, by the id that it has there: the catalogue may have met it under another.
-fn in_plan(entry: &Entry) -> Option<Found> {
+fn in_plan(entry: &CatalogueEntry) -> Option<Found> {
     let row = KeyRow { key_id: entry.key_id.clone(), ..entry.row.clone()? };
     Some(Found { row, in_plan: true, primary: entry.primary })
 }

@@ -8,7 +8,7 @@ use reseal_plan::{Plan, Policy};
 use tracing::warn;
 
 use crate::approvals;
-use crate::catalogue::{self, Entry};
+use crate::catalogue::{self, CatalogueEntry};
 
 /// What rules say of keys that they allow.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,7 @@ impl Rules {
     }
 
     /// Checks keys, at a time of the control database.
-    pub(crate) fn judge(&self, entries: &[Entry], now: i64) -> Result<Allowed, EngineError> {
+    pub(crate) fn judge(&self, entries: &[CatalogueEntry], now: i64) -> Result<Allowed, EngineError> {
         catalogue::may_seal(entries)?;
         let brought = |agreed: &String| approvals::brought(agreed, &self.plan, entries);
         let brought = self.agreed.as_ref().map(brought).transpose()?;
@@ -60,7 +60,7 @@ fn behind_before(plan: &str, help: Option<String>) -> String {
 /// An emergency sets them aside; gives what it set aside.
 pub(crate) fn criteria(
     policy: &Policy,
-    entries: &[Entry],
+    entries: &[CatalogueEntry],
     emergency: bool,
     now: i64,
 ) -> Result<Vec<String>, EngineError> {
@@ -70,8 +70,9 @@ pub(crate) fn criteria(
         let beside = || entries.iter().filter(|other| !other.primary && other.keyset == new.keyset);
         let stuck = beside().filter(|entry| state(entry) == Some(KeyState::Rotating));
         let stuck = stuck.map(stuck_key);
-        let active: Vec<&Entry> = beside().filter(|entry| state(entry) == Some(KeyState::Active)).collect();
-        let found = |entry: &&Entry| {
+        let active: Vec<&CatalogueEntry> =
+            beside().filter(|entry| state(entry) == Some(KeyState::Active)).collect();
+        let found = |entry: &&CatalogueEntry| {
             entry.row.as_ref().is_some_and(|row| row.state == KeyState::Created && !row.generated)
         };
         // Where no key is known to seal, each that was found in the plan may be the one that does.
@@ -88,17 +89,17 @@ pub(crate) fn criteria(
     Ok(skipped)
 }
 
-fn state(entry: &Entry) -> Option<KeyState> {
+fn state(entry: &CatalogueEntry) -> Option<KeyState> {
     entry.row.as_ref().map(|row| row.state)
 }
 
-fn stuck_key(entry: &Entry) -> EngineError {
+fn stuck_key(entry: &CatalogueEntry) -> EngineError {
     let message = format!("keyset {}: {} is still rotating, from a run before", entry.keyset, entry.key_id);
     let help = format!("finish that first: `reseal keys retire PLAN {}`, or say --emergency", entry.key_id);
     EngineError::refused("key-rotating", message, help)
 }
 
-fn too_young(entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
+fn too_young(entry: &CatalogueEntry, min_ms: u128, now: i64) -> Option<EngineError> {
     let place = format!("keyset {}: {}", entry.keyset, entry.key_id);
     let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
         let message = format!("{place} may be too young to be rotated: nobody noted since when it seals");
@@ -113,12 +114,12 @@ fn too_young(entry: &Entry, min_ms: u128, now: i64) -> Option<EngineError> {
     })
 }
 
-pub(crate) fn too_many_active(policy: &Policy, entries: &[Entry]) {
+pub(crate) fn too_many_active(policy: &Policy, entries: &[CatalogueEntry]) {
     let Some(most) = policy.max_active_keys else { return };
     let mut keysets: Vec<&str> = entries.iter().map(|entry| entry.keyset.as_str()).collect();
     keysets.dedup();
     for keyset in keysets {
-        let in_use = |entry: &&Entry| {
+        let in_use = |entry: &&CatalogueEntry| {
             entry.keyset == keyset
                 && (entry.primary || matches!(state(entry), Some(KeyState::Active | KeyState::Rotating)))
         };

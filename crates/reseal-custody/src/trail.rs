@@ -4,58 +4,14 @@
 //! only be a warning where it cannot be recorded, since the work is done by then; whoever takes the plan up next reads
 //! that end from the ledger, and records it before anything else.
 
-use std::time::Duration;
-
 use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
 use reseal_engine::{EngineError, Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, StepEvent};
-use reseal_plan::Plan;
 use reseal_store::{Counts, RunRow, Session, StoreError};
 use tracing::warn;
 
-use crate::approvals::Agreed;
-
-/// What a run or a rollback begins by: who asked for it, and what allowed it.
-#[derive(Clone, Debug)]
-pub(crate) struct Permit {
-    /// Who runs it.
-    pub(crate) operator: String,
-    /// What people agreed to, where the policy asks for that.
-    pub(crate) agreed: Option<Agreed>,
-    /// How long an emergency run may take.
-    pub(crate) deadline: Option<Duration>,
-    /// Rules of the policy that an emergency set aside.
-    pub(crate) skipped: Vec<String>,
-    /// Keys that the steps of `before` brought after people agreed to the run.
-    pub(crate) brought: Vec<String>,
-    /// What the plan said when the run began.
-    pub(crate) said: Said,
-}
-
-impl Permit {
-    /// An operator's, by a plan that asks for nothing more.
-    pub(crate) fn new(plan: &Plan, operator: &str) -> Permit {
-        let said = Said { full_digest: plan.full_digest.clone(), max_key_age: plan.policy.max_key_age };
-        Permit {
-            operator: operator.to_owned(),
-            agreed: None,
-            deadline: None,
-            skipped: Vec::new(),
-            brought: Vec::new(),
-            said,
-        }
-    }
-}
-
-/// What a plan says that a run is not bound to, and that the trail keeps: it is judged by what was in force.
-#[derive(Clone, Debug)]
-pub(crate) struct Said {
-    /// Digest of all that the plan says, pace and schedule included.
-    full_digest: String,
-    /// The most that the policy lets a key age.
-    max_key_age: Option<Duration>,
-}
+use crate::permit::Permit;
 
 /// The events that say where the latest run of a plan stands.
 const OF_RUNS: [EventKind; 8] = [
@@ -71,14 +27,14 @@ const OF_RUNS: [EventKind; 8] = [
 
 /// A run begins, or goes on: its columns are held and its keys are pinned, and nothing is swapped yet. `run` is as it was
 /// found, so its state tells which of the two it is; `session` is one to the target database.
-pub(crate) async fn begins(
+pub(crate) async fn run_begins(
     control: &mut ControlSession,
     session: &mut Session,
     RunBegins { job, run }: RunBegins<'_>,
     permit: &Permit,
 ) -> Result<(), EngineError> {
     catch_up(control, session, job, run, &permit.operator).await?;
-    let (name, digest, full_digest) = (&job.plan, &job.digest, &permit.said.full_digest);
+    let (name, digest, full_digest) = (&job.plan, &job.digest, &permit.policy.full_digest);
     let plan = PlanVersion { name, digest, full_digest };
     if let Some(event) = plan_changed(control, plan, &permit.operator).await? {
         record(control, &event).await?;
@@ -94,8 +50,8 @@ pub(crate) async fn begins(
     event = primaries(event, job).with("scope", run.scope.as_str());
     event = event
         .with("emergency", i64::from(run.emergency))
-        .with("full_digest", permit.said.full_digest.as_str());
-    event = match permit.said.max_key_age {
+        .with("full_digest", permit.policy.full_digest.as_str());
+    event = match permit.policy.max_key_age {
         Some(limit) => event.with("max_key_age_seconds", limit.as_secs()),
         None => event.with("max_key_age_seconds", "none"),
     };
@@ -187,7 +143,7 @@ async fn catch_up(
 }
 
 /// A run stopped or is over, and the ledger says how.
-pub(crate) async fn ended(
+pub(crate) async fn run_ended(
     control: &mut ControlSession,
     RunEnd { job, run, counts }: RunEnd<'_>,
     operator: &str,
@@ -209,7 +165,7 @@ pub(crate) async fn stepped(
 }
 
 /// A rollback begins, or goes on; nothing is put back yet.
-pub(crate) async fn rolls_back(
+pub(crate) async fn rollback_begins(
     control: &mut ControlSession,
     RollbackBegins { job, run, .. }: RollbackBegins<'_>,
     permit: &Permit,

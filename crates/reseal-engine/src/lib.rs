@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** the engine knows no SQL dialect, no format by name and no YAML. It gets a [`Job`] that the registry
 //! built, and it opens, seals and swaps. **API boundary:** nothing here prints; what happens is told by
-//! [`Progress`], [`Report`] and the ledger.
+//! [`Progress`], [`Report`], [`RunObserver`] and the ledger.
 
 mod batch;
 mod cell;

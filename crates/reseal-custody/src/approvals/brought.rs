@@ -11,16 +11,16 @@ use reseal_store::RunRow;
 use serde_json::{Map, Value};
 
 use super::{Kind, approvers, count};
-use crate::catalogue::Entry;
+use crate::catalogue::CatalogueEntry;
 
 /// Holds the keys of a run against those that people agreed to; gives the others, as keyset, id and fingerprint. Which
 /// of them seals is the steps' to say, as they do in a plan whose application keeps the states of its keys.
 ///
 /// # Errors
 /// When a key that people agreed to has other bytes by now, or is gone.
-pub fn brought(agreed: &str, plan: &str, entries: &[Entry]) -> Result<Vec<String>, EngineError> {
+pub fn brought(agreed: &str, plan: &str, entries: &[CatalogueEntry]) -> Result<Vec<String>, EngineError> {
     let agreed: Map<String, Value> = serde_json::from_str(agreed).unwrap_or_default();
-    let fingerprint = |entry: &Entry| entry.row.as_ref().map(|row| row.fingerprint.clone());
+    let fingerprint = |entry: &CatalogueEntry| entry.row.as_ref().map(|row| row.fingerprint.clone());
     for (keyset, keys) in &agreed {
         for (id, key) in keys.as_object().into_iter().flatten() {
             let now = entries.iter().find(|entry| (&entry.keyset, &entry.key_id) == (keyset, id));
@@ -37,10 +37,11 @@ pub fn brought(agreed: &str, plan: &str, entries: &[Entry]) -> Result<Vec<String
             return Err(EngineError::refused("key-not-agreed", message, help));
         }
     }
-    let known =
-        |entry: &&Entry| agreed.get(&entry.keyset).is_some_and(|keys| keys.get(&entry.key_id).is_some());
+    let known = |entry: &&CatalogueEntry| {
+        agreed.get(&entry.keyset).is_some_and(|keys| keys.get(&entry.key_id).is_some())
+    };
     let new = entries.iter().filter(|entry| !known(entry));
-    let named = |entry: &Entry| {
+    let named = |entry: &CatalogueEntry| {
         format!("{}/{} {}", entry.keyset, entry.key_id, fingerprint(entry).unwrap_or_default())
     };
     Ok(new.map(named).collect())
