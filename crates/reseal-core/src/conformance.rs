@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::{BuiltFormat, Cell, Identified, Key, OpenError, Part, Plaintext, SealError, Value};
+use crate::{Broken, BuiltFormat, Cell, Identified, Key, OpenError, Part, Plaintext, SealError, Value};
 
 mod damage;
 
@@ -125,7 +125,14 @@ impl Suite {
     }
 
     fn opened(&self, cell: &Cell, key: usize) -> Result<Plaintext, OpenError> {
-        self.built.format.open(cell, &self.keys[key], &self.aad)
+        let opened = self.built.format.open(cell, &self.keys[key], &self.aad);
+        if let Err(OpenError::Broken(Broken(code))) = opened {
+            assert!(
+                code.len() <= Broken::LONGEST,
+                "the code {code} is longer than a column for codes must be"
+            );
+        }
+        opened
     }
 
     fn sealed(&self, text: &Plaintext, key: usize, like: Option<&Cell>) -> Cell<'static> {

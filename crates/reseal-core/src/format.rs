@@ -24,6 +24,12 @@ pub enum Identified<'c> {
 #[error("{0}")]
 pub struct Broken(pub &'static str);
 
+impl Broken {
+    /// Length of a code in bytes at the most. Columns that show codes are checked against it; the conformance suite
+    /// holds formats to it.
+    pub const LONGEST: usize = 40;
+}
+
 /// Why a cell did not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenError {

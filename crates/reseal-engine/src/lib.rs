@@ -11,10 +11,12 @@ mod cell;
 mod commit;
 mod environment;
 mod error;
+mod finding;
 mod job;
 mod observer;
 mod preflight;
 mod progress;
+mod reason;
 mod report;
 mod rollback;
 mod rotate;
@@ -24,6 +26,7 @@ mod sweep;
 
 pub use environment::Environment;
 pub use error::{Class, EngineError};
+pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;
 pub use job::envelope::{Envelope, Move};
 pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, When};
@@ -35,13 +38,15 @@ pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread,
 pub use observer::{
     Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
 };
-pub use preflight::{Finding, Severity, outside, preflight};
+pub use preflight::{outside, preflight};
 pub use progress::{Phase, Progress};
+pub use reason::{Reason, explain_reason};
 pub use report::{Report, step_documents};
 pub use rollback::{drop_undo, rollback, to_roll_back};
 pub use run::lease::{holder, is_dead, is_held};
 pub use run::run;
 pub use stop::{Stop, Stopper};
-pub use sweep::census::{Census, CensusField, CensusLine, Inspected, inspect};
+pub use sweep::census::{Census, CensusField, CensusLine};
+pub use sweep::inspect::{Inspected, inspect};
 pub use sweep::trial::{Tried, try_cells};
 pub use sweep::{census, verify};

@@ -96,7 +96,7 @@ pub(crate) trait Driver: Send {
 
     /// Puts swaps where their readers can be compared by the server, outside any transaction
     /// (a temporary table); most dialects need nothing.
-    async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
+    async fn stage(&mut self, shape: &Shape, swaps: &[&Swap]) -> Result<(), StoreError> {
         let _ = (shape, swaps);
         Ok(())
     }
@@ -106,7 +106,7 @@ pub(crate) trait Driver: Send {
     async fn swap(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&Swap],
         by_version: bool,
     ) -> Result<Vec<usize>, StoreError>;
 

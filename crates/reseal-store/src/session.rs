@@ -118,7 +118,7 @@ impl Session {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
+    pub async fn stage(&mut self, shape: &Shape, swaps: &[&Swap]) -> Result<(), StoreError> {
         self.sql.driver.stage(shape, swaps).await
     }
 

@@ -3,13 +3,13 @@
 use reseal_store::{Counts, Quarantined};
 
 use super::packed::{self, Packed};
-use super::swaps::Swaps;
+use super::planned::PlannedSwap;
 use super::work::Work;
 
 /// The swaps of one transaction.
 pub(crate) enum Chunk {
     /// One by one.
-    Rows(Swaps),
+    Rows(Vec<PlannedSwap>),
     /// Packed, in parts.
     Packed(Vec<Packed>),
 }
@@ -58,7 +58,7 @@ impl Chunk {
     }
 
     /// The swaps one by one.
-    pub(crate) fn rows(self) -> Swaps {
+    pub(crate) fn rows(self) -> Vec<PlannedSwap> {
         match self {
             Chunk::Rows(swaps) => swaps,
             Chunk::Packed(parts) => packed::unpacked(parts),

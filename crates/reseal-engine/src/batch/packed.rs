@@ -1,9 +1,9 @@
 //! Swaps on their way to a writer that commits whole batches: packed where they are made, while they are in the core's
 //! cache, into what is sent.
 
-use reseal_store::{Shape, Swap, SwapColumns};
+use reseal_store::{Shape, SwapColumns};
 
-use super::swaps::{Moved, Swaps};
+use super::planned::{Moved, PlannedSwap};
 
 /// Swaps in columns, and behind each other what undo keeps of their rows.
 pub(crate) struct Packed {
@@ -36,9 +36,9 @@ impl Packed {
     }
 
     /// Appends a swap whose entry was written.
-    pub(crate) fn push(&mut self, swap: &Swap, moved: Moved) {
-        self.columns.push(swap);
-        self.rows.push(PackedRow { moved, end: self.entries.len() });
+    pub(crate) fn push(&mut self, planned: PlannedSwap) {
+        self.columns.push(&planned.swap);
+        self.rows.push(PackedRow { moved: planned.moved, end: self.entries.len() });
     }
 
     pub(crate) fn columns(&self) -> &SwapColumns {
@@ -114,25 +114,25 @@ pub(crate) fn split_off(parts: &mut Vec<Packed>, at: usize) -> Vec<Packed> {
 }
 
 /// The swaps of the parts one by one, without their old values.
-pub(crate) fn unpacked(parts: Vec<Packed>) -> Swaps {
-    let mut swaps = Swaps::default();
+pub(crate) fn unpacked(parts: Vec<Packed>) -> Vec<PlannedSwap> {
+    let mut all = Vec::with_capacity(rows(&parts));
     for Packed { columns, rows, entries } in parts {
         let mut start = 0;
         for (swap, row) in columns.swaps().into_iter().zip(rows) {
             let entry = entries[std::mem::replace(&mut start, row.end)..row.end].to_vec();
-            swaps.push(swap, Moved { entry, ..row.moved });
+            all.push(PlannedSwap { swap, moved: Moved { entry, ..row.moved } });
         }
     }
-    swaps
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use reseal_core::Value;
-    use reseal_store::{Column, Kind, RowKey, TableName};
+    use reseal_store::{Column, Kind, RowKey, Swap, TableName};
 
     use super::*;
-    use crate::batch::swaps::Fields;
+    use crate::batch::planned::Fields;
 
     fn shape() -> Shape {
         let column = |name: &str, kind| Column { name: name.into(), kind, collation: None };
@@ -156,7 +156,7 @@ mod tests {
             packed.entries().extend_from_slice(format!("entry {n}").as_bytes());
             let mut fields = Fields::default();
             fields.insert(n as usize);
-            packed.push(&swap, Moved { fields, ..Moved::default() });
+            packed.push(PlannedSwap { swap, moved: Moved { fields, ..Moved::default() } });
         }
         packed
     }
@@ -171,7 +171,7 @@ mod tests {
             assert_eq!(parts.iter().chain(&rest).map(Packed::cells).sum::<u64>(), 8);
             let mut swaps = unpacked(parts);
             swaps.append(&mut unpacked(rest));
-            for (n, (swap, moved)) in swaps.all.iter().zip(&swaps.moved).enumerate() {
+            for (n, PlannedSwap { swap, moved }) in swaps.iter().enumerate() {
                 assert_eq!(swap.key, RowKey(vec![Value::Int(n as i64)]));
                 assert_eq!(swap.new, [Value::Text(format!("cell {n}"))]);
                 assert_eq!(moved.entry, format!("entry {n}").as_bytes());
@@ -186,7 +186,7 @@ mod tests {
         let mut packed = part(0..2);
         let (key, new) = (RowKey(vec![Value::Int(9)]), vec![Value::Null]);
         let swap = Swap { key, old: vec![], new, version: None, unopened: false };
-        packed.push(&swap, Moved::default());
+        packed.push(PlannedSwap { swap, moved: Moved::default() });
         assert!(!packed.has_entries());
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use reseal_core::{
-    BuiltFormat, Cell, Format, Identified, Key, KeyLength, Keyset, OpenError, Plaintext, SealError,
+    BuiltFormat, Cell, Format, Identified, Key, KeyLength, Keyset, OpenError, Part, Plaintext, SealError,
     SecretBytes, Value,
 };
-use reseal_store::{ColumnFacts, Kind, Relation, Row, RowKey, TableFacts, TableName};
+use reseal_store::{ColumnFacts, Kind, Relation, RowKey, TableFacts, TableName};
 
-use super::swaps::Swaps;
 use super::*;
+use crate::batch::planned::cells;
+use crate::cell::standing::Standing;
 use crate::job::scope::Scope;
 use crate::job::seal::Seal;
 use crate::job::{Application, CellEncoding, FieldJob, Job, Pace, TableJob};
@@ -119,18 +120,20 @@ fn target() -> Target {
     Target::new(&job(), 0, &facts, &Scope::default()).unwrap()
 }
 
+const RECIPE: Recipe = Recipe { trust: Trust::Marks, form: Form::Rows { undo: true } };
+
 fn worked(a: &str, b: &str) -> Work {
     let text = |text: &str| Value::Text(text.into());
     let key = RowKey(vec![Value::Int(1)]);
     let rows = vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }];
-    work(&target(), rows.into(), (Trust::Marks, Form::Rows { undo: true }), None).unwrap()
+    work(&target(), rows.into(), RECIPE, None).unwrap()
 }
 
 #[test]
 fn a_cell_that_does_not_reopen_is_not_written_with_its_row() {
     let work = worked("v1:a lie", "v1:honest");
-    assert_eq!(work.swaps.all[0].new, [Value::Text("v1:a lie".into()), Value::Text("v2:honest".into())]);
-    assert_eq!(work.swaps.moved[0].cells(), 1);
+    assert_eq!(work.swaps[0].swap.new, [Value::Text("v1:a lie".into()), Value::Text("v2:honest".into())]);
+    assert_eq!(work.swaps[0].moved.cells(), 1);
     assert_eq!((work.broken[0].field.as_str(), work.broken[0].reason.as_str()), ("a", "does-not-reopen"));
     assert_eq!(work.counts.cells_quarantined, 1);
 }
@@ -145,8 +148,8 @@ fn a_row_of_cells_that_do_not_reopen_is_not_written_at_all() {
 #[test]
 fn what_is_under_the_primary_is_left_alone() {
     let work = worked("v2:done", "v1:not yet");
-    assert_eq!(work.swaps.all[0].new, [Value::Text("v2:done".into()), Value::Text("v2:not yet".into())]);
-    assert_eq!((work.counts.cells_current, work.swaps.cells()), (1, 1));
+    assert_eq!(work.swaps[0].swap.new, [Value::Text("v2:done".into()), Value::Text("v2:not yet".into())]);
+    assert_eq!((work.counts.cells_current, cells(&work.swaps)), (1, 1));
 }
 
 fn row(id: i64, cells: [Option<&str>; 2]) -> Row {
@@ -170,27 +173,27 @@ fn rows() -> Rows {
 }
 
 /// Row, new values, version, fields moved, filled and plain, and what undo keeps.
-type Told = (i64, Vec<Value>, Option<u32>, [Fields; 3], Vec<u8>);
+type Written = (i64, Vec<Value>, Option<u32>, [Fields; 3], Vec<u8>);
 
 /// What is written, counted and kept of swaps, by their rows.
-fn told(swaps: Swaps) -> Vec<Told> {
+fn written(swaps: Vec<PlannedSwap>) -> Vec<Written> {
     let number = |key: &RowKey| if let Value::Int(n) = key.0[0] { n } else { -1 };
-    let each = swaps.all.into_iter().zip(swaps.moved);
-    let mut told: Vec<Told> = each
-        .map(|(swap, moved)| {
+    let mut written: Vec<Written> = swaps
+        .into_iter()
+        .map(|PlannedSwap { swap, moved }| {
             let fields = [moved.fields, moved.filled, moved.plain];
             (number(&swap.key), swap.new, swap.version, fields, moved.entry)
         })
         .collect();
-    told.sort_by_key(|(id, ..)| *id);
-    told
+    written.sort_by_key(|(id, ..)| *id);
+    written
 }
 
 #[test]
 fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
-    let plain = work(&target(), rows(), (Trust::Marks, Form::Rows { undo: true }), None).unwrap();
+    let plain = work(&target(), rows(), RECIPE, None).unwrap();
     let form = Form::Packed { undo: true, stripes: 3 };
-    let mut work = work(&target(), rows(), (Trust::Marks, form), None).unwrap();
+    let mut work = work(&target(), rows(), Recipe { form, ..RECIPE }, None).unwrap();
     assert_eq!((work.counts, &work.opened), (plain.counts, &plain.opened));
     assert_eq!(work.broken.len(), plain.broken.len());
     let mut swaps = std::mem::take(&mut work.swaps);
@@ -198,17 +201,32 @@ fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
     for (stripe, parts) in work.packed.into_iter().enumerate() {
         assert!(packed::rows(&parts) > 0 && parts.iter().all(Packed::has_entries));
         let mut unpacked = packed::unpacked(parts);
-        for swap in &unpacked.all {
+        for PlannedSwap { swap, .. } in &unpacked {
             let Value::Int(id) = swap.key.0[0] else { panic!("another key") };
             assert_eq!(id as usize * 5 % 3, stripe, "row {id}");
         }
         swaps.append(&mut unpacked);
     }
-    assert_eq!(told(swaps), told(plain.swaps));
+    assert_eq!(written(swaps), written(plain.swaps));
+}
+
+#[test]
+fn one_rule_says_which_cells_are_old() {
+    let job = job();
+    let field = &job.tables[0].fields[0];
+    for (seal, key, standing) in [
+        (Some(0), Some("v2"), Standing::Current),
+        (Some(0), Some("v1"), Standing::Old),
+        (Some(1), Some("v2"), Standing::Old),
+        (Some(0), None, Standing::Unknown),
+        (None, None, Standing::Unknown),
+    ] {
+        assert_eq!(Standing::of(field, seal, key), standing, "{seal:?} {key:?}");
+    }
 }
 
 #[test]
 fn a_cell_in_quarantine_is_named_as_ledgers_name_it() {
-    let listed = quarantined(&target(), 0, &RowKey(vec![Value::Int(7)]), "nothing-opened");
-    assert_eq!(listed.cell, "876b1bcaa7e2639e947beb76a3bec0ced0996a0fe63f9d942aa0f1a854215e51");
+    let cell = target().fields[0].cell_id(&RowKey(vec![Value::Int(7)]));
+    assert_eq!(cell, "876b1bcaa7e2639e947beb76a3bec0ced0996a0fe63f9d942aa0f1a854215e51");
 }

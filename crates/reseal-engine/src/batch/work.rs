@@ -3,13 +3,13 @@
 use reseal_store::{Counts, Quarantined};
 
 use super::packed::{self, Packed};
-use super::swaps::Swaps;
+use super::planned::PlannedSwap;
 
 /// What a page of rows comes to before anything is written.
 #[derive(Default)]
 pub(crate) struct Work {
     /// The swaps.
-    pub(crate) swaps: Swaps,
+    pub(crate) swaps: Vec<PlannedSwap>,
     /// The swaps where they are packed instead: by stripes, each in as many parts as cores have worked on it.
     pub(crate) packed: Vec<Vec<Packed>>,
     /// Cells that could not be opened.
@@ -17,7 +17,16 @@ pub(crate) struct Work {
     /// What was counted on the way. Swapped cells are counted when they are committed.
     pub(crate) counts: Counts,
     /// For each field of the table: how many cells opened, how many did not.
-    pub(crate) opened: Vec<(u64, u64)>,
+    pub(crate) opened: Vec<OpenCount>,
+}
+
+/// Cells of one field that were tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OpenCount {
+    /// How many opened.
+    pub(crate) opened: u64,
+    /// How many did not.
+    pub(crate) failed: u64,
 }
 
 impl Work {
@@ -35,8 +44,8 @@ impl Work {
             self.opened = other.opened;
         } else {
             for (mine, theirs) in self.opened.iter_mut().zip(other.opened) {
-                mine.0 += theirs.0;
-                mine.1 += theirs.1;
+                mine.opened += theirs.opened;
+                mine.failed += theirs.failed;
             }
         }
     }

@@ -6,52 +6,80 @@ use reseal_core::digest::Parts;
 use reseal_core::{Cell, Context, KekContext, Key, Part, Value};
 
 use crate::job::dek_cache::DekId;
-use crate::job::envelope::Envelope;
+use crate::job::envelope::{Envelope, Move};
 use crate::job::seal::Seal;
+use crate::reason::Reason;
 
 /// What KEKs are asked about a cell: which of them may have wrapped its DEK, and under which context.
 pub(crate) struct Ask {
     pub(crate) id: DekId,
     /// The wrapped DEK, its nonce in front.
     pub(crate) wrapped: Vec<u8>,
-    /// Positions in the keyset, in the order in which they are tried, each with its context.
-    pub(crate) candidates: Vec<(usize, KekContext)>,
+    /// The KEKs that may have wrapped it, in the order in which they are tried.
+    pub(crate) candidates: Vec<Candidate>,
     /// The context under the primary, where the DEK is to be wrapped under it.
     pub(crate) to: Option<KekContext>,
 }
 
-impl Ask {
-    /// What to ask about a cell of an envelope seal. `mark` is what the cell says of its KEK; `moves` whether its DEK
-    /// is to go to the primary.
-    pub(crate) fn of(
-        (seal, envelope): (&Seal, &Envelope),
-        cell: &Cell,
-        mark: Option<&str>,
-        moves: bool,
-        context: &Context<'_>,
-    ) -> Result<Ask, &'static str> {
-        let keys = seal.keyset.keys();
-        let primary = seal.keyset.primary();
-        let is_primary = |key: &Key| primary.is_some_and(|primary| primary.id() == key.id());
-        let mut tried: Vec<usize> = match mark {
-            Some(mark) => vec![keys.iter().position(|key| key.tag() == mark).ok_or("unknown-key")?],
-            None => (0..keys.len()).collect(),
-        };
-        tried.sort_by_key(|at| !is_primary(&keys[*at]));
-        let with_context = |at: usize| envelope.context(&keys[at], context).map(|context| (at, context));
-        let candidates = tried.into_iter().map(with_context).collect::<Result<Vec<_>, _>>()?;
-        let to = match primary.filter(|_| moves) {
-            Some(primary) => Some(envelope.context(primary, context)?),
+/// A KEK that may have wrapped a DEK.
+pub(crate) struct Candidate {
+    /// Its position in the keyset.
+    pub(crate) at: usize,
+    /// The context that the DEK would be wrapped under.
+    pub(crate) context: KekContext,
+}
+
+/// A cell of an envelope seal, whose DEK is to be asked about.
+pub(crate) struct Question<'q> {
+    pub(crate) seal: &'q Seal,
+    pub(crate) envelope: &'q Envelope,
+    /// What the cell says of its KEK.
+    pub(crate) mark: Option<&'q str>,
+    /// Whether its DEK is to go to the primary.
+    pub(crate) moves: bool,
+}
+
+impl<'q> Question<'q> {
+    /// What to ask about a cell that this seal of its field recognises; `None` for a seal without envelope.
+    pub(crate) fn of(seal: &'q Seal, at: usize, mark: Option<&'q str>) -> Option<Question<'q>> {
+        let envelope = seal.envelope.as_ref()?;
+        Some(Question { seal, envelope, mark, moves: at == 0 && envelope.r#move == Move::Rewrap })
+    }
+
+    pub(crate) fn ask(&self, cell: &Cell, context: &Context<'_>) -> Result<Ask, Reason> {
+        let candidates = self.candidates(context)?;
+        let to = match self.seal.keyset.primary().filter(|_| self.moves) {
+            Some(primary) => Some(self.envelope.context(primary, context)?),
             None => None,
         };
-        let wrapped = wrapped(cell).ok_or("wrapped-dek-missing")?.into_owned();
-        let parts = Parts::default().with(seal.keyset.name()).with(&wrapped);
-        let parts = candidates
-            .iter()
-            .fold(parts, |parts, (at, context)| parts.with(at.to_be_bytes()).with(context.bytes()));
-        let parts = to.iter().fold(parts, |parts, context| parts.with(context.bytes()));
-        Ok(Ask { id: parts.finish(), wrapped, candidates, to })
+        let wrapped = wrapped(cell).ok_or(Reason::WrappedDekMissing)?.into_owned();
+        Ok(Ask { id: id(self.seal, &wrapped, &candidates, to.as_ref()), wrapped, candidates, to })
     }
+
+    /// The KEK that the cell names; else all of them, the primary first.
+    fn candidates(&self, context: &Context<'_>) -> Result<Vec<Candidate>, Reason> {
+        let keys = self.seal.keyset.keys();
+        let mut tried: Vec<usize> = match self.mark {
+            Some(mark) => vec![keys.iter().position(|key| key.tag() == mark).ok_or(Reason::UnknownKey)?],
+            None => (0..keys.len()).collect(),
+        };
+        tried.sort_by_key(|at| !self.seal.is_primary(&keys[*at]));
+        let candidate = |at: usize| {
+            let context = self.envelope.context(&keys[at], context)?;
+            Ok(Candidate { at, context })
+        };
+        tried.into_iter().map(candidate).collect()
+    }
+}
+
+/// The id of what is asked: the same question is asked once.
+fn id(seal: &Seal, wrapped: &[u8], candidates: &[Candidate], to: Option<&KekContext>) -> DekId {
+    let parts = Parts::default().with(seal.keyset.name()).with(wrapped);
+    let of_candidate = |parts: Parts, candidate: &Candidate| {
+        parts.with(candidate.at.to_be_bytes()).with(candidate.context.bytes())
+    };
+    let parts = candidates.iter().fold(parts, of_candidate);
+    to.into_iter().fold(parts, |parts, context| parts.with(context.bytes())).finish()
 }
 
 /// The wrapped DEK of a cell, its nonce in front; `None` where there is none.
@@ -61,14 +89,6 @@ fn wrapped<'c>(cell: &'c Cell) -> Option<Cow<'c, [u8]>> {
         Some(nonce) => Cow::Owned([&nonce[..], &wrapped[..]].concat()),
         None => wrapped,
     })
-}
-
-/// Whether a seal takes a cell at all: an envelope where there is a wrapped DEK, any other where there is none.
-pub(crate) fn takes(seal: &Seal, cell: &Cell) -> bool {
-    match cell.get(Part::WrappedDek) {
-        Some(wrapped) => seal.envelope.is_some() != wrapped.is_null(),
-        None => seal.envelope.is_none(),
-    }
 }
 
 /// A wrapped DEK as its columns hold it: with its nonce in a column of its own, where there is one.

@@ -1,15 +1,17 @@
 //! What a cell turns out to be: opened, null, or broken. Never a guess.
 
-use std::borrow::Cow;
+use reseal_core::{Cell, Context, Key, Part, Plaintext};
+use reseal_store::Row;
 
-use reseal_core::{Cell, Context, Identified, Key, Part, Plaintext};
-
-use crate::cell::ask::{Ask, takes};
+use crate::cell::ask::Question;
+use crate::cell::claim::{Claim, begins_with_key_tag, claim, is_null, looks_sealed, plaintext_seal, takes};
 use crate::cell::deks::{Deks, Known};
+use crate::cell::field::FieldTarget;
+use crate::cell::standing::Standing;
 use crate::job::dek_cache::DekId;
-use crate::job::envelope::{Envelope, Move};
 use crate::job::seal::{Closed, Seal};
 use crate::job::{FieldJob, Job};
+use crate::reason::Reason;
 
 /// What became of a cell.
 pub(crate) enum Opening<'j> {
@@ -40,9 +42,9 @@ pub(crate) struct Opened<'j> {
 }
 
 /// Why a cell did not open.
+#[derive(Clone, Copy)]
 pub(crate) struct Fault {
-    /// A short code for the quarantine.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Reason,
     /// The seal that recognised the cell, if any did.
     pub(crate) seal: Option<usize>,
 }
@@ -56,90 +58,55 @@ pub(crate) enum Trust {
     Nothing,
 }
 
-/// Opens a cell of a field. `cell` is `None` where one of its parts does not decode; `deks` are those of its batch.
-pub(crate) fn open<'j>(
-    (job, field): (&'j Job, &'j FieldJob),
-    cell: Option<&Cell>,
-    context: &Context<'_>,
-    trust: Trust,
-    deks: Option<&Deks>,
-) -> Opening<'j> {
-    let Some(cell) = cell else { return Opening::Broken(Fault { reason: "bad-encoding", seal: None }) };
-    if cell.get(Part::Ciphertext).is_none_or(reseal_core::Value::is_null) {
-        return Opening::Null;
+impl FieldTarget {
+    /// Opens the cell of this field in a row. `deks` are those of the row's batch.
+    pub(crate) fn open(&self, row: &Row, trust: Trust, deks: Option<&Deks>) -> Opening<'_> {
+        let cell = self.cell(&row.values);
+        let opener = self.opener(trust, deks);
+        self.with_context(row, |context| opener.open(cell.as_ref(), context))
     }
-    let mut fault: Option<Fault> = None;
-    let mut found = Found::Nothing;
-    for (at, seal) in field.seals().enumerate() {
-        if seal.format.plaintext || !takes(seal, cell) {
-            continue;
-        }
-        if let Some(opened) = glanced(seal, at, cell, context, trust) {
-            return Opening::Opened(opened);
-        }
-        let mark = match claim(seal, cell) {
-            Claim::No => continue,
-            Claim::Broken(reason) => {
-                fault.get_or_insert(Fault { reason, seal: Some(at) });
-                continue;
-            }
-            Claim::Mark(mark) => mark,
-        };
-        if at == 0
-            && trust == Trust::Marks
-            && mark.as_deref().is_some_and(|mark| seal.keyset.primary().is_some_and(|key| key.tag() == mark))
-        {
-            return Opening::Marked;
-        }
-        if let Some(envelope) = &seal.envelope {
-            match open_envelope((seal, envelope), at, cell, mark.as_deref(), context, deks) {
-                Ok(opening) => return opening,
-                Err(reason) => {
-                    fault.get_or_insert(Fault { reason, seal: Some(at) });
-                    continue;
-                }
-            }
-        }
-        match open_under(seal, at, cell, mark.as_deref(), context, &mut found) {
-            Ok(true) => break,
-            Ok(false) => {}
-            Err(reason) => {
-                fault.get_or_insert(Fault { reason, seal: Some(at) });
-            }
+
+    /// The same with its mirrors: where one of them holds something else, the cell is broken.
+    pub(crate) fn open_with_mirrors(&self, row: &Row, trust: Trust, deks: Option<&Deks>) -> Opening<'_> {
+        match self.mirror_differs(&row.values) {
+            true => Opening::Broken(Fault { reason: Reason::MirrorDiffers, seal: None }),
+            false => self.open(row, trust, deks),
         }
     }
-    match (found, fault) {
-        (Found::One(opened), _) => Opening::Opened(opened),
-        (Found::Several { seal }, _) => {
-            Opening::Broken(Fault { reason: "opens-under-two-keys", seal: Some(seal) })
-        }
-        (Found::Nothing, Some(fault)) => Opening::Broken(fault),
-        (Found::Nothing, None) => never_sealed(job, field, cell),
+
+    /// What opens the cells of this field.
+    pub(crate) fn opener<'j, 'd>(&'j self, trust: Trust, deks: Option<&'d Deks>) -> Opener<'j, 'd> {
+        Opener { job: self.whole_job(), field: self.job(), trust, deks }
     }
 }
 
-/// Opens a cell under the key that it seems to name, where that proves all there is to prove.
-fn glanced<'j>(
-    seal: &'j Seal,
+/// Opens cells of one field.
+pub(crate) struct Opener<'j, 'd> {
+    pub(crate) job: &'j Job,
+    pub(crate) field: &'j FieldJob,
+    pub(crate) trust: Trust,
+    pub(crate) deks: Option<&'d Deks>,
+}
+
+/// A seal of the field that may be a cell's.
+#[derive(Clone, Copy)]
+struct Candidate<'j> {
     at: usize,
-    cell: &Cell,
-    context: &Context<'_>,
-    trust: Trust,
-) -> Option<Opened<'j>> {
-    if seal.envelope.is_some() {
-        return None;
-    }
-    let key = seal.keyset.by_tag(seal.format.format.tag_hint(cell)?)?;
-    let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
-    if current && trust == Trust::Marks {
-        return None;
-    }
-    let text = seal.open(cell, key, context).ok().filter(Plaintext::is_authenticated)?;
-    Some(Opened { text, seal: at, key: Some(key), current, dek: None })
+    seal: &'j Seal,
+}
+
+/// What the seals that were tried so far came to.
+#[derive(Default)]
+struct Tries<'j> {
+    found: Found<'j>,
+    /// The first fault.
+    fault: Option<Fault>,
 }
 
 /// What the keys that were tried so far came to.
+#[derive(Default)]
 enum Found<'j> {
+    #[default]
     Nothing,
     One(Opened<'j>),
     /// Two keys opened a cell that carries no authentication; the seal is that of the first.
@@ -148,117 +115,207 @@ enum Found<'j> {
     },
 }
 
-/// What a cell says of itself to a seal.
-pub(crate) enum Claim<'c> {
-    /// It is not of this seal.
-    No,
-    /// It is, and damaged beyond opening.
-    Broken(&'static str),
-    /// It is, and names this key, or none.
-    Mark(Option<Cow<'c, str>>),
-}
-
-/// Whether a seal recognises a cell, and what the cell then says of its key: in the format itself, or in a column.
-pub(crate) fn claim<'c>(seal: &Seal, cell: &'c Cell) -> Claim<'c> {
-    match seal.format.format.identify(cell) {
-        Identified::NotMine => Claim::No,
-        Identified::Broken(broken) => Claim::Broken(broken.0),
-        Identified::Marked(mark) => Claim::Mark(Some(mark)),
-        Identified::Unmarked => Claim::Mark(cell.get(Part::Key).and_then(reseal_core::Value::text)),
+impl<'j> Found<'j> {
+    fn add(self, opened: Opened<'j>) -> Self {
+        match self {
+            Found::Nothing => Found::One(opened),
+            Found::One(Opened { seal, .. }) | Found::Several { seal } => Found::Several { seal },
+        }
     }
 }
 
-/// Opens a cell under its own DEK, or leaves it shut where nobody has to see the DEK.
-fn open_envelope<'j>(
-    (seal, envelope): (&'j Seal, &'j Envelope),
-    at: usize,
-    cell: &Cell,
-    mark: Option<&str>,
-    context: &Context<'_>,
-    deks: Option<&Deks>,
-) -> Result<Opening<'j>, &'static str> {
-    let moves = at == 0 && envelope.r#move == Move::Rewrap;
-    let ask = Ask::of((seal, envelope), cell, mark, moves, context)?;
-    let (key, dek) = match deks.ok_or("dek-not-asked")?.get(&ask.id)? {
-        Known::Shut => return Ok(Opening::Shut(ask.id)),
-        Known::Opened(at, dek) => (&seal.keyset.keys()[at], dek),
-    };
-    let text = seal.open(cell, dek, context).map_err(|closed| match closed {
-        Closed::NotThisKey => "does-not-open-under-its-dek",
-        Closed::Broken(reason) => reason,
-    })?;
-    let current = at == 0 && seal.keyset.primary().is_some_and(|primary| primary.id() == key.id());
-    Ok(Opening::Opened(Opened { text, seal: at, key: Some(key), current, dek: Some(Box::new(ask.id)) }))
-}
+impl<'j> Tries<'j> {
+    fn fail(&mut self, candidate: Candidate<'j>, reason: Reason) {
+        self.fault.get_or_insert(Fault { reason, seal: Some(candidate.at) });
+    }
 
-/// Opens a cell under a seal. `Ok(true)`: it is settled. `Ok(false)`: it opened without proof, others must be tried.
-fn open_under<'j>(
-    seal: &'j Seal,
-    at: usize,
-    cell: &Cell,
-    mark: Option<&str>,
-    context: &Context<'_>,
-    found: &mut Found<'j>,
-) -> Result<bool, &'static str> {
-    let named = match mark {
-        Some(mark) => Some(seal.keyset.by_tag(mark).ok_or("unknown-key")?),
-        None => None,
-    };
-    let primary = seal.keyset.primary();
-    let is_primary = |key: &Key| primary.is_some_and(|primary| primary.id() == key.id());
-    let others = seal.keyset.keys().iter().filter(|key| !is_primary(key));
-    let all = primary.into_iter().chain(others).filter(|_| named.is_none());
-    let mut opened = false;
-    for key in named.into_iter().chain(all) {
-        match seal.open(cell, key, context) {
-            Ok(text) => {
-                let settled = text.is_authenticated() || mark.is_some();
-                let current = at == 0 && is_primary(key);
-                *found = match found {
-                    Found::Nothing => {
-                        Found::One(Opened { text, seal: at, key: Some(key), current, dek: None })
-                    }
-                    Found::One(Opened { seal, .. }) | Found::Several { seal } => {
-                        Found::Several { seal: *seal }
-                    }
-                };
-                if settled {
-                    return Ok(true);
-                }
-                opened = true;
+    fn add(&mut self, opened: Opened<'j>) {
+        self.found = std::mem::take(&mut self.found).add(opened);
+    }
+
+    /// What the cell is; `None` where no seal recognised it.
+    fn settled(self) -> Option<Opening<'j>> {
+        match (self.found, self.fault) {
+            (Found::One(opened), _) => Some(Opening::Opened(opened)),
+            (Found::Several { seal }, _) => {
+                Some(Opening::Broken(Fault { reason: Reason::OpensUnderTwoKeys, seal: Some(seal) }))
             }
-            Err(Closed::NotThisKey) => {}
-            Err(Closed::Broken(reason)) => return Err(reason),
+            (Found::Nothing, fault) => fault.map(Opening::Broken),
         }
-    }
-    match (opened, mark) {
-        (true, _) => Ok(false),
-        (false, Some(_)) => Err("does-not-open-under-its-key"),
-        (false, None) => Err("opens-under-no-key"),
     }
 }
 
-/// Whether a cell begins with the tag of a key: one cut so short that no format knows it may still do.
-pub(crate) fn names_a_key(field: &FieldJob, cell: &Cell) -> bool {
-    let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.tag_hint(cell)?).map(drop);
-    field.seals().any(|seal| named(seal).is_some())
+/// Whether other seals and keys are to be tried.
+enum Next<'j> {
+    /// They are: this one is not the cell's, or proved nothing.
+    TryOthers,
+    /// They are not: what was found so far stands.
+    Settled,
+    /// They are not: this is what became of the cell.
+    Opening(Opening<'j>),
 }
 
-/// A cell that no seal recognises counts as plaintext only where the plan expects plaintext, and only if no format
-/// at all recognises it: else a wrong plan would seal a ciphertext once more. What is no plaintext is of no seal.
-fn never_sealed<'j>(job: &Job, field: &FieldJob, cell: &Cell) -> Opening<'j> {
-    let foreign =
-        || job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine));
-    let broken = |reason| Opening::Broken(Fault { reason, seal: None });
-    let plain = field.seals().enumerate().find(|(_, seal)| seal.format.plaintext && takes(seal, cell));
-    match (plain, cell.bytes(Part::Ciphertext)) {
-        (Some(_), None) => broken("sealed-by-a-stranger"),
-        _ if names_a_key(field, cell) => broken("names-a-key-and-is-no-cell"),
-        (Some((at, _)), Some(bytes)) if !foreign() => {
-            let text = Plaintext::new(bytes.into_owned());
-            Opening::Opened(Opened { text, seal: at, key: None, current: false, dek: None })
+impl<'j> Opener<'j, '_> {
+    /// Opens a cell. `None` is one of which a part does not decode.
+    pub(crate) fn open(&self, cell: Option<&Cell>, context: &Context<'_>) -> Opening<'j> {
+        let Some(cell) = cell else {
+            return Opening::Broken(Fault { reason: Reason::BadEncoding, seal: None });
+        };
+        if is_null(cell) {
+            return Opening::Null;
         }
-        (Some(_), Some(_)) => broken("sealed-by-a-stranger"),
-        (None, _) => broken("not-recognised"),
+        let mut tries = Tries::default();
+        for (at, seal) in self.field.seals().enumerate() {
+            if seal.format.plaintext || !takes(seal, cell) {
+                continue;
+            }
+            match self.try_seal(Candidate { at, seal }, cell, context, &mut tries) {
+                Next::TryOthers => {}
+                Next::Settled => break,
+                Next::Opening(opening) => return opening,
+            }
+        }
+        tries.settled().unwrap_or_else(|| self.never_sealed(cell))
+    }
+
+    fn try_seal(
+        &self,
+        candidate: Candidate<'j>,
+        cell: &Cell,
+        context: &Context<'_>,
+        tries: &mut Tries<'j>,
+    ) -> Next<'j> {
+        if let Some(opened) = self.open_by_tag_hint(candidate, cell, context) {
+            return Next::Opening(Opening::Opened(opened));
+        }
+        let mark = match claim(candidate.seal, cell) {
+            Claim::No => return Next::TryOthers,
+            Claim::Broken(reason) => {
+                tries.fail(candidate, reason);
+                return Next::TryOthers;
+            }
+            Claim::Mark(mark) => mark,
+        };
+        let mark = mark.as_deref();
+        if candidate.at == 0
+            && self.trust == Trust::Marks
+            && mark.is_some_and(|mark| candidate.seal.is_primary_tag(mark))
+        {
+            return Next::Opening(Opening::Marked);
+        }
+        let next = match Question::of(candidate.seal, candidate.at, mark) {
+            Some(question) => self.open_envelope(candidate, &question, cell, context),
+            None => self.open_under(candidate, mark, cell, context, tries),
+        };
+        next.unwrap_or_else(|reason| {
+            tries.fail(candidate, reason);
+            Next::TryOthers
+        })
+    }
+
+    /// Opens a cell under the key that it seems to name, where that proves all there is to prove.
+    fn open_by_tag_hint(
+        &self,
+        candidate: Candidate<'j>,
+        cell: &Cell,
+        context: &Context<'_>,
+    ) -> Option<Opened<'j>> {
+        let Candidate { seal, .. } = candidate;
+        if seal.envelope.is_some() {
+            return None;
+        }
+        let key = seal.keyset.by_tag(seal.format.format.tag_hint(cell)?)?;
+        let current = self.is_current(candidate, key);
+        if current && self.trust == Trust::Marks {
+            return None;
+        }
+        let text = seal.open(cell, key, context).ok().filter(Plaintext::is_authenticated)?;
+        Some(Opened { text, seal: candidate.at, key: Some(key), current, dek: None })
+    }
+
+    /// Opens a cell under its own DEK, or leaves it shut where nobody has to see the DEK.
+    fn open_envelope(
+        &self,
+        candidate: Candidate<'j>,
+        question: &Question<'_>,
+        cell: &Cell,
+        context: &Context<'_>,
+    ) -> Result<Next<'j>, Reason> {
+        let seal = candidate.seal;
+        let ask = question.ask(cell, context)?;
+        let (key, dek) = match self.deks.ok_or(Reason::DekNotAsked)?.get(&ask.id)? {
+            Known::Shut => return Ok(Next::Opening(Opening::Shut(ask.id))),
+            Known::Opened(at, dek) => (&seal.keyset.keys()[at], dek),
+        };
+        let text = seal.open(cell, dek, context).map_err(|closed| match closed {
+            Closed::NotThisKey => Reason::DoesNotOpenUnderItsDek,
+            Closed::Broken(reason) => reason,
+        })?;
+        let dek = Some(Box::new(ask.id));
+        Ok(Next::Opening(Opening::Opened(Opened { dek, ..self.opened(candidate, key, text) })))
+    }
+
+    /// Opens a cell under the key that it names, else under each key of a seal, the primary first.
+    fn open_under(
+        &self,
+        candidate: Candidate<'j>,
+        mark: Option<&str>,
+        cell: &Cell,
+        context: &Context<'_>,
+        tries: &mut Tries<'j>,
+    ) -> Result<Next<'j>, Reason> {
+        let seal = candidate.seal;
+        let named = match mark {
+            Some(mark) => Some(seal.keyset.by_tag(mark).ok_or(Reason::UnknownKey)?),
+            None => None,
+        };
+        let others = seal.keyset.keys().iter().filter(|key| !seal.is_primary(key));
+        let all = seal.keyset.primary().into_iter().chain(others).filter(|_| named.is_none());
+        let mut opened = false;
+        for key in named.into_iter().chain(all) {
+            match seal.open(cell, key, context) {
+                Ok(text) => {
+                    opened = true;
+                    let settled = text.is_authenticated() || mark.is_some();
+                    tries.add(self.opened(candidate, key, text));
+                    if settled {
+                        return Ok(Next::Settled);
+                    }
+                }
+                Err(Closed::NotThisKey) => {}
+                Err(Closed::Broken(reason)) => return Err(reason),
+            }
+        }
+        match mark {
+            // It opened without proof: others must be tried.
+            _ if opened => Ok(Next::TryOthers),
+            Some(_) => Err(Reason::DoesNotOpenUnderItsKey),
+            None => Err(Reason::OpensUnderNoKey),
+        }
+    }
+
+    fn opened(&self, candidate: Candidate<'j>, key: &'j Key, text: Plaintext) -> Opened<'j> {
+        let current = self.is_current(candidate, key);
+        Opened { text, seal: candidate.at, key: Some(key), current, dek: None }
+    }
+
+    fn is_current(&self, candidate: Candidate<'_>, key: &Key) -> bool {
+        Standing::of(self.field, Some(candidate.at), Some(key.id())) == Standing::Current
+    }
+
+    /// A cell that no seal recognises counts as plaintext only where the plan expects plaintext, and only if no format
+    /// at all recognises it: else a wrong plan would seal a ciphertext once more. What is no plaintext is of no seal.
+    fn never_sealed(&self, cell: &Cell) -> Opening<'j> {
+        let broken = |reason| Opening::Broken(Fault { reason, seal: None });
+        match (plaintext_seal(self.field, cell), cell.bytes(Part::Ciphertext)) {
+            (Some(_), None) => broken(Reason::SealedByAStranger),
+            _ if begins_with_key_tag(self.field, cell) => broken(Reason::NamesAKeyAndIsNoCell),
+            (Some(at), Some(bytes)) if !looks_sealed(self.job, cell) => {
+                let text = Plaintext::new(bytes.into_owned());
+                Opening::Opened(Opened { text, seal: at, key: None, current: false, dek: None })
+            }
+            (Some(_), Some(_)) => broken(Reason::SealedByAStranger),
+            (None, _) => broken(Reason::NotRecognised),
+        }
     }
 }

@@ -1,15 +1,14 @@
 //! A table of the job, met with its schema: which columns are read, which are written, and where a cell's parts are.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use reseal_core::{Cell, Context, Part, Value};
-use reseal_store::{Column, Kind, Row, Shape, TableFacts};
+use reseal_core::{Part, Value};
+use reseal_store::{Column, Kind, Shape, TableFacts};
 
+use super::field::{FieldPlaces, FieldTarget, Mirror, PartPlace, TableNames};
 use crate::error::EngineError;
-use crate::job::FieldJob;
 use crate::job::scope::Scope;
-use crate::job::{Job, TableJob};
+use crate::job::{FieldJob, Job, TableJob};
 
 /// A table of the job with the shape that the store works by.
 pub(crate) struct Target {
@@ -19,14 +18,8 @@ pub(crate) struct Target {
     pub(crate) at: usize,
     /// What is read and written.
     pub(crate) shape: Shape,
-    /// For each field, the parts and where they are in the row's values.
-    pub(crate) fields: Vec<Vec<(Part, usize)>>,
-    /// For each field, the columns that copy a part.
-    pub(crate) mirrors: Vec<Vec<Mirror>>,
-    /// For each field, where the column is that shows why a cell is in quarantine.
-    pub(crate) last_errors: Vec<Option<usize>>,
-    /// The places of those columns.
-    pub(crate) told: Vec<usize>,
+    /// Its fields, in the job's order.
+    pub(crate) fields: Vec<FieldTarget>,
     /// The places of values that stand or fall together: those of a field with its mirrors, or of the whole row where one
     /// column holds the key of all its fields. A column that shows a reason is in none.
     pub(crate) groups: Vec<Vec<usize>>,
@@ -34,34 +27,10 @@ pub(crate) struct Target {
     pub(crate) unscoped: Shape,
     /// Whether cells of any field carry their own key.
     pub(crate) enveloped: bool,
-    /// Where the row's tenant is in the row's values.
-    tenant: Option<usize>,
-    label: String,
-}
-
-/// A column that copies a part: both by their places in the row.
-#[derive(Clone, Copy)]
-pub(crate) struct Mirror {
-    pub(crate) part: Part,
-    pub(crate) original: usize,
-    pub(crate) copy: usize,
+    names: Arc<TableNames>,
 }
 
 impl Target {
-    pub(crate) fn table(&self) -> &TableJob {
-        &self.job.tables[self.at]
-    }
-
-    /// The table's name as the plan writes it.
-    pub(crate) fn label(&self) -> &str {
-        &self.label
-    }
-
-    /// Whether one column holds the key of all fields of a row, so that the row moves whole or not at all.
-    pub(crate) fn moves_whole(&self) -> bool {
-        self.table().key_column.is_some()
-    }
-
     /// Lays out a table. Every column that the job names must be among `facts`.
     pub(crate) fn new(
         job: &Arc<Job>,
@@ -70,150 +39,202 @@ impl Target {
         scope: &Scope,
     ) -> Result<Target, EngineError> {
         let table = &job.tables[at];
-        let column = |name: &str| column(facts, table, name);
-        let key = row_key(facts, table)?;
-        let Places { cells, fields, mirrors, last_errors } = places(facts, table)?;
-        let enveloped = table.fields.iter().flat_map(FieldJob::seals).any(|seal| seal.envelope.is_some());
-        let mut context: Vec<Column> = Vec::new();
-        for name in context_columns(table) {
-            if !cells.iter().chain(&context).any(|column| column.name == name) {
-                context.push(column(name)?);
-            }
-        }
-        let position = |name: &str| cells.iter().chain(&context).position(|column| column.name == name);
-        let tenant = table.tenant.as_deref().and_then(position);
-        let only = match (&scope.tenant, &table.tenant) {
-            (Some(tenant), Some(name)) => {
-                let of_tenant = column(name)?;
-                let value = tenant_value(tenant, of_tenant.kind).ok_or_else(|| {
-                    let message = format!("tenant {tenant} does not fit the column {}.{name}", table.name);
-                    EngineError::usage("tenant", message, "give --tenant as the column holds it")
-                })?;
-                Some((of_tenant, value))
-            }
-            _ => None,
-        };
-        let keep =
-            facts.columns.iter().filter(|column| column.touched).map(|column| column.name.clone()).collect();
-        let filter = table.filter.clone();
-        let shape = Shape { table: table.name.clone(), key, cells, context, keep, filter, only };
-        let unscoped = Shape { filter: None, only: None, ..shape.clone() };
-        let label = table.name.to_string();
-        let groups = groups(&fields, &mirrors);
-        let (job, told) = (job.clone(), last_errors.iter().flatten().copied().collect());
+        let layout = Layout { facts, table };
+        let key = layout.row_key()?;
+        let Places { cells, fields } = layout.places()?;
+        let shape = layout.shape(key, cells, scope)?;
+        let groups = groups(&fields);
+        let names = Arc::new(TableNames::new(job, at, &shape));
+        let field = |(at, places)| FieldTarget::new(at, places, &groups, names.clone());
         Ok(Target {
-            job,
+            fields: fields.into_iter().enumerate().map(field).collect(),
+            job: job.clone(),
             at,
+            unscoped: Shape { filter: None, only: None, ..shape.clone() },
             shape,
-            fields,
-            mirrors,
-            last_errors,
-            told,
             groups,
-            unscoped,
-            enveloped,
-            tenant,
-            label,
+            enveloped: table.fields.iter().flat_map(FieldJob::seals).any(|seal| seal.envelope.is_some()),
+            names,
         })
     }
 
-    /// The cell of a field in a row's values, its parts decoded; `None` where a part does not decode.
-    pub(crate) fn cell<'v>(&self, field: usize, values: &'v [Value]) -> Option<Cell<'v>> {
-        self.cell_of(field, |at| &values[at])
+    pub(crate) fn table(&self) -> &TableJob {
+        self.names.table()
     }
 
-    /// The same, wherever the values are kept.
-    pub(crate) fn cell_of<'v>(&self, field: usize, value: impl Fn(usize) -> &'v Value) -> Option<Cell<'v>> {
-        let encoding = self.table().fields[field].encoding;
-        let part = |(part, at): &(Part, usize)| match part {
-            Part::Key => Some((*part, Cow::Borrowed(value(*at)))),
-            _ => Some((*part, encoding.decode(value(*at))?)),
-        };
-        if let [only] = self.fields[field].as_slice() {
-            return part(only).map(|(part, value)| Cell::lent_whole(part, value));
-        }
-        let parts: Option<Vec<_>> = self.fields[field].iter().map(part).collect();
-        parts.map(Cell::lent)
+    /// The table's name as the plan writes it.
+    pub(crate) fn label(&self) -> &str {
+        self.names.label()
     }
 
-    /// Whether a place in a row's values holds a ciphertext or a copy of one, which may be what was never sealed.
-    pub(crate) fn field_of_ciphertext(&self, place: usize) -> Option<usize> {
-        let parts = self.fields.iter().zip(&self.mirrors);
-        parts.enumerate().find_map(|(field, (parts, mirrors))| {
-            let original = parts.iter().any(|(part, at)| *part == Part::Ciphertext && *at == place);
-            let copy = mirrors.iter().any(|mirror| mirror.part == Part::Ciphertext && mirror.copy == place);
-            (original || copy).then_some(field)
-        })
+    /// Whether one column holds the key of all fields of a row, so that the row moves whole or not at all.
+    pub(crate) fn moves_whole(&self) -> bool {
+        self.table().key_column.is_some()
     }
 
-    /// Runs `with` with what templates are filled with for a field of a row.
-    pub(crate) fn with_context<T>(&self, field: usize, row: &Row, with: impl FnOnce(&Context<'_>) -> T) -> T {
-        let lookup = |name: &str| self.value(row, name).cloned();
-        with(&Context {
-            tenant: self.tenant.map(|at| &row.values[at]),
-            table: &self.label,
-            field: &self.table().fields[field].name,
-            key: "",
-            row: &lookup,
-        })
+    /// The field whose ciphertext, or a copy of it, a place holds.
+    pub(crate) fn field_of_ciphertext(&self, place: usize) -> Option<&FieldTarget> {
+        self.fields.iter().find(|field| field.holds_ciphertext(place))
     }
 
-    fn value<'r>(&self, row: &'r Row, name: &str) -> Option<&'r Value> {
-        if let Some(at) = self.shape.key.iter().position(|column| column.name == name) {
-            return row.key.0.get(at);
-        }
-        let at = self.shape.cells.iter().chain(&self.shape.context).position(|column| column.name == name)?;
-        row.values.get(at)
+    /// The places of the columns that show why cells are in quarantine.
+    pub(crate) fn error_columns(&self) -> impl Iterator<Item = usize> {
+        self.fields.iter().filter_map(|field| field.error_column)
+    }
+
+    /// Whether there is any such column.
+    pub(crate) fn shows_reasons(&self) -> bool {
+        self.error_columns().next().is_some()
     }
 }
 
 /// The columns of a table's cells, and where each field has its own among them.
 struct Places {
     cells: Vec<Column>,
-    fields: Vec<Vec<(Part, usize)>>,
-    mirrors: Vec<Vec<Mirror>>,
-    last_errors: Vec<Option<usize>>,
+    fields: Vec<FieldPlaces>,
 }
 
-fn places(facts: &TableFacts, table: &TableJob) -> Result<Places, EngineError> {
-    let mut cells: Vec<Column> = Vec::new();
-    let mut place = |name: &str| -> Result<usize, EngineError> {
-        match cells.iter().position(|column| column.name == name) {
+impl Places {
+    /// The place of a column, which is put behind the others where it is not among them.
+    fn place(&mut self, layout: &Layout<'_>, name: &str) -> Result<usize, EngineError> {
+        match self.cells.iter().position(|column| column.name == name) {
             Some(at) => Ok(at),
             None => {
-                cells.push(column(facts, table, name)?);
-                Ok(cells.len() - 1)
+                self.cells.push(layout.column(name)?);
+                Ok(self.cells.len() - 1)
             }
         }
-    };
-    let (mut fields, mut mirrors, mut last_errors) = (Vec::new(), Vec::new(), Vec::new());
-    for field in &table.fields {
+    }
+
+    fn part(&mut self, layout: &Layout<'_>, part: Part, name: &str) -> Result<PartPlace, EngineError> {
+        let place = self.place(layout, name)?;
+        Ok(PartPlace { part, place, kind: self.cells[place].kind })
+    }
+
+    fn add(&mut self, layout: &Layout<'_>, field: &FieldJob) -> Result<(), EngineError> {
         let mut parts = Vec::new();
         for (part, name) in &field.columns {
-            parts.push((*part, place(name)?));
+            parts.push(self.part(layout, *part, name)?);
         }
-        if let Some(name) = &table.key_column {
-            parts.push((Part::Key, place(name)?));
+        if let Some(name) = &layout.table.key_column {
+            parts.push(self.part(layout, Part::Key, name)?);
         }
-        let mut copies = Vec::new();
+        let mut mirrors = Vec::new();
         for (part, name) in &field.mirrors {
-            let original = parts.iter().find(|(other, _)| other == part).map(|(_, at)| *at);
-            let copy = place(name)?;
-            copies.extend(original.map(|original| Mirror { part: *part, original, copy }));
+            let PartPlace { part, place: copy, kind } = self.part(layout, *part, name)?;
+            let original = parts.iter().find(|other| other.part == part).map(|other| other.place);
+            mirrors.extend(original.map(|original| Mirror { part, original, copy, kind }));
         }
-        last_errors.push(field.last_error.as_deref().map(&mut place).transpose()?);
-        mirrors.push(copies);
-        fields.push(parts);
+        let error_column = field.last_error.as_deref().map(|name| self.place(layout, name)).transpose()?;
+        self.fields.push(FieldPlaces { parts, mirrors, error_column });
+        Ok(())
     }
-    Ok(Places { cells, fields, mirrors, last_errors })
+}
+
+/// A table of the plan, and what the catalogue says of it.
+struct Layout<'l> {
+    facts: &'l TableFacts,
+    table: &'l TableJob,
+}
+
+impl Layout<'_> {
+    fn places(&self) -> Result<Places, EngineError> {
+        let mut places = Places { cells: Vec::new(), fields: Vec::new() };
+        for field in &self.table.fields {
+            places.add(self, field)?;
+        }
+        Ok(places)
+    }
+
+    fn shape(&self, key: Vec<Column>, cells: Vec<Column>, scope: &Scope) -> Result<Shape, EngineError> {
+        let mut context: Vec<Column> = Vec::new();
+        for name in self.context_columns() {
+            if !cells.iter().chain(&context).any(|column| column.name == name) {
+                context.push(self.column(name)?);
+            }
+        }
+        let touched = self.facts.columns.iter().filter(|column| column.touched);
+        Ok(Shape {
+            table: self.table.name.clone(),
+            key,
+            cells,
+            context,
+            keep: touched.map(|column| column.name.clone()).collect(),
+            filter: self.table.filter.clone(),
+            only: self.tenant_of(scope)?,
+        })
+    }
+
+    /// The column and the value that a scope's tenant narrows the table to.
+    fn tenant_of(&self, scope: &Scope) -> Result<Option<(Column, Value)>, EngineError> {
+        let (Some(tenant), Some(name)) = (&scope.tenant, &self.table.tenant) else { return Ok(None) };
+        let column = self.column(name)?;
+        let value = tenant_value(tenant, column.kind).ok_or_else(|| {
+            let message = format!("tenant {tenant} does not fit the column {}.{name}", self.table.name);
+            EngineError::usage("tenant", message, "give --tenant as the column holds it")
+        })?;
+        Ok(Some((column, value)))
+    }
+
+    /// The columns of the row key, as its index compares and orders them.
+    fn row_key(&self) -> Result<Vec<Column>, EngineError> {
+        let index = self.facts.unique_index(&self.table.row_key);
+        let mut key = Vec::new();
+        for name in &self.table.row_key {
+            let mut of_key = self.column(name)?;
+            // Rows are paged in the collation of the index: under another one a page would skip rows.
+            of_key.collation = index.and_then(|index| {
+                let place = index.columns.iter().position(|other| other.as_deref() == Some(name))?;
+                index.collations.get(place).cloned().flatten()
+            });
+            key.push(of_key);
+        }
+        if let Some(index) = index {
+            // The index's own order of columns is the one that can be walked.
+            key.sort_by_key(|column| {
+                index.columns.iter().position(|other| other.as_deref() == Some(&column.name))
+            });
+        }
+        Ok(key)
+    }
+
+    fn column(&self, name: &str) -> Result<Column, EngineError> {
+        let Some(column) = self.facts.column(name) else {
+            let columns: Vec<&str> = self.facts.columns.iter().map(|column| column.name.as_str()).collect();
+            return Err(EngineError::refused(
+                "no-such-column",
+                format!("table {} has no column {name}", self.table.name),
+                format!("its columns are {}", columns.join(", ")),
+            ));
+        };
+        Ok(Column { name: column.name.clone(), kind: column.kind, collation: None })
+    }
+
+    /// The columns that AAD and derivation read and that are not part of the row key.
+    fn context_columns(&self) -> Vec<&str> {
+        let seals = || self.table.fields.iter().flat_map(FieldJob::seals);
+        let mut names: Vec<&str> = Vec::new();
+        for name in seals().flat_map(|seal| seal.row_columns()) {
+            if !self.table.row_key.iter().any(|key| key == name) && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if let Some(tenant) = self.table.tenant.as_deref()
+            && seals().any(|seal| seal.reads_tenant())
+            && !names.contains(&tenant)
+        {
+            names.push(tenant);
+        }
+        names
+    }
 }
 
 /// The places of each field, those that share one joined.
-fn groups(fields: &[Vec<(Part, usize)>], mirrors: &[Vec<Mirror>]) -> Vec<Vec<usize>> {
+fn groups(fields: &[FieldPlaces]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (parts, mirrors) in fields.iter().zip(mirrors) {
-        let mut group: Vec<usize> = parts.iter().map(|(_, place)| *place).collect();
-        group.extend(mirrors.iter().map(|mirror| mirror.copy));
+    for field in fields {
+        let mut group: Vec<usize> = field.parts.iter().map(|part| part.place).collect();
+        group.extend(field.mirrors.iter().map(|mirror| mirror.copy));
         groups.retain(|other| {
             let apart = !other.iter().any(|place| group.contains(place));
             if !apart {
@@ -226,58 +247,6 @@ fn groups(fields: &[Vec<(Part, usize)>], mirrors: &[Vec<Mirror>]) -> Vec<Vec<usi
         groups.push(group);
     }
     groups
-}
-
-/// The columns of the row key, as its index compares and orders them.
-fn row_key(facts: &TableFacts, table: &TableJob) -> Result<Vec<Column>, EngineError> {
-    let index = facts.unique_index(&table.row_key);
-    let mut key = Vec::new();
-    for name in &table.row_key {
-        let mut of_key = column(facts, table, name)?;
-        // Rows are paged in the collation of the index: under another one a page would skip rows.
-        of_key.collation = index.and_then(|index| {
-            let place = index.columns.iter().position(|other| other.as_deref() == Some(name))?;
-            index.collations.get(place).cloned().flatten()
-        });
-        key.push(of_key);
-    }
-    if let Some(index) = index {
-        // The index's own order of columns is the one that can be walked.
-        key.sort_by_key(|column| {
-            index.columns.iter().position(|other| other.as_deref() == Some(&column.name))
-        });
-    }
-    Ok(key)
-}
-
-fn column(facts: &TableFacts, table: &TableJob, name: &str) -> Result<Column, EngineError> {
-    let Some(column) = facts.column(name) else {
-        let near = facts.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(EngineError::refused(
-            "no-such-column",
-            format!("table {} has no column {name}", table.name),
-            format!("its columns are {near}"),
-        ));
-    };
-    Ok(Column { name: column.name.clone(), kind: column.kind, collation: None })
-}
-
-/// The columns that AAD and derivation read and that are not part of the row key.
-fn context_columns(table: &TableJob) -> Vec<&str> {
-    let seals = || table.fields.iter().flat_map(|field| std::iter::once(&field.to).chain(&field.from));
-    let mut names: Vec<&str> = Vec::new();
-    for name in seals().flat_map(|seal| seal.row_columns()) {
-        if !table.row_key.iter().any(|key| key == name) && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if let Some(tenant) = table.tenant.as_deref()
-        && seals().any(|seal| seal.reads_tenant())
-        && !names.contains(&tenant)
-    {
-        names.push(tenant);
-    }
-    names
 }
 
 /// An integer that somebody wrote, as a column holds it ([`Kind::Int`]).

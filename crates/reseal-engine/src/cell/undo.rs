@@ -71,7 +71,8 @@ fn room(values: &[Value]) -> usize {
 /// It is made where the swap is, while its values are still in the core's cache: an entry made when its batch is written
 /// waits for memory for longer than all else that is done to make it.
 pub(crate) fn put_entry(
-    (out, scratch): (&mut Vec<u8>, &mut Vec<u8>),
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
     swap: &Swap,
     was_plain: impl Fn(usize) -> bool,
     groups: &[Vec<usize>],
@@ -287,7 +288,7 @@ mod tests {
     fn packed(swap: &Swap, was_plain: impl Fn(usize) -> bool) -> Vec<u8> {
         let mut entry = Vec::new();
         let groups: Vec<Vec<usize>> = (0..swap.new.len()).map(|place| vec![place]).collect();
-        put_entry((&mut entry, &mut Vec::new()), swap, was_plain, &groups);
+        put_entry(&mut entry, &mut Vec::new(), swap, was_plain, &groups);
         pack(1, std::iter::once(entry.as_slice()))[1..].to_vec()
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reseal_core::{Key, Part};
 use reseal_store::{Forbidden, GuardKind, Guarding, RunLease, Session, Trouble};
 
+use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
 use crate::error::EngineError;
 use crate::job::Job;
@@ -13,10 +14,11 @@ use crate::job::seal::Seal;
 /// What a table must not hold once the run is complete; or the seal whose cells do not name their key.
 pub(crate) fn forbidden(target: &Target) -> Result<Vec<Forbidden>, String> {
     let mut all: Vec<Forbidden> = Vec::new();
-    for (at, field) in target.table().fields.iter().enumerate() {
+    for place in &target.fields {
+        let field = place.job();
         for seal in field.seals().filter(|seal| !seal.format.plaintext) {
             for key in seal.keyset.keys().iter().filter(|key| !is_final(&field.to, seal, key)) {
-                let found = of_cell(target, at, seal, key, &field.to).ok_or_else(|| seal.name.clone())?;
+                let found = of_cell(target, place, seal, key).ok_or_else(|| seal.name.clone())?;
                 if !all.contains(&found) {
                     all.push(found);
                 }
@@ -28,17 +30,17 @@ pub(crate) fn forbidden(target: &Target) -> Result<Vec<Forbidden>, String> {
 
 /// Whether cells of this seal under this key are what a run ends with.
 fn is_final(to: &Seal, seal: &Seal, key: &Key) -> bool {
-    seal.name == to.name && to.keyset.primary().is_some_and(|primary| primary.id() == key.id())
+    seal.name == to.name && to.is_primary(key)
 }
 
 /// How a cell under a key is told by the database: by its beginning, or by the column that names its key.
-fn of_cell(target: &Target, at: usize, seal: &Seal, key: &Key, to: &Seal) -> Option<Forbidden> {
-    let place = |wanted: Part| target.fields[at].iter().find(|(part, _)| *part == wanted).map(|(_, at)| *at);
+fn of_cell(target: &Target, field: &FieldTarget, seal: &Seal, key: &Key) -> Option<Forbidden> {
+    let to = &field.job().to;
     let column = |place: usize| target.shape.cells[place].clone();
     let primary = to.keyset.primary().map(Key::tag)?;
-    if let Some(key_place) = place(Part::Key) {
+    if let Some(key_place) = field.place_of(Part::Key) {
         let differs = key.tag() != primary;
-        let of = place(Part::Ciphertext).map(column);
+        let of = field.place_of(Part::Ciphertext).map(column);
         return differs.then(|| Forbidden {
             column: column(key_place),
             text: key.tag().into(),
@@ -48,7 +50,12 @@ fn of_cell(target: &Target, at: usize, seal: &Seal, key: &Key, to: &Seal) -> Opt
     }
     let text = seal.format.format.prefix(key.tag())?;
     let differs = to.format.format.prefix(primary).is_none_or(|new| !new.starts_with(&text));
-    differs.then_some(Forbidden { column: column(place(Part::Ciphertext)?), text, whole: false, of: None })
+    differs.then_some(Forbidden {
+        column: column(field.place_of(Part::Ciphertext)?),
+        text,
+        whole: false,
+        of: None,
+    })
 }
 
 /// Puts guards up after a clean sweep. False where another sweep has to look at what came before they stood.

@@ -18,11 +18,11 @@ pub(crate) async fn write_last_error(
     lease: &RunLease,
     targets: &[Arc<Target>],
 ) -> Result<(), EngineError> {
-    if targets.iter().all(|target| target.told.is_empty()) {
+    if !targets.iter().any(|target| target.shows_reasons()) {
         return Ok(());
     }
     let listed = session.quarantined(lease.run_id()).await?;
-    for target in targets.iter().filter(|target| !target.told.is_empty()) {
+    for target in targets.iter().filter(|target| target.shows_reasons()) {
         let here: Vec<&Quarantined> = listed.iter().filter(|cell| cell.table == target.label()).collect();
         for cells in here.chunks(AT_ONCE) {
             let keys: Vec<RowKey> = cells.iter().map(|cell| cell.row.clone()).collect();
@@ -38,9 +38,9 @@ pub(crate) async fn write_last_error(
 /// The row with its reasons; `None` where it shows them already.
 fn with_reasons(target: &Target, row: Row, cells: &[&Quarantined]) -> Option<Swap> {
     let mut new = row.values[..target.shape.cells.len()].to_vec();
-    for (at, field) in target.table().fields.iter().enumerate() {
-        let reason = cells.iter().find(|cell| cell.row == row.key && cell.field == field.name);
-        if let (Some(cell), Some(place)) = (reason, target.last_errors[at]) {
+    for field in &target.fields {
+        let reason = cells.iter().find(|cell| cell.row == row.key && cell.field == field.job().name);
+        if let (Some(cell), Some(place)) = (reason, field.error_column) {
             new[place] = Value::Text(cell.reason.clone());
         }
     }

@@ -10,8 +10,8 @@ use reseal_store::{Row, RowKey, RunLease, Session, Swap, UndoBatch};
 use super::settle::{WayBack, settle};
 
 use crate::cell::deks::{Deks, Stage, prepare};
-use crate::cell::mirrors;
-use crate::cell::open::{Opening, Trust, open};
+use crate::cell::error_column::is_reason;
+use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Entry, OldValue};
 use crate::error::EngineError;
@@ -143,24 +143,18 @@ fn reasons(target: &Target, row: &Row, entry: &Entry, back: &mut Back) {
     if back.rewritten {
         return;
     }
-    for place in &target.told {
-        let now = row.values[*place].text();
-        if now.is_none_or(|now| mirrors::is_reason(&now))
-            && let Some(OldValue::Kept(value)) = entry.old.get(*place)
+    for place in target.error_columns() {
+        let now = row.values[place].text();
+        if now.is_none_or(|now| is_reason(&now))
+            && let Some(OldValue::Kept(value)) = entry.old.get(place)
         {
-            back.values[*place] = value.clone();
+            back.values[place] = value.clone();
         }
     }
 }
 
 fn reopened(target: &Target, row: &Row, place: usize, deks: Option<&Deks>) -> Option<Vec<u8>> {
-    let at = target.field_of_ciphertext(place)?;
-    let field = &target.table().fields[at];
-    let cell = target.cell(at, &row.values);
-    let opening = target.with_context(at, row, |context| {
-        open((&target.job, field), cell.as_ref(), context, Trust::Nothing, deks)
-    });
-    match opening {
+    match target.field_of_ciphertext(place)?.open(row, Trust::Nothing, deks) {
         Opening::Opened(opened) => Some(opened.text.expose().to_vec()),
         _ => None,
     }

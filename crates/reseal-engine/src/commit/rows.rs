@@ -1,10 +1,10 @@
 //! Swaps one by one, with all that is committed beside them.
 
-use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance};
+use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, Swap};
 
 use super::failure::Failure;
 use super::undo::Keeper;
-use crate::batch::swaps::Swaps;
+use crate::batch::planned::PlannedSwap;
 
 /// What the last transaction of a batch commits beside its swaps.
 pub(crate) struct Closing<'a> {
@@ -42,7 +42,9 @@ pub(super) struct Done {
 /// A transaction that writes each row for itself.
 pub(super) struct RowByRow<'r> {
     pub(super) shape: &'r Shape,
-    pub(super) chunk: &'r Swaps,
+    pub(super) chunk: &'r [PlannedSwap],
+    /// The swaps of `chunk`.
+    pub(super) swaps: &'r [&'r Swap],
     pub(super) by_version: bool,
     pub(super) end: Option<End<'r>>,
     pub(super) shard: i64,
@@ -53,7 +55,7 @@ pub(super) struct RowByRow<'r> {
 impl RowByRow<'_> {
     pub(super) async fn write(&self, guarded: &mut Guarded<'_>) -> Result<Done, Failure> {
         let mut held = vec![false; self.chunk.len()];
-        for at in guarded.swap(self.shape, &self.chunk.all, self.by_version).await? {
+        for at in guarded.swap(self.shape, self.swaps, self.by_version).await? {
             held[at] = true;
         }
         self.keep(guarded, &held).await?;
@@ -75,21 +77,20 @@ impl RowByRow<'_> {
 
     async fn keep(&self, guarded: &mut Guarded<'_>, held: &[bool]) -> Result<(), Failure> {
         let Some(keeper) = self.undo.as_ref().filter(|_| held.contains(&true)) else { return Ok(()) };
-        let of = self.chunk.moved.iter().zip(held);
-        let batch =
-            keeper.of_rows(&of.filter(|(_, held)| **held).map(|(moved, _)| moved).collect::<Vec<_>>())?;
+        let written = self.chunk.iter().zip(held).filter(|(_, held)| **held);
+        let batch = keeper.of_rows(&written.map(|(planned, _)| &planned.moved).collect::<Vec<_>>())?;
         Ok(guarded.keep_undo(batch).await?)
     }
 
     /// Cells of the rows that were written, or of those that were not.
     fn cells(&self, held: &[bool], written: bool) -> u64 {
-        let of = self.chunk.moved.iter().zip(held).filter(|(_, held)| **held == written);
-        of.map(|(moved, _)| moved.cells()).sum()
+        let of = self.chunk.iter().zip(held).filter(|(_, held)| **held == written);
+        of.map(|(planned, _)| planned.moved.cells()).sum()
     }
 
     /// The rows that were not written.
     fn lost(&self, held: &[bool]) -> Vec<RowKey> {
-        let lost = self.chunk.all.iter().zip(held).filter(|(_, held)| !**held);
-        lost.map(|(swap, _)| swap.key.clone()).collect()
+        let lost = self.chunk.iter().zip(held).filter(|(_, held)| !**held);
+        lost.map(|(planned, _)| planned.swap.key.clone()).collect()
     }
 }

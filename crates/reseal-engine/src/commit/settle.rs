@@ -5,6 +5,7 @@ use reseal_core::Part;
 use reseal_store::{Row, RunLease, Session, Swap};
 
 use super::Commit;
+use crate::cell::field::PartPlace;
 use crate::cell::target::Target;
 use crate::commit::writer::RACES;
 use crate::error::EngineError;
@@ -46,8 +47,6 @@ pub(crate) async fn settle(
 /// How many cells a swap changes.
 fn cells_of(target: &Target, swap: &Swap) -> u64 {
     // A rewrap leaves the ciphertext and moves the wrapped DEK.
-    let moved = |parts: &&Vec<(Part, usize)>| {
-        parts.iter().any(|(part, at)| *part != Part::Key && swap.old[*at] != swap.new[*at])
-    };
-    target.fields.iter().filter(moved).count() as u64
+    let moved = |part: &PartPlace| part.part != Part::Key && swap.old[part.place] != swap.new[part.place];
+    target.fields.iter().filter(|field| field.parts.iter().any(moved)).count() as u64
 }

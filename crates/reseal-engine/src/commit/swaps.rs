@@ -42,11 +42,12 @@ impl Commit<'_> {
         swaps: &[Swap],
         by_version: bool,
     ) -> Result<Tried, StoreError> {
-        self.session.stage(shape, swaps).await?;
+        let swaps: Vec<&Swap> = swaps.iter().collect();
+        self.session.stage(shape, &swaps).await?;
         let Some(mut guarded) = self.session.guarded(self.lease).await? else {
             return Ok(Tried::Superseded);
         };
-        match guarded.swap(shape, swaps, by_version).await {
+        match guarded.swap(shape, &swaps, by_version).await {
             Ok(written) => guarded.commit().await.map(|()| Tried::Written(written)),
             Err(error) => {
                 let _ = guarded.rollback().await;

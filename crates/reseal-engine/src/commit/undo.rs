@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use crate::batch::packed::Packed;
-use crate::batch::swaps::Moved;
+use crate::batch::planned::Moved;
 use crate::cell::undo::{self, UndoKey};
 use crate::error::EngineError;
 

@@ -11,14 +11,14 @@ use super::rows::{Closing, Done, End, RowByRow};
 use super::undo::Keeper;
 use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;
-use crate::batch::swaps::{Moved, Swaps};
+use crate::batch::planned::{PlannedSwap, any_plain, cells};
 use crate::batch::work::Work;
 use crate::batch::work_through;
 use crate::cell::open::Trust;
-use crate::cell::reason::quarantined;
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
 use crate::error::EngineError;
+use crate::reason::Reason;
 
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
 /// with.
@@ -86,9 +86,8 @@ impl<'w> Writer<'w> {
                 }
                 Err(Refusal::Row) if chunk.len() <= 1 => {
                     // Only this row's new cells are refused; the batch goes on without it.
-                    let refused = chunk.all.iter().zip(&chunk.moved);
-                    refused.for_each(|(swap, moved)| broken.extend(self.refused(swap, moved)));
-                    counts.cells_quarantined += chunk.cells();
+                    chunk.iter().for_each(|planned| broken.extend(self.refused(planned)));
+                    counts.cells_quarantined += cells(&chunk);
                 }
                 Err(Refusal::Row) => {
                     let right = chunk.split_off(chunk.len() / 2);
@@ -131,9 +130,9 @@ impl<'w> Writer<'w> {
     }
 
     /// The fields of a row that the database refuses to hold.
-    fn refused(&self, swap: &Swap, moved: &Moved) -> Vec<Quarantined> {
-        let fields = (0..self.target.fields.len()).filter(|at| moved.writes(*at));
-        fields.map(|at| quarantined(&self.target, at, &swap.key, "constraint")).collect()
+    fn refused(&self, planned: &PlannedSwap) -> Vec<Quarantined> {
+        let fields = self.target.fields.iter().filter(|field| planned.moved.writes(field.at));
+        fields.map(|field| field.quarantined(&planned.swap.key, Reason::Constraint)).collect()
     }
 
     async fn transaction(&mut self, what: Attempt<'_>, end: Option<End<'_>>) -> Result<Done, Refusal> {
@@ -158,12 +157,18 @@ impl<'w> Writer<'w> {
     }
 
     /// One transaction: swaps, kept old cells, counts, and the checkpoint if nothing was lost.
-    async fn attempt(&mut self, chunk: &Swaps, first: bool, end: Option<End<'_>>) -> Result<Done, Failure> {
+    async fn attempt(
+        &mut self,
+        chunk: &[PlannedSwap],
+        first: bool,
+        end: Option<End<'_>>,
+    ) -> Result<Done, Failure> {
         // The first time rows are compared by version, which needs no old value at the server; a row that lost is
         // compared by value, since only other columns may have changed. Plaintext never travels back.
-        let by_version = first || chunk.any_plain();
-        if chunk.len() > 0 {
-            self.session.stage(&self.target.shape, &chunk.all).await?;
+        let by_version = first || any_plain(chunk);
+        let swaps: Vec<&Swap> = chunk.iter().map(|planned| &planned.swap).collect();
+        if !swaps.is_empty() {
+            self.session.stage(&self.target.shape, &swaps).await?;
         }
         // Their own copies: the transaction borrows the session.
         let (target, undo_key) = (self.target.clone(), self.undo_key.clone());
@@ -172,6 +177,7 @@ impl<'w> Writer<'w> {
         let rows = RowByRow {
             shape: &target.shape,
             chunk,
+            swaps: &swaps,
             by_version,
             end,
             shard: self.shard,
@@ -233,14 +239,14 @@ enum Attempt<'a> {
     /// All of them at once, or none.
     Whole(&'a [Packed]),
     /// Each for itself; the first time, or again.
-    Rows { swaps: &'a Swaps, first: bool },
+    Rows { swaps: &'a [PlannedSwap], first: bool },
 }
 
 impl Attempt<'_> {
     fn has_swaps(self) -> bool {
         match self {
             Attempt::Whole(parts) => parts.iter().any(|part| part.len() > 0),
-            Attempt::Rows { swaps, .. } => swaps.len() > 0,
+            Attempt::Rows { swaps, .. } => !swaps.is_empty(),
         }
     }
 }

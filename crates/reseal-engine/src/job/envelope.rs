@@ -2,6 +2,8 @@
 
 use reseal_core::{Context, KekContext, Key, Template};
 
+use crate::reason::Reason;
+
 /// How the cells of a seal carry their own key. The keys of the seal's keyset are KEKs.
 #[derive(Clone)]
 pub struct Envelope {
@@ -24,11 +26,11 @@ pub enum Move {
 
 impl Envelope {
     /// The encryption context of a cell's DEK under a KEK.
-    pub(crate) fn context(&self, key: &Key, context: &Context<'_>) -> Result<KekContext, &'static str> {
+    pub(crate) fn context(&self, key: &Key, context: &Context<'_>) -> Result<KekContext, Reason> {
         let context = Context { key: key.tag(), ..*context };
         let entries = self.context.iter().map(|(name, template)| {
-            let text = template.fill(&context).map_err(|_| "context-missing")?;
-            Ok((name.clone(), String::from_utf8(text).map_err(|_| "context-no-text")?))
+            let text = template.fill(&context).map_err(|_| Reason::ContextMissing)?;
+            Ok((name.clone(), String::from_utf8(text).map_err(|_| Reason::ContextNoText)?))
         });
         entries.collect::<Result<_, _>>().map(KekContext)
     }

@@ -9,6 +9,7 @@ use reseal_core::{
 };
 
 use super::envelope::Envelope;
+use crate::reason::Reason;
 
 /// How many derived keys a seal keeps at hand; past that it starts anew.
 const DERIVED_KEYS: usize = 4096;
@@ -44,8 +45,8 @@ pub type Validator = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 pub(crate) enum Closed {
     /// Not this key, or damaged.
     NotThisKey,
-    /// No key will do; a code for the quarantine.
-    Broken(&'static str),
+    /// No key will do.
+    Broken(Reason),
 }
 
 impl Seal {
@@ -93,6 +94,16 @@ impl Seal {
         .enveloped(self.envelope.clone())
     }
 
+    /// Whether a key of the seal is the one that seals.
+    pub(crate) fn is_primary(&self, key: &Key) -> bool {
+        self.keyset.primary().is_some_and(|primary| primary.id() == key.id())
+    }
+
+    /// Whether what a cell says of its key names the one that seals.
+    pub(crate) fn is_primary_tag(&self, tag: &str) -> bool {
+        self.keyset.primary().is_some_and(|primary| primary.tag() == tag)
+    }
+
     /// All templates that are filled for a cell.
     fn templates(&self) -> impl Iterator<Item = &Template> {
         let kdf = self.kdf.iter().flat_map(Kdf::templates);
@@ -112,11 +123,11 @@ impl Seal {
 
     pub(crate) fn open(&self, cell: &Cell, key: &Key, context: &Context<'_>) -> Result<Plaintext, Closed> {
         let context = &Context { key: key.tag(), ..*context };
-        let aad = self.aad(context).map_err(|_| Closed::Broken("aad-missing"))?;
-        let key = self.key_of_row(key, context).map_err(|_| Closed::Broken("derivation-missing"))?;
+        let aad = self.aad(context).map_err(|_| Closed::Broken(Reason::AadMissing))?;
+        let key = self.key_of_row(key, context).map_err(|_| Closed::Broken(Reason::DerivationMissing))?;
         let text = self.format.format.open(cell, &key, &aad).map_err(|error| match error {
             OpenError::NotThisKey => Closed::NotThisKey,
-            OpenError::Broken(broken) => Closed::Broken(broken.0),
+            OpenError::Broken(broken) => Closed::Broken(broken.into()),
         })?;
         match &self.validator {
             Some(validator) if !validator(text.expose()) => Err(Closed::NotThisKey),

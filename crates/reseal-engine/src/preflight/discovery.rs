@@ -7,8 +7,9 @@ use std::sync::Arc;
 use reseal_core::{Cell, Context, Identified, Part, Value};
 use reseal_store::{Column, Database, Kind, Session, TableFacts, TableName};
 
-use super::Finding;
+use crate::cell::claim::looks_sealed;
 use crate::error::EngineError;
+use crate::finding::Finding;
 use crate::job::seal::Seal;
 use crate::job::{FieldJob, Job, TableJob};
 
@@ -19,7 +20,7 @@ const BEFORE_A_KEY_GOES: u64 = 1000;
 /// Strings of one JSON document that are looked at.
 const STRINGS: usize = 200;
 
-/// Looks at every column outside the plan, for whoever gives a key up. Writes nothing.
+/// Looks at every column outside the plan, before a key is given up. Writes nothing.
 ///
 /// # Errors
 /// When the database refuses.
@@ -44,7 +45,7 @@ pub(super) async fn look(
         let facts = session.describe(&table).await?;
         let planned = job.tables.iter().zip(&own_names).filter(|(_, name)| **name == facts.name);
         let planned: Vec<&TableJob> = planned.map(|(table, _)| table).collect();
-        let beside = beside(job, &planned, &facts);
+        let companions = companions(job, &planned, &facts);
         for column in facts.columns {
             let searchable = matches!(column.kind, Kind::Text | Kind::Binary | Kind::Json);
             if !searchable || is_named(job, &planned, &table, &column.name) {
@@ -52,10 +53,9 @@ pub(super) async fn look(
             }
             let of_column = Column { name: column.name.clone(), kind: column.kind, collation: None };
             // A column that cannot be read is not in the way of the run.
-            let Ok(rows) = session.sample(&table, &of_column, &beside, sample).await else { continue };
-            if let Some(what) =
-                recognise(job, &Place { table: &table, column: &column.name, beside: &beside }, &rows)
-            {
+            let Ok(rows) = session.sample(&table, &of_column, &companions, sample).await else { continue };
+            let place = Place { table: &table, column: &column.name, companions: &companions };
+            if let Some(what) = recognise(job, &place, &rows) {
                 let place = format!("{table}.{}", column.name);
                 findings.push(Finding::warning(
                     "column-outside-the-plan",
@@ -72,13 +72,13 @@ pub(super) async fn look(
 struct Place<'a> {
     table: &'a TableName,
     column: &'a str,
-    /// What was read beside it.
-    beside: &'a [Column],
+    /// The columns that were read with it.
+    companions: &'a [Column],
 }
 
 /// The columns of a table that a cell may need to open, and those of the plan that a copy would equal: ciphertexts
 /// whose other parts lie in other columns.
-fn beside(job: &Job, planned: &[&TableJob], facts: &TableFacts) -> Vec<Column> {
+fn companions(job: &Job, planned: &[&TableJob], facts: &TableFacts) -> Vec<Column> {
     let mut names: Vec<&str> = Vec::new();
     for table in &job.tables {
         for field in &table.fields {
@@ -111,23 +111,38 @@ fn is_named(job: &Job, planned: &[&TableJob], table: &TableName, column: &str) -
 
 /// What the values of a column are, as cells: themselves, or the strings of the JSON documents that they are.
 struct Sampled<'a> {
-    /// Each with what lies beside it.
-    cells: Vec<(Cell<'a>, &'a [Value])>,
+    cells: Vec<SampledCell<'a>>,
     /// Whether the cells are strings of documents, most of which are nothing of the kind.
     inside: bool,
+}
+
+/// A cell of another column, and the values of its row that were read with it.
+struct SampledCell<'a> {
+    cell: Cell<'a>,
+    companions: &'a [Value],
+}
+
+/// The field of the plan that a cell is tried as.
+#[derive(Clone, Copy)]
+struct TriedAs<'a> {
+    table: &'a TableJob,
+    field: &'a str,
 }
 
 fn sampled(rows: &[Vec<Value>]) -> Sampled<'_> {
     let rows = rows.iter().filter_map(|row| row.split_first());
     let (mut cells, mut inside) = (Vec::new(), false);
-    for (value, beside) in rows {
+    for (value, companions) in rows {
+        let cell = |value| SampledCell { cell: Cell::whole(value), companions };
         let mut texts = Vec::new();
         match document(value) {
-            Some(document) => strings(&document, &mut texts, STRINGS),
-            None => cells.push((Cell::whole(value.clone()), beside)),
+            Some(document) => {
+                inside = true;
+                strings(&document, &mut texts, STRINGS);
+            }
+            None => cells.push(cell(value.clone())),
         }
-        inside |= document(value).is_some();
-        cells.extend(texts.into_iter().map(|text| (Cell::whole(Value::Text(text)), beside)));
+        cells.extend(texts.into_iter().map(|text| cell(Value::Text(text))));
     }
     Sampled { cells, inside }
 }
@@ -164,13 +179,13 @@ fn recognise(job: &Job, place: &Place<'_>, rows: &[Vec<Value>]) -> Option<String
                 continue;
             }
             tried.push(&seal.name);
-            let tried_as = (table, field.name.as_str());
+            let tried_as = TriedAs { table, field: &field.name };
             let openings: Vec<bool> =
                 cells.iter().filter_map(|cell| opens(seal, cell, place, tried_as)).collect();
             if openings.contains(&true) || most(openings.len()) {
                 return Some(format!("{where_} that open under a key of seal {}", seal.name));
             }
-            if cells.iter().any(|(cell, _)| names_a_key(seal, cell)) {
+            if cells.iter().any(|sampled| is_marked_with_key(seal, &sampled.cell)) {
                 return Some(format!("{where_} that name a key of seal {}", seal.name));
             }
         }
@@ -178,10 +193,7 @@ fn recognise(job: &Job, place: &Place<'_>, rows: &[Vec<Value>]) -> Option<String
     if let Some(column) = copied(job, place, rows) {
         return Some(format!("holds a copy of {column}"));
     }
-    let looks = |(cell, _): &&(Cell, &[Value])| {
-        job.recognisers.iter().any(|format| !matches!(format.identify(cell), Identified::NotMine))
-    };
-    let count = cells.iter().filter(looks).count();
+    let count = cells.iter().filter(|sampled| looks_sealed(job, &sampled.cell)).count();
     most(count).then(|| {
         let inside = if inside { "JSON with " } else { "" };
         format!("holds {inside}what looks like a known ciphertext")
@@ -189,20 +201,17 @@ fn recognise(job: &Job, place: &Place<'_>, rows: &[Vec<Value>]) -> Option<String
 }
 
 /// Whether a key opens a cell where it stands, or as it would in a field of the plan, and whether that is proof.
-fn opens(
-    seal: &Seal,
-    (cell, beside): &(Cell, &[Value]),
-    place: &Place<'_>,
-    (planned, field): (&TableJob, &str),
-) -> Option<bool> {
+fn opens(seal: &Seal, sampled: &SampledCell<'_>, place: &Place<'_>, tried_as: TriedAs<'_>) -> Option<bool> {
+    let SampledCell { cell, companions } = sampled;
     if matches!(seal.format.format.identify(cell), Identified::NotMine) {
         return None;
     }
-    let row = |name: &str| place.beside.iter().position(|column| column.name == name).map(|at| &beside[at]);
+    let at = |name: &str| place.companions.iter().position(|column| column.name == name);
+    let row = |name: &str| at(name).map(|at| &companions[at]);
     let lookup = |name: &str| row(name).cloned();
-    let tenant = planned.tenant.as_deref().and_then(row);
-    let (own, of_plan) = (place.table.to_string(), planned.name.to_string());
-    let places = [(own.as_str(), place.column), (of_plan.as_str(), field)];
+    let tenant = tried_as.table.tenant.as_deref().and_then(row);
+    let (own, of_plan) = (place.table.to_string(), tried_as.table.name.to_string());
+    let places = [(own.as_str(), place.column), (of_plan.as_str(), tried_as.field)];
     let opened = places.iter().flat_map(|&(table, field)| {
         let context = Context { tenant, table, field, key: "", row: &lookup };
         seal.keyset.keys().iter().filter_map(move |key| seal.open(cell, key, &context).ok())
@@ -215,13 +224,13 @@ fn copied<'p>(job: &Job, place: &Place<'p>, rows: &[Vec<Value>]) -> Option<&'p s
     let ciphertexts = job.tables.iter().flat_map(|table| &table.fields).filter_map(ciphertext_among_parts);
     let ciphertexts: Vec<&str> = ciphertexts.collect();
     let repeats = |at: usize| rows.iter().any(|row| row.get(at + 1) == row.first());
-    let mut others = place.beside.iter().enumerate();
+    let mut others = place.companions.iter().enumerate();
     let same = others.find(|(at, other)| ciphertexts.contains(&other.name.as_str()) && repeats(*at));
     same.map(|(_, column)| column.name.as_str())
 }
 
 /// Whether a cell carries the tag of a key: it need not open here, where nobody knows its row.
-fn names_a_key(seal: &Seal, cell: &Cell) -> bool {
+fn is_marked_with_key(seal: &Seal, cell: &Cell) -> bool {
     match seal.format.format.identify(cell) {
         Identified::Marked(tag) => seal.keyset.by_tag(&tag).is_some(),
         _ => false,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use reseal_core::{Context, Key};
 use reseal_store::Session;
 
-use super::Finding;
 use crate::cell::target::Target;
 use crate::error::EngineError;
+use crate::finding::Finding;
 use crate::job::Job;
 
 /// Reads every primary again, and has every KEK wrap and unwrap a DEK.
@@ -19,7 +19,8 @@ pub(super) async fn check(
     let mut findings = raw_keys(job).await?;
     let mut tried: Vec<String> = Vec::new();
     for target in targets {
-        for (at, field) in target.table().fields.iter().enumerate() {
+        for place in &target.fields {
+            let field = place.job();
             let (Some(envelope), Some(primary)) = (&field.to.envelope, field.to.keyset.primary()) else {
                 continue;
             };
@@ -36,7 +37,7 @@ pub(super) async fn check(
             let constant =
                 Context { tenant: None, table: target.label(), field: &field.name, key: "", row: &|_| None };
             let context = match rows.first() {
-                Some(row) => target.with_context(at, row, |context| envelope.context(primary, context)),
+                Some(row) => place.with_context(row, |context| envelope.context(primary, context)),
                 None => envelope.context(primary, &constant),
             };
             let Ok(context) = context else { continue };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use reseal_store::{Dialect, GuardKind};
 
-use super::Finding;
 use crate::cell::target::Target;
 use crate::commit::guard::forbidden;
+use crate::finding::Finding;
 use crate::job::Job;
 
 /// What keeps a guard from being put up.

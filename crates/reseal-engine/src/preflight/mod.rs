@@ -16,45 +16,20 @@ use reseal_store::{Database, Session, TableFacts};
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
 use crate::error::{Class, EngineError};
+use crate::finding::{Finding, Severity};
 use crate::job::scope::Scope;
 use crate::job::{Application, Job};
-
-/// Whether a finding keeps a run from starting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// The run is refused.
-    Refusal,
-    /// The run goes on; somebody should know.
-    Warning,
-}
-
-/// Something that preflight found.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// Whether it keeps a run from starting.
-    pub severity: Severity,
-    /// A short stable code in kebab-case.
-    pub code: &'static str,
-    /// What was found and where.
-    pub message: String,
-    /// What to do.
-    pub help: String,
-}
-
-impl Finding {
-    pub(crate) fn refusal(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Finding { severity: Severity::Refusal, code, message: message.into(), help: help.into() }
-    }
-
-    pub(crate) fn warning(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Finding { severity: Severity::Warning, code, message: message.into(), help: help.into() }
-    }
-}
 
 /// What preflight gives a run.
 pub(crate) struct Passed {
     pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) findings: Vec<Finding>,
+}
+
+/// A table that passed so far.
+struct Described {
+    target: Arc<Target>,
+    facts: TableFacts,
 }
 
 /// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
@@ -65,48 +40,22 @@ pub(crate) async fn look(
 ) -> Result<Passed, EngineError> {
     let mut findings = server(session, job).await?;
     let pins = pinned(session, job).await?;
-    let mut targets: Vec<(Arc<Target>, TableFacts)> = Vec::new();
+    let mut tables: Vec<Described> = Vec::new();
     for at in in_scope(job, scope)? {
-        let table = &job.tables[at];
-        let facts = match session.describe(&table.name).await {
-            Ok(facts) => facts,
-            Err(error) => {
-                let help = "check the name, its schema, and which database the URL names";
-                findings.push(Finding::refusal("no-such-table", error.message, help));
-                continue;
-            }
-        };
-        if let Some((twin, _)) = targets.iter().find(|(_, other)| other.name == facts.name) {
-            findings.push(Finding::refusal(
-                "same-table",
-                format!("{} and {} are one table", twin.label(), table.name),
-                "bring its fields together under one of the names",
-            ));
-            continue;
-        }
-        let found = schema::check(job, table, &facts);
-        let refused = found.iter().any(|finding| finding.severity == Severity::Refusal);
-        findings.extend(found);
-        if refused {
-            continue;
-        }
-        let target = Arc::new(Target::new(job, at, &facts, scope)?);
-        match privileges::check(session, &target).await? {
-            Some(refusal) => findings.push(refusal),
-            None => targets.push((target, facts)),
+        if let Some(facts) = described(session, job, at, &tables, &mut findings).await {
+            tables.extend(laid_out(session, job, at, facts, scope, &mut findings).await?);
         }
     }
-    let laid_out: Vec<_> = targets.iter().map(|(target, _)| target.clone()).collect();
-    let escrow = escrow::check(session, job, &laid_out).await?;
+    let targets: Vec<_> = tables.iter().map(|table| table.target.clone()).collect();
+    let escrow = escrow::check(session, job, &targets).await?;
     // A KEK that refuses would refuse the sample too, and under another key than it was no cell opens.
     let may_open = pins.is_none();
     let asks = !escrow.iter().any(|finding| finding.code == "kek-refused");
     findings.extend(pins.into_iter().chain(escrow));
-    for (target, facts) in targets.iter().filter(|(target, _)| may_open && (asks || !target.enveloped)) {
-        findings.extend(sample::check(session, target, facts).await?);
+    for table in tables.iter().filter(|table| may_open && (asks || !table.target.enveloped)) {
+        findings.extend(sample::check(session, &table.target, &table.facts).await?);
     }
     findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
-    let targets = laid_out;
     findings.extend(guards::check(job, &targets, session.dialect()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(
@@ -116,6 +65,53 @@ pub(crate) async fn look(
         ));
     }
     Ok(Passed { targets, findings })
+}
+
+/// What the catalogue says of a table of the job; `None` where that is refused.
+async fn described(
+    session: &mut Session,
+    job: &Job,
+    at: usize,
+    others: &[Described],
+    findings: &mut Vec<Finding>,
+) -> Option<TableFacts> {
+    let table = &job.tables[at];
+    let facts = match session.describe(&table.name).await {
+        Ok(facts) => facts,
+        Err(error) => {
+            let help = "check the name, its schema, and which database the URL names";
+            findings.push(Finding::refusal("no-such-table", error.message, help));
+            return None;
+        }
+    };
+    if let Some(twin) = others.iter().find(|other| other.facts.name == facts.name) {
+        findings.push(Finding::refusal(
+            "same-table",
+            format!("{} and {} are one table", twin.target.label(), table.name),
+            "bring its fields together under one of the names",
+        ));
+        return None;
+    }
+    let found = schema::check(job, table, &facts);
+    let refused = found.iter().any(|finding| finding.severity == Severity::Refusal);
+    findings.extend(found);
+    (!refused).then_some(facts)
+}
+
+/// A table with its target; `None` where its columns may not be read.
+async fn laid_out(
+    session: &mut Session,
+    job: &Arc<Job>,
+    at: usize,
+    facts: TableFacts,
+    scope: &Scope,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Described>, EngineError> {
+    let target = Arc::new(Target::new(job, at, &facts, scope)?);
+    let refusal = privileges::check(session, &target).await?;
+    let described = refusal.is_none().then_some(Described { target, facts });
+    findings.extend(refusal);
+    Ok(described)
 }
 
 /// What is wrong with the keys by what earlier runs have pinned.

@@ -2,8 +2,8 @@
 
 use reseal_store::{Session, StoreError};
 
-use super::Finding;
 use crate::cell::target::Target;
+use crate::finding::Finding;
 
 /// Columns that the user may not read.
 pub(super) async fn check(session: &mut Session, target: &Target) -> Result<Option<Finding>, StoreError> {

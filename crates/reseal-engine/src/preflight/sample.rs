@@ -1,19 +1,19 @@
-//! A sample of cells opened, sealed and opened again; and whether the longest of them still fit once sealed anew.
+//! A sample of cells opened, sealed and opened again; and whether the longest of them still fit once sealed again.
 
 use std::sync::Arc;
 
 use reseal_core::Value;
 use reseal_store::{Session, TableFacts};
 
-use super::Finding;
 use crate::batch::work_through;
 use crate::cell::condition::of_condition;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::error::EngineError;
+use crate::finding::Finding;
 use crate::rotate::breaker::{BREAKER, wrong_key};
 
-/// Bytes of a sample at the most.
+/// The most bytes of a sample.
 const SAMPLE_BYTES: usize = 4 << 20;
 /// Cells that must have failed, with none that opened, before a sample speaks of a wrong key and not of bad cells.
 const TELLING: u64 = 20;
@@ -33,9 +33,9 @@ pub(super) async fn check(
     let rows = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await;
     let rows = rows.map_err(|error| of_condition(target, error))?;
     let work = work_through(target.clone(), rows, Trust::Nothing).await?;
-    for (at, (opened, failed)) in work.opened.iter().enumerate() {
-        if *opened == 0 && *failed >= TELLING {
-            let error = wrong_key(target, at, *failed);
+    for (field, count) in target.fields.iter().zip(&work.opened) {
+        if count.opened == 0 && count.failed >= TELLING {
+            let error = wrong_key(field, count.failed);
             findings.push(Finding::refusal(error.code, error.message, error.help.unwrap_or_default()));
         }
     }
@@ -44,7 +44,7 @@ pub(super) async fn check(
         let rows = session.longest(&target.shape, column, LONGEST).await;
         let rows = rows.map_err(|error| of_condition(target, error))?;
         let work = work_through(target.clone(), rows, Trust::Nothing).await?;
-        let needed = work.swaps.all.iter().map(|swap| length(&swap.new[place])).max().unwrap_or(0);
+        let needed = work.swaps.iter().map(|planned| length(&planned.swap.new[place])).max().unwrap_or(0);
         if needed > max {
             findings.push(Finding::refusal(
                 "too-narrow",

@@ -3,8 +3,9 @@
 use reseal_core::Part;
 use reseal_store::{ColumnFacts, Kind, Relation, TableFacts};
 
-use super::Finding;
+use crate::finding::Finding;
 use crate::job::{Application, FieldJob, Job, TableJob};
+use crate::reason::Reason;
 
 pub(super) fn check(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
     let mut findings = relation(table, facts);
@@ -132,7 +133,8 @@ fn no_column(table: &TableJob, facts: &TableFacts, name: &str) -> Finding {
     )
 }
 
-fn names_a_key(table: &TableJob, name: &str) -> bool {
+/// Whether a column holds the tags of keys.
+fn holds_key_tags(table: &TableJob, name: &str) -> bool {
     let mut parts = table.fields.iter().flat_map(|field| &field.columns);
     table.key_column.as_deref() == Some(name)
         || parts.any(|(part, column)| *part == Part::Key && column == name)
@@ -151,7 +153,7 @@ fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Find
         );
     }
     // A column that names a key may well point at the application's list of keys.
-    if column.referenced && !names_a_key(table, name) {
+    if column.referenced && !holds_key_tags(table, name) {
         refuse("referenced-column", format!("a foreign key hangs on {place}"), "drop the foreign key first");
     }
     if !column.writable {
@@ -211,21 +213,18 @@ fn is_binary(field: &FieldJob, part: Part) -> bool {
     field.to.format.binary || matches!(part, Part::WrappedDek | Part::DekNonce)
 }
 
-/// Length of the longest reason for a quarantine.
-const LONGEST_REASON: u64 = 40;
-
 fn last_error(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Finding> {
     let mut findings = writable_column(table, facts, name);
     let Some(column) = facts.column(name) else { return findings };
     let place = format!("{}.{name}", table.name);
     if column.kind != Kind::Text
         || column.not_null
-        || column.max_length.is_some_and(|max| max < LONGEST_REASON)
+        || column.max_length.is_some_and(|max| max < Reason::LONGEST as u64)
     {
         findings.push(Finding::refusal(
             "last-error-column",
             format!("{place} is {}: it cannot show a reason, or be empty", column.sql_type),
-            format!("name a text column for {LONGEST_REASON} characters that may be NULL"),
+            format!("name a text column for {} characters that may be NULL", Reason::LONGEST),
         ));
     }
     findings

@@ -11,12 +11,13 @@ use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap};
 use super::other_runs::Held;
 use crate::batch::work_through;
 use crate::cell::deks::{Deks, Stage, prepare};
-use crate::cell::open::{Opening, Trust, open};
-use crate::cell::reason::quarantined;
+use crate::cell::field::FieldTarget;
+use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::commit::Commit;
 use crate::commit::settle::{WayBack, settle};
 use crate::error::EngineError;
+use crate::reason::Reason;
 use crate::stop::Stopper;
 
 /// Rows and bytes of a page at the most.
@@ -114,8 +115,8 @@ impl Anew {
 
     async fn planned(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
         let work = work_through(self.back.clone(), rows, Trust::Marks).await?;
-        let moved = work.swaps.all.into_iter().zip(work.swaps.moved).filter(|(_, moved)| moved.cells() > 0);
-        Ok(moved.filter_map(|(swap, _)| self.without_held(swap)).collect())
+        let moved = work.swaps.into_iter().filter(|planned| planned.moved.cells() > 0);
+        Ok(moved.filter_map(|planned| self.without_held(planned.swap)).collect())
     }
 
     /// A swap without what another run holds; `None` where nothing is left of it.
@@ -145,56 +146,49 @@ impl Anew {
         };
         let mut left = 0;
         let mut listed: BTreeMap<String, Quarantined> = BTreeMap::new();
-        let mut list = |field, key: &RowKey| {
-            let no_way = without.contains(&field);
-            let reason = if no_way { "no-key-to-roll-back-to" } else { "still-under-the-new-key" };
-            let cell = quarantined(&self.target, field, key, reason);
+        let mut list = |field: &FieldTarget, key: &RowKey| {
+            let no_way = without.contains(&field.at);
+            let reason = if no_way { Reason::NoKeyToRollBackTo } else { Reason::StillUnderTheNewKey };
+            let cell = field.quarantined(key, reason);
             listed.insert(cell.cell.clone(), cell);
         };
         for row in &rows {
-            for field in 0..self.target.fields.len() {
+            for field in &self.target.fields {
                 if self.is_held(field, &row.values) {
                     left += 1;
-                } else if (self.is_marked(field) || without.contains(&field))
-                    && self.is_under_the_new_key(field, row, deks.as_deref())
+                } else if (is_marked(field) || without.contains(&field.at))
+                    && is_under_the_new_key(field, row, deks.as_deref())
                 {
                     list(field, &row.key);
                 }
             }
         }
         for swap in if moved { Vec::new() } else { self.planned(rows).await? } {
-            let changed = |field: &usize| {
-                self.target.fields[*field].iter().any(|(_, place)| swap.old[*place] != swap.new[*place])
+            let changed = |field: &&FieldTarget| {
+                field.parts.iter().any(|part| swap.old[part.place] != swap.new[part.place])
             };
-            (0..self.target.fields.len()).filter(changed).for_each(|field| list(field, &swap.key));
+            self.target.fields.iter().filter(changed).for_each(|field| list(field, &swap.key));
         }
         let listed: Vec<Quarantined> = listed.into_values().collect();
         Commit::new(session, lease).quarantine(&listed).await?;
         Ok(left)
     }
 
-    /// Whether the cells of a field name their key; else only opening them tells.
-    fn is_marked(&self, field: usize) -> bool {
-        let named = self.target.fields[field].iter().any(|(part, _)| *part == Part::Key);
-        named || self.target.table().fields[field].to.format.marked
+    fn is_held(&self, field: &FieldTarget, values: &[Value]) -> bool {
+        self.held.has(values, &self.target.groups[field.group])
     }
+}
 
-    fn is_under_the_new_key(&self, at: usize, row: &Row, deks: Option<&Deks>) -> bool {
-        let (field, cell) = (&self.target.table().fields[at], self.target.cell(at, &row.values));
-        let opening = self.target.with_context(at, row, |context| {
-            open((&self.target.job, field), cell.as_ref(), context, Trust::Marks, deks)
-        });
-        match opening {
-            Opening::Marked => true,
-            Opening::Opened(opened) => opened.current,
-            _ => false,
-        }
-    }
+/// Whether the cells of a field name their key; else only opening them tells.
+fn is_marked(field: &FieldTarget) -> bool {
+    field.place_of(Part::Key).is_some() || field.job().to.format.marked
+}
 
-    fn is_held(&self, field: usize, values: &[Value]) -> bool {
-        let of_field =
-            |group: &&Vec<usize>| self.target.fields[field].iter().any(|(_, at)| group.contains(at));
-        self.target.groups.iter().find(of_field).is_some_and(|group| self.held.has(values, group))
+fn is_under_the_new_key(field: &FieldTarget, row: &Row, deks: Option<&Deks>) -> bool {
+    match field.open(row, Trust::Marks, deks) {
+        Opening::Marked => true,
+        Opening::Opened(opened) => opened.current,
+        _ => false,
     }
 }
 

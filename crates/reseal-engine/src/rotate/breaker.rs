@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use reseal_core::Key;
 
+use crate::batch::work::OpenCount;
+use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
 use crate::error::EngineError;
 
@@ -11,27 +13,22 @@ use crate::error::EngineError;
 pub(crate) const BREAKER: u64 = 1000;
 
 /// Stops a run whose cells of one field fail one after the other: the key is wrong, not the cells.
-pub(crate) fn breaker(
-    target: &Target,
-    fails: &[AtomicU64],
-    counts: &[(u64, u64)],
-) -> Result<(), EngineError> {
-    for (at, (opened, failed)) in counts.iter().enumerate() {
-        let Some(count) = fails.get(at) else { continue };
-        if *opened > 0 {
-            count.store(0, Ordering::Relaxed);
-        } else if count.fetch_add(*failed, Ordering::Relaxed) + failed >= BREAKER {
-            return Err(wrong_key(target, at, count.load(Ordering::Relaxed)));
+pub(crate) fn breaker(target: &Target, fails: &[AtomicU64], counts: &[OpenCount]) -> Result<(), EngineError> {
+    for ((field, fails), count) in target.fields.iter().zip(fails).zip(counts) {
+        if count.opened > 0 {
+            fails.store(0, Ordering::Relaxed);
+        } else if fails.fetch_add(count.failed, Ordering::Relaxed) + count.failed >= BREAKER {
+            return Err(wrong_key(field, fails.load(Ordering::Relaxed)));
         }
     }
     Ok(())
 }
 
 /// The refusal of a field of which cell after cell opens under no key.
-pub(crate) fn wrong_key(target: &Target, field: usize, cells: u64) -> EngineError {
-    let job = &target.table().fields[field];
+pub(crate) fn wrong_key(field: &FieldTarget, cells: u64) -> EngineError {
+    let job = field.job();
     let mut keys: Vec<String> = Vec::new();
-    for seal in std::iter::once(&job.to).chain(&job.from) {
+    for seal in job.seals() {
         let ids: Vec<&str> = seal.keyset.keys().iter().map(Key::id).collect();
         if !ids.is_empty() {
             keys.push(format!("{} ({})", seal.name, ids.join(", ")));
@@ -41,7 +38,7 @@ pub(crate) fn wrong_key(target: &Target, field: usize, cells: u64) -> EngineErro
         "wrong-key",
         format!(
             "{}.{}: {cells} cells in a row, none opens under {}",
-            target.label(),
+            field.table_label(),
             job.name,
             keys.join(", ")
         ),

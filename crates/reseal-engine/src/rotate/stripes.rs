@@ -9,7 +9,7 @@
 use reseal_store::RowKey;
 
 use crate::batch::chunk::{Batch, Chunk};
-use crate::batch::work::Work;
+use crate::batch::work::{OpenCount, Work};
 
 /// Windows whose stripes are interleaved.
 pub(crate) const WINDOWS: usize = 2;
@@ -56,7 +56,7 @@ pub(crate) struct Group {
     /// The batches, in the order in which they are to be committed; at least one.
     pub(crate) batches: Vec<Batch>,
     /// For each field of the table: how many cells opened, how many did not.
-    pub(crate) opened: Vec<(u64, u64)>,
+    pub(crate) opened: Vec<OpenCount>,
     /// The last row key of the group; `None` where it has no row.
     pub(crate) last: Option<RowKey>,
     /// Whether the range is through.
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::batch::packed::Packed;
-    use crate::batch::swaps::Moved;
+    use crate::batch::planned::{Moved, PlannedSwap};
 
     const CUT: Cut = Cut { windows: 4, stripes: 8, rows: 100 };
 
@@ -121,7 +121,8 @@ mod tests {
     }
 
     fn striped(rows: std::ops::Range<i64>, stripes: usize, slot: impl Fn(i64) -> usize) -> Work {
-        let mut work = Work { opened: vec![(rows.clone().count() as u64, 0)], ..Work::default() };
+        let opened = rows.clone().count() as u64;
+        let mut work = Work { opened: vec![OpenCount { opened, failed: 0 }], ..Work::default() };
         let part = || Packed::with_room(&shape(), 1, 1, false);
         work.packed = (0..stripes).map(|_| vec![part(), part()]).collect();
         let middle = (rows.start + rows.end) / 2;
@@ -129,7 +130,7 @@ mod tests {
             let key = RowKey(vec![Value::Int(n)]);
             let swap = Swap { key, old: vec![], new: vec![], version: None, unopened: false };
             let half = usize::from(n >= middle);
-            work.packed[slot(n) % stripes][half].push(&swap, Moved::default());
+            work.packed[slot(n) % stripes][half].push(PlannedSwap { swap, moved: Moved::default() });
             work.counts.add(&Counts { rows_scanned: 1, ..Counts::default() });
         }
         work.counts.rows_scanned += 5;
@@ -138,8 +139,8 @@ mod tests {
 
     /// The rows of each batch.
     fn batches(group: Group) -> Vec<Vec<i64>> {
-        let number = |swap: &Swap| if let Value::Int(n) = swap.key.0[0] { n } else { -1 };
-        let rows = |batch: Batch| batch.chunk.rows().all.iter().map(number).collect();
+        let number = |planned: &PlannedSwap| if let Value::Int(n) = planned.swap.key.0[0] { n } else { -1 };
+        let rows = |batch: Batch| batch.chunk.rows().iter().map(number).collect();
         group.batches.into_iter().map(rows).collect()
     }
 
@@ -196,7 +197,7 @@ mod tests {
         assert!(others.iter().all(|batch| batch.counts == Counts::default()));
         assert_eq!(last.counts.rows_scanned, 1010);
         assert_eq!(group.batches.iter().map(|batch| batch.rows).sum::<u64>(), 1010);
-        assert_eq!(group.opened, [(1000, 0)]);
+        assert_eq!(group.opened, [OpenCount { opened: 1000, failed: 0 }]);
     }
 
     #[test]

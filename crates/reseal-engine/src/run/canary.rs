@@ -68,7 +68,7 @@ async fn first_batch(
         let Some(last) = page.last().map(|row| row.key.clone()) else { continue };
         let count = page.len() as u64;
         let work = work_through(target.clone(), page, Trust::Marks).await?;
-        if work.swaps.all.is_empty() {
+        if work.swaps.is_empty() {
             continue;
         }
         let mut writer = Writer {

@@ -256,7 +256,7 @@ async fn sweep_all(
         living(shared, session).await?;
         shared.progress.begin(Phase::Sweep, 0, total);
         let listing = Listing::begin(session, &shared.lease, &refused).await?;
-        match sweep((&shared.database, shared.take_idle()), targets, &shared.progress, Some(listing)).await {
+        match sweep(&shared.database, shared.take_idle(), targets, &shared.progress, Some(listing)).await {
             Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
             outcome => return outcome,
         }

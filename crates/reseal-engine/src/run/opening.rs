@@ -9,11 +9,12 @@ use crate::cell::target::Target;
 use crate::commit::Commit;
 use crate::environment::Environment;
 use crate::error::EngineError;
+use crate::finding::{Finding, Severity};
 use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
 use crate::observer::RunBegins;
-use crate::preflight::{self, Finding, Passed, Severity};
+use crate::preflight::{self, Passed};
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Counts, Database, Dialect, Rows, Slice};
-use tokio::sync::mpsc::channel;
+use reseal_store::{Counts, Database, Dialect, Rows, Session, Slice};
+use tokio::sync::mpsc::{Receiver, channel};
 
+use super::scan::scan;
+use crate::batch::planned::cells;
 use crate::batch::work_through;
 use crate::cell::condition::of_condition;
 use crate::cell::open::Trust;
@@ -16,9 +18,6 @@ use crate::job::Job;
 use crate::job::options::RunOptions;
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
-
-/// Bytes of a chunk of rows on its way from the database to the cores.
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// Seconds that writing a row takes beside reading and crypto, by rule of thumb: measured with two small cells a row,
 /// one worker, data in memory. Disks, indexes and other writers make it more.
@@ -30,12 +29,53 @@ fn seconds_per_row(dialect: Dialect) -> f64 {
     }
 }
 
+/// What was tried so far.
+struct Tried {
+    counts: Counts,
+    cells_old: u64,
+    rows_to_write: usize,
+}
+
+impl Tried {
+    async fn table(
+        &mut self,
+        session: &mut Session,
+        target: &Arc<Target>,
+        progress: &Progress,
+    ) -> Result<(), EngineError> {
+        let (chunks_in, chunks) = channel(1);
+        let reader = std::slice::from_mut(session);
+        let read = scan(reader, &target.shape, &[Slice::WHOLE], chunks_in);
+        let (read, counted) = tokio::join!(read, self.count(target, chunks, progress));
+        counted?;
+        Ok(read?)
+    }
+
+    /// Counts until no more chunks come. The readers end when this does.
+    async fn count(
+        &mut self,
+        target: &Arc<Target>,
+        mut chunks: Receiver<Rows>,
+        progress: &Progress,
+    ) -> Result<(), EngineError> {
+        while let Some(rows) = chunks.recv().await {
+            let read = rows.len() as u64;
+            let work = work_through(target.clone(), rows.decode()?, Trust::Nothing).await?;
+            self.counts.add(&work.counts);
+            self.cells_old += cells(&work.swaps);
+            self.rows_to_write += work.swaps.len();
+            progress.add(read, 0);
+        }
+        Ok(())
+    }
+}
+
 pub(crate) async fn dry_run(
     job: &Arc<Job>,
     database: &Database,
     targets: &[Arc<Target>],
     options: &RunOptions,
-    progress: &Arc<Progress>,
+    progress: &Progress,
 ) -> Result<Report, EngineError> {
     let begun = Instant::now();
     let mut session = database.connect().await?;
@@ -45,37 +85,16 @@ pub(crate) async fn dry_run(
     }
     progress.begin(Phase::Rotate, 0, total);
     session.begin_snapshot().await?;
-    let mut counts = Counts { rows_total: total, ..Counts::default() };
-    let (mut cells_old, mut rows_to_write) = (0, 0);
+    let counts = Counts { rows_total: total, ..Counts::default() };
+    let mut tried = Tried { counts, cells_old: 0, rows_to_write: 0 };
     for target in targets {
-        let (chunks_in, chunks) = channel::<Rows>(1);
-        let read = async {
-            let outcome = session.scan(&target.shape, &Slice::WHOLE, CHUNK_BYTES, &chunks_in).await;
-            drop(chunks_in);
-            outcome
-        };
-        let count = async {
-            // Whoever reads ends when nobody counts any more.
-            let mut chunks = chunks;
-            while let Some(rows) = chunks.recv().await {
-                let read = rows.len() as u64;
-                let work = work_through(target.clone(), rows.decode()?, Trust::Nothing).await?;
-                counts.add(&work.counts);
-                cells_old += work.swaps.cells();
-                rows_to_write += work.swaps.len();
-                progress.add(read, 0);
-            }
-            Ok::<(), EngineError>(())
-        };
-        let (outcome, counted) = tokio::join!(read, count);
-        counted?;
-        outcome?;
+        tried.table(&mut session, target, progress).await?;
     }
     session.end_snapshot().await?;
     let seconds = begun.elapsed().as_secs_f64();
-    let mut estimate = seconds + rows_to_write as f64 * seconds_per_row(database.dialect());
+    let mut estimate = seconds + tried.rows_to_write as f64 * seconds_per_row(database.dialect());
     if let Some(rate) = job.pace.rows_per_second {
-        estimate = estimate.max(counts.rows_scanned as f64 / f64::from(rate));
+        estimate = estimate.max(tried.counts.rows_scanned as f64 / f64::from(rate));
     }
     Ok(Report {
         run_id: String::new(),
@@ -88,8 +107,8 @@ pub(crate) async fn dry_run(
         stopped: false,
         steps_failed: false,
         steps: Vec::new(),
-        counts,
-        cells_old,
+        counts: tried.counts,
+        cells_old: tried.cells_old,
         seconds,
         estimate_seconds: Some(estimate),
     })

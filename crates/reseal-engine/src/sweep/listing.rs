@@ -5,45 +5,33 @@ use std::sync::Arc;
 
 use reseal_store::{Quarantined, RowKey, RunLease, Session};
 
-use crate::cell::reason::quarantined;
-use crate::cell::target::Target;
+use crate::cell::field::FieldTarget;
 use crate::commit::Commit;
 use crate::error::EngineError;
-
-/// Reasons of cells that open and could not be written under the new key. A sweep, which writes nothing, cannot find
-/// them out again.
-const REFUSALS: [&str; 6] = [
-    "column-type",
-    "constraint",
-    "does-not-fit-the-format",
-    "does-not-reopen",
-    "key-does-not-fit",
-    "part-missing",
-];
+use crate::reason::Reason;
 
 /// Cells that could not be written under the new key, with why.
 #[derive(Clone, Default)]
-pub(crate) struct Refused(Arc<HashMap<String, &'static str>>);
+pub(crate) struct Refused(Arc<HashMap<String, Reason>>);
 
 impl Refused {
     /// Those that a run has met so far.
     pub(crate) async fn by(session: &mut Session, run_id: &str) -> Result<Self, EngineError> {
         let listed = session.quarantined(run_id).await?.into_iter();
         let refused = listed.filter_map(|cell| {
-            let reason = REFUSALS.into_iter().find(|reason| *reason == cell.reason)?;
+            let reason = Reason::from_name(&cell.reason).filter(|reason| reason.is_refusal())?;
             Some((cell.cell, reason))
         });
         Ok(Refused(Arc::new(refused.collect())))
     }
 
     /// The entry of a cell that is still under an old key, where it was refused.
-    pub(crate) fn entry(&self, target: &Target, field: usize, row: &RowKey) -> Option<Quarantined> {
+    pub(super) fn entry(&self, field: &FieldTarget, row: &RowKey) -> Option<Quarantined> {
         if self.0.is_empty() {
             return None;
         }
-        let entry = quarantined(target, field, row, "");
-        let reason = self.0.get(&entry.cell)?;
-        Some(Quarantined { reason: (*reason).to_owned(), ..entry })
+        let reason = self.0.get(&field.cell_id(row))?;
+        Some(field.quarantined(row, *reason))
     }
 }
 
@@ -55,7 +43,7 @@ pub(crate) struct Listing<'l> {
 }
 
 impl<'l> Listing<'l> {
-    /// Begins a list anew. What is in it is known after [`Listing::end`] only.
+    /// Begins a new list. What is in it is known after [`Listing::end`] only.
     pub(crate) async fn begin(
         session: &'l mut Session,
         lease: &'l RunLease,

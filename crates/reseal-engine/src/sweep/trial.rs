@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reseal_core::{Key, Part};
+use reseal_core::{Cell, Key, Part};
 use reseal_store::{Database, Row};
 
 use crate::cell::deks::{Deks, Stage, prepare};
+use crate::cell::field::FieldTarget;
 use crate::cell::layout::layout;
-use crate::cell::open::{Opening, Trust, open};
-use crate::cell::target::Target;
+use crate::cell::open::{Opener, Opening, Trust};
 use crate::error::EngineError;
 use crate::job::Job;
 use crate::job::scope::Scope;
 
-/// Bytes of a sample at the most.
+/// The most bytes of a sample.
 const SAMPLE_BYTES: usize = 16 << 20;
 
 /// What came of a trial. Keys are named by keyset and id.
@@ -49,17 +49,19 @@ pub async fn try_cells(
             Ok(deks) => (deks, "none of them opens".to_owned()),
             Err(error) => (None, error.message),
         };
-        for at in 0..target.table().fields.len() {
+        for field in &target.fields {
+            let restored = &other.tables[target.at].fields[field.at];
+            let restored = Opener { job: other, field: restored, trust: Trust::Nothing, deks: None };
             let (mut carried, mut opened) = (0, 0);
             for row in &sample {
-                match tried.cell((target, other), at, row, deks.as_deref()) {
+                match tried.cell(field, &restored, row, deks.as_deref()) {
                     Some(true) => (carried, opened) = (carried + 1, opened + 1),
                     Some(false) => carried += 1,
                     None => {}
                 }
             }
             if carried > 0 && opened == 0 {
-                let field = format!("{}.{}", target.label(), target.table().fields[at].name);
+                let field = format!("{}.{}", target.label(), field.job().name);
                 tried.not_covered.push((field, carried, why.clone()));
             }
         }
@@ -68,25 +70,21 @@ pub async fn try_cells(
 }
 
 impl Tried {
-    /// Tries one cell. For one that carries a DEK: whether it opened.
+    /// Tries one cell, with the keys in use and as `restored` opens it. For one that carries a DEK: whether it opened.
     fn cell(
         &mut self,
-        (target, other): (&Target, &Arc<Job>),
-        at: usize,
+        field: &FieldTarget,
+        restored: &Opener<'_, '_>,
         row: &Row,
         deks: Option<&Deks>,
     ) -> Option<bool> {
-        let field = &target.table().fields[at];
-        let cell = target.cell(at, &row.values);
-        let carries = cell.as_ref().is_some_and(|cell| {
-            [Part::WrappedDek, Part::Ciphertext]
-                .iter()
-                .all(|part| cell.get(*part).is_some_and(|value| !value.is_null()))
-        });
-        target.with_context(at, row, |context| {
-            let opening = open((&target.job, field), cell.as_ref(), context, Trust::Nothing, deks);
+        let cell = field.cell(&row.values);
+        let carries = cell.as_ref().is_some_and(carries_dek);
+        let opener = field.opener(Trust::Nothing, deks);
+        field.with_context(row, |context| {
+            let opening = opener.open(cell.as_ref(), context);
             let Opening::Opened(opened) = opening else { return carries.then_some(false) };
-            let keyset = field.seals().nth(opened.seal).map(|seal| seal.keyset.name().to_owned());
+            let keyset = field.job().seals().nth(opened.seal).map(|seal| seal.keyset.name().to_owned());
             let (Some(keyset), Some(key)) = (keyset, opened.key.map(Key::id)) else { return None };
             let name = (keyset, key.to_owned());
             if carries {
@@ -95,8 +93,7 @@ impl Tried {
             }
             let counts = self.keys.entry(name).or_default();
             counts.0 += 1;
-            let restored = (&**other, &other.tables[target.at].fields[at]);
-            if let Opening::Opened(again) = open(restored, cell.as_ref(), context, Trust::Nothing, None)
+            if let Opening::Opened(again) = restored.open(cell.as_ref(), context)
                 && again.key.is_some_and(|again| again.id() == key)
                 && again.text.expose() == opened.text.expose()
             {
@@ -105,4 +102,10 @@ impl Tried {
             None
         })
     }
+}
+
+/// Whether a cell carries a DEK of its own.
+fn carries_dek(cell: &Cell) -> bool {
+    let has = |part: Part| cell.get(part).is_some_and(|value| !value.is_null());
+    has(Part::WrappedDek) && has(Part::Ciphertext)
 }

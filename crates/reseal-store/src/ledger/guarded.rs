@@ -70,7 +70,7 @@ impl Guarded<'_> {
     pub async fn swap(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&Swap],
         by_version: bool,
     ) -> Result<Vec<usize>, StoreError> {
         if swaps.is_empty() {

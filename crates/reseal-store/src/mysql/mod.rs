@@ -153,7 +153,7 @@ impl Driver for Mysql {
         Ok(())
     }
 
-    async fn stage(&mut self, shape: &Shape, swaps: &[Swap]) -> Result<(), StoreError> {
+    async fn stage(&mut self, shape: &Shape, swaps: &[&Swap]) -> Result<(), StoreError> {
         let before = self.staged.take();
         self.staged = Some(swap::stage(&mut self.connection, before, shape, swaps).await?);
         Ok(())
@@ -162,7 +162,7 @@ impl Driver for Mysql {
     async fn swap(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&Swap],
         _by_version: bool,
     ) -> Result<Vec<usize>, StoreError> {
         swap::swap(&mut self.connection, shape, swaps.len()).await

@@ -31,7 +31,7 @@ pub(super) async fn stage(
     connection: &mut MySqlConnection,
     before: Option<Stage>,
     shape: &Shape,
-    swaps: &[Swap],
+    swaps: &[&Swap],
 ) -> Result<Stage, StoreError> {
     let widest =
         swaps.iter().flat_map(|swap| swap.old.iter().chain(&swap.new)).map(Value::size).max().unwrap_or(0);
@@ -93,7 +93,7 @@ async fn create(connection: &mut MySqlConnection, shape: &Shape, widest: usize) 
 async fn insert(
     connection: &mut MySqlConnection,
     shape: &Shape,
-    swaps: &[Swap],
+    swaps: &[&Swap],
     position: usize,
     columns: usize,
 ) -> Result<(), StoreError> {

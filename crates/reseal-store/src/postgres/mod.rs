@@ -233,7 +233,7 @@ impl Driver for Postgres {
     async fn swap(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&Swap],
         by_version: bool,
     ) -> Result<Vec<usize>, StoreError> {
         swap::swap(&mut self.connection, shape, swaps, by_version).await

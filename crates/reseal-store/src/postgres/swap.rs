@@ -17,7 +17,7 @@ use crate::{Column, Kind, Shape, StoreError, Swap, SwapColumns};
 pub(super) async fn swap(
     connection: &mut PgConnection,
     shape: &Shape,
-    swaps: &[Swap],
+    swaps: &[&Swap],
     by_version: bool,
 ) -> Result<Vec<usize>, StoreError> {
     let mut arrays = Arrays::default();
@@ -87,7 +87,7 @@ fn renumbered(sql: &str, offset: usize) -> String {
     out
 }
 
-fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) -> String {
+fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[&Swap], by_version: bool) -> String {
     let by_version = by_version || swaps.iter().any(|swap| swap.unopened);
     let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let by_version = by_version || swaps.iter().any(|swap| swap.old.is_empty());
@@ -113,7 +113,7 @@ fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[Swap], by_version: bool) 
 }
 
 /// What a column is set to: what is sent, or where that is withheld what is there.
-fn new_value(arrays: &mut Arrays, shape: &Shape, at: usize, swaps: &[Swap]) -> String {
+fn new_value(arrays: &mut Arrays, shape: &Shape, at: usize, swaps: &[&Swap]) -> String {
     let column = &shape.cells[at];
     let sent = swaps.iter().map(|swap| if swap.withholds(at) { &Value::Null } else { &swap.new[at] });
     let value = arrays.add(column.kind, sent);
@@ -293,13 +293,13 @@ mod tests {
             version: Some(7),
             unopened: true,
         };
-        let sql = update(&mut Arrays::default(), &shape, std::slice::from_ref(&swap), false);
+        let sql = update(&mut Arrays::default(), &shape, &[&swap], false);
         assert!(sql.contains(r#""t".xmin = reseal_new."#), "{sql}");
         let stays = r#""b" = CASE WHEN reseal_new.reseal_4 THEN "t"."b" ELSE reseal_new.reseal_3 END"#;
         assert!(sql.contains(stays), "{sql}");
         assert!(!sql.contains("DISTINCT"), "{sql}");
         swap.unopened = false;
-        let sql = update(&mut Arrays::default(), &shape, &[swap], false);
+        let sql = update(&mut Arrays::default(), &shape, &[&swap], false);
         assert!(sql.contains("DISTINCT") && !sql.contains("CASE"), "{sql}");
     }
 

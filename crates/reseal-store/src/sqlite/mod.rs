@@ -143,7 +143,7 @@ impl Driver for Sqlite {
     async fn swap(
         &mut self,
         shape: &Shape,
-        swaps: &[Swap],
+        swaps: &[&Swap],
         _by_version: bool,
     ) -> Result<Vec<usize>, StoreError> {
         swap::swap(&mut self.connection, shape, swaps).await

@@ -17,7 +17,7 @@ const PARAMETERS: usize = 32_000;
 pub(super) async fn swap(
     connection: &mut SqliteConnection,
     shape: &Shape,
-    swaps: &[Swap],
+    swaps: &[&Swap],
 ) -> Result<Vec<usize>, StoreError> {
     let width = shape.key.len() + 2 * shape.cells.len() + shape.context.len();
     let rows = ROWS.min(PARAMETERS / width).max(1);
@@ -80,7 +80,7 @@ fn collated(column: &Column) -> String {
     }
 }
 
-fn arguments(swaps: &[Swap]) -> SqliteArguments {
+fn arguments(swaps: &[&Swap]) -> SqliteArguments {
     let mut arguments = SqliteArguments::default();
     for swap in swaps {
         for value in swap.key.0.iter().chain(&swap.new).chain(&swap.old) {

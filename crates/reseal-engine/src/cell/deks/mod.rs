@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use reseal_core::{Cell, Context, KekContext, Key, Part, Value};
+use reseal_core::{Cell, Context, KekContext, Key};
 use reseal_store::{Row, RowKey};
 
-use crate::cell::ask::{Ask, takes};
-use crate::cell::open::{Claim, claim};
+use crate::cell::ask::{Ask, Candidate, Question};
+use crate::cell::claim::{Claim, claim, is_null, takes};
+use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
 use crate::error::EngineError;
-use crate::job::FieldJob;
 use crate::job::dek_cache::{AT_ONCE, DekCache, DekId, random};
 use crate::job::envelope::Move;
 use crate::job::seal::Seal;
+use crate::reason::Reason;
 
 /// What is to become of a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,45 +36,45 @@ pub(crate) enum Stage {
 #[derive(Default)]
 pub(crate) struct Deks {
     /// By what was asked: the KEK's position in its keyset, and the DEK; or why there is none.
-    opened: HashMap<DekId, Result<(usize, Key), &'static str>>,
+    opened: HashMap<DekId, Result<(usize, Key), Reason>>,
     /// By what was asked: the same DEK, wrapped under the primary.
-    moved: HashMap<DekId, Result<Vec<u8>, &'static str>>,
+    moved: HashMap<DekId, Result<Vec<u8>, Reason>>,
     /// Fresh DEKs by row and field, and the same wrapped.
     fresh: HashMap<(RowKey, usize), Fresh>,
 }
 
 /// A fresh DEK, and the same wrapped under the primary.
-type Fresh = Result<(Key, Vec<u8>), &'static str>;
+type Fresh = Result<(Key, Vec<u8>), Reason>;
 
 /// What is known of a cell's DEK.
 pub(crate) enum Known<'d> {
     /// It was unwrapped.
     Opened(usize, &'d Key),
-    /// It was wrapped anew where it is kept, and nobody saw it.
+    /// Its KEK wrapped it again, and nobody saw it.
     Shut,
 }
 
 impl Deks {
-    pub(crate) fn get(&self, id: &DekId) -> Result<Known<'_>, &'static str> {
+    pub(crate) fn get(&self, id: &DekId) -> Result<Known<'_>, Reason> {
         match (self.opened.get(id), self.moved.get(id)) {
             (Some(Ok((at, dek))), _) => Ok(Known::Opened(*at, dek)),
             (None, Some(Ok(_))) => Ok(Known::Shut),
-            (Some(Err(reason)), _) | (None, Some(Err(reason))) => Err(reason),
-            (None, None) => Err("dek-not-asked"),
+            (Some(Err(reason)), _) | (None, Some(Err(reason))) => Err(*reason),
+            (None, None) => Err(Reason::DekNotAsked),
         }
     }
 
     /// The DEK wrapped under the primary.
-    pub(crate) fn moved(&self, id: &DekId) -> Result<&[u8], &'static str> {
-        self.moved.get(id).ok_or("dek-not-asked")?.as_deref().map_err(|reason| *reason)
+    pub(crate) fn moved(&self, id: &DekId) -> Result<&[u8], Reason> {
+        self.moved.get(id).ok_or(Reason::DekNotAsked)?.as_deref().map_err(|reason| *reason)
     }
 
     /// The fresh DEK of a cell, and the same wrapped.
-    pub(crate) fn fresh(&self, row: &RowKey, field: usize) -> Result<(&Key, &[u8]), &'static str> {
+    pub(crate) fn fresh(&self, row: &RowKey, field: usize) -> Result<(&Key, &[u8]), Reason> {
         match self.fresh.get(&(row.clone(), field)) {
             Some(Ok((dek, wrapped))) => Ok((dek, wrapped)),
-            Some(Err(reason)) => Err(reason),
-            None => Err("dek-not-asked"),
+            Some(Err(reason)) => Err(*reason),
+            None => Err(Reason::DekNotAsked),
         }
     }
 }
@@ -92,7 +93,7 @@ pub(crate) async fn prepare(
     }
     let cache = &target.job.deks;
     let mut deks = Deks::default();
-    let wanted = wanted(target, rows, stage);
+    let wanted = Wanted::of(target, rows, stage);
     let asks = wanted.asks.into_values().map(|want| answer(cache, want, stage).boxed()).collect();
     for answer in together(asks).await? {
         deks.opened.extend(answer.opened.map(|opened| (answer.id, opened)));
@@ -110,8 +111,8 @@ async fn together<T>(all: Vec<BoxFuture<'_, Result<T, EngineError>>>) -> Result<
 }
 
 /// What a batch has to ask.
-#[derive(Default)]
 struct Wanted {
+    stage: Stage,
     /// Wrapped DEKs, each once.
     asks: HashMap<DekId, Want>,
     /// Cells that may need a fresh DEK.
@@ -129,71 +130,74 @@ struct WantedCell {
     row: RowKey,
     field: usize,
     to: Arc<Seal>,
-    context: Result<KekContext, &'static str>,
-    /// What was asked about it, with the position of the seal; nothing where it has no DEK.
-    asked: Vec<(usize, DekId)>,
+    context: Result<KekContext, Reason>,
+    /// What was asked about it; nothing where it has no DEK.
+    asked: Vec<Asked>,
 }
 
-fn wanted(target: &Target, rows: &[Row], stage: Stage) -> Wanted {
-    let mut wanted = Wanted::default();
-    for row in rows {
-        for (at, field) in target.table().fields.iter().enumerate() {
-            let is_enveloped = field.seals().any(|seal| seal.envelope.is_some());
-            let Some(cell) = target.cell(at, &row.values).filter(|_| is_enveloped) else { continue };
-            if cell.get(Part::Ciphertext).is_none_or(Value::is_null) {
+/// A question about a cell's DEK.
+struct Asked {
+    /// The position of the seal that the cell would be of.
+    seal: usize,
+    id: DekId,
+}
+
+impl Wanted {
+    fn of(target: &Target, rows: &[Row], stage: Stage) -> Wanted {
+        let mut wanted = Wanted { stage, asks: HashMap::new(), cells: Vec::new() };
+        let enveloped = |field: &&FieldTarget| field.job().seals().any(|seal| seal.envelope.is_some());
+        let fields: Vec<&FieldTarget> = target.fields.iter().filter(enveloped).collect();
+        for row in rows {
+            for field in &fields {
+                let Some(cell) = field.cell(&row.values).filter(|cell| !is_null(cell)) else { continue };
+                field.with_context(row, |context| wanted.add(field, row, &cell, context));
+            }
+        }
+        wanted
+    }
+
+    fn add(&mut self, field: &FieldTarget, row: &Row, cell: &Cell, context: &Context<'_>) {
+        let Some(asked) = self.ask(field, cell, context) else { return };
+        let job = field.job();
+        let Some(envelope) = job.to.envelope.as_ref().filter(|_| self.stage != Stage::Open) else { return };
+        let Some(primary) = job.to.keyset.primary() else { return };
+        // A cell without a DEK needs one if another kind of seal can open it.
+        if !asked.is_empty() || job.from.iter().any(|seal| takes(seal, cell)) {
+            let context = envelope.context(primary, context);
+            let (row, field, to) = (row.key.clone(), field.at, job.to.clone());
+            self.cells.push(WantedCell { row, field, to, context, asked });
+        }
+    }
+
+    /// Adds what is to be asked about a cell's DEK; `None` for a cell that is left as it is.
+    fn ask(&mut self, field: &FieldTarget, cell: &Cell, context: &Context<'_>) -> Option<Vec<Asked>> {
+        let mut asked = Vec::new();
+        let job = field.job();
+        for (at, seal) in std::iter::once(&job.to).chain(&job.from).enumerate() {
+            if seal.envelope.is_none() || !takes(seal, cell) {
                 continue;
             }
-            target.with_context(at, row, |context| {
-                of_cell((at, field), row, &cell, context, stage, &mut wanted)
-            });
+            let Claim::Mark(mark) = claim(seal, cell) else { continue };
+            let mark = mark.as_deref();
+            if at == 0 && self.stage == Stage::Move && mark.is_some_and(|mark| seal.is_primary_tag(mark)) {
+                return None;
+            }
+            // What cannot be asked becomes a reason when the cell is opened.
+            let ask = Question::of(seal, at, mark).and_then(|question| question.ask(cell, context).ok());
+            if let Some(ask) = ask {
+                asked.push(Asked { seal: at, id: ask.id });
+                self.asks.entry(ask.id).or_insert_with(|| Want { seal: seal.clone(), ask });
+            }
         }
-    }
-    wanted
-}
-
-fn of_cell(
-    (at, field): (usize, &FieldJob),
-    row: &Row,
-    cell: &Cell,
-    context: &Context<'_>,
-    stage: Stage,
-    wanted: &mut Wanted,
-) {
-    let mut asked = Vec::new();
-    for (seal_at, seal) in std::iter::once(&field.to).chain(&field.from).enumerate() {
-        let Some(envelope) = seal.envelope.as_ref().filter(|_| takes(seal, cell)) else { continue };
-        let Claim::Mark(mark) = claim(seal, cell) else { continue };
-        let is_current = |mark: &str| seal.keyset.primary().is_some_and(|key| key.tag() == mark);
-        if seal_at == 0 && stage == Stage::Move && mark.as_deref().is_some_and(is_current) {
-            return;
-        }
-        let moves = seal_at == 0 && envelope.r#move == Move::Rewrap;
-        // What cannot be asked is told when the cell is opened.
-        if let Ok(ask) = Ask::of((seal, envelope), cell, mark.as_deref(), moves, context) {
-            asked.push((seal_at, ask.id));
-            wanted.asks.entry(ask.id).or_insert_with(|| Want { seal: seal.clone(), ask });
-        }
-    }
-    let Some(envelope) = field.to.envelope.as_ref().filter(|_| stage != Stage::Open) else { return };
-    let Some(primary) = field.to.keyset.primary() else { return };
-    // A cell without a DEK needs one if another kind of seal can open it.
-    if !asked.is_empty() || field.from.iter().any(|seal| takes(seal, cell)) {
-        let context = envelope.context(primary, context);
-        wanted.cells.push(WantedCell {
-            row: row.key.clone(),
-            field: at,
-            to: field.to.clone(),
-            context,
-            asked,
-        });
+        Some(asked)
     }
 }
 
 /// What KEKs answered about a wrapped DEK.
 struct Answer {
     id: DekId,
-    opened: Option<Result<(usize, Key), &'static str>>,
-    moved: Option<Result<Vec<u8>, &'static str>>,
+    opened: Option<Result<(usize, Key), Reason>>,
+    moved: Option<Result<Vec<u8>, Reason>>,
 }
 
 async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, EngineError> {
@@ -201,15 +205,16 @@ async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, En
     let keys = seal.keyset.keys();
     let primary = seal.keyset.primary();
     let to = ask.to.as_ref().zip(primary).filter(|_| stage != Stage::Open);
-    if let (Stage::Move, Some((context, primary)), [(at, old)]) = (stage, to, ask.candidates.as_slice())
+    if let (Stage::Move, Some((context, primary)), [Candidate { at, context: old }]) =
+        (stage, to, ask.candidates.as_slice())
         && keys[*at].id() != primary.id()
         && of_one_realm(&keys[*at], primary)
     {
         let moved = cache.rewrap((&keys[*at], old), (primary, context), &ask.wrapped).await?;
-        return Ok(Answer { id: ask.id, opened: None, moved: Some(moved.ok_or("wrapped-dek-invalid")) });
+        return Ok(Answer { id: ask.id, opened: None, moved: Some(moved.ok_or(Reason::WrappedDekInvalid)) });
     }
-    let mut opened = Err("wrapped-dek-invalid");
-    for (at, context) in &ask.candidates {
+    let mut opened = Err(Reason::WrappedDekInvalid);
+    for Candidate { at, context } in &ask.candidates {
         if let Some(dek) = cache.unwrap(&keys[*at], &ask.wrapped, context).await? {
             opened = Ok((*at, keys[*at].derived(dek)));
             break;
@@ -220,7 +225,9 @@ async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, En
         && keys[*at].id() != primary.id()
     {
         moved = Some(match stage {
-            Stage::Move => cache.wrap_again((primary, context), &ask.id, dek).await?.ok_or("does-not-reopen"),
+            Stage::Move => {
+                cache.wrap_again((primary, context), &ask.id, dek).await?.ok_or(Reason::DoesNotReopen)
+            }
             _ => Ok(cache.stand_in(primary, dek.expose().len(), context).await?),
         });
     }
@@ -234,15 +241,12 @@ fn of_one_realm(from: &Key, to: &Key) -> bool {
 }
 
 impl WantedCell {
-    /// Whether the cell is sealed anew: it has no DEK, or another seal opens it, or its own under another KEK.
+    /// Whether the cell is sealed again: it has no DEK, or another seal opens it, or its own under another KEK.
     fn needs_fresh(&self, deks: &Deks) -> bool {
-        let is_current = |at: usize| {
-            let keys = self.to.keyset.keys();
-            self.to.keyset.primary().is_some_and(|primary| primary.id() == keys[at].id())
-        };
+        let is_current = |at: usize| self.to.is_primary(&self.to.keyset.keys()[at]);
         let rewraps = self.to.envelope.as_ref().is_some_and(|envelope| envelope.r#move == Move::Rewrap);
-        let asked = |(seal, id): &(usize, DekId)| match deks.opened.get(id) {
-            Some(Ok((at, _))) => *seal > 0 || (!rewraps && !is_current(*at)),
+        let asked = |asked: &Asked| match deks.opened.get(&asked.id) {
+            Some(Ok((at, _))) => asked.seal > 0 || (!rewraps && !is_current(*at)),
             _ => false,
         };
         self.asked.is_empty() || self.asked.iter().any(asked)
@@ -255,11 +259,11 @@ impl WantedCell {
 
     async fn made(&self, cache: &DekCache, stage: Stage) -> Result<Fresh, EngineError> {
         let (Some(primary), Some(envelope)) = (self.to.keyset.primary(), &self.to.envelope) else {
-            return Ok(Err("no-primary"));
+            return Ok(Err(Reason::NoPrimary));
         };
         let context = match &self.context {
             Ok(context) => context,
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => return Ok(Err(*reason)),
         };
         if stage == Stage::Try {
             let wrapped = cache.stand_in(primary, envelope.dek_bytes, context).await?;
@@ -269,7 +273,7 @@ impl WantedCell {
         // What was wrapped is unwrapped again before anything is sealed under it.
         Ok(match cache.unwrap(primary, &wrapped, context).await? {
             Some(again) if again.expose() == dek.expose() => Ok((primary.derived(dek), wrapped)),
-            _ => Err("does-not-reopen"),
+            _ => Err(Reason::DoesNotReopen),
         })
     }
 }

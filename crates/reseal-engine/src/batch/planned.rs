@@ -1,15 +1,24 @@
-//! Swaps, and what each of them moves.
+//! Swaps that are planned, each with what it moves.
 
 use reseal_store::Swap;
 use smallvec::SmallVec;
 
-/// Swaps, and what is to be counted and kept for each.
-#[derive(Default)]
-pub(crate) struct Swaps {
-    /// The swaps, as the store takes them.
-    pub(crate) all: Vec<Swap>,
-    /// What each of them moves, in the same order.
-    pub(crate) moved: Vec<Moved>,
+/// A swap, and what is to be counted and kept for it.
+pub(crate) struct PlannedSwap {
+    /// The swap, as the store takes it.
+    pub(crate) swap: Swap,
+    /// What it moves.
+    pub(crate) moved: Moved,
+}
+
+/// Cells of all these swaps.
+pub(crate) fn cells(planned: &[PlannedSwap]) -> u64 {
+    planned.iter().map(|planned| planned.moved.cells()).sum()
+}
+
+/// Whether an old cell of any of these swaps is plaintext.
+pub(crate) fn any_plain(planned: &[PlannedSwap]) -> bool {
+    planned.iter().any(|planned| !planned.moved.plain.is_empty())
 }
 
 /// What one swap moves.
@@ -60,37 +69,6 @@ impl Fields {
 
     pub(crate) fn len(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-}
-
-impl Swaps {
-    pub(crate) fn push(&mut self, swap: Swap, moved: Moved) {
-        self.all.push(swap);
-        self.moved.push(moved);
-    }
-
-    pub(super) fn append(&mut self, other: &mut Swaps) {
-        self.all.append(&mut other.all);
-        self.moved.append(&mut other.moved);
-    }
-
-    /// Takes out all from `at` on.
-    pub(crate) fn split_off(&mut self, at: usize) -> Swaps {
-        Swaps { all: self.all.split_off(at), moved: self.moved.split_off(at) }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Cells of all swaps.
-    pub(crate) fn cells(&self) -> u64 {
-        self.moved.iter().map(Moved::cells).sum()
-    }
-
-    /// Whether an old cell of any of them is plaintext.
-    pub(crate) fn any_plain(&self) -> bool {
-        self.moved.iter().any(|moved| !moved.plain.is_empty())
     }
 }
 

@@ -1,0 +1,213 @@
+//! Why a cell is in quarantine.
+
+use reseal_core::{Broken, SealError};
+
+/// Defines the reasons, each with its code, what it means and what to do, so that no list of them can miss one.
+macro_rules! reasons {
+    ($($variant:ident $name:literal $means:literal $remedy:literal)*) => {
+        /// Why a cell is in quarantine.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $(#[doc = $means] $variant,)*
+            /// The cell's format recognises it and finds it damaged.
+            Format(Broken),
+        }
+
+        impl Reason {
+            /// The reasons that do not come from a format.
+            const OWN: &[Reason] = &[$(Reason::$variant),*];
+
+            /// The code that ledger, reports and error columns show: kebab-case, and stable.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Reason::$variant => $name,)*
+                    Reason::Format(broken) => broken.0,
+                }
+            }
+
+            /// Two sentences for people: what the reason means, and what to do.
+            #[must_use]
+            pub const fn explain(self) -> &'static str {
+                match self {
+                    $(Reason::$variant => concat!($means, " ", $remedy),)*
+                    Reason::Format(_) => OF_A_FORMAT,
+                }
+            }
+        }
+    };
+}
+
+/// What is said of every code that a format gives.
+const OF_A_FORMAT: &str = "The cell's format recognises it and finds it damaged. Restore the cell from a backup, or \
+                           have the application write it again.";
+
+reasons! {
+    AadMissing "aad-missing"
+        "A column that the additional data names is NULL."
+        "Fill the column, or correct `aad:` in the plan."
+    BadEncoding "bad-encoding"
+        "A part of the cell does not decode in the field's `encoding:`."
+        "Check the encoding in the plan, or restore the cell from a backup."
+    ColumnType "column-type"
+        "The new cell does not fit the type of its column."
+        "Change the column's type, or choose a layout that it can hold."
+    Constraint "constraint"
+        "The database refuses the new cell because of a constraint."
+        "See which constraint or trigger of the table refuses it, then run again."
+    ContextMissing "context-missing"
+        "A column that the encryption context names is NULL."
+        "Fill the column, or correct `context:` in the plan."
+    ContextNoText "context-no-text"
+        "A value of the encryption context is not text."
+        "Name columns in `context:` that hold text, numbers or UUIDs."
+    DekNotAsked "dek-not-asked"
+        "The cell's DEK was not asked for, so the cell could not be opened."
+        "Run again; if the cell is listed again, report it as a defect."
+    DerivationMissing "derivation-missing"
+        "A column that the key derivation names is NULL."
+        "Fill the column, or correct the key derivation in the plan."
+    DoesNotFitTheFormat "does-not-fit-the-format"
+        "The new format cannot hold the cell's value."
+        "Choose a format that can, or change the value in the application."
+    DoesNotOpenUnderItsDek "does-not-open-under-its-dek"
+        "The cell's DEK was unwrapped, and the cell does not open under it."
+        "Restore the cell and its wrapped DEK together from a backup."
+    DoesNotOpenUnderItsKey "does-not-open-under-its-key"
+        "The cell does not open under the key that it names."
+        "Check format and additional data in the plan, or restore the cell from a backup."
+    DoesNotReopen "does-not-reopen"
+        "The cell was sealed under the new key and did not open again to the same value, so it was not written."
+        "Check the field's format and column types; if they are right, report it as a defect."
+    KeyDoesNotFit "key-does-not-fit"
+        "The new key does not fit the format."
+        "Give the keyset a primary of the length that the format needs."
+    MirrorDiffers "mirror-differs"
+        "A mirror of the field does not hold what the field holds."
+        "Find out which of the two is right, correct the other, then run again."
+    NamesAKeyAndIsNoCell "names-a-key-and-is-no-cell"
+        "The value begins as a cell under a known key does, and is no whole cell."
+        "Restore the cell from a backup; it may have been cut short."
+    NoKeyToRollBackTo "no-key-to-roll-back-to"
+        "The keyset has no old key that the cell could be sealed under."
+        "Leave the cell under its key, or add the old key to the keyset and roll back again."
+    NoPrimary "no-primary"
+        "The keyset has no primary to seal the cell under."
+        "Name a `primary:` for the keyset in the plan."
+    NoRandomBytes "no-random-bytes"
+        "The operating system gave no random bytes to seal the cell with."
+        "Run again once its random source works."
+    NotOpened "not-opened"
+        "The cell was counted and not opened."
+        "Run `reseal verify`; if the cell is listed again, report it as a defect."
+    NotRecognised "not-recognised"
+        "No seal of the field recognises the value."
+        "Add the seal that it has to `from:` in the plan, or correct the value."
+    OpensUnderNoKey "opens-under-no-key"
+        "The cell opens under none of its seal's keys."
+        "Add the key that it was sealed under to the keyset, or restore the cell from a backup."
+    OpensUnderTwoKeys "opens-under-two-keys"
+        "The cell opens under two keys, and its format cannot prove which is right."
+        "Give the seal a `validator:` that tells a right value from a wrong one."
+    PartMissing "part-missing"
+        "The new format gives no value for one of the field's columns."
+        "Compare the field's columns in the plan with the parts that the format writes."
+    SealedByAStranger "sealed-by-a-stranger"
+        "The value looks like a ciphertext, and no seal of the field knows it."
+        "Add the seal that it has to `from:` in the plan."
+    StillUnderTheNewKey "still-under-the-new-key"
+        "The cell is still under the new key after the rollback."
+        "Roll back again; the application may still write under the new key."
+    UnknownKey "unknown-key"
+        "The cell names a key that its keyset does not have."
+        "Add that key to the keyset, then run again."
+    WrappedDekInvalid "wrapped-dek-invalid"
+        "No KEK of the keyset unwraps the cell's DEK."
+        "Add the KEK that wrapped it, or restore the wrapped DEK from a backup."
+    WrappedDekMissing "wrapped-dek-missing"
+        "The cell has no wrapped DEK, and its seal needs one."
+        "Restore the wrapped DEK from a backup, or add the seal that the cell has to `from:`."
+}
+
+impl Reason {
+    /// Length in bytes of the longest code. A column that shows codes must hold as many characters.
+    pub const LONGEST: usize = {
+        let (mut longest, mut at) = (Broken::LONGEST, 0);
+        while at < Reason::OWN.len() {
+            let length = Reason::OWN[at].name().len();
+            longest = if length > longest { length } else { longest };
+            at += 1;
+        }
+        longest
+    };
+
+    /// The reason of a code. `None` for a format's code and for what another version wrote: those stay text.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Reason> {
+        Reason::OWN.iter().copied().find(|reason| reason.name() == name)
+    }
+
+    /// Whether the cell opened and could not be written under the new key. A sweep, which writes nothing, cannot find
+    /// that out again.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Reason::ColumnType
+                | Reason::Constraint
+                | Reason::DoesNotFitTheFormat
+                | Reason::DoesNotReopen
+                | Reason::KeyDoesNotFit
+                | Reason::PartMissing
+        )
+    }
+}
+
+impl From<Broken> for Reason {
+    fn from(broken: Broken) -> Self {
+        Reason::Format(broken)
+    }
+}
+
+impl From<SealError> for Reason {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Unfit(_) => Reason::DoesNotFitTheFormat,
+            SealError::Key { .. } => Reason::KeyDoesNotFit,
+            SealError::Random => Reason::NoRandomBytes,
+        }
+    }
+}
+
+/// What a code of the quarantine means and what to do about it, in two sentences. A code that is none of the engine's
+/// own is a format's.
+#[must_use]
+pub fn explain_reason(code: &str) -> &'static str {
+    Reason::from_name(code).map_or(OF_A_FORMAT, Reason::explain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_back_and_is_kebab_case() {
+        for reason in Reason::OWN {
+            assert_eq!(Reason::from_name(reason.name()), Some(*reason));
+            assert!(reason.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+            assert!(reason.name().len() <= Reason::LONGEST);
+        }
+        assert_eq!(Reason::from_name("armor-checksum"), None);
+    }
+
+    #[test]
+    fn every_explanation_is_two_sentences() {
+        let formats = Reason::Format(Broken("truncated"));
+        for reason in Reason::OWN.iter().chain([&formats]) {
+            let text = reason.explain();
+            assert!(text.ends_with('.') && text.matches(". ").count() == 1, "{}: {text}", reason.name());
+        }
+        assert_eq!(explain_reason("armor-checksum"), formats.explain());
+        assert_eq!(explain_reason("constraint"), Reason::Constraint.explain());
+    }
+}

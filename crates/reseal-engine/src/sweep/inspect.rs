@@ -1,0 +1,109 @@
+//! One row's cells looked at.
+
+use std::sync::Arc;
+
+use reseal_core::{Key, Value};
+use reseal_store::{Database, Kind, Row, RowKey, Session};
+
+use crate::cell::deks::{Deks, Stage, prepare};
+use crate::cell::field::FieldTarget;
+use crate::cell::layout::layout;
+use crate::cell::open::{Opening, Trust};
+use crate::cell::target::{Target, integer};
+use crate::error::EngineError;
+use crate::job::Job;
+use crate::job::scope::Scope;
+
+/// One cell, as `inspect` shows it: never its plaintext.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// The field, as the plan names it.
+    pub field: String,
+    /// The seal that opens or recognises it.
+    pub seal: Option<String>,
+    /// The key that opens it.
+    pub key: Option<String>,
+    /// `current`, `old`, `null`, or why it does not open.
+    pub state: String,
+    /// Size of its parts in bytes.
+    pub bytes: usize,
+}
+
+/// Opens the cells of one row and says what they are.
+///
+/// # Errors
+/// When the table is not in the plan, the row key does not fit, or there is no such row.
+pub async fn inspect(
+    job: &Arc<Job>,
+    database: &Database,
+    table: &str,
+    row: &str,
+) -> Result<Vec<Inspected>, EngineError> {
+    let mut session = database.connect().await?;
+    let scope = Scope { tables: vec![table.to_owned()], ..Scope::default() };
+    let targets = layout(&mut session, job, &scope).await?;
+    let Some(target) = targets.first() else {
+        let message = format!("the plan has no table {table}");
+        return Err(EngineError::usage("no-such-table", message, "see `reseal check`"));
+    };
+    let row = find(&mut session, target, table, row).await?;
+    let deks = prepare(target, std::slice::from_ref(&row), Stage::Open).await?;
+    Ok(target.fields.iter().map(|field| Inspected::of(field, &row, deks.as_deref())).collect())
+}
+
+async fn find(session: &mut Session, target: &Target, table: &str, row: &str) -> Result<Row, EngineError> {
+    let kinds: Vec<Kind> = target.shape.key.iter().map(|column| column.kind).collect();
+    let key = row_key(row, &kinds).ok_or_else(|| {
+        EngineError::usage(
+            "row-key",
+            format!("{row} is no row key of {table}"),
+            "give the key as `reseal quarantine` prints it, parts joined by commas",
+        )
+    })?;
+    let rows = session.rows_by_key(&target.shape, &[key]).await?;
+    rows.into_iter().next().ok_or_else(|| {
+        let message = format!("{table} has no row {row}");
+        EngineError::usage("no-such-row", message, "it may have been deleted")
+    })
+}
+
+impl Inspected {
+    fn of(field: &FieldTarget, row: &Row, deks: Option<&Deks>) -> Inspected {
+        let job = field.job();
+        let name = |at: usize| job.seals().nth(at).map(|seal| seal.name.clone());
+        let (seal, key, state) = match field.open_with_mirrors(row, Trust::Nothing, deks) {
+            Opening::Null => (None, None, "null"),
+            Opening::Marked | Opening::Shut(_) => (name(0), None, "current"),
+            Opening::Opened(cell) => {
+                (name(cell.seal), cell.key.map(Key::id), if cell.current { "current" } else { "old" })
+            }
+            Opening::Broken(fault) => (fault.seal.and_then(name), None, fault.reason.name()),
+        };
+        Inspected {
+            field: job.name.clone(),
+            seal,
+            key: key.map(str::to_owned),
+            state: state.to_owned(),
+            bytes: field.cell(&row.values).map_or(0, |cell| cell.size()),
+        }
+    }
+}
+
+/// A row key as people write it: its parts joined by commas, or the JSON of the ledger.
+fn row_key(text: &str, kinds: &[Kind]) -> Option<RowKey> {
+    if let Some(key) = RowKey::decode(text) {
+        return Some(key);
+    }
+    let parts: Vec<&str> =
+        if kinds.len() == 1 { vec![text] } else { text.split(',').map(str::trim).collect() };
+    if parts.len() != kinds.len() {
+        return None;
+    }
+    let values = parts.into_iter().zip(kinds).map(|(part, kind)| match kind {
+        Kind::Int => integer(part),
+        Kind::Uuid => hex::decode(part.replace('-', "")).ok()?.try_into().ok().map(Value::Uuid),
+        Kind::Binary => hex::decode(part.trim_start_matches("0x")).ok().map(Value::Bytes),
+        _ => Some(Value::Text(part.to_owned())),
+    });
+    values.collect::<Option<Vec<_>>>().map(RowKey)
+}

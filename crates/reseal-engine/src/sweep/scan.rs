@@ -1,0 +1,51 @@
+//! Whole tables read in one snapshot, in no order.
+
+use futures::future::try_join_all;
+use reseal_store::{Database, Rows, Session, Shape, Slice, StoreError};
+use tokio::sync::mpsc::Sender;
+
+use crate::error::EngineError;
+
+/// Bytes of a chunk of rows on its way from the database to the cores.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Connections that read one snapshot: as many as there are workers, where the database can share it. Those that are
+/// idle are used before new ones, and what is left of them is closed.
+pub(super) async fn snapshot(
+    database: &Database,
+    mut idle: Vec<Session>,
+    workers: usize,
+) -> Result<Vec<Session>, EngineError> {
+    let mut first = connection(database, &mut idle).await?;
+    first.begin_snapshot().await?;
+    let mut readers = vec![first];
+    if workers > 1
+        && let Some(name) = readers[0].share_snapshot().await?
+    {
+        for _ in 1..workers {
+            let mut reader = connection(database, &mut idle).await?;
+            reader.begin_shared(&name).await?;
+            readers.push(reader);
+        }
+    }
+    Ok(readers)
+}
+
+async fn connection(database: &Database, idle: &mut Vec<Session>) -> Result<Session, EngineError> {
+    match idle.pop() {
+        Some(session) => Ok(session),
+        None => Ok(database.connect().await?),
+    }
+}
+
+/// Reads a table, each connection a slice of it. Ends early when nobody takes the chunks any more.
+pub(super) async fn scan(
+    readers: &mut [Session],
+    shape: &Shape,
+    slices: &[Slice],
+    chunks: Sender<Rows>,
+) -> Result<(), StoreError> {
+    let scans = readers.iter_mut().zip(slices);
+    let scans = scans.map(|(reader, slice)| reader.scan(shape, slice, CHUNK_BYTES, &chunks));
+    try_join_all(scans).await.map(drop)
+}
