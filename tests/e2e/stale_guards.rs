@@ -4,7 +4,7 @@ use crate::steered::{BACK, Engine, age_leases, done};
 use crate::world::World;
 
 /// Tables beside `people`: enough for an engine to be met between two of them.
-const TABLES: usize = 11;
+const TABLES: usize = 7;
 
 /// How a database is asked to refuse, and how many objects make a guard of one table.
 const KINDS: [(&str, &str, usize); 4] = [
@@ -13,6 +13,12 @@ const KINDS: [(&str, &str, usize); 4] = [
     ("postgres", "constraint", 1),
     ("mysql", "trigger", 2),
 ];
+
+/// Carries a statement out for each of the tables.
+fn each(world: &World, statement: impl Fn(usize) -> String) {
+    let statements: Vec<String> = (1..=TABLES).map(statement).collect();
+    world.sql(&statements.iter().map(String::as_str).collect::<Vec<_>>());
+}
 
 /// A world with many tables of the same cells, and a guard.
 struct Guarded {
@@ -26,15 +32,11 @@ struct Guarded {
 impl Guarded {
     fn new((store, kind, objects): (&'static str, &'static str, usize)) -> Guarded {
         let world = World::new(store, "aes-gcm", 20);
-        let mut tables = String::new();
-        for number in 1..=TABLES {
-            let columns = "(id integer NOT NULL PRIMARY KEY, a text, b text, note text)";
-            world.sql(&[
-                &format!("CREATE TABLE t{number} {columns}"),
-                &format!("INSERT INTO t{number} SELECT id, a, b, note FROM people"),
-            ]);
-            tables += &format!("  t{number}: {{ row_key: id, fields: {{ a: main, b: main }} }}\n");
-        }
+        let columns = "(id integer NOT NULL PRIMARY KEY, a text, b text, note text)";
+        each(&world, |n| format!("CREATE TABLE t{n} {columns}"));
+        each(&world, |n| format!("INSERT INTO t{n} SELECT id, a, b, note FROM people"));
+        let table = |n| format!("  t{n}: {{ row_key: id, fields: {{ a: main, b: main }} }}\n");
+        let tables: String = (1..=TABLES).map(table).collect();
         world.plan(&format!("{tables}guard: {kind}\n"));
         Guarded { world, store, kind, all: objects * (TABLES + 1) }
     }
@@ -91,9 +93,7 @@ fn a_stale_run_puts_up_no_guard() {
         guarded.done(&BACK);
         assert_eq!(guarded.guards(), 0, "{kind:?}: a guard outlived the rollback");
         guarded.goes_on_in_vain(stale);
-        for number in 1..=TABLES {
-            guarded.world.sql(&[&format!("UPDATE t{number} SET b = '{old}' WHERE id = 5")]);
-        }
+        each(&guarded.world, |n| format!("UPDATE t{n} SET b = '{old}' WHERE id = 5"));
     }
 }
 

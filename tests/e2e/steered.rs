@@ -33,7 +33,11 @@ impl Engine {
         // It might be through before the script has begun.
         engine.stop();
         let hit = run_script(&mut engine.steered(world, "stop", &world.url, query));
-        assert_eq!(hit, json!({ "hit": true }), "{args:?} came to its end, and never to: {query}");
+        assert_eq!(
+            hit,
+            json!({ "hit": true }),
+            "{args:?} came to its end, or nowhere in two minutes: {query}"
+        );
         engine
     }
 

@@ -21,13 +21,13 @@ import pg8000.dbapi
 import pymysql
 from producer import Database
 
-# How long the process works between two looks, and between two looks for the end of a transaction: both are less than what a
-# statement takes that waits for the disk.
-STEP, SHORT_STEP = 0.0005, 0.00005
+# How long the process works between two looks: half as long as a look takes, within these bounds, of which the greater is less than
+# what a statement takes that makes a table. At the point it is the end of a transaction that is looked for.
+SHORT_STEP, STEP, LONG_STEP = 0.00005, 0.0005, 0.005
 # How long a statement may take to its end, once its client is stopped.
 SETTLES = 2
 # How long there is to reach the point.
-LIMIT = 60
+LIMIT = 120
 
 FAILURES = (sqlite3.Error, pg8000.dbapi.Error, pymysql.Error)
 
@@ -87,12 +87,14 @@ def reach(url, pid, query, alone):
     database, deadline = Database(url), time.monotonic() + LIMIT
     while time.monotonic() < deadline and not is_gone(pid):
         os.kill(pid, signal.SIGSTOP)
+        begun = time.monotonic()
         there = answer(database, query)
+        took = time.monotonic() - begun
         # What was under way when it was stopped has come to its end by then, and may have passed the point.
         if there and (not alone or (is_idle(database) and answer(database, query))):
             return not is_gone(pid)
         os.kill(pid, signal.SIGCONT)
-        time.sleep(SHORT_STEP if there else STEP)
+        time.sleep(SHORT_STEP if there else min(max(took / 2, STEP), LONG_STEP))
     return False
 
 

@@ -107,6 +107,11 @@ impl From<StoreError> for EngineError {
                 "connection-refused",
                 "check the path in the database URL; Reseal makes no database",
             ),
+            Trouble::Newer => (
+                Class::Refused,
+                "newer-version",
+                "update reseal: what a later version has written is left alone",
+            ),
             Trouble::Other => (Class::Failed, "database-error", "run again: it goes on where it stopped"),
         };
         EngineError { class, code, message: error.message, help: Some(help.to_owned()) }

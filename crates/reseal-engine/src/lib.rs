@@ -33,7 +33,7 @@ pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, When};
 pub use job::options::{RollbackOptions, RunOptions};
 pub use job::pins::{fingerprint, moved_away_from, new_pin, same_primaries};
 pub use job::scope::Scope;
-pub use job::seal::{Seal, Validator};
+pub use job::seal::{NamedFormat, Seal, Validator};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, TableJob};
 pub use observer::{
     Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,

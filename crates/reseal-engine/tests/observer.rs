@@ -1,5 +1,7 @@
 //! A whole run and a rollback without a control database: what they tell their observer, when, and what it can refuse.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::sync::{Arc, Mutex};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use reseal_core::{BuiltFormat, Format, KeyLength, Keyset, Options, Part};
 use reseal_engine::{
-    Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, Pace, Seal, TableJob, Validator,
+    Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, NamedFormat, Pace, Seal, TableJob,
+    Validator,
 };
 use reseal_plan::{Encoding, FieldSpec, Guard, Plan, SealSpec, TableSpec, Undo};
 use reseal_store::{GuardKind, TableName};
@@ -156,7 +157,14 @@ fn build_seal(spec: &SealSpec, keys: &Keys, parts: &[Part]) -> Result<Seal, Buil
         dek_bytes: envelope.dek_bytes,
         context: envelope.context.clone(),
     });
-    let seal = Seal::new(&spec.name, (name, built), keyset, spec.aad.clone(), spec.kdf.clone(), validator);
+    let seal = Seal::new(
+        &spec.name,
+        NamedFormat { name, built },
+        keyset,
+        spec.aad.clone(),
+        spec.kdf.clone(),
+        validator,
+    );
     Ok(seal.enveloped(envelope))
 }
 

@@ -24,6 +24,8 @@ pub enum Trouble {
     Refused,
     /// The file that is the database is not there, or is none.
     NoFile,
+    /// Reseal's own tables are of a later version than this build knows.
+    Newer,
     /// Anything else.
     Other,
 }

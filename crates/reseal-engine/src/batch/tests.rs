@@ -12,7 +12,7 @@ use super::*;
 use crate::batch::planned::cells;
 use crate::cell::standing::Standing;
 use crate::job::scope::Scope;
-use crate::job::seal::Seal;
+use crate::job::seal::{NamedFormat, Seal};
 use crate::job::{Application, CellEncoding, FieldJob, Job, Pace, TableJob};
 
 /// `tag:plaintext`. It lies about plaintexts that say so: what it seals of them reads as something else.
@@ -56,7 +56,14 @@ fn job() -> Arc<Job> {
         plaintext: false,
         max_seals: None,
     };
-    let seal = Arc::new(Seal::new("main", ("lying", format), Arc::new(keyset), None, None, None));
+    let seal = Arc::new(Seal::new(
+        "main",
+        NamedFormat { name: "lying", built: format },
+        Arc::new(keyset),
+        None,
+        None,
+        None,
+    ));
     let field = |name: &str| FieldJob {
         name: name.into(),
         to: seal.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reseal_core::{Key, Part};
+use reseal_core::{Key, Part, RunState};
 use reseal_store::{Forbidden, GuardKind, Guarding, RunLease, Session, Trouble};
 
 use crate::cell::field::FieldTarget;
@@ -10,6 +10,9 @@ use crate::cell::target::Target;
 use crate::error::EngineError;
 use crate::job::Job;
 use crate::job::seal::Seal;
+
+/// How many runs are looked at.
+const RUNS: u64 = 1000;
 
 /// What a table must not hold once the run is complete; or the seal whose cells do not name their key.
 pub(crate) fn forbidden(target: &Target) -> Result<Vec<Forbidden>, String> {
@@ -108,6 +111,22 @@ pub(crate) async fn take_away(
         if !session.unguard(lease, &target.shape.table).await? {
             return Err(EngineError::superseded());
         }
+    }
+    Ok(())
+}
+
+/// Takes guards away that no complete run of the plan stands behind: an engine that was killed, or superseded, in an
+/// unlucky moment may have left one.
+pub(crate) async fn repair(
+    session: &mut Session,
+    lease: &RunLease,
+    plan: &str,
+    targets: &[Arc<Target>],
+) -> Result<(), EngineError> {
+    let runs = session.runs(Some(plan), RUNS).await?;
+    let whole = runs.iter().find(|run| run.whole && run.id != lease.run_id());
+    if whole.is_none_or(|run| run.state != RunState::Complete) {
+        take_away(session, lease, targets).await?;
     }
     Ok(())
 }

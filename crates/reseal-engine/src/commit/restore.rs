@@ -61,7 +61,7 @@ pub(crate) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<En
 
 #[async_trait]
 impl WayBack for Exact {
-    fn target(&self) -> &Target {
+    fn table(&self) -> &Target {
         &self.target
     }
 

@@ -14,7 +14,7 @@ use crate::error::EngineError;
 #[async_trait]
 pub(crate) trait WayBack: Send {
     /// The table, as the row is to be.
-    fn target(&self) -> &Target;
+    fn table(&self) -> &Target;
 
     /// What is to be swapped of these rows, as they stand now.
     async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError>;
@@ -30,7 +30,7 @@ pub(crate) async fn settle(
     let mut cells = 0;
     for race in 0..=RACES {
         let swaps = way.swaps(rows).await?;
-        let target = way.target();
+        let target = way.table();
         // As in a run: by version first, then by value, since only other columns may have changed.
         let lost = Commit::new(session, lease).swaps(&target.unscoped, &swaps, race == 0).await?;
         let held = |swap: &&Swap| !lost.contains(&swap.key);
@@ -40,7 +40,7 @@ pub(crate) async fn settle(
         }
         rows = session.rows_by_key(&target.unscoped, &lost).await?;
     }
-    let message = format!("rows of {} are rewritten faster than they can be put back", way.target().label());
+    let message = format!("rows of {} are rewritten faster than they can be put back", way.table().label());
     Err(EngineError::stopped("raced", message, "run `reseal rollback` again at a quieter time"))
 }
 

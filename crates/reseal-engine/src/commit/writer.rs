@@ -55,8 +55,7 @@ impl<'w> Writer<'w> {
     /// A crash leaves any of the transactions committed and the checkpoint where it was: the batch is read again, and
     /// what is under the primary by then is left.
     pub(crate) async fn commit(&mut self, batch: Batch, closing: &Closing<'_>) -> Result<u64, Halt> {
-        let Batch { chunk, mut counts, mut broken, .. } = batch;
-        let mut rotated = 0;
+        let Batch { chunk, counts, broken, .. } = batch;
         let swaps = match chunk {
             Chunk::Packed(parts) => {
                 let end = End { closing, counts: &counts, broken: &broken };
@@ -70,6 +69,18 @@ impl<'w> Writer<'w> {
             }
             Chunk::Rows(swaps) => swaps,
         };
+        self.commit_rows(swaps, counts, broken, closing).await
+    }
+
+    /// Commits swaps row by row: those that are refused are found by halving, those that are lost are read again.
+    async fn commit_rows(
+        &mut self,
+        swaps: Vec<PlannedSwap>,
+        mut counts: Counts,
+        mut broken: Vec<Quarantined>,
+        closing: &Closing<'_>,
+    ) -> Result<u64, Halt> {
+        let mut rotated = 0;
         let mut queue = VecDeque::from([swaps]);
         let mut races = 0;
         let mut lost: Vec<RowKey> = Vec::new();
@@ -99,15 +110,7 @@ impl<'w> Writer<'w> {
             if queue.is_empty() {
                 races += u32::from(!lost.is_empty());
                 if races > RACES {
-                    let message = format!(
-                        "rows of {} are rewritten faster than they can be swapped",
-                        self.target.label()
-                    );
-                    return Err(Halt::End(EngineError::stopped(
-                        "raced",
-                        message,
-                        "run again at a quieter time",
-                    )));
+                    return Err(self.raced());
                 }
                 let again = self.read_again(std::mem::take(&mut lost)).await?;
                 counts.cells_current += again.counts.cells_current;
@@ -118,6 +121,12 @@ impl<'w> Writer<'w> {
             }
         }
         Ok(rotated)
+    }
+
+    fn raced(&self) -> Halt {
+        let message =
+            format!("rows of {} are rewritten faster than they can be swapped", self.target.label());
+        Halt::End(EngineError::stopped("raced", message, "run again at a quieter time"))
     }
 
     /// Reads lost rows again: what is under the primary by now is done, what is gone is gone, the rest is swapped again.

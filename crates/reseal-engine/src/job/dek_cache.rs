@@ -66,6 +66,13 @@ impl<T> Answers<T> {
     }
 }
 
+/// What a DEK is wrapped by: a KEK, and what is bound to the wrapped DEK.
+#[derive(Clone, Copy)]
+pub(crate) struct Wrapping<'w> {
+    pub(crate) key: &'w Key,
+    pub(crate) context: &'w KekContext,
+}
+
 impl DekCache {
     /// The DEK; `None` where it was not wrapped under this KEK and context, or is damaged.
     pub(crate) async fn unwrap(
@@ -83,26 +90,27 @@ impl DekCache {
     /// The DEK wrapped anew by its KEK; `None` as above.
     pub(crate) async fn rewrap(
         &self,
-        (from, old): (&Key, &KekContext),
-        (to, new): (&Key, &KekContext),
+        from: Wrapping<'_>,
+        to: Wrapping<'_>,
         wrapped: &[u8],
     ) -> Result<Option<Vec<u8>>, EngineError> {
-        let (source, kek) = (kek(from)?.identity(), kek(to)?);
-        let contexts = [old.bytes(), new.bytes()];
-        let asked = [from.identity(), to.identity(), &contexts[0], &contexts[1], wrapped];
+        let (source, kek) = (kek(from.key)?.identity(), kek(to.key)?);
+        let contexts = [from.context.bytes(), to.context.bytes()];
+        let asked = [from.key.identity(), to.key.identity(), &contexts[0], &contexts[1], wrapped];
         let answer = self.moved.of(&asked);
-        let old = WrappedDek { bytes: wrapped, kek: source, context: old };
-        let asked = answer.get_or_try_init(|| self.ask(to, || kek.rewrap(&old, new)));
+        let old = WrappedDek { bytes: wrapped, kek: source, context: from.context };
+        let asked = answer.get_or_try_init(|| self.ask(to.key, || kek.rewrap(&old, to.context)));
         asked.await.cloned()
     }
 
     /// A DEK wrapped under another KEK, once for each `asked`; `None` where it does not come out again as it went in.
     pub(crate) async fn wrap_again(
         &self,
-        (to, context): (&Key, &KekContext),
+        to: Wrapping<'_>,
         asked: &DekId,
         dek: &Key,
     ) -> Result<Option<Vec<u8>>, EngineError> {
+        let Wrapping { key: to, context } = to;
         let answer = self.moved.of(&[to.identity(), asked]);
         let wrapped = answer.get_or_try_init(|| async {
             let wrapped = self.wrap(to, &SecretBytes::new(dek.expose().to_vec()), context).await?;

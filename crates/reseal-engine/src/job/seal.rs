@@ -37,6 +37,14 @@ pub struct Seal {
     derived: RwLock<Derived>,
 }
 
+/// A format with its name in a plan.
+pub struct NamedFormat {
+    /// The name.
+    pub name: &'static str,
+    /// The format.
+    pub built: BuiltFormat,
+}
+
 /// Whether a plaintext looks as it must to count as opened.
 pub type Validator = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
@@ -54,7 +62,7 @@ impl Seal {
     #[must_use]
     pub fn new(
         name: &str,
-        (format_name, format): (&'static str, BuiltFormat),
+        format: NamedFormat,
         keyset: Arc<Keyset>,
         aad: Option<Template>,
         kdf: Option<Kdf>,
@@ -62,8 +70,8 @@ impl Seal {
     ) -> Self {
         Seal {
             name: name.to_owned(),
-            format_name,
-            format,
+            format_name: format.name,
+            format: format.built,
             keyset,
             aad,
             kdf,
@@ -85,7 +93,7 @@ impl Seal {
         let (aad, kdf) = (self.aad.clone(), self.kdf.clone());
         Seal::new(
             &self.name,
-            (self.format_name, self.format.clone()),
+            NamedFormat { name: self.format_name, built: self.format.clone() },
             keyset,
             aad,
             kdf,

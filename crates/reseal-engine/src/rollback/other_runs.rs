@@ -57,7 +57,7 @@ impl Held {
             let stranger = other.plan != run.plan;
             if tables.any_of(session, &other.id).await? && ends_alike(&job, &other, stranger)? {
                 let before = held.written.len();
-                held.add(session, (&other.id, stranger), &mut tables).await?;
+                held.add(session, &other.id, stranger, &mut tables).await?;
                 if held.written.len() > before {
                     held.runs.push(other);
                 }
@@ -70,7 +70,8 @@ impl Held {
     async fn add(
         &mut self,
         session: &mut Session,
-        (run_id, stranger): (&str, bool),
+        run_id: &str,
+        stranger: bool,
         tables: &mut Tables<'_>,
     ) -> Result<(), EngineError> {
         let mut after = None;

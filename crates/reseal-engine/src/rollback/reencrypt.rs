@@ -48,7 +48,7 @@ struct ToOldKey<'a>(&'a Anew);
 
 #[async_trait]
 impl WayBack for ToOldKey<'_> {
-    fn target(&self) -> &Target {
+    fn table(&self) -> &Target {
         &self.0.back
     }
 

@@ -63,7 +63,7 @@ impl Cruncher {
                 break;
             }
         }
-        Ok(Some(Group::of(group, cut, (last, done))))
+        Ok(Some(Group::of(group, cut, last, done)))
     }
 
     async fn work(&mut self, rows: Rows, cut: Cut) -> Result<Work, Halt> {

@@ -64,9 +64,9 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Cuts windows into stripes and interleaves them. `last` is the last row key of the last window, and whether
-    /// nothing comes after it.
-    pub(crate) fn of(windows: Vec<Work>, cut: Cut, (last, done): (Option<RowKey>, bool)) -> Group {
+    /// Cuts windows into stripes and interleaves them. `last` is the last row key of the last window;
+    /// `done` says that nothing comes after it.
+    pub(crate) fn of(windows: Vec<Work>, cut: Cut, last: Option<RowKey>, done: bool) -> Group {
         let mut rest = Work::default();
         let mut parts: Vec<std::vec::IntoIter<Chunk>> = Vec::new();
         for mut window in windows {
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn every_swap_comes_once_and_stripes_of_a_window_never_follow_each_other() {
         let windows = [0..800, 800..1600, 1600..2400].map(|rows| window(rows, 8));
-        let group = Group::of(windows.into(), CUT, (None, false));
+        let group = Group::of(windows.into(), CUT, None, false);
         assert_eq!(group.batches.len(), 24);
         let batches = batches(group);
         let mut all: Vec<i64> = batches.iter().flatten().copied().collect();
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_window_of_a_batch_keeps_its_order() {
         let small = window(0..100, CUT.stripes_of(100));
-        assert_eq!(batches(Group::of(vec![small], CUT, (None, false))), [(0..100).collect::<Vec<_>>()]);
+        assert_eq!(batches(Group::of(vec![small], CUT, None, false)), [(0..100).collect::<Vec<_>>()]);
         assert_eq!(CUT.stripes_of(101), 8);
     }
 
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded_however_rows_lie_in_their_pages() {
-        let batches = batches(Group::of(vec![striped(0..800, 8, |_| 1)], CUT, (None, false)));
+        let batches = batches(Group::of(vec![striped(0..800, 8, |_| 1)], CUT, None, false));
         assert!(batches.iter().all(|batch| batch.len() <= 125));
         assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 800);
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn counts_come_with_the_last_batch_alone() {
         let windows = vec![window(0..800, 8), window(800..1000, 8)];
-        let group = Group::of(windows, CUT, (Some(RowKey(vec![])), false));
+        let group = Group::of(windows, CUT, Some(RowKey(vec![])), false);
         let (last, others) = group.batches.split_last().unwrap();
         assert!(others.iter().all(|batch| batch.counts == Counts::default()));
         assert_eq!(last.counts.rows_scanned, 1010);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_group_without_swaps_still_moves_the_checkpoint() {
-        let group = Group::of(vec![], CUT, (None, false));
+        let group = Group::of(vec![], CUT, None, false);
         assert_eq!(group.batches.len(), 1);
     }
 }

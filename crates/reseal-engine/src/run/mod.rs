@@ -109,8 +109,9 @@ async fn work(
     targets: &[Arc<Target>],
     pacer: Arc<Pacer>,
 ) -> Result<Outcome, EngineError> {
-    if run.whole {
-        guard::take_away(session, lease, targets).await?;
+    match run.whole {
+        true => guard::take_away(session, lease, targets).await?,
+        false => guard::repair(session, lease, &run.plan, targets).await?,
     }
     let job = steps.job();
     let undo_key = undo_key(job, run.emergency).await?;

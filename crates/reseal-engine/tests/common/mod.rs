@@ -9,7 +9,8 @@ use reseal_core::{
     SecretBytes, StepPiece, Value,
 };
 use reseal_engine::{
-    Application, CellEncoding, Deed, FieldJob, Hooks, Job, KeysetJob, Pace, Seal, Step, TableJob, When,
+    Application, CellEncoding, Deed, FieldJob, Hooks, Job, KeysetJob, NamedFormat, Pace, Seal, Step,
+    TableJob, When,
 };
 use reseal_store::{Database, TableName};
 use tempfile::TempDir;
@@ -49,7 +50,14 @@ impl Notes {
     pub(crate) fn job(&self) -> Arc<Job> {
         let keyset = Keyset::new("notes", vec![key("v1"), key("v2")], Some("v2")).unwrap();
         let keyset = Arc::new(keyset);
-        let seal = Seal::new("note", ("named", named()), keyset.clone(), None, None, None);
+        let seal = Seal::new(
+            "note",
+            NamedFormat { name: "named", built: named() },
+            keyset.clone(),
+            None,
+            None,
+            None,
+        );
         let field = FieldJob {
             name: "text".into(),
             to: Arc::new(seal),

@@ -125,7 +125,7 @@ async fn indexes(session: &mut Mysql, table: &TableName) -> Result<Vec<IndexFact
 async fn triggers(session: &mut Mysql, table: &TableName) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS \
                WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
-               AND EVENT_MANIPULATION = 'UPDATE' ORDER BY 1";
+               AND (EVENT_MANIPULATION = 'UPDATE' OR TRIGGER_NAME LIKE 'reseal\\_guard%') ORDER BY 1";
     Ok(ask(session, sql, Some(table), &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
 }
 

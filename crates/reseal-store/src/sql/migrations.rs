@@ -46,9 +46,25 @@ impl Connection {
     /// The newest script of a set that was applied to this database; `None` where there is no such set.
     ///
     /// # Errors
-    /// When the server refuses for another reason than a missing table.
+    /// [`Trouble::Newer`] where this build does not know it; when the server refuses for another reason than a missing
+    /// table.
     pub async fn version(&mut self, tables: &Migrations) -> Result<Option<i64>, StoreError> {
-        Ok(self.applied(tables).await?.last().copied())
+        Ok(self.applied_and_known(tables).await?.last().copied())
+    }
+
+    /// The numbers of the scripts that were applied, each of which this build knows.
+    async fn applied_and_known(&mut self, tables: &Migrations) -> Result<Vec<i64>, StoreError> {
+        let applied = self.applied(tables).await?;
+        let newest = (tables.scripts)(self.dialect).last().map_or(0, |script| script.number);
+        match applied.last().filter(|last| **last > newest) {
+            None => Ok(applied),
+            Some(newer) => {
+                let name = tables.name;
+                let message =
+                    format!("the {name} is of version {newer}, and this build knows version {newest}");
+                Err(StoreError::new(Trouble::Newer, message))
+            }
+        }
     }
 
     /// Makes a set of tables, or brings it up to date. What a crash left half done, as it can on databases without
@@ -58,14 +74,7 @@ impl Connection {
     /// When the server refuses, or the set is newer than this build knows.
     pub async fn migrate(&mut self, tables: &Migrations) -> Result<(), StoreError> {
         let scripts = (tables.scripts)(self.dialect);
-        let applied = self.applied(tables).await?;
-        let known = |number: &i64| scripts.iter().any(|script| script.number == *number);
-        if let Some(newer) = applied.iter().find(|number| !known(number)) {
-            let name = tables.name;
-            let message =
-                format!("the {name} is of version {newer}, which this build does not know: update reseal");
-            return Err(StoreError::new(Trouble::Other, message));
-        }
+        let applied = self.applied_and_known(tables).await?;
         let missing: Vec<&Script> =
             scripts.iter().filter(|script| !applied.contains(&script.number)).collect();
         match self.dialect {

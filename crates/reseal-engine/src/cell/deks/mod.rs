@@ -16,7 +16,7 @@ use crate::cell::claim::{Claim, claim, is_null, takes};
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
 use crate::error::EngineError;
-use crate::job::dek_cache::{AT_ONCE, DekCache, DekId, random};
+use crate::job::dek_cache::{AT_ONCE, DekCache, DekId, Wrapping, random};
 use crate::job::envelope::Move;
 use crate::job::seal::Seal;
 use crate::reason::Reason;
@@ -210,7 +210,9 @@ async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, En
         && keys[*at].id() != primary.id()
         && of_one_realm(&keys[*at], primary)
     {
-        let moved = cache.rewrap((&keys[*at], old), (primary, context), &ask.wrapped).await?;
+        let from = Wrapping { key: &keys[*at], context: old };
+        let to = Wrapping { key: primary, context };
+        let moved = cache.rewrap(from, to, &ask.wrapped).await?;
         return Ok(Answer { id: ask.id, opened: None, moved: Some(moved.ok_or(Reason::WrappedDekInvalid)) });
     }
     let mut opened = Err(Reason::WrappedDekInvalid);
@@ -225,9 +227,10 @@ async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, En
         && keys[*at].id() != primary.id()
     {
         moved = Some(match stage {
-            Stage::Move => {
-                cache.wrap_again((primary, context), &ask.id, dek).await?.ok_or(Reason::DoesNotReopen)
-            }
+            Stage::Move => cache
+                .wrap_again(Wrapping { key: primary, context }, &ask.id, dek)
+                .await?
+                .ok_or(Reason::DoesNotReopen),
             _ => Ok(cache.stand_in(primary, dek.expose().len(), context).await?),
         });
     }

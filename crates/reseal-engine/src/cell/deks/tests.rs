@@ -113,6 +113,9 @@ async fn a_kek_proves_that_it_gives_back_what_it_wraps() {
 async fn a_kek_that_unwraps_to_something_else_wraps_nothing() {
     let (cache, key, context) = (DekCache::default(), Counting::liar(), KekContext::default());
     let dek = key.derived(SecretBytes::new(vec![7; 32]));
-    assert_eq!(cache.wrap_again((&key, &context), &[0; 32], &dek).await.unwrap(), None);
+    assert_eq!(
+        cache.wrap_again(Wrapping { key: &key, context: &context }, &[0; 32], &dek).await.unwrap(),
+        None
+    );
     assert!(!cache.proves(&key, 32, &context).await.unwrap());
 }
