@@ -7,6 +7,7 @@ mod schedule;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use reseal_engine::Scope;
 
 pub(crate) use audit::{AuditCommand, ReportArgs, VerifyArgs};
 pub(crate) use keys::{ApproveCommand, GenerateArgs, KeyEncoding, KeysCommand};
@@ -245,6 +246,16 @@ pub(crate) struct ScopeArgs {
     /// Only this table; may be repeated
     #[arg(long = "table", value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
+}
+
+impl ScopeArgs {
+    /// The scope that these arguments name.
+    pub(crate) fn scope(&self) -> Scope {
+        let mut tables = self.tables.clone();
+        tables.sort();
+        tables.dedup();
+        Scope { tenant: self.tenant.clone(), domain: self.domain.clone(), tables }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -3,10 +3,7 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use reseal_engine::{Class, EngineError};
-use reseal_registry::{BuildError, ReadKeyError};
-use reseal_serve::ServeError;
-use reseal_store::StoreError;
+use reseal_app::{Failure, FailureClass};
 use serde_json::{Value, json};
 
 use crate::output;
@@ -22,15 +19,6 @@ impl Done {
     pub(crate) fn new(code: u8, json: Value, text: impl Into<String>) -> Self {
         Done { code, json, text: text.into() }
     }
-}
-
-/// Not done.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) exit: u8,
-    pub(crate) code: String,
-    pub(crate) message: String,
-    pub(crate) help: Option<String>,
 }
 
 /// What a command comes to.
@@ -49,71 +37,18 @@ pub(crate) const STOPPED: u8 = 4;
 /// 5 failed.
 pub(crate) const FAILED: u8 = 5;
 
-impl Failure {
-    pub(crate) fn usage(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Failure { exit: USAGE, code: code.into(), message: message.into(), help: Some(help.into()) }
-    }
-
-    pub(crate) fn refused(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Failure { exit: REFUSED, code: code.into(), message: message.into(), help: Some(help.into()) }
-    }
-
-    pub(crate) fn failed(code: &str, message: impl Into<String>) -> Self {
-        Failure { exit: FAILED, code: code.into(), message: message.into(), help: None }
-    }
-
-    fn json(&self) -> Value {
-        json!({ "error": { "code": self.code, "message": self.message, "help": self.help } })
+/// The exit code of a failure.
+pub(crate) fn code(class: FailureClass) -> u8 {
+    match class {
+        FailureClass::Usage => USAGE,
+        FailureClass::Refused => REFUSED,
+        FailureClass::Stopped => STOPPED,
+        FailureClass::Failed => FAILED,
     }
 }
 
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
-        let exit = match error.class {
-            Class::Usage => USAGE,
-            Class::Refused => REFUSED,
-            Class::Stopped => STOPPED,
-            Class::Failed => FAILED,
-        };
-        Failure { exit, code: error.code.into(), message: error.message, help: error.help }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        EngineError::from(error).into()
-    }
-}
-
-impl From<ServeError> for Failure {
-    fn from(error: ServeError) -> Self {
-        match error {
-            ServeError::Store(error) => error.into(),
-            ServeError::Listen { .. } => Failure::refused(
-                "listen",
-                error.to_string(),
-                "another address, or the process that has this one",
-            ),
-        }
-    }
-}
-
-impl From<ReadKeyError> for Failure {
-    fn from(error: ReadKeyError) -> Self {
-        match error.asked {
-            true => Failure::usage("key", error.message, error.help),
-            false => Failure::refused("key", error.message, error.help),
-        }
-    }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        match error {
-            BuildError::Key(error) => error.into(),
-            BuildError::Format { .. } => Failure::refused("format", error.to_string(), "run `reseal check`"),
-        }
-    }
+fn document(failure: &Failure) -> Value {
+    json!({ "error": { "code": failure.code, "message": failure.message, "help": failure.help } })
 }
 
 /// Whether the program has said what it came to: a signal may come while it does.
@@ -124,18 +59,18 @@ pub(crate) fn end(json: bool, outcome: Outcome) -> ExitCode {
     let said = SAID.swap(true, Ordering::SeqCst);
     match outcome {
         Ok(done) if said => ExitCode::from(done.code),
-        Err(failure) if said => ExitCode::from(failure.exit),
+        Err(failure) if said => ExitCode::from(code(failure.class)),
         Ok(done) => {
             output::result(json, &done.json, &done.text);
             ExitCode::from(done.code)
         }
         Err(failure) => {
             if json {
-                output::result(true, &failure.json(), "");
+                output::result(true, &document(&failure), "");
             } else {
                 output::error(&failure.message, failure.help.as_deref());
             }
-            ExitCode::from(failure.exit)
+            ExitCode::from(code(failure.class))
         }
     }
 }

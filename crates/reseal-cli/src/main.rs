@@ -5,15 +5,9 @@
 
 mod args;
 mod commands;
-mod control;
 mod exit;
-mod health_monitor;
-mod notices;
-mod open;
 mod output;
-mod report;
 mod signals;
-mod trail;
 mod version;
 mod view;
 mod warnings;
@@ -22,12 +16,12 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use reseal_app::Failure;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::Cli;
-use crate::exit::Failure;
 
 /// Rows are made on one thread and dropped on another, by the hundred thousand: measured, a tenth less CPU than with the
 /// allocator of glibc.

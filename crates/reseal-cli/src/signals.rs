@@ -6,7 +6,8 @@ use std::time::Duration;
 use reseal_engine::{Stop, Stopper};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::exit::{self, Failure, STOPPED};
+use crate::exit::{self, STOPPED};
+use reseal_app::{Failure, FailureClass};
 
 /// How long what is said last may take: whoever should read it may have gone, or read nothing.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -39,7 +40,7 @@ pub(crate) fn watch(stop: &Stopper) {
 
 fn end_at_once() -> ! {
     let failure = Failure {
-        exit: STOPPED,
+        class: FailureClass::Stopped,
         code: "interrupted".into(),
         message: "stopped at once; the ledger knows what was committed".into(),
         help: Some("run the same command again to go on".into()),

@@ -5,7 +5,7 @@ use crate::workspace::{Dependency, Member};
 
 /// Our crates, from the ground up, each with the crates of ours that it may name. Tests may look further: see
 /// [`allowed`].
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("reseal-core", &[]),
     ("reseal-plan", &["reseal-core"]),
     ("reseal-store", &["reseal-core"]),
@@ -39,6 +39,21 @@ const LAYERS: [(&str, &[&str]); 11] = [
         ],
     ),
     (
+        "reseal-app",
+        &[
+            "reseal-core",
+            "reseal-plan",
+            "reseal-store",
+            "reseal-control",
+            "reseal-engine",
+            "reseal-schedule",
+            "reseal-registry",
+            "reseal-custody",
+            "reseal-notify",
+            "reseal-serve",
+        ],
+    ),
+    (
         "reseal-cli",
         &[
             "reseal-core",
@@ -51,6 +66,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "reseal-custody",
             "reseal-notify",
             "reseal-serve",
+            "reseal-app",
         ],
     ),
 ];
@@ -76,7 +92,7 @@ const WALLS: [(&str, &[&str]); 17] = [
     ("cfb-mode", &["format-pgcrypto"]),
     ("lettre", &["notify-smtp"]),
     ("reqwest", &["notify-webhook"]),
-    ("minijinja", &["reseal-cli", "reseal-notify", "reseal-plan", "reseal-serve", "notify-webhook"]),
+    ("minijinja", &["reseal-app", "reseal-notify", "reseal-plan", "reseal-serve", "notify-webhook"]),
     ("clap", &["reseal-cli"]),
     ("miette", &["reseal-cli"]),
     ("indicatif", &["reseal-cli"]),

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-
-use crate::report::Standard;
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -59,4 +57,28 @@ pub(crate) struct ReportArgs {
     /// The file for the page; else it goes to stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// A standard that a report is written for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Standard {
+    /// PCI DSS v4.0.1
+    PciDss,
+    /// HIPAA Security Rule, 45 CFR Part 164 Subpart C
+    Hipaa,
+    /// SOC 2, Trust Services Criteria
+    Soc2,
+    /// GDPR, Regulation (EU) 2016/679
+    Gdpr,
+}
+
+impl From<Standard> for reseal_plan::Standard {
+    fn from(standard: Standard) -> Self {
+        match standard {
+            Standard::PciDss => reseal_plan::Standard::PciDss,
+            Standard::Hipaa => reseal_plan::Standard::Hipaa,
+            Standard::Soc2 => reseal_plan::Standard::Soc2,
+            Standard::Gdpr => reseal_plan::Standard::Gdpr,
+        }
+    }
 }

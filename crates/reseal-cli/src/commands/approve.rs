@@ -7,8 +7,9 @@ use reseal_core::audit::{Event, EventKind};
 use reseal_custody::approvals::{self, lapses};
 use serde_json::{Value, json};
 
-use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open, trail};
+use crate::exit::{CLEAN, Done, Outcome};
+use reseal_app::Failure;
+use reseal_app::{control, open, trail};
 
 /// Signs a request.
 pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcome {

@@ -12,11 +12,12 @@ use reseal_plan::{KeyIdSpec, Plan};
 use reseal_registry::Overrides;
 use serde_json::{Value, json};
 
-use super::run::operator;
-use crate::exit::{CLEAN, Done, Failure, Outcome};
+use crate::exit::{CLEAN, Done, Outcome};
 use crate::output::{number, table};
 use crate::view::View;
-use crate::{control, open, trail};
+use reseal_app::Failure;
+use reseal_app::operator;
+use reseal_app::{control, open, trail};
 
 /// Lists the keys of a plan. No key is read, unless they are to be entered first.
 pub(crate) async fn list(path: &Path, due: bool, read: bool) -> Outcome {

@@ -9,10 +9,11 @@ use reseal_engine::{Census, Progress, Scope};
 use reseal_registry::Overrides;
 use serde_json::{Value, json};
 
-use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
+use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 use crate::output::{number, table};
 use crate::view::View;
-use crate::{control, open, trail};
+use reseal_app::Failure;
+use reseal_app::{control, open, trail};
 
 /// Counts cells; only reports.
 pub(crate) async fn census(plan: &Path, opened: bool, scope: &Scope) -> Outcome {

@@ -7,8 +7,9 @@ use reseal_plan::Problem;
 use reseal_registry::Overrides;
 use serde_json::{Value, json};
 
-use crate::exit::{CLEAN, Done, Failure, Outcome, REFUSED, USAGE};
-use crate::open;
+use crate::exit::{CLEAN, Done, Outcome, REFUSED, USAGE};
+use reseal_app::Failure;
+use reseal_app::open;
 
 /// Checks plans; all problems of all plans are told.
 pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outcome {
@@ -24,7 +25,7 @@ pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outco
                 lines.push(format!("{begins}{message}"));
                 lines.extend(failure.help.as_ref().map(|help| format!("  help: {help}")));
                 documents.push(bare(path, &failure.code, &failure.message, failure.help.as_deref()));
-                failure.exit
+                crate::exit::code(failure.class)
             }
         };
         if of_plan == CLEAN {

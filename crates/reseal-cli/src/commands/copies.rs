@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::catalogue::custodian;
-use super::run::operator;
-use crate::exit::{CLEAN, Done, Failure, Outcome, REFUSED, REMAIN};
+use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 use crate::output::{number, table};
-use crate::{control, open, trail};
+use reseal_app::operator;
+use reseal_app::{Failure, FailureClass};
+use reseal_app::{control, open, trail};
 
 /// Writes an age file with the plan's keys, or those that are named, for recipients or those that a job names.
 pub(crate) async fn backup(
@@ -143,7 +144,7 @@ pub(crate) async fn restore_test(path: &Path, backup: &Backup<'_>, rows: usize) 
     let opened = open::job(path, &Overrides::default()).await?;
     let tested = test(&opened, backup, rows).await;
     if let Err(failure) = &tested
-        && failure.exit <= REFUSED
+        && matches!(failure.class, FailureClass::Usage | FailureClass::Refused)
     {
         let plan = &opened.plan;
         let result = format!("failed: {}: {}", failure.code, failure.message);

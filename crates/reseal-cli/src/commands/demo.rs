@@ -14,10 +14,11 @@ use zeroize::Zeroizing;
 use super::census::tell;
 use super::run;
 use crate::args::KeyEncoding;
-use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
-use crate::open::{self, Opened};
+use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 use crate::output::number;
 use crate::view::View;
+use reseal_app::Failure;
+use reseal_app::open::{self, Opened};
 
 const ROWS: usize = 10_000;
 const ROWS_PER_INSERT: usize = 500;

@@ -13,8 +13,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::args::{GenerateArgs, KeyEncoding};
-use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open, trail};
+use crate::exit::{CLEAN, Done, Outcome};
+use reseal_app::Failure;
+use reseal_app::{control, open, trail};
 
 /// Makes a key as the command line or the plan wants it, and enters it in the plan's catalogue.
 pub(crate) async fn generate(args: &GenerateArgs) -> Outcome {

@@ -8,8 +8,9 @@ use reseal_store::Database;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::{control, open, trail};
+use crate::exit::{CLEAN, Done, Outcome};
+use reseal_app::Failure;
+use reseal_app::{control, open, trail};
 
 /// Applies the SQL of the ledger or of the control database, or prints it.
 pub(crate) async fn migrate(target: Option<&str>, control: bool, print: bool) -> Outcome {

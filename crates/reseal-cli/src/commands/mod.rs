@@ -17,14 +17,12 @@ mod runs;
 mod schedule;
 mod serve;
 
-pub(crate) use audit::trail_fault;
-pub(crate) use run::operator;
-
 use clap::CommandFactory;
 use serde_json::json;
 
 use crate::args::{ApproveCommand, Cli, Command, KeysCommand, NotifyCommand, UndoCommand};
-use crate::exit::{CLEAN, Done, Failure, Outcome};
+use crate::exit::{CLEAN, Done, Outcome};
+use reseal_app::Failure;
 
 /// Carries out what was asked for.
 pub(crate) async fn run(cli: &Cli) -> Outcome {

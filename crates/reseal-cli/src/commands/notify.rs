@@ -10,10 +10,11 @@ use reseal_notify::{Delivered, Outbox};
 use reseal_plan::Plan;
 use serde_json::{Value, json};
 
-use crate::exit::{CLEAN, Done, FAILED, Failure, Outcome, STOPPED};
-use crate::notices::{jitter, look, now, outbox};
-use crate::open;
+use crate::exit::{CLEAN, Done, FAILED, Outcome, STOPPED};
 use crate::output::table;
+use reseal_app::Failure;
+use reseal_app::notices::{jitter, look, now, outbox};
+use reseal_app::open;
 
 /// How long attempts are begun. Whoever calls from cron wants an end.
 const WITHIN: Duration = Duration::from_secs(120);

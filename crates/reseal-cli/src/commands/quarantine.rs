@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::run::resume;
 use crate::exit::{CLEAN, Done, Outcome};
-use crate::open;
 use crate::output::table;
+use reseal_app::open;
 
 /// Lists the quarantine of a run, or tries its cells again.
 pub(crate) async fn quarantine(path: &Path, run: Option<&str>, retry: bool) -> Outcome {

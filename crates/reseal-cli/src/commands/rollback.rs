@@ -9,11 +9,13 @@ use reseal_engine::{Environment, RollbackOptions};
 use reseal_registry::Overrides;
 use serde_json::json;
 
-use super::run::operator;
-use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
+use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 use crate::output::number;
+use crate::signals;
 use crate::view::View;
-use crate::{control, open, signals, trail};
+use reseal_app::Failure;
+use reseal_app::operator;
+use reseal_app::{control, open, trail};
 
 /// Puts the old cells of the newest run back.
 pub(crate) async fn rollback(

@@ -13,11 +13,13 @@ use reseal_store::AskedPace;
 use reseal_store::RunRow;
 
 use crate::args::RunArgs;
-use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
-use crate::notices::{self, Watch};
+use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
 use crate::output::{cells, duration, number};
+use crate::signals;
 use crate::view::View;
-use crate::{control, open, signals, trail};
+use reseal_app::notices::{self, Watch};
+use reseal_app::{Failure, operator};
+use reseal_app::{control, open, trail};
 
 /// Rotates, or goes on with a run that is not over.
 pub(crate) async fn run(args: &RunArgs) -> Outcome {
@@ -191,17 +193,6 @@ fn next(report: &Report, plan: &str) -> Option<String> {
         0 => format!("next: let every writer seal with the new key, then `reseal run {plan}`"),
         _ => format!("next: `reseal quarantine {plan}` lists them; `reseal run {plan}` tries again"),
     })
-}
-
-/// Who runs it, for the ledger.
-pub(crate) fn operator() -> String {
-    // What people read to decide by must not be able to draw on their terminal.
-    let plain = |value: String| value.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
-    let variable = |name: &str| std::env::var(name).ok().map(plain).filter(|value| !value.is_empty());
-    variable("SUDO_USER")
-        .or_else(|| variable("USER"))
-        .or_else(|| variable("LOGNAME"))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The time of `--until`: a moment, or the next time that the clock on the wall shows it.

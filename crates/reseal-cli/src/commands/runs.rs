@@ -12,10 +12,11 @@ use reseal_store::{Request, RunRow, StepRow};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
-use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN, STOPPED};
-use crate::notices;
+use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
 use crate::output::{cells, number, plain};
-use crate::{open, trail};
+use reseal_app::Failure;
+use reseal_app::notices;
+use reseal_app::{open, trail};
 
 /// Lists runs.
 pub(crate) async fn runs(path: &Path) -> Outcome {
@@ -103,7 +104,7 @@ fn step(row: &StepRow) -> String {
 
 /// When an emergency run must be over: the control database knows, if it can be asked.
 async fn deadline(row: &RunRow) -> Option<i64> {
-    let mut control = crate::control::database().ok()?.connect().await.ok()?;
+    let mut control = reseal_app::control::database().ok()?.connect().await.ok()?;
     control.emergency(&row.id).await.ok()??.deadline
 }
 
@@ -218,12 +219,7 @@ pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
     let moved = session.cancel_run(&row, "cancelled by an operator").await?;
     if !moved {
         let message = format!("run {} moved on meanwhile", row.id);
-        return Err(Failure {
-            exit: STOPPED,
-            code: "run-held".into(),
-            message,
-            help: Some("try again".into()),
-        });
+        return Err(Failure::stopped("run-held", message, "try again"));
     }
     let row = session.run_by_id(&row.id).await?.unwrap_or(row);
     let rotated = row.counts.cells_rotated;

@@ -10,11 +10,12 @@ use reseal_core::audit::{Event, EventKind};
 use reseal_plan::{Action, JobSpec, Plan, ScheduleSpec};
 use serde_json::{Value, json};
 
-use super::run::operator;
 use crate::args::ScheduleCommand;
-use crate::exit::{CLEAN, Done, Failure, Outcome};
+use crate::exit::{CLEAN, Done, Outcome};
 use crate::output::{number, plain, table};
-use crate::{control, open, trail};
+use reseal_app::Failure;
+use reseal_app::operator;
+use reseal_app::{control, open, trail};
 
 /// The most firings that `next` lists.
 const MOST: usize = 10_000;

@@ -11,9 +11,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::args::ServeArgs;
-use crate::exit::{CLEAN, Done, Failure, Outcome};
-use crate::notices::{self, Posted};
-use crate::{open, signals, trail};
+use crate::exit::{CLEAN, Done, Outcome};
+use crate::signals;
+use reseal_app::Failure;
+use reseal_app::notices::{self, Posted};
+use reseal_app::{open, trail};
 
 /// Serves plans until it is told to stop.
 pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
@@ -102,12 +104,12 @@ mod tests {
             let plan = include_str!("../../../../rotation-plans/fernet.yaml");
             let text = format!("{plan}\nschedule: {{ zone: UTC, job: {{ every: 90d, do: {job} }} }}\n");
             let plan = reseal_plan::parse("plan.yaml", &text, &reseal_registry::vocabulary()).unwrap();
-            can_do(&plan.schedule.unwrap(), has_age).err().map(|failure| (failure.exit, failure.code))
+            can_do(&plan.schedule.unwrap(), has_age).err().map(|failure| (failure.class, failure.code))
         };
         let to = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
         let backup = format!("{{ keys-backup: {{ to: [{to}], file: \"k-{{slot}}.age\" }} }}");
         let test = "{ restore-test: { file: k.age, identity: { env: X } } }";
-        let refusal = Some((crate::exit::REFUSED, "without-age".to_owned()));
+        let refusal = Some((reseal_app::FailureClass::Refused, "without-age".to_owned()));
         assert_eq!([refused(&backup, false), refused(test, false)], [refusal.clone(), refusal]);
         assert_eq!(
             [refused(&backup, true), refused(test, true), refused("census", false)],

@@ -10,11 +10,12 @@ use reseal_core::audit::{Trail, Verdict};
 use reseal_plan::Plan;
 use reseal_store::RunRow;
 
-use super::{Against, checkpoints, connect, entries, of_database};
 use crate::args::ReportArgs;
-use crate::exit::{CLEAN, Done, Failure, Outcome, REMAIN};
-use crate::report::{Ledger, Subject, page, report as document};
-use crate::{open, trail};
+use crate::exit::{CLEAN, Done, Outcome, REMAIN};
+use reseal_app::Failure;
+use reseal_app::audit::{Against, PAGE, checkpoints, connect, entries, of_database};
+use reseal_app::report::{Ledger, Subject, page, report as document};
+use reseal_app::{open, trail};
 
 /// The most runs of a ledger that are held against the trail.
 const RUNS: u64 = 100_000;
@@ -37,7 +38,7 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
     let mut session = connect().await?;
     let verdict = of_database(&mut session, &Against::nothing()).await?;
     let entries = legible(&mut session, &verdict).await?;
-    let subject = Subject { plans, ledgers, standard: args.standard, range, now: trail::now_ms() };
+    let subject = Subject { plans, ledgers, standard: args.standard.into(), range, now: trail::now_ms() };
     let found = document(&entries, &verdict, &subject);
     let page = page(&found).map_err(|error| Failure::failed("report", error.to_string()))?;
     // A report about a broken trail is written all the same, and says so at its head.
@@ -86,7 +87,7 @@ async fn legible(
     let mut trail = Trail::new(&checkpoints, &[], &[]);
     let (mut sound, mut last) = (Vec::new(), i64::MIN);
     loop {
-        let page = session.trail_after(last, super::PAGE).await?;
+        let page = session.trail_after(last, PAGE).await?;
         let Some(end) = page.last() else { return Ok(sound) };
         last = end.sequence;
         for recorded in page {

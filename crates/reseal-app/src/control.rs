@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use reseal_control::ControlDatabase;
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
+use crate::Failure;
 
 /// The variable that names the control database.
 const VARIABLE: &str = "RESEAL_DATABASE_URL";
 
 /// The control database that `RESEAL_DATABASE_URL` names, else an SQLite file of this user's. A file that is not there
 /// is made.
-pub(crate) fn database() -> Result<ControlDatabase, Failure> {
+pub fn database() -> Result<ControlDatabase, Failure> {
     if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
         let database = ControlDatabase::parse(&Zeroizing::new(url))?;
         if let Some(file) = database.file() {
@@ -47,7 +47,7 @@ fn cannot_be_made(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Where a user's programs keep what is worth keeping (XDG Base Directory Specification).
-pub(crate) fn state_folder() -> Result<PathBuf, Failure> {
+pub fn state_folder() -> Result<PathBuf, Failure> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
     state.map(|folder| folder.join("reseal")).ok_or_else(|| {

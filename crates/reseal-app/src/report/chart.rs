@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use minijinja::HtmlEscape;
 
 use super::history::{Key, Run};
-use super::{DAY_MS, date};
-use crate::output::number;
+use super::{DAY_MS, date, thousands};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 46.0;
@@ -139,7 +138,7 @@ pub(super) fn cells(runs: &[&Run]) -> String {
                     r#"<text class="start" x="{:.1}" y="{:.1}">{}</text>"#,
                     x + 6.0,
                     y + 11.0,
-                    number(total(run).unsigned_abs())
+                    thousands(total(run).unsigned_abs())
                 );
             }
         }

@@ -13,35 +13,35 @@ mod tests;
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment};
 use reseal_core::audit::{Entry, Verdict};
+use reseal_plan::Standard;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use findings::{Exception, Incident, Proof};
 use history::{History, Key, Run};
-pub(crate) use standard::Standard;
 
 pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// What a report is about.
-pub(crate) struct Subject {
+pub struct Subject {
     /// The plans, with the most that each lets a key age, in days.
-    pub(crate) plans: Vec<(String, Option<u64>)>,
+    pub plans: Vec<(String, Option<u64>)>,
     /// The standard that it is written for.
-    pub(crate) standard: Standard,
+    pub standard: Standard,
     /// What the ledgers of those plans say of runs.
-    pub(crate) ledgers: Vec<Ledger>,
+    pub ledgers: Vec<Ledger>,
     /// The first millisecond of the time, and the first behind it.
-    pub(crate) range: (i64, i64),
+    pub range: (i64, i64),
     /// When it is written.
-    pub(crate) now: i64,
+    pub now: i64,
 }
 
 /// What the ledger beside a plan's data says of its runs.
-pub(crate) struct Ledger {
+pub struct Ledger {
     /// The plan.
-    pub(crate) plan: String,
+    pub plan: String,
     /// Id of each run that did something, and when it began; or why the ledger could not be read.
-    pub(crate) runs: Result<Vec<(String, i64)>, String>,
+    pub runs: Result<Vec<(String, i64)>, String>,
 }
 
 /// How old a key was when it was replaced, or is.
@@ -64,7 +64,7 @@ struct Rotation<'a> {
 }
 
 /// The report as a document.
-pub(crate) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) -> Value {
+pub fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) -> Value {
     let history = History::read(entries);
     let of_plan = |plan: &str| subject.plans.iter().any(|(name, _)| name == plan);
     let limit =
@@ -103,8 +103,8 @@ pub(crate) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
     let strictest = subject.plans.iter().filter_map(|(_, limit)| *limit).min();
     let fault = verdict.fault.as_ref();
     json!({
-        "standard": { "name": subject.standard.name(), "title": subject.standard.title(), "beyond": subject.standard.beyond(),
-            "clauses": subject.standard.clauses() },
+        "standard": { "name": subject.standard.name(), "title": standard::title(subject.standard),
+            "beyond": standard::beyond(subject.standard), "clauses": standard::clauses(subject.standard) },
         "plans": subject.plans.iter().map(|(name, limit)| json!({ "name": name, "max_key_age_days": limit })).collect::<Vec<_>>(),
         "from": instant(subject.range.0),
         "to": instant(subject.range.1),
@@ -163,12 +163,12 @@ fn rotation<'a>(run: &'a Run, history: &History, limit: Option<u64>) -> Rotation
 }
 
 /// The report as a page that prints: one file, no script, nothing from elsewhere.
-pub(crate) fn page(report: &Value) -> Result<String, minijinja::Error> {
+pub fn page(report: &Value) -> Result<String, minijinja::Error> {
     let mut pages = Environment::new();
     pages.set_auto_escape_callback(|_| AutoEscape::Html);
     pages.add_filter("time", |ms: i64| minute(ms));
     pages.add_filter("day", |ms: i64| date(ms));
-    pages.add_filter("thousands", |n: i64| crate::output::number(n.unsigned_abs()));
+    pages.add_filter("thousands", |n: i64| thousands(n.unsigned_abs()));
     pages.add_template("report", include_str!("page.html"))?;
     let shown = |name: &str| {
         let text = report[name].as_str().unwrap_or_default().replace('T', " ");
@@ -202,4 +202,17 @@ fn minute(ms: i64) -> String {
 
 fn date(ms: i64) -> String {
     instant(ms).get(..10).unwrap_or_default().to_owned()
+}
+
+/// A number with its thousands apart.
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

@@ -10,14 +10,13 @@ use reseal_plan::Plan;
 use reseal_registry::Overrides;
 use reseal_store::{Database, RunRow, Session};
 
-use crate::args::ScopeArgs;
-use crate::exit::{Failure, USAGE};
+use crate::{Failure, FailureClass};
 
 /// The largest plan that is read at all.
 const PLAN_BYTES: u64 = 8 << 20;
 
 /// Reads a plan's text, without swallowing whatever a path may point to.
-pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+pub fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let failed = |why: String| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
     let kind = std::fs::metadata(path).map_err(|error| failed(reason(&error)))?.file_type();
@@ -49,11 +48,11 @@ fn reason(error: &std::io::Error) -> String {
 }
 
 /// Reads and checks a plan.
-pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
+pub fn plan(path: &Path) -> Result<Plan, Failure> {
     let text = text(path)?;
     let plan = reseal_plan::parse(&path.display().to_string(), &text, &reseal_registry::vocabulary());
     plan.map_err(|problems| Failure {
-        exit: USAGE,
+        class: FailureClass::Usage,
         code: "plan".into(),
         message: problems.to_string(),
         help: Some(format!("reseal check {}", path.display())),
@@ -61,14 +60,14 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
 }
 
 /// A checked plan with its keys and its database.
-pub(crate) struct Opened {
-    pub(crate) plan: Plan,
-    pub(crate) job: Arc<Job>,
-    pub(crate) database: Database,
+pub struct Opened {
+    pub plan: Plan,
+    pub job: Arc<Job>,
+    pub database: Database,
 }
 
 /// Reads a plan that asks for nothing that this version does not do.
-pub(crate) fn supported(path: &Path) -> Result<Plan, Failure> {
+pub fn supported(path: &Path) -> Result<Plan, Failure> {
     let plan = plan(path)?;
     if let Some(problem) = plan.unsupported().iter().chain(plan.missing()).next() {
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
@@ -82,7 +81,7 @@ pub(crate) fn supported(path: &Path) -> Result<Plan, Failure> {
 }
 
 /// Reads plan and keys, and finds the database.
-pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+pub async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = supported(path)?;
     let database = database(&plan).await?;
     let built = reseal_registry::build(&plan, overrides, &database).await?;
@@ -90,7 +89,7 @@ pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Fa
 }
 
 /// The same for a run, whose first steps may bring the keys.
-pub(crate) async fn job_for_run(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+pub async fn job_for_run(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = supported(path)?;
     let database = database(&plan).await?;
     let built = reseal_registry::build_for_run(&plan, overrides, &database).await?;
@@ -105,16 +104,13 @@ fn opened(plan: Plan, database: Database, (job, warnings): (Job, Vec<String>)) -
 }
 
 /// The plan's database; no key is read.
-pub(crate) async fn database(plan: &Plan) -> Result<Database, Failure> {
+pub async fn database(plan: &Plan) -> Result<Database, Failure> {
     let url = reseal_registry::database(plan).await?;
     Ok(Database::parse(&url)?)
 }
 
 /// Connects to the plan's database and finds a run: the one that is named, or the plan's latest.
-pub(crate) async fn latest(
-    path: &Path,
-    run: Option<&str>,
-) -> Result<(Plan, Database, Session, RunRow), Failure> {
+pub async fn latest(path: &Path, run: Option<&str>) -> Result<(Plan, Database, Session, RunRow), Failure> {
     let plan = plan(path)?;
     let database = database(&plan).await?;
     let mut session = database.connect().await?;
@@ -137,7 +133,7 @@ pub(crate) async fn latest(
 }
 
 /// The name of a table in the database, for one that the plan calls by a name of its own.
-pub(crate) fn table(plan: &Plan, name: &str) -> String {
+pub fn table(plan: &Plan, name: &str) -> String {
     let Some(table) = plan.tables.iter().find(|table| table.label == name) else { return name.to_owned() };
     match &table.schema {
         Some(schema) => format!("{schema}.{}", table.name),
@@ -146,19 +142,9 @@ pub(crate) fn table(plan: &Plan, name: &str) -> String {
 }
 
 /// A scope with its tables as the database calls them.
-pub(crate) fn scoped(plan: &Plan, scope: &Scope) -> Scope {
+pub fn scoped(plan: &Plan, scope: &Scope) -> Scope {
     let mut tables: Vec<String> = scope.tables.iter().map(|name| table(plan, name)).collect();
     tables.sort();
     tables.dedup();
     Scope { tables, ..scope.clone() }
-}
-
-impl ScopeArgs {
-    /// The scope that these arguments name.
-    pub(crate) fn scope(&self) -> Scope {
-        let mut tables = self.tables.clone();
-        tables.sort();
-        tables.dedup();
-        Scope { tenant: self.tenant.clone(), domain: self.domain.clone(), tables }
-    }
 }

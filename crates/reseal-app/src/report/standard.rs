@@ -1,21 +1,8 @@
 //! What each standard asks that the trail can speak to, cited and in our own words. A clause is named only where an event
 //! of the trail bears on it, and nothing is claimed beyond that.
 
-use clap::ValueEnum;
+use reseal_plan::Standard;
 use serde::Serialize;
-
-/// A standard that a report is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Standard {
-    /// PCI DSS v4.0.1
-    PciDss,
-    /// HIPAA Security Rule, 45 CFR Part 164 Subpart C
-    Hipaa,
-    /// SOC 2, Trust Services Criteria
-    Soc2,
-    /// GDPR, Regulation (EU) 2016/679
-    Gdpr,
-}
 
 /// A clause, and what in this report bears on it.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -25,54 +12,43 @@ pub(super) struct Clause {
     pub(super) shown: &'static str,
 }
 
-impl Standard {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Standard::PciDss => "pci-dss",
-            Standard::Hipaa => "hipaa",
-            Standard::Soc2 => "soc2",
-            Standard::Gdpr => "gdpr",
+pub(super) fn title(standard: Standard) -> &'static str {
+    match standard {
+        Standard::PciDss => "PCI DSS v4.0.1",
+        Standard::Hipaa => "HIPAA Security Rule (45 CFR Part 164, Subpart C)",
+        Standard::Soc2 => "SOC 2 (Trust Services Criteria)",
+        Standard::Gdpr => "GDPR (Regulation (EU) 2016/679)",
+    }
+}
+
+/// What the trail cannot show, so that nobody reads it into the report.
+pub(super) fn beyond(standard: Standard) -> &'static str {
+    match standard {
+        Standard::PciDss => {
+            "Not shown here: where keys are stored and who can read them (3.6.1.2 to 3.6.1.4), how they are distributed \
+             (3.7.2), split knowledge (3.7.6), and that a cryptoperiod is the right one."
+        }
+        Standard::Hipaa => {
+            "Not shown here: who can read keys or records, the risk analysis behind the chosen intervals, and activity in \
+             the application itself."
+        }
+        Standard::Soc2 => {
+            "Not shown here: access to keys and to the database outside of Reseal, and the review of this evidence by \
+             people."
+        }
+        Standard::Gdpr => {
+            "Not shown here: which persons are concerned, whether a breach is likely to harm them, and what was notified \
+             to whom."
         }
     }
+}
 
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Standard::PciDss => "PCI DSS v4.0.1",
-            Standard::Hipaa => "HIPAA Security Rule (45 CFR Part 164, Subpart C)",
-            Standard::Soc2 => "SOC 2 (Trust Services Criteria)",
-            Standard::Gdpr => "GDPR (Regulation (EU) 2016/679)",
-        }
-    }
-
-    /// What the trail cannot show, so that nobody reads it into the report.
-    pub(super) fn beyond(self) -> &'static str {
-        match self {
-            Standard::PciDss => {
-                "Not shown here: where keys are stored and who can read them (3.6.1.2 to 3.6.1.4), how they are distributed \
-                 (3.7.2), split knowledge (3.7.6), and that a cryptoperiod is the right one."
-            }
-            Standard::Hipaa => {
-                "Not shown here: who can read keys or records, the risk analysis behind the chosen intervals, and activity in \
-                 the application itself."
-            }
-            Standard::Soc2 => {
-                "Not shown here: access to keys and to the database outside of Reseal, and the review of this evidence by \
-                 people."
-            }
-            Standard::Gdpr => {
-                "Not shown here: which persons are concerned, whether a breach is likely to harm them, and what was notified \
-                 to whom."
-            }
-        }
-    }
-
-    pub(super) fn clauses(self) -> &'static [Clause] {
-        match self {
-            Standard::PciDss => PCI_DSS,
-            Standard::Hipaa => HIPAA,
-            Standard::Soc2 => SOC2,
-            Standard::Gdpr => GDPR,
-        }
+pub(super) fn clauses(standard: Standard) -> &'static [Clause] {
+    match standard {
+        Standard::PciDss => PCI_DSS,
+        Standard::Hipaa => HIPAA,
+        Standard::Soc2 => SOC2,
+        Standard::Gdpr => GDPR,
     }
 }
 

@@ -12,7 +12,7 @@ use reseal_plan::Plan;
 use reseal_serve::Clock;
 use reseal_store::StoreError;
 
-use crate::commands::trail_fault;
+use crate::audit::trail_fault;
 use crate::trail;
 
 /// How often the disk is checked.

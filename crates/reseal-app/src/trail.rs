@@ -12,15 +12,13 @@ use reseal_custody::PlanVersion;
 use reseal_plan::Plan;
 use reseal_serve::Clock;
 
-use crate::commands::operator;
-use crate::control;
-use crate::exit::Failure;
+use crate::{Failure, FailureClass, control, operator};
 
 /// The variable that names the file with the key that signs checkpoints.
 const VARIABLE: &str = "RESEAL_AUDIT_KEY";
 
 /// Records what is done already, and signs the trail: a failure is a warning. `about` says what there is to say.
-pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
+pub async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
     let recorded = async {
         let mut control = control::database()?.connect().await?;
         control.migrate().await?;
@@ -35,7 +33,7 @@ pub(crate) async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
 }
 
 /// Records that a plan has changed, where the trail knew it otherwise; a failure is a warning.
-pub(crate) async fn plan_seen(plan: &Plan) {
+pub async fn plan_seen(plan: &Plan) {
     let recorded = async {
         let mut control = control::database()?.connect().await?;
         let said = PlanVersion { name: &plan.name, digest: &plan.digest, full_digest: &plan.full_digest };
@@ -54,22 +52,22 @@ pub(crate) async fn plan_seen(plan: &Plan) {
 }
 
 /// What an event says under `scheduled` where nobody in person was refused.
-pub(crate) const SCHEDULED: &str = "yes";
+pub const SCHEDULED: &str = "yes";
 
 /// Records that a command was refused, and hands the refusal on. Mistakes of the command line are nobody's business.
-pub(crate) async fn refused(command: &str, plan: &Plan, failure: Failure) -> Failure {
+pub async fn refused(command: &str, plan: &Plan, failure: Failure) -> Failure {
     refused_to(command, false, plan, failure).await
 }
 
 /// Records that a run was refused which a schedule began.
-pub(crate) async fn refused_unattended(plan: &Plan, failure: Failure) -> Failure {
+pub async fn refused_unattended(plan: &Plan, failure: Failure) -> Failure {
     refused_to("run", true, plan, failure).await
 }
 
 async fn refused_to(command: &str, scheduled: bool, plan: &Plan, failure: Failure) -> Failure {
     let kind = match failure.code.as_str() {
         "approval-needed" | "approval-wrong" => EventKind::ApprovalRefused,
-        _ if failure.exit == crate::exit::REFUSED => EventKind::Refused,
+        _ if failure.class == FailureClass::Refused => EventKind::Refused,
         _ => return failure,
     };
     note(kind, |event| {
@@ -82,7 +80,7 @@ async fn refused_to(command: &str, scheduled: bool, plan: &Plan, failure: Failur
 }
 
 /// Whether the last that the trail knows of a plan's runs is this very refusal.
-pub(crate) async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool {
+pub async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool {
     let kinds = [
         EventKind::ApprovalRefused,
         EventKind::Refused,
@@ -104,7 +102,7 @@ pub(crate) async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool 
 }
 
 /// Signs where the trail stands, where there is a key; a failure is a warning.
-pub(crate) async fn sign() {
+pub async fn sign() {
     let signed = async {
         let mut control = control::database()?.connect().await?;
         sign_in(&mut control).await
@@ -132,7 +130,7 @@ const UNSIGNED_FOR: SignedDuration = SignedDuration::from_hours(1);
 const UNSIGNED: u64 = 100;
 
 /// Signs what a daemon writes, from time to time: it ends too seldom to sign then alone. A failure is a warning.
-pub(crate) async fn keep_signing(control: ControlDatabase, clock: Clock) {
+pub async fn keep_signing(control: ControlDatabase, clock: Clock) {
     let mut signed = (0, Timestamp::MIN);
     loop {
         if let Err(failure) = sign_if_due(&control, clock.now(), &mut signed).await {
@@ -161,12 +159,12 @@ async fn sign_if_due(
 }
 
 /// The time of this host, in milliseconds since 1970.
-pub(crate) fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
 /// The file of the signing key: the one that `RESEAL_AUDIT_KEY` names, else one beside the default control database.
-pub(crate) fn key_file() -> Result<PathBuf, Failure> {
+pub fn key_file() -> Result<PathBuf, Failure> {
     match std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
         Some(path) => Ok(path.into()),
         None => Ok(control::state_folder()?.join("audit.key")),

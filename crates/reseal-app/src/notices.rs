@@ -14,9 +14,8 @@ use reseal_serve::{Clock, LogNotices, Notices};
 use reseal_store::{Database, StoreError};
 use tokio::task::JoinHandle;
 
-use crate::control;
-use crate::exit::Failure;
 use crate::health_monitor::HealthMonitor;
+use crate::{Failure, control};
 
 /// How often a run that is under way is looked at.
 const EVERY: Duration = Duration::from_secs(20);
@@ -28,7 +27,7 @@ const SHORTEST: Duration = Duration::from_millis(200);
 const AT_THE_END: Duration = Duration::from_secs(10);
 
 /// The control database with its tables, and a connection to it.
-pub(crate) async fn outbox() -> Result<(ControlDatabase, ControlSession), Failure> {
+pub async fn outbox() -> Result<(ControlDatabase, ControlSession), Failure> {
     let database = control::database()?;
     let mut session = database.connect().await?;
     session.migrate().await?;
@@ -36,12 +35,12 @@ pub(crate) async fn outbox() -> Result<(ControlDatabase, ControlSession), Failur
 }
 
 /// Now, in milliseconds since 1970.
-pub(crate) fn now() -> i64 {
+pub fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
 /// From 0 to 1, another each time.
-pub(crate) fn jitter() -> f64 {
+pub fn jitter() -> f64 {
     let mut bytes = [0; 4];
     // Without randomness all attempts come at the same times, and nothing else changes.
     let _ = getrandom::fill(&mut bytes);
@@ -49,7 +48,7 @@ pub(crate) fn jitter() -> f64 {
 }
 
 /// Looks at a plan's runs once: posts what there is to tell, and delivers what is due.
-pub(crate) async fn look(
+pub async fn look(
     plan: &Plan,
     target: &Database,
     control: &ControlDatabase,
@@ -61,8 +60,8 @@ pub(crate) async fn look(
 }
 
 /// Posts the daemon's notices to the outbox; of a plan that tells nobody, to the log.
-pub(crate) struct Posted {
-    pub(crate) clock: Clock,
+pub struct Posted {
+    pub clock: Clock,
 }
 
 #[async_trait]
@@ -81,7 +80,7 @@ impl Notices for Posted {
 }
 
 /// Looks at a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
-pub(crate) async fn keep_telling(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
+pub async fn keep_telling(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
     let mut health = HealthMonitor::new(plan.clone(), control.clone(), clock);
     loop {
         health.check().await;
@@ -99,7 +98,7 @@ pub(crate) async fn keep_telling(plan: Plan, target: Database, control: ControlD
 }
 
 /// Forgets old letters, once a day.
-pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
+pub async fn keep_pruning(control: ControlDatabase, clock: Clock) {
     loop {
         let pruned = async {
             let mut session = control.connect().await?;
@@ -115,7 +114,7 @@ pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
 }
 
 /// Tells people of a run while it is under way, from a task of its own, and once more at its end.
-pub(crate) struct Watch {
+pub struct Watch {
     task: JoinHandle<()>,
     plan: Arc<Plan>,
     target: Database,
@@ -125,7 +124,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to watch; `None` where the plan tells nobody, or the control database cannot be had. A run goes on
     /// without it: what it gives to tell is in the ledger, and is found there later.
-    pub(crate) async fn start(plan: &Plan, target: &Database, progress: &Arc<Progress>) -> Option<Watch> {
+    pub async fn start(plan: &Plan, target: &Database, progress: &Arc<Progress>) -> Option<Watch> {
         plan.notify.as_ref()?;
         let control = match outbox().await {
             Ok((control, _)) => control,
@@ -149,7 +148,7 @@ impl Watch {
     }
 
     /// Tells what the run came to, and waits a short while for it to go out.
-    pub(crate) async fn end(self) {
+    pub async fn end(self) {
         self.task.abort();
         let look = look(&self.plan, &self.target, &self.control, None, AT_THE_END);
         match tokio::time::timeout(AT_THE_END, look).await {
@@ -161,7 +160,7 @@ impl Watch {
 
 /// Tells of an attempt that the policy refused, and waits a short while for it to go out; of one that may go on, that
 /// what was told before is over.
-pub(crate) async fn gate(plan: &Plan, attempt: Attempt<'_>) {
+pub async fn gate(plan: &Plan, attempt: Attempt<'_>) {
     if plan.notify.is_none() {
         return;
     }
@@ -191,7 +190,7 @@ fn warn(looked: Result<Delivered, StoreError>) {
 }
 
 /// How many of a plan's letters stand where; `None` where the plan tells nobody, or the control database cannot be had.
-pub(crate) async fn counts(plan: &Plan) -> Option<LetterCounts> {
+pub async fn counts(plan: &Plan) -> Option<LetterCounts> {
     plan.notify.as_ref()?;
     let (_, mut session) = outbox().await.ok()?;
     session.letter_counts(Some(&plan.name)).await.ok()

@@ -1,0 +1,118 @@
+//! Why a command did not do what it was asked, whoever asked.
+
+use reseal_engine::{Class, EngineError};
+use reseal_registry::{BuildError, ReadKeyError};
+use reseal_serve::ServeError;
+use reseal_store::StoreError;
+
+/// What kind of failure it is, and so what whoever asked can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureClass {
+    /// The request or the plan is wrong.
+    Usage,
+    /// Refused until something is mended.
+    Refused,
+    /// Stopped, busy or waiting: the same request may succeed later.
+    Stopped,
+    /// Failed.
+    Failed,
+}
+
+/// Not done.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub class: FailureClass,
+    /// A short stable code in kebab-case.
+    pub code: String,
+    /// What happened and where. Never a key, never a plaintext.
+    pub message: String,
+    /// What to do next.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// The request cannot mean what it says.
+    pub fn usage(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Failure {
+            class: FailureClass::Usage,
+            code: code.into(),
+            message: message.into(),
+            help: Some(help.into()),
+        }
+    }
+
+    /// Something has to be mended first.
+    pub fn refused(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Failure {
+            class: FailureClass::Refused,
+            code: code.into(),
+            message: message.into(),
+            help: Some(help.into()),
+        }
+    }
+
+    /// Stopped, busy or waiting.
+    pub fn stopped(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Failure {
+            class: FailureClass::Stopped,
+            code: code.into(),
+            message: message.into(),
+            help: Some(help.into()),
+        }
+    }
+
+    /// Something broke that nobody foresaw.
+    pub fn failed(code: &str, message: impl Into<String>) -> Self {
+        Failure { class: FailureClass::Failed, code: code.into(), message: message.into(), help: None }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let class = match error.class {
+            Class::Usage => FailureClass::Usage,
+            Class::Refused => FailureClass::Refused,
+            Class::Stopped => FailureClass::Stopped,
+            Class::Failed => FailureClass::Failed,
+        };
+        Failure { class, code: error.code.into(), message: error.message, help: error.help }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Store(error) => error.into(),
+            ServeError::Listen { .. } => Failure::refused(
+                "listen",
+                error.to_string(),
+                "another address, or the process that has this one",
+            ),
+        }
+    }
+}
+
+impl From<ReadKeyError> for Failure {
+    fn from(error: ReadKeyError) -> Self {
+        match error.asked {
+            true => Failure::usage("key", error.message, error.help),
+            false => Failure::refused("key", error.message, error.help),
+        }
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Key(error) => error.into(),
+            BuildError::Format { .. } => Failure::refused("format", error.to_string(), "run `reseal check`"),
+        }
+    }
+}
