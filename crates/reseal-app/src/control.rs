@@ -3,7 +3,7 @@
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use reseal_control::ControlDatabase;
+use reseal_control::{ControlDatabase, ControlSession};
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -13,7 +13,7 @@ const VARIABLE: &str = "RESEAL_DATABASE_URL";
 
 /// The control database that `RESEAL_DATABASE_URL` names, else an SQLite file of this user's. A file that is not there
 /// is made.
-pub fn database() -> Result<ControlDatabase, Failure> {
+pub(crate) fn database() -> Result<ControlDatabase, Failure> {
     if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
         let database = ControlDatabase::parse(&Zeroizing::new(url))?;
         if let Some(file) = database.file() {
@@ -32,6 +32,13 @@ pub fn database() -> Result<ControlDatabase, Failure> {
     Ok(ControlDatabase::parse(&format!("sqlite://{}", path.display()))?)
 }
 
+/// A session of the control database, with its tables made.
+pub(crate) async fn session() -> Result<ControlSession, Failure> {
+    let mut session = database()?.connect().await?;
+    session.migrate().await?;
+    Ok(session)
+}
+
 /// Makes a file where there is none, since one that SQLite makes can be read by all.
 fn make(path: &Path) -> Result<(), Failure> {
     if path.exists() {
@@ -47,7 +54,7 @@ fn cannot_be_made(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Where a user's programs keep what is worth keeping (XDG Base Directory Specification).
-pub fn state_folder() -> Result<PathBuf, Failure> {
+pub(crate) fn state_folder() -> Result<PathBuf, Failure> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
     state.map(|folder| folder.join("reseal")).ok_or_else(|| {

@@ -1,16 +1,32 @@
 //! What each command of Reseal does, whoever calls it: a person at the command line, the daemon, a page.
 //!
+//! Each command is a function that takes a typed request and gives a typed answer or a [`Failure`]. Those that act take
+//! the [`Caller`]: who acts, and where they watch and stop what takes a while.
+//!
 //! **Invariant:** it prints nothing and ends no process; what a command comes to is a value.
 
+pub mod approvals;
 pub mod audit;
-pub mod control;
+mod caller;
+pub mod census;
+pub mod check;
+mod control;
+pub mod demo;
 mod failure;
 mod health_monitor;
-pub mod notices;
-pub mod open;
+pub mod keys;
+pub mod migrate;
+mod notices;
+pub mod notify;
+mod open;
 mod operator;
-pub mod report;
-pub mod trail;
+pub mod rollback;
+pub mod run;
+pub mod runs;
+pub mod schedule;
+pub mod serve;
+mod trail;
 
+pub use caller::{Caller, Frontend};
 pub use failure::{Failure, FailureClass};
 pub use operator::operator;

@@ -1,4 +1,4 @@
-//! Telling people of runs: beside the run, never in its way.
+//! Notices about runs: beside the run, never in its way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use tokio::task::JoinHandle;
 use crate::health_monitor::HealthMonitor;
 use crate::{Failure, control};
 
-/// How often a run that is under way is looked at.
+/// How often a run in progress is checked.
 const EVERY: Duration = Duration::from_secs(20);
 /// How often old letters are looked for.
 const DAY: Duration = Duration::from_secs(86_400);
-/// The least time between two looks, however fast a clock of tests runs.
+/// The least time between two checks, however fast a clock of tests runs.
 const SHORTEST: Duration = Duration::from_millis(200);
 /// How long the end of a command waits for mail; what does not go out by then waits in the outbox.
 const AT_THE_END: Duration = Duration::from_secs(10);
 
 /// The control database with its tables, and a connection to it.
-pub async fn outbox() -> Result<(ControlDatabase, ControlSession), Failure> {
+pub(crate) async fn outbox() -> Result<(ControlDatabase, ControlSession), Failure> {
     let database = control::database()?;
     let mut session = database.connect().await?;
     session.migrate().await?;
@@ -35,20 +35,20 @@ pub async fn outbox() -> Result<(ControlDatabase, ControlSession), Failure> {
 }
 
 /// Now, in milliseconds since 1970.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
 /// From 0 to 1, another each time.
-pub fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     let mut bytes = [0; 4];
     // Without randomness all attempts come at the same times, and nothing else changes.
     let _ = getrandom::fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 
-/// Looks at a plan's runs once: posts what there is to tell, and delivers what is due.
-pub async fn look(
+/// Checks a plan's runs once: posts notices, and delivers what is due.
+pub(crate) async fn check_runs(
     plan: &Plan,
     target: &Database,
     control: &ControlDatabase,
@@ -60,8 +60,8 @@ pub async fn look(
 }
 
 /// Posts the daemon's notices to the outbox; of a plan that tells nobody, to the log.
-pub struct Posted {
-    pub clock: Clock,
+pub(crate) struct Posted {
+    pub(crate) clock: Clock,
 }
 
 #[async_trait]
@@ -79,8 +79,8 @@ impl Notices for Posted {
     }
 }
 
-/// Looks at a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
-pub async fn keep_telling(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
+/// Checks a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
+pub(crate) async fn keep_notifying(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
     let mut health = HealthMonitor::new(plan.clone(), control.clone(), clock);
     loop {
         health.check().await;
@@ -98,7 +98,7 @@ pub async fn keep_telling(plan: Plan, target: Database, control: ControlDatabase
 }
 
 /// Forgets old letters, once a day.
-pub async fn keep_pruning(control: ControlDatabase, clock: Clock) {
+pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
     loop {
         let pruned = async {
             let mut session = control.connect().await?;
@@ -114,7 +114,7 @@ pub async fn keep_pruning(control: ControlDatabase, clock: Clock) {
 }
 
 /// Tells people of a run while it is under way, from a task of its own, and once more at its end.
-pub struct Watch {
+pub(crate) struct Watch {
     task: JoinHandle<()>,
     plan: Arc<Plan>,
     target: Database,
@@ -124,7 +124,7 @@ pub struct Watch {
 impl Watch {
     /// Begins to watch; `None` where the plan tells nobody, or the control database cannot be had. A run goes on
     /// without it: what it gives to tell is in the ledger, and is found there later.
-    pub async fn start(plan: &Plan, target: &Database, progress: &Arc<Progress>) -> Option<Watch> {
+    pub(crate) async fn start(plan: &Plan, target: &Database, progress: &Arc<Progress>) -> Option<Watch> {
         plan.notify.as_ref()?;
         let control = match outbox().await {
             Ok((control, _)) => control,
@@ -135,24 +135,26 @@ impl Watch {
         };
         let (plan, target, progress) = (Arc::new(plan.clone()), target.clone(), progress.clone());
         // What happens from here on is news.
-        warn(look(&plan, &target, &control, None, Duration::ZERO).await);
+        warn(check_runs(&plan, &target, &control, None, Duration::ZERO).await);
         let (watched, watched_target, watched_control) = (plan.clone(), target.clone(), control.clone());
         let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(EVERY).await;
                 let waiting = progress.waiting();
-                warn(look(&watched, &watched_target, &watched_control, waiting.as_deref(), EVERY).await);
+                warn(
+                    check_runs(&watched, &watched_target, &watched_control, waiting.as_deref(), EVERY).await,
+                );
             }
         });
         Some(Watch { task, plan, target, control })
     }
 
     /// Tells what the run came to, and waits a short while for it to go out.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         self.task.abort();
-        let look = look(&self.plan, &self.target, &self.control, None, AT_THE_END);
-        match tokio::time::timeout(AT_THE_END, look).await {
-            Ok(looked) => warn(looked),
+        let check = check_runs(&self.plan, &self.target, &self.control, None, AT_THE_END);
+        match tokio::time::timeout(AT_THE_END, check).await {
+            Ok(checked) => warn(checked),
             Err(_) => tracing::warn!("notices wait: `reseal notify send`, or `reseal serve`, sends them"),
         }
     }
@@ -160,14 +162,14 @@ impl Watch {
 
 /// Tells of an attempt that the policy refused, and waits a short while for it to go out; of one that may go on, that
 /// what was told before is over.
-pub async fn gate(plan: &Plan, attempt: Attempt<'_>) {
+pub(crate) async fn report_attempt(plan: &Plan, attempt: Attempt<'_>) {
     if plan.notify.is_none() {
         return;
     }
-    let told = async {
+    let reported = async {
         let (control, mut session) = outbox().await.map_err(|failure| failure.message)?;
-        let told = reseal_notify::report_attempt(&mut session, plan, attempt, now()).await;
-        told.map_err(|error| error.to_string())?;
+        let reported = reseal_notify::report_attempt(&mut session, plan, attempt, now()).await;
+        reported.map_err(|error| error.to_string())?;
         // A rotation that may begin waits for no mail.
         if attempt.refusal.is_none() {
             return Ok(());
@@ -176,21 +178,21 @@ pub async fn gate(plan: &Plan, attempt: Attempt<'_>) {
         let delivered = outbox.deliver(now(), AT_THE_END).await;
         delivered.map(drop).map_err(|error| error.to_string())
     };
-    match tokio::time::timeout(AT_THE_END, told).await {
+    match tokio::time::timeout(AT_THE_END, reported).await {
         Ok(Ok(_)) => {}
         Ok(Err(why)) => tracing::warn!("notices wait: {why}"),
         Err(_) => tracing::warn!("notices wait: `reseal notify send`, or `reseal serve`, sends them"),
     }
 }
 
-fn warn(looked: Result<Delivered, StoreError>) {
-    if let Err(error) = looked {
+fn warn(checked: Result<Delivered, StoreError>) {
+    if let Err(error) = checked {
         tracing::warn!("notices wait: the control database: {error}");
     }
 }
 
 /// How many of a plan's letters stand where; `None` where the plan tells nobody, or the control database cannot be had.
-pub async fn counts(plan: &Plan) -> Option<LetterCounts> {
+pub(crate) async fn counts(plan: &Plan) -> Option<LetterCounts> {
     plan.notify.as_ref()?;
     let (_, mut session) = outbox().await.ok()?;
     session.letter_counts(Some(&plan.name)).await.ok()

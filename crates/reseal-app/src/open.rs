@@ -16,7 +16,7 @@ use crate::{Failure, FailureClass};
 const PLAN_BYTES: u64 = 8 << 20;
 
 /// Reads a plan's text, without swallowing whatever a path may point to.
-pub fn text(path: &Path) -> Result<String, Failure> {
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let failed = |why: String| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
     let kind = std::fs::metadata(path).map_err(|error| failed(reason(&error)))?.file_type();
@@ -48,7 +48,7 @@ fn reason(error: &std::io::Error) -> String {
 }
 
 /// Reads and checks a plan.
-pub fn plan(path: &Path) -> Result<Plan, Failure> {
+pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
     let text = text(path)?;
     let plan = reseal_plan::parse(&path.display().to_string(), &text, &reseal_registry::vocabulary());
     plan.map_err(|problems| Failure {
@@ -60,14 +60,14 @@ pub fn plan(path: &Path) -> Result<Plan, Failure> {
 }
 
 /// A checked plan with its keys and its database.
-pub struct Opened {
-    pub plan: Plan,
-    pub job: Arc<Job>,
-    pub database: Database,
+pub(crate) struct Opened {
+    pub(crate) plan: Plan,
+    pub(crate) job: Arc<Job>,
+    pub(crate) database: Database,
 }
 
 /// Reads a plan that asks for nothing that this version does not do.
-pub fn supported(path: &Path) -> Result<Plan, Failure> {
+pub(crate) fn supported(path: &Path) -> Result<Plan, Failure> {
     let plan = plan(path)?;
     if let Some(problem) = plan.unsupported().iter().chain(plan.missing()).next() {
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
@@ -81,22 +81,22 @@ pub fn supported(path: &Path) -> Result<Plan, Failure> {
 }
 
 /// Reads plan and keys, and finds the database.
-pub async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = supported(path)?;
     let database = database(&plan).await?;
-    let built = reseal_registry::build(&plan, overrides, &database).await?;
-    Ok(opened(plan, database, built))
+    let (job, warnings) = reseal_registry::build(&plan, overrides, &database).await?;
+    Ok(opened(plan, database, job, warnings))
 }
 
 /// The same for a run, whose first steps may bring the keys.
-pub async fn job_for_run(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
+pub(crate) async fn job_for_run(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = supported(path)?;
     let database = database(&plan).await?;
-    let built = reseal_registry::build_for_run(&plan, overrides, &database).await?;
-    Ok(opened(plan, database, built))
+    let (job, warnings) = reseal_registry::build_for_run(&plan, overrides, &database).await?;
+    Ok(opened(plan, database, job, warnings))
 }
 
-fn opened(plan: Plan, database: Database, (job, warnings): (Job, Vec<String>)) -> Opened {
+fn opened(plan: Plan, database: Database, job: Job, warnings: Vec<String>) -> Opened {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -104,16 +104,22 @@ fn opened(plan: Plan, database: Database, (job, warnings): (Job, Vec<String>)) -
 }
 
 /// The plan's database; no key is read.
-pub async fn database(plan: &Plan) -> Result<Database, Failure> {
+pub(crate) async fn database(plan: &Plan) -> Result<Database, Failure> {
     let url = reseal_registry::database(plan).await?;
     Ok(Database::parse(&url)?)
 }
 
+/// A run, with its plan and a session of its database.
+pub(crate) struct FoundRun {
+    pub(crate) plan: Plan,
+    pub(crate) session: Session,
+    pub(crate) run: RunRow,
+}
+
 /// Connects to the plan's database and finds a run: the one that is named, or the plan's latest.
-pub async fn latest(path: &Path, run: Option<&str>) -> Result<(Plan, Database, Session, RunRow), Failure> {
+pub(crate) async fn latest(path: &Path, run: Option<&str>) -> Result<FoundRun, Failure> {
     let plan = plan(path)?;
-    let database = database(&plan).await?;
-    let mut session = database.connect().await?;
+    let mut session = database(&plan).await?.connect().await?;
     let none = || {
         let message = match run {
             Some(run) => format!("plan {} has no run {run}", plan.name),
@@ -128,12 +134,12 @@ pub async fn latest(path: &Path, run: Option<&str>) -> Result<(Plan, Database, S
         Some(id) => session.run_by_id(id).await?.filter(|row| row.plan == plan.name),
         None => session.runs(Some(&plan.name), 1).await?.pop(),
     };
-    let found = found.ok_or_else(none)?;
-    Ok((plan, database, session, found))
+    let run = found.ok_or_else(none)?;
+    Ok(FoundRun { plan, session, run })
 }
 
 /// The name of a table in the database, for one that the plan calls by a name of its own.
-pub fn table(plan: &Plan, name: &str) -> String {
+pub(crate) fn table(plan: &Plan, name: &str) -> String {
     let Some(table) = plan.tables.iter().find(|table| table.label == name) else { return name.to_owned() };
     match &table.schema {
         Some(schema) => format!("{schema}.{}", table.name),
@@ -142,7 +148,7 @@ pub fn table(plan: &Plan, name: &str) -> String {
 }
 
 /// A scope with its tables as the database calls them.
-pub fn scoped(plan: &Plan, scope: &Scope) -> Scope {
+pub(crate) fn scoped(plan: &Plan, scope: &Scope) -> Scope {
     let mut tables: Vec<String> = scope.tables.iter().map(|name| table(plan, name)).collect();
     tables.sort();
     tables.dedup();

@@ -12,17 +12,16 @@ use reseal_custody::PlanVersion;
 use reseal_plan::Plan;
 use reseal_serve::Clock;
 
-use crate::{Failure, FailureClass, control, operator};
+use crate::{Failure, FailureClass, control};
 
 /// The variable that names the file with the key that signs checkpoints.
 const VARIABLE: &str = "RESEAL_AUDIT_KEY";
 
 /// Records what is done already, and signs the trail: a failure is a warning. `about` says what there is to say.
-pub async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
+pub(crate) async fn note(operator: &str, kind: EventKind, about: impl FnOnce(Event) -> Event) {
     let recorded = async {
-        let mut control = control::database()?.connect().await?;
-        control.migrate().await?;
-        let event = Event::new(kind, control.now_ms().await?, &operator(), &host());
+        let mut control = control::session().await?;
+        let event = Event::new(kind, control.now_ms().await?, operator, &host());
         control.record(&about(event)).await?;
         sign_in(&mut control).await.map(drop)
     };
@@ -33,11 +32,11 @@ pub async fn note(kind: EventKind, about: impl FnOnce(Event) -> Event) {
 }
 
 /// Records that a plan has changed, where the trail knew it otherwise; a failure is a warning.
-pub async fn plan_seen(plan: &Plan) {
+pub(crate) async fn plan_seen(operator: &str, plan: &Plan) {
     let recorded = async {
         let mut control = control::database()?.connect().await?;
         let said = PlanVersion { name: &plan.name, digest: &plan.digest, full_digest: &plan.full_digest };
-        if let Some(event) = reseal_custody::plan_changed(&mut control, said, &operator()).await? {
+        if let Some(event) = reseal_custody::plan_changed(&mut control, said, operator).await? {
             control.record(&event).await?;
         }
         Ok::<(), Failure>(())
@@ -52,25 +51,31 @@ pub async fn plan_seen(plan: &Plan) {
 }
 
 /// What an event says under `scheduled` where nobody in person was refused.
-pub const SCHEDULED: &str = "yes";
+pub(crate) const SCHEDULED: &str = "yes";
 
 /// Records that a command was refused, and hands the refusal on. Mistakes of the command line are nobody's business.
-pub async fn refused(command: &str, plan: &Plan, failure: Failure) -> Failure {
-    refused_to(command, false, plan, failure).await
+pub(crate) async fn refused(operator: &str, command: &str, plan: &Plan, failure: Failure) -> Failure {
+    note_refusal(operator, command, false, plan, failure).await
 }
 
 /// Records that a run was refused which a schedule began.
-pub async fn refused_unattended(plan: &Plan, failure: Failure) -> Failure {
-    refused_to("run", true, plan, failure).await
+pub(crate) async fn refused_unattended(operator: &str, plan: &Plan, failure: Failure) -> Failure {
+    note_refusal(operator, "run", true, plan, failure).await
 }
 
-async fn refused_to(command: &str, scheduled: bool, plan: &Plan, failure: Failure) -> Failure {
+async fn note_refusal(
+    operator: &str,
+    command: &str,
+    scheduled: bool,
+    plan: &Plan,
+    failure: Failure,
+) -> Failure {
     let kind = match failure.code.as_str() {
         "approval-needed" | "approval-wrong" => EventKind::ApprovalRefused,
         _ if failure.class == FailureClass::Refused => EventKind::Refused,
         _ => return failure,
     };
-    note(kind, |event| {
+    note(operator, kind, |event| {
         let event = event.of_plan(&plan.name, &plan.digest).with("command", command);
         let event = if scheduled { event.with("scheduled", SCHEDULED) } else { event };
         event.with("code", failure.code.as_str()).with("message", failure.message.as_str())
@@ -80,7 +85,7 @@ async fn refused_to(command: &str, scheduled: bool, plan: &Plan, failure: Failur
 }
 
 /// Whether the last that the trail knows of a plan's runs is this very refusal.
-pub async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool {
+pub(crate) async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool {
     let kinds = [
         EventKind::ApprovalRefused,
         EventKind::Refused,
@@ -102,7 +107,7 @@ pub async fn has_refused(plan: &Plan, code: &str, message: &str) -> bool {
 }
 
 /// Signs where the trail stands, where there is a key; a failure is a warning.
-pub async fn sign() {
+pub(crate) async fn sign() {
     let signed = async {
         let mut control = control::database()?.connect().await?;
         sign_in(&mut control).await
@@ -130,8 +135,8 @@ const UNSIGNED_FOR: SignedDuration = SignedDuration::from_hours(1);
 const UNSIGNED: u64 = 100;
 
 /// Signs what a daemon writes, from time to time: it ends too seldom to sign then alone. A failure is a warning.
-pub async fn keep_signing(control: ControlDatabase, clock: Clock) {
-    let mut signed = (0, Timestamp::MIN);
+pub(crate) async fn keep_signing(control: ControlDatabase, clock: Clock) {
+    let mut signed = Signed { through: 0, at: Timestamp::MIN };
     loop {
         if let Err(failure) = sign_if_due(&control, clock.now(), &mut signed).await {
             tracing::warn!("the audit trail is not signed: {}", failure.message);
@@ -140,31 +145,32 @@ pub async fn keep_signing(control: ControlDatabase, clock: Clock) {
     }
 }
 
-/// `signed` is through which event this daemon has signed, and when.
-async fn sign_if_due(
-    control: &ControlDatabase,
-    now: Timestamp,
-    signed: &mut (u64, Timestamp),
-) -> Result<(), Failure> {
+/// Through which event a daemon has signed, and when.
+struct Signed {
+    through: u64,
+    at: Timestamp,
+}
+
+async fn sign_if_due(control: &ControlDatabase, now: Timestamp, signed: &mut Signed) -> Result<(), Failure> {
     let mut control = control.connect().await?;
-    let behind = control.trail_head().await?.sequence.saturating_sub(signed.0);
-    let waited = signed.1.checked_add(UNSIGNED_FOR).is_ok_and(|at| at <= now);
+    let behind = control.trail_head().await?.sequence.saturating_sub(signed.through);
+    let waited = signed.at.checked_add(UNSIGNED_FOR).is_ok_and(|at| at <= now);
     if behind == 0 || (behind < UNSIGNED && !waited) {
         return Ok(());
     }
     if let Some(sequence) = sign_in(&mut control).await? {
-        *signed = (sequence, now);
+        *signed = Signed { through: sequence, at: now };
     }
     Ok(())
 }
 
 /// The time of this host, in milliseconds since 1970.
-pub fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
 /// The file of the signing key: the one that `RESEAL_AUDIT_KEY` names, else one beside the default control database.
-pub fn key_file() -> Result<PathBuf, Failure> {
+pub(crate) fn key_file() -> Result<PathBuf, Failure> {
     match std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
         Some(path) => Ok(path.into()),
         None => Ok(control::state_folder()?.join("audit.key")),

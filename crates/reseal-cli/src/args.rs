@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use reseal_engine::Scope;
 
 pub(crate) use audit::{AuditCommand, ReportArgs, VerifyArgs};
-pub(crate) use keys::{ApproveCommand, GenerateArgs, KeyEncoding, KeysCommand};
+pub(crate) use keys::{
+    ApproveArgs, ApproveCommand, BackupArgs, GenerateArgs, KeyArgs, KeysCommand, RestoreTestArgs,
+};
 pub(crate) use schedule::{ScheduleCommand, ServeArgs};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
@@ -123,19 +125,7 @@ pub(crate) enum Command {
         scope: ScopeArgs,
     },
     /// Put the old cells of the newest run back
-    Rollback {
-        /// The plan
-        plan: PathBuf,
-        /// The run, to be sure which
-        #[arg(long)]
-        run: Option<String>,
-        /// The plan's name, typed out
-        #[arg(long, value_name = "NAME")]
-        confirm: Option<String>,
-        /// The old key for cells written since; once for each keyset that has several
-        #[arg(long, value_name = "KEY")]
-        to_key: Vec<String>,
-    },
+    Rollback(RollbackArgs),
     /// Old cells that are kept for a rollback
     Undo {
         #[command(subcommand)]
@@ -159,19 +149,7 @@ pub(crate) enum Command {
         command: KeysCommand,
     },
     /// Agree to what a policy does not leave to one person
-    #[command(args_conflicts_with_subcommands = true)]
-    Approve {
-        #[command(subcommand)]
-        command: Option<ApproveCommand>,
-        /// The request, as the command that needs approvals names it
-        request: Option<String>,
-        /// The file with your secret key
-        #[arg(long)]
-        key: Option<PathBuf>,
-        /// The plan, to be sure that it is the one that was asked about
-        #[arg(long)]
-        plan: Option<PathBuf>,
-    },
+    Approve(ApproveArgs),
     /// The daemon: fires what plans schedule, and shows metrics
     Serve(ServeArgs),
     /// What fires and when
@@ -288,6 +266,21 @@ pub(crate) struct RunArgs {
     /// For the daemon: asks again and again, so an answer that the trail has already is not recorded anew
     #[arg(long, hide = true)]
     pub(crate) scheduled: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// The run, to be sure which
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// The plan's name, typed out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
+    /// The old key for cells written since; once for each keyset that has several
+    #[arg(long, value_name = "KEY")]
+    pub(crate) to_key: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod output;
 mod signals;
+mod terminal;
 mod version;
 mod view;
 mod warnings;
@@ -16,7 +17,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use reseal_app::Failure;
+use reseal_app::{Caller, Failure};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::end(cli.json, Err(Failure::failed("runtime", error.to_string()))),
     };
-    let outcome = runtime.block_on(commands::run(&cli));
+    let caller = Caller { operator: reseal_app::operator(), frontend: Box::new(terminal::Terminal) };
+    let outcome = runtime.block_on(commands::run(&cli, &caller));
     exit::end(cli.json, outcome)
 }
 

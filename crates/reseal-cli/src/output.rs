@@ -91,6 +91,11 @@ pub(crate) fn cells(n: u64) -> String {
     if n == 1 { "1 cell".to_owned() } else { format!("{} cells", number(n)) }
 }
 
+/// A moment to the second, from milliseconds since 1970.
+pub(crate) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map(|time| format!("{time:.0}")).unwrap_or_default()
+}
+
 /// A duration in the units that people read.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds.round() as u64 {

@@ -4,6 +4,21 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ApproveArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ApproveCommand>,
+    /// The request, as the command that needs approvals names it
+    pub(crate) request: Option<String>,
+    /// The file with your secret key
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
+    /// The plan, to be sure that it is the one that was asked about
+    #[arg(long)]
+    pub(crate) plan: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApproveCommand {
     /// Make a key pair, and print the line for the file of approvers
@@ -34,12 +49,6 @@ pub(crate) struct KeyArgs {
     /// Why, for the record
     #[arg(long)]
     pub(crate) reason: Option<String>,
-}
-
-impl KeyArgs {
-    pub(crate) fn named(&self) -> reseal_custody::Named {
-        reseal_custody::Named { keyset: self.keyset.clone(), key_id: self.key.clone() }
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,39 +88,9 @@ pub(crate) enum KeysCommand {
     /// Make a new key
     Generate(GenerateArgs),
     /// Write keys into a new age file
-    Backup {
-        /// The plan
-        plan: PathBuf,
-        /// Only the key with this id; may be repeated
-        #[arg(long = "key", value_name = "KEY")]
-        keys: Vec<String>,
-        /// Who can read the file: a recipient of age; may be repeated
-        #[arg(long, value_name = "RECIPIENT", required_unless_present = "job")]
-        to: Vec<String>,
-        /// A job of the plan's schedule, which says who
-        #[arg(long, conflicts_with = "to")]
-        job: Option<String>,
-        /// The file to write (mode 600); must not exist
-        #[arg(long)]
-        file: PathBuf,
-    },
+    Backup(BackupArgs),
     /// Try whether a backup can be restored: its keys open a sample of cells
-    RestoreTest {
-        /// The plan
-        plan: PathBuf,
-        /// The backup
-        #[arg(long, required_unless_present = "job")]
-        file: Option<PathBuf>,
-        /// The file with the identity that decrypts it
-        #[arg(long, required_unless_present = "job")]
-        identity: Option<PathBuf>,
-        /// A job of the plan's schedule, which says both
-        #[arg(long, conflicts_with_all = ["file", "identity"])]
-        job: Option<String>,
-        /// Rows of each table that are tried
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-        rows: u32,
-    },
+    RestoreTest(RestoreTestArgs),
     /// Write a retired key into a new age file
     Archive {
         #[command(flatten)]
@@ -123,6 +102,42 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Only the key with this id; may be repeated
+    #[arg(long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Who can read the file: a recipient of age; may be repeated
+    #[arg(long, value_name = "RECIPIENT", required_unless_present = "job")]
+    pub(crate) to: Vec<String>,
+    /// A job of the plan's schedule, which says who
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) job: Option<String>,
+    /// The file to write (mode 600); must not exist
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreTestArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// The backup
+    #[arg(long, required_unless_present = "job")]
+    pub(crate) file: Option<PathBuf>,
+    /// The file with the identity that decrypts it
+    #[arg(long, required_unless_present = "job")]
+    pub(crate) identity: Option<PathBuf>,
+    /// A job of the plan's schedule, which says both
+    #[arg(long, conflicts_with_all = ["file", "identity"])]
+    pub(crate) job: Option<String>,
+    /// Rows of each table that are tried
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rows: u32,
 }
 
 #[derive(Debug, Args)]
@@ -163,4 +178,15 @@ pub(crate) enum KeyEncoding {
     Base64,
     /// URL-safe base64, as Fernet libraries want it
     Base64url,
+}
+
+impl From<KeyEncoding> for reseal_plan::Encoding {
+    fn from(encoding: KeyEncoding) -> Self {
+        match encoding {
+            KeyEncoding::Raw => reseal_plan::Encoding::Raw,
+            KeyEncoding::Hex => reseal_plan::Encoding::Hex,
+            KeyEncoding::Base64 => reseal_plan::Encoding::Base64,
+            KeyEncoding::Base64url => reseal_plan::Encoding::Base64Url,
+        }
+    }
 }

@@ -2,50 +2,39 @@
 
 use std::path::Path;
 
+use reseal_app::approvals::{self, ApproveRequest, PendingApproval};
+use reseal_app::{Caller, Failure};
 use reseal_control::ApprovalRequest;
-use reseal_core::audit::{Event, EventKind};
-use reseal_custody::approvals::{self, lapses};
+use reseal_custody::approvals::lapses;
 use serde_json::{Value, json};
 
+use crate::args::{ApproveArgs, ApproveCommand};
 use crate::exit::{CLEAN, Done, Outcome};
-use reseal_app::Failure;
-use reseal_app::{control, open, trail};
+
+/// Carries out one of the family.
+pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
+    match (&args.command, &args.request, &args.key) {
+        (Some(ApproveCommand::Keygen { name, file }), ..) => keygen(name, file),
+        (Some(ApproveCommand::List { plan }), ..) => list(plan).await,
+        (None, Some(request), Some(key)) => {
+            let (request, key, plan) = (request.clone(), key.clone(), args.plan.clone());
+            sign(caller, &ApproveRequest { request, key, plan }).await
+        }
+        _ => Err(Failure::usage(
+            "usage",
+            "say which request, and with which key",
+            "reseal approve REQUEST --key FILE",
+        )),
+    }
+}
 
 /// Signs a request.
-pub(crate) async fn approve(id: &str, key: &Path, plan: Option<&Path>) -> Outcome {
-    let mut session = control::database()?.connect().await?;
-    session.migrate().await?;
-    let plan = plan.map(open::plan).transpose()?;
-    if let Some(plan) = &plan {
-        let asked = session.approval_request(id).await?;
-        if let Some(asked) = asked.filter(|asked| (&asked.plan, &asked.digest) != (&plan.name, &plan.digest))
-        {
-            let message =
-                format!("request {id} is of plan {} as it was when asked, not of this file", asked.plan);
-            return Err(Failure::refused(
-                "plan-changed",
-                message,
-                "compare the plan with what was asked for",
-            ));
-        }
-    }
-    let (request, name) = match approvals::approve(&mut session, id, key, plan.as_ref()).await {
-        Ok(given) => given,
-        Err(error) => {
-            let about = |event: Event| {
-                event.with("request", id).with("code", error.code).with("message", error.message.as_str())
-            };
-            trail::note(EventKind::ApprovalRefused, about).await;
-            return Err(error.into());
-        }
-    };
-    let about = |event: Event| {
-        let event = event.of_plan(&request.plan, &request.digest).with("approver", name.as_str());
-        event.with("to", request.kind.as_str()).with("request", id).with("scope", request.scope.as_str())
-    };
-    trail::note(EventKind::ApprovalGiven, about).await;
+async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
+    let approved = approvals::approve(caller, asked).await?;
+    let (name, request) = (approved.approver, approved.request);
     let text = format!(
-        "{name} agrees to request {id}:\n  {} of plan {} ({}), asked for by {}{}\n  until {}",
+        "{name} agrees to request {}:\n  {} of plan {} ({}), asked for by {}{}\n  until {}",
+        request.id,
         request.kind,
         request.plan,
         if request.scope == "{}" { "the whole of it" } else { &request.scope },
@@ -76,44 +65,44 @@ fn keys(request: &ApprovalRequest) -> String {
 }
 
 /// Makes the key pair of an approver.
-pub(crate) fn keygen(name: &str, file: &Path) -> Outcome {
-    let line = approvals::generate(name, file)?;
+fn keygen(name: &str, file: &Path) -> Outcome {
+    let line = approvals::keygen(name, file)?;
     let text =
         format!("{} holds the secret key; the line for the file of approvers:\n{line}", file.display());
     Ok(Done::new(CLEAN, json!({ "file": file.display().to_string(), "line": line }), text))
 }
 
 /// Lists what waits for approval.
-pub(crate) async fn list(path: &Path) -> Outcome {
-    let plan = open::plan(path)?;
-    let mut session = control::database()?.connect().await?;
-    session.migrate().await?;
-    let now = session.now_ms().await?;
-    let mut requests = session.approval_requests(&plan.name).await?;
-    requests.retain(|request| request.expires_at > now);
-    let (mut lines, mut documents) = (Vec::new(), Vec::new());
-    for request in &requests {
-        let (names, not_counted) = approvals::standing(&mut session, &plan, request).await?;
-        lines.push(format!(
-            "{}  {}\n  asked for by {}, {} of {} signed, until {}",
-            request.id,
-            request.kind,
-            request.operator,
-            names.len(),
-            request.needed,
-            lapses(request)
-        ));
-        lines.extend(not_counted.iter().map(|why| format!("  not counted: {why}")));
-        let mut document = document(request);
-        document["approvers"] = names.into();
-        document["not_counted"] = not_counted.into();
-        documents.push(document);
-    }
-    let text = match lines.is_empty() {
-        true => format!("nothing of plan {} waits for approval", plan.name),
-        false => lines.join("\n"),
+async fn list(plan: &Path) -> Outcome {
+    let pending = approvals::list(plan).await?;
+    let text = match pending.requests.is_empty() {
+        true => format!("nothing of plan {} waits for approval", pending.plan),
+        false => pending.requests.iter().map(lines).collect::<Vec<_>>().join("\n"),
     };
+    let documents: Vec<Value> = pending.requests.into_iter().map(pending_document).collect();
     Ok(Done::new(CLEAN, json!({ "requests": documents }), text))
+}
+
+fn lines(pending: &PendingApproval) -> String {
+    let request = &pending.request;
+    let mut text = format!(
+        "{}  {}\n  asked for by {}, {} of {} signed, until {}",
+        request.id,
+        request.kind,
+        request.operator,
+        pending.approvers.len(),
+        request.needed,
+        lapses(request)
+    );
+    text.extend(pending.not_counted.iter().map(|why| format!("\n  not counted: {why}")));
+    text
+}
+
+fn pending_document(pending: PendingApproval) -> Value {
+    let mut document = document(&pending.request);
+    document["approvers"] = pending.approvers.into();
+    document["not_counted"] = pending.not_counted.into();
+    document
 }
 
 fn document(request: &ApprovalRequest) -> Value {

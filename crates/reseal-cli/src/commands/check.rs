@@ -2,85 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
-use reseal_engine::{Scope, Severity};
+use reseal_app::check::{CheckFinding, CheckRequest, CheckedPlan};
+use reseal_engine::{Finding, Severity};
 use reseal_plan::Problem;
-use reseal_registry::Overrides;
 use serde_json::{Value, json};
 
-use crate::exit::{CLEAN, Done, Outcome, REFUSED, USAGE};
-use reseal_app::Failure;
-use reseal_app::open;
+use crate::exit::{self, CLEAN, Done, Outcome, USAGE};
 
-/// Checks plans; all problems of all plans are told.
+/// Checks plans; all problems of all plans are shown.
 pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outcome {
+    let request = CheckRequest { plans: plans.to_vec(), keys, connect };
     let (mut documents, mut lines, mut code) = (Vec::new(), Vec::new(), CLEAN);
-    for path in plans {
-        let before = documents.len();
-        let found = one(path, keys || connect, connect, &mut documents, &mut lines).await;
-        let of_plan = match found {
-            Ok(code) => code,
-            Err(failure) => {
-                let begins = format!("{}: ", path.display());
-                let message = failure.message.strip_prefix(&begins).unwrap_or(&failure.message);
-                lines.push(format!("{begins}{message}"));
-                lines.extend(failure.help.as_ref().map(|help| format!("  help: {help}")));
-                documents.push(bare(path, &failure.code, &failure.message, failure.help.as_deref()));
-                crate::exit::code(failure.class)
-            }
-        };
-        if of_plan == CLEAN {
-            let warned = if documents.len() > before { ", with warnings" } else { "" };
-            lines.push(format!("{}: ok{warned}", path.display()));
-        }
+    for plan in reseal_app::check::check(&request).await {
+        documents.extend(plan.findings.iter().map(|finding| document(&plan.path, finding)));
+        lines.extend(text(&plan));
         // A mistake in a plan outranks a database that refuses.
-        code = if code == USAGE || of_plan == CLEAN { code } else { of_plan };
+        code = match plan.fault.map(exit::code) {
+            Some(fault) if code != USAGE => fault,
+            _ => code,
+        };
     }
     Ok(Done::new(code, json!({ "ok": code == CLEAN, "problems": documents }), lines.join("\n")))
 }
 
-async fn one(
-    path: &Path,
-    keys: bool,
-    connect: bool,
-    documents: &mut Vec<Value>,
-    lines: &mut Vec<String>,
-) -> Result<u8, Failure> {
-    let name = path.display().to_string();
-    let plan = match reseal_plan::parse(&name, &open::text(path)?, &reseal_registry::vocabulary()) {
-        Ok(plan) => plan,
-        Err(problems) => {
-            lines.push(problems.to_string());
-            documents.extend(problems.0.iter().map(problem));
-            return Ok(USAGE);
+fn document(path: &Path, finding: &CheckFinding) -> Value {
+    match finding {
+        CheckFinding::Problem(problem) => of_line(problem),
+        CheckFinding::Preflight(finding) => bare(path, finding.code, &finding.message, Some(&finding.help)),
+        CheckFinding::Failure(failure) => {
+            bare(path, &failure.code, &failure.message, failure.help.as_deref())
         }
-    };
-    if !plan.unsupported().is_empty() {
-        lines.extend(plan.unsupported().iter().map(Problem::to_string));
-        documents.extend(plan.unsupported().iter().map(problem));
-        return Ok(REFUSED);
     }
-    // The plan is right; it is this build that cannot carry it out.
-    lines.extend(plan.missing().iter().map(Problem::to_string));
-    documents.extend(plan.missing().iter().map(problem));
-    if !keys {
-        return Ok(CLEAN);
-    }
-    let opened = open::job(path, &Overrides::default()).await?;
-    if !connect {
-        return Ok(CLEAN);
-    }
-    let mut code = CLEAN;
-    for finding in reseal_engine::preflight(&opened.job, &opened.database, &Scope::default()).await? {
-        let refusal = finding.severity == Severity::Refusal;
-        code = if refusal { REFUSED } else { code };
-        let word = if refusal { "refused" } else { "warning" };
-        lines.push(format!("{name}: {word}: {}\n  help: {}", finding.message, finding.help));
-        documents.push(bare(path, finding.code, &finding.message, Some(&finding.help)));
-    }
-    Ok(code)
 }
 
-fn problem(problem: &Problem) -> Value {
+fn of_line(problem: &Problem) -> Value {
     json!({
         "file": problem.file,
         "line": problem.line,
@@ -97,4 +52,31 @@ fn bare(path: &Path, code: &str, message: &str, help: Option<&str>) -> Value {
         "file": path.display().to_string(), "line": null, "column": null,
         "code": code, "message": message, "help": help,
     })
+}
+
+fn text(plan: &CheckedPlan) -> Vec<String> {
+    let name = plan.path.display();
+    let mut lines = Vec::new();
+    for finding in &plan.findings {
+        match finding {
+            CheckFinding::Problem(problem) => lines.push(problem.to_string()),
+            CheckFinding::Preflight(finding) => lines.push(format!("{name}: {}", of_database(finding))),
+            CheckFinding::Failure(failure) => {
+                let begins = format!("{name}: ");
+                let message = failure.message.strip_prefix(&begins).unwrap_or(&failure.message);
+                lines.push(format!("{begins}{message}"));
+                lines.extend(failure.help.as_ref().map(|help| format!("  help: {help}")));
+            }
+        }
+    }
+    if plan.fault.is_none() {
+        let warned = if plan.findings.is_empty() { "" } else { ", with warnings" };
+        lines.push(format!("{name}: ok{warned}"));
+    }
+    lines
+}
+
+fn of_database(finding: &Finding) -> String {
+    let word = if finding.severity == Severity::Refusal { "refused" } else { "warning" };
+    format!("{word}: {}\n  help: {}", finding.message, finding.help)
 }

@@ -1,171 +1,32 @@
 //! `reseal demo`: a small SQLite database with sealed rows, rotated before your eyes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use reseal_core::{Key, OptionValue, Options, Part, Plaintext, SecretBytes};
-use reseal_engine::{Census, Environment, Progress, RunOptions, Scope};
-use reseal_registry::{FORMATS, Overrides};
-use reseal_store::Database;
+use reseal_app::Caller;
+use reseal_app::demo::{Demo, ROWS};
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::census::tell;
-use super::run;
-use crate::args::KeyEncoding;
+use super::{census, run};
 use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 use crate::output::number;
-use crate::view::View;
-use reseal_app::Failure;
-use reseal_app::open::{self, Opened};
-
-const ROWS: usize = 10_000;
-const ROWS_PER_INSERT: usize = 500;
-const LAYOUT: &str = "{key}:{nonce|base64}:{ciphertext|base64}";
 
 /// Makes the demo, rotates it and shows the proof.
-pub(crate) async fn demo(directory: &Path) -> Outcome {
-    let directory = make(directory)?;
-    let plan = directory.join("plan.yaml");
-    fill(&directory).await?;
-    let opened = open::job(&plan, &Overrides::default()).await?;
-    eprintln!(
-        "made {} with {} patients, sealed under v1",
-        directory.join("clinic.db").display(),
-        number(ROWS as u64)
-    );
-    let before = count(&opened).await?;
-    eprintln!("\nbefore, every cell opened:\n{}\n", tell(&before));
-    let environment = Environment::new(opened.database.clone());
-    let view = View::start(&environment.progress);
-    let options = RunOptions { operator: "demo".into(), ..RunOptions::default() };
-    let report = reseal_engine::run(&opened.job, &options, &environment).await;
-    drop(view);
-    let report = report?;
-    eprintln!("{}\n", run::tell(&report, &plan));
-    let after = count(&opened).await?;
-    let plan = plan.display();
+pub(crate) async fn demo(caller: &Caller, directory: &Path) -> Outcome {
+    let demo = Demo::make(directory).await?;
+    eprintln!("made {} with {} patients, sealed under v1", demo.database.display(), number(ROWS as u64));
+    let before = demo.census().await?;
+    eprintln!("\nbefore, every cell opened:\n{}\n", census::text(&before));
+    let report = demo.rotate(caller).await?;
+    eprintln!("{}\n", run::text(&report, &demo.plan));
+    let after = demo.census().await?;
+    let plan = demo.plan.display();
     let text = format!(
         "after, every cell opened again:\n{}\n\nyours to play with:\n  reseal status {plan}\n  reseal inspect {plan} --table patients --row 7\n  \
          reseal rollback {plan} --confirm {}\n",
-        tell(&after),
-        opened.plan.name,
+        census::text(&after),
+        demo.name(),
     );
     let code = if after.clean { CLEAN } else { REMAIN };
     let document = json!({ "before": before.json(), "run": report.json(), "after": after.json(), "plan": plan.to_string() });
     Ok(Done::new(code, document, text))
-}
-
-async fn count(opened: &Opened) -> Result<Census, Failure> {
-    let progress = Progress::default();
-    Ok(reseal_engine::census(&opened.job, &opened.database, &Scope::default(), true, &progress).await?)
-}
-
-/// The folder with two keys and the plan.
-fn make(directory: &Path) -> Result<PathBuf, Failure> {
-    let shown = directory.display();
-    if directory.exists() {
-        let help = "name another folder, or remove this one";
-        return Err(Failure::refused("demo-exists", format!("{shown} is there already"), help));
-    }
-    let failed = |error: std::io::Error| Failure::failed("demo", format!("{shown}: {}", error.kind()));
-    std::fs::create_dir_all(directory).map_err(failed)?;
-    // The plan names files by full path, so that it works from every folder.
-    let directory = directory.canonicalize().map_err(failed)?;
-    for name in ["v1.key", "v2.key"] {
-        super::keys::into_file(&directory.join(name), 32, KeyEncoding::Base64)?;
-    }
-    std::fs::write(directory.join("plan.yaml"), plan(&directory)).map_err(failed)?;
-    Ok(directory)
-}
-
-fn plan(directory: &Path) -> String {
-    let directory = directory.display();
-    format!(
-        r#"reseal: 1
-name: demo
-description: a clinic's patients, from v1 to v2
-database: "sqlite://{directory}/clinic.db"
-application: both-keys
-
-keysets:
-  phi:
-    primary: v2
-    keys:
-      v1: {{ file: "{directory}/v1.key", encoding: base64 }}
-      v2: {{ file: "{directory}/v2.key", encoding: base64 }}
-
-seals:
-  phi:
-    keyset: phi
-    format: {{ aes-gcm: {{ layout: "{LAYOUT}" }} }}
-
-tables:
-  patients:
-    row_key: id
-    fields: {{ name: phi, phone: phi, history: phi }}
-"#
-    )
-}
-
-/// The database: patients who do not exist, sealed under v1.
-async fn fill(directory: &Path) -> Result<(), Failure> {
-    let failed = |why: &str| Failure::failed("demo", why.to_owned());
-    let url = format!("sqlite://{}/clinic.db?mode=rwc", directory.display());
-    let mut session = Database::parse(&url)?.connect().await?;
-    let text = std::fs::read_to_string(directory.join("v1.key"))
-        .map(Zeroizing::new)
-        .map_err(|_| failed("no key"))?;
-    let bytes = STANDARD.decode(text.trim()).map_err(|_| failed("no key"))?;
-    let key = Key::new("v1", SecretBytes::new(bytes));
-    let plugin = FORMATS.iter().find(|plugin| plugin.name == "aes-gcm").ok_or_else(|| failed("no format"))?;
-    let layout = [("layout".to_owned(), OptionValue::Text(LAYOUT.to_owned()))];
-    let built = (plugin.build)(&Options(layout.into()), &[]).map_err(|error| failed(&error.message))?;
-    let seal = |text: String| -> Result<String, Failure> {
-        let text = Plaintext::new(text.into_bytes());
-        let cell = built.format.seal(&text, &key, b"", None).map_err(|error| failed(&error.to_string()))?;
-        let bytes = cell.bytes(Part::Ciphertext).unwrap_or_default().into_owned();
-        // Sealed cells are base64 and colons: nothing in them needs quoting.
-        Ok(format!("'{}'", String::from_utf8_lossy(&bytes)))
-    };
-    let table = "CREATE TABLE patients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, history TEXT NOT NULL)";
-    session.script(&["PRAGMA journal_mode = WAL".into(), table.into()]).await?;
-    session.script(&["BEGIN".into()]).await?;
-    for first in (0..ROWS).step_by(ROWS_PER_INSERT) {
-        let mut rows = Vec::new();
-        for at in first..(first + ROWS_PER_INSERT).min(ROWS) {
-            let phone = if at % 10 == 9 { "NULL".to_owned() } else { seal(format!("+49 30 555 {at:05}"))? };
-            rows.push(format!("({}, {}, {phone}, {})", at + 1, seal(name(at))?, seal(history(at))?));
-        }
-        session.script(&[format!("INSERT INTO patients VALUES {}", rows.join(","))]).await?;
-    }
-    Ok(session.script(&["COMMIT".into()]).await?)
-}
-
-fn name(at: usize) -> String {
-    const FIRST: [&str; 12] = [
-        "Aylin", "Björn", "Chiara", "Dmitri", "Élise", "Farid", "Greta", "Hiroshi", "Inés", "Jakub", "Kofi",
-        "Lúcia",
-    ];
-    const LAST: [&str; 11] = [
-        "Ahlström",
-        "Bauer",
-        "Conti",
-        "Duarte",
-        "Eriksen",
-        "Fofana",
-        "García",
-        "Horváth",
-        "Ito",
-        "Jansen",
-        "Kowalski",
-    ];
-    format!("{} {}", FIRST[at % FIRST.len()], LAST[at / FIRST.len() % LAST.len()])
-}
-
-fn history(at: usize) -> String {
-    const WORDS: [&str; 7] =
-        ["asthma", "hay fever", "a broken wrist", "migraine", "diabetes", "hypertension", "nothing of note"];
-    format!("seen {} times; {}", at % 9 + 1, WORDS[at % WORDS.len()])
 }

@@ -3,28 +3,25 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use reseal_app::runs::RunSelector;
 use reseal_engine::explain_reason;
 use reseal_store::Quarantined;
 use serde_json::{Value, json};
 
-use super::run::resume;
 use crate::exit::{CLEAN, Done, Outcome};
 use crate::output::table;
-use reseal_app::open;
 
-/// Lists the quarantine of a run, or tries its cells again.
-pub(crate) async fn quarantine(path: &Path, run: Option<&str>, retry: bool) -> Outcome {
-    if retry {
-        return resume(path, false).await;
-    }
-    let (_, _, mut session, row) = open::latest(path, run).await?;
-    let cells = session.quarantined(&row.id).await?;
+/// Lists the quarantine of a run.
+pub(crate) async fn quarantine(plan: &Path, run: Option<&str>) -> Outcome {
+    let selector = RunSelector { plan: plan.to_owned(), run: run.map(str::to_owned) };
+    let quarantine = reseal_app::runs::quarantine(&selector).await?;
+    let (run, cells) = (quarantine.run_id, quarantine.cells);
     let documents: Vec<Value> = cells
         .iter()
         .map(|cell| json!({ "table": cell.table, "field": cell.field, "row": cell.row.to_string(), "reason": cell.reason }))
         .collect();
     let text = match cells.is_empty() {
-        true => format!("run {} has no cell in quarantine", row.id),
+        true => format!("run {run} has no cell in quarantine"),
         false => {
             let reasons = explained(&cells);
             let rows =
@@ -33,7 +30,7 @@ pub(crate) async fn quarantine(path: &Path, run: Option<&str>, retry: bool) -> O
             format!("{shown}\n\n{reasons}")
         }
     };
-    Ok(Done::new(CLEAN, json!({ "run_id": row.id, "cells": documents }), text))
+    Ok(Done::new(CLEAN, json!({ "run_id": run, "cells": documents }), text))
 }
 
 /// Each reason once, with what it means and what to do.

@@ -1,122 +1,41 @@
 //! `reseal run` and `reseal resume`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned, civil::Time};
+use reseal_app::run::{ResumeRequest, RunRequest};
+use reseal_app::{Caller, Failure};
 use reseal_core::RunState;
-use reseal_engine::{Environment, NoObserver, Report, RunObserver, RunOptions, Scope};
-use reseal_notify::{Attempt, Refusal};
-use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
-use reseal_registry::Overrides;
+use reseal_engine::Report;
 use reseal_store::AskedPace;
-use reseal_store::RunRow;
 
 use crate::args::RunArgs;
 use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
 use crate::output::{cells, duration, number};
-use crate::signals;
-use crate::view::View;
-use reseal_app::notices::{self, Watch};
-use reseal_app::{Failure, operator};
-use reseal_app::{control, open, trail};
 
-/// Rotates, or goes on with a run that is not over.
-pub(crate) async fn run(args: &RunArgs) -> Outcome {
-    let overrides = Overrides {
-        primary: args.primary.clone(),
-        batch_rows: args.batch_rows.map(|n| n as usize),
-        workers: args.workers.map(|n| n as usize),
-        emergency: args.emergency,
-    };
-    let options = RunOptions {
+/// Rotates, or resumes a run that is not over.
+pub(crate) async fn run(caller: &Caller, args: &RunArgs) -> Outcome {
+    let request = RunRequest {
+        plan: args.plan.clone(),
         scope: args.scope.scope(),
-        operator: operator(),
+        primary: args.primary.clone(),
+        pace: AskedPace { workers: args.workers.map(u64::from), batch_rows: args.batch_rows.map(u64::from) },
+        emergency: args.emergency,
         dry_run: args.dry_run,
         accept_outage: args.accept_outage,
-        emergency: args.emergency,
         until: args.until.as_deref().map(until).transpose()?,
-        pace: AskedPace { workers: args.workers.map(u64::from), batch_rows: args.batch_rows.map(u64::from) },
+        scheduled: args.scheduled,
     };
-    carry_out(&args.plan, &overrides, &options, args.scheduled).await
+    Ok(done(&reseal_app::run::run(caller, &request).await?, &args.plan))
 }
 
-/// Goes on with the plan's latest run, in its own scope.
-pub(crate) async fn resume(plan: &Path, accept_outage: bool) -> Outcome {
-    let (spec, _, _, row) = open::latest(plan, None).await?;
-    if row.state.is_over() {
-        let message = format!("run {} is {}: there is nothing to go on with", row.id, row.state);
-        return Err(Failure::usage("run-over", message, "start a new one with `reseal run`"));
-    }
-    let overrides =
-        Overrides { emergency: row.emergency, primary: primary_of(&spec, &row), ..Overrides::default() };
-    let scope = Scope::from_json(&row.scope);
-    let options = RunOptions {
-        scope,
-        operator: operator(),
-        accept_outage,
-        emergency: row.emergency,
-        ..RunOptions::default()
-    };
-    carry_out(plan, &overrides, &options, false).await
+/// Resumes the plan's latest run with what it was started with.
+pub(crate) async fn resume(caller: &Caller, plan: &Path, accept_outage: bool) -> Outcome {
+    let request = ResumeRequest { plan: plan.to_owned(), accept_outage };
+    Ok(done(&reseal_app::run::resume(caller, &request).await?, plan))
 }
 
-/// The primary that a run was begun with where the plan's own is another: `--primary` has to be said once.
-fn primary_of(plan: &Plan, run: &RunRow) -> Option<String> {
-    let noted: serde_json::Value = serde_json::from_str(&run.primaries).ok()?;
-    let differs = |keyset: &&KeysetSpec| match &keyset.primary {
-        PrimarySpec::Id(id) => noted[&keyset.name]["primary"] != id.as_str(),
-        // Another keyset may have a key of the same id, and a primary of its own.
-        PrimarySpec::Source(_) => plan.keysets.len() == 1,
-        PrimarySpec::None => false,
-    };
-    let keyset = plan.keysets.iter().find(differs)?;
-    noted[&keyset.name]["primary"].as_str().map(str::to_owned)
-}
-
-async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, scheduled: bool) -> Outcome {
-    let opened = open::job_for_run(plan, overrides).await?;
-    let options = &RunOptions { scope: open::scoped(&opened.plan, &options.scope), ..options.clone() };
-    let observer: Arc<dyn RunObserver> = match options.dry_run {
-        true => Arc::new(NoObserver),
-        false => {
-            let control = control::database()?;
-            let (plan, job, database) = (&opened.plan, &opened.job, &opened.database);
-            let allowed = reseal_custody::before_run(plan, job, database, &control, options).await;
-            let refusal = allowed.as_ref().err();
-            let refusal = refusal.map(|error| Refusal { code: error.code, message: &error.message });
-            let operator = options.operator.as_str();
-            notices::gate(plan, Attempt { action: "run", operator, scheduled, refusal }).await;
-            match allowed {
-                Ok(observer) => observer,
-                Err(error) if scheduled && trail::has_refused(plan, error.code, &error.message).await => {
-                    return Err(error.into());
-                }
-                Err(error) if scheduled => return Err(trail::refused_unattended(plan, error.into()).await),
-                Err(error) => return Err(trail::refused("run", plan, error.into()).await),
-            }
-        }
-    };
-    let environment = Environment::new(opened.database.clone()).followed_by(observer);
-    signals::watch(&environment.stop);
-    let watch = match options.dry_run {
-        true => None,
-        false => Watch::start(&opened.plan, &opened.database, &environment.progress).await,
-    };
-    let view = View::start(&environment.progress);
-    let report = reseal_engine::run(&opened.job, options, &environment).await;
-    drop(view);
-    if let Some(watch) = watch {
-        watch.end().await;
-    }
-    let report = match report {
-        Ok(report) => report,
-        Err(error) if options.dry_run => return Err(error.into()),
-        Err(error) => return Err(trail::refused("run", &opened.plan, error.into()).await),
-    };
-    if !options.dry_run {
-        trail::sign().await;
-    }
+fn done(report: &Report, plan: &Path) -> Done {
     let code = if report.stopped {
         STOPPED
     } else if report.cells_remain() || report.steps_failed {
@@ -124,11 +43,11 @@ async fn carry_out(plan: &Path, overrides: &Overrides, options: &RunOptions, sch
     } else {
         CLEAN
     };
-    Ok(Done::new(code, report.json(), tell(&report, plan)))
+    Done::new(code, report.json(), text(report, plan))
 }
 
 /// The report as people read it.
-pub(crate) fn tell(report: &Report, plan: &Path) -> String {
+pub(crate) fn text(report: &Report, plan: &Path) -> String {
     let plan = plan.display();
     let counts = &report.counts;
     let mut lines = Vec::new();

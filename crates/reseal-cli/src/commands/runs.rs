@@ -1,73 +1,65 @@
 //! Watching and steering: `runs`, `status`, `pause`, `cancel`.
 
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
+use reseal_app::Caller;
+use reseal_app::runs::{RunSelector, RunStatus};
 use reseal_core::RunState;
-use reseal_core::audit::{Event, EventKind};
 use reseal_core::quantity::{coarse, millis};
-use reseal_engine::is_held;
-use reseal_store::{Request, RunRow, StepRow};
+use reseal_store::{RunRow, StepRow};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
-use crate::output::{cells, number, plain};
-use reseal_app::Failure;
-use reseal_app::notices;
-use reseal_app::{open, trail};
+use crate::output::{cells, number, plain, time};
 
 /// Lists runs.
-pub(crate) async fn runs(path: &Path) -> Outcome {
-    let plan = open::plan(path)?;
-    let mut session = open::database(&plan).await?.connect().await?;
-    let runs = match session.version().await? {
-        Some(_) => session.runs(Some(&plan.name), 100).await?,
-        None => Vec::new(),
+pub(crate) async fn runs(plan: &Path) -> Outcome {
+    let list = reseal_app::runs::list(plan).await?;
+    let text = match list.runs.is_empty() {
+        true => format!("plan {} has no run yet", list.plan),
+        false => list.runs.iter().map(|listed| line(&listed.run)).collect::<Vec<_>>().join("\n"),
     };
-    let text = match runs.is_empty() {
-        true => format!("plan {} has no run yet", plan.name),
-        false => runs.iter().map(line).collect::<Vec<_>>().join("\n"),
-    };
-    let mut documents = Vec::new();
-    for run in &runs {
-        documents.push(with_steps(document(run), &session.steps(&run.id).await?));
-    }
+    let documents: Vec<Value> =
+        list.runs.iter().map(|listed| with_steps(document(&listed.run), &listed.steps)).collect();
     Ok(Done::new(CLEAN, json!({ "runs": documents }), text))
 }
 
 /// Shows where a run stands.
-pub(crate) async fn status(path: &Path, run: Option<&str>, wait: bool) -> Outcome {
-    let (plan, _, mut session, mut row) = open::latest(path, run).await?;
-    while wait
-        && matches!(row.state, RunState::Prepared | RunState::Running | RunState::RollingBack)
-        && row.lease_left_ms > 0
-    {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        row = session.run_by_id(&row.id).await?.unwrap_or(row);
-    }
-    let code = match row.state {
+pub(crate) async fn status(plan: &Path, run: Option<&str>, wait: bool) -> Outcome {
+    let selector = RunSelector { plan: plan.to_owned(), run: run.map(str::to_owned) };
+    let status = reseal_app::runs::status(&selector, wait).await?;
+    let code = match status.run.state {
         _ if !wait => CLEAN,
         RunState::Complete | RunState::ScopeDone | RunState::RolledBack => CLEAN,
-        RunState::Paused if row.cells_old > 0 => REMAIN,
+        RunState::Paused if status.run.cells_old > 0 => REMAIN,
         _ => STOPPED,
     };
-    let steps = session.steps(&row.id).await?;
-    let (mut shown, mut text) = (with_steps(document(&row), &steps), tell(&row));
-    text += &steps.iter().map(step).collect::<String>();
-    if row.emergency {
-        let deadline = deadline(&row).await;
-        shown["deadline"] = deadline.map(time).into();
-        text += &deadline.map(|at| due(&row, at)).unwrap_or_default();
+    Ok(Done::new(code, status_document(&status), status_text(&status)))
+}
+
+fn status_document(status: &RunStatus) -> Value {
+    let mut document = with_steps(document(&status.run), &status.steps);
+    if status.run.emergency {
+        document["deadline"] = status.deadline.map(time).into();
     }
-    if let Some(counts) = notices::counts(&plan).await {
-        shown["notices"] = json!({ "waiting": counts.waiting, "dead": counts.dead });
-        if counts.waiting + counts.dead > 0 {
-            text += &format!("\n  notices: {} waiting, {} given up", counts.waiting, counts.dead);
-        }
+    if let Some(counts) = &status.notices {
+        document["notices"] = json!({ "waiting": counts.waiting, "dead": counts.dead });
     }
-    Ok(Done::new(code, shown, text))
+    document
+}
+
+fn status_text(status: &RunStatus) -> String {
+    let mut text = text(&status.run);
+    text += &status.steps.iter().map(step).collect::<String>();
+    if status.run.emergency {
+        text += &status.deadline.map(|at| due(&status.run, at)).unwrap_or_default();
+    }
+    if let Some(counts) = status.notices.filter(|counts| counts.waiting + counts.dead > 0) {
+        text += &format!("\n  notices: {} waiting, {} given up", counts.waiting, counts.dead);
+    }
+    text
 }
 
 /// A run among others, for people: what they copy stands first, and nothing is broken over lines.
@@ -102,12 +94,6 @@ fn step(row: &StepRow) -> String {
     text
 }
 
-/// When an emergency run must be over: the control database knows, if it can be asked.
-async fn deadline(row: &RunRow) -> Option<i64> {
-    let mut control = reseal_app::control::database().ok()?.connect().await.ok()?;
-    control.emergency(&row.id).await.ok()??.deadline
-}
-
 fn due(row: &RunRow, deadline: i64) -> String {
     let left = deadline - Timestamp::now().as_millisecond();
     match row.completed_at {
@@ -121,7 +107,7 @@ fn due(row: &RunRow, deadline: i64) -> String {
     }
 }
 
-fn tell(row: &RunRow) -> String {
+fn text(row: &RunRow) -> String {
     let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let counts = &row.counts;
     let mut lines = vec![
@@ -145,7 +131,7 @@ fn tell(row: &RunRow) -> String {
 }
 
 /// A run with the keys of `run --json`, and what only the ledger knows.
-pub(crate) fn document(row: &RunRow) -> Value {
+fn document(row: &RunRow) -> Value {
     let scope: Value = serde_json::from_str(&row.scope).unwrap_or_default();
     let end = row.completed_at.unwrap_or(row.updated_at);
     json!({
@@ -171,64 +157,34 @@ pub(crate) fn document(row: &RunRow) -> Value {
     })
 }
 
-fn time(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map(|time| format!("{time:.0}")).unwrap_or_default()
-}
-
-/// Somebody asked the engine at work on a run for something; what came of it, the engine records.
-async fn steered(row: &RunRow, asked: &str) {
-    trail::note(EventKind::RunSteered, |event| of_run(event, row).with("asked", asked)).await;
-}
-
-fn of_run(event: Event, row: &RunRow) -> Event {
-    event.of_plan(&row.plan, &row.plan_digest).of_run(&row.id)
-}
-
 /// Asks a run to pause.
-pub(crate) async fn pause(args: &SteerArgs) -> Outcome {
-    let (_, _, mut session, row) = open::latest(&args.plan, args.run.as_deref()).await?;
-    match row.state {
-        RunState::Running if is_held(&row) => {
-            session.ask(&row.id, Request::Pause).await?;
-            steered(&row, "pause").await;
-            Ok(Done::new(CLEAN, document(&row), format!("run {} stops after the batch in hand", row.id)))
-        }
-        state => {
-            Ok(Done::new(CLEAN, document(&row), format!("run {} is {state}: nobody works on it", row.id)))
-        }
-    }
+pub(crate) async fn pause(caller: &Caller, args: &SteerArgs) -> Outcome {
+    let steered = reseal_app::runs::pause(caller, &args.selector()).await?;
+    let run = &steered.run;
+    let text = match steered.asked {
+        true => format!("run {} stops after the batch in hand", run.id),
+        false => format!("run {} is {}: nobody works on it", run.id, run.state),
+    };
+    Ok(Done::new(CLEAN, document(run), text))
 }
 
-/// Gives a run up: at once where nobody works on it, else after the batch in hand.
-pub(crate) async fn cancel(args: &SteerArgs) -> Outcome {
-    let (_, _, mut session, row) = open::latest(&args.plan, args.run.as_deref()).await?;
-    if row.state.is_over() {
-        let message = format!("run {} is {} already", row.id, row.state);
-        return Err(Failure::usage("run-over", message, "see `reseal runs`"));
+/// Cancels a run: at once where nobody works on it, else after the current batch.
+pub(crate) async fn cancel(caller: &Caller, args: &SteerArgs) -> Outcome {
+    let steered = reseal_app::runs::cancel(caller, &args.selector()).await?;
+    let run = &steered.run;
+    let text = match steered.asked {
+        true => format!("run {} is given up after the batch in hand", run.id),
+        false => format!(
+            "run {} is cancelled\n  {} cells are under the new key; `reseal rollback` puts them back",
+            run.id,
+            number(run.counts.cells_rotated)
+        ),
+    };
+    Ok(Done::new(CLEAN, document(run), text))
+}
+
+impl SteerArgs {
+    fn selector(&self) -> RunSelector {
+        RunSelector { plan: self.plan.clone(), run: self.run.clone() }
     }
-    if row.state == RunState::RollingBack {
-        let message = format!("run {} is being rolled back", row.id);
-        return Err(Failure::refused("rolling-back", message, "finish it with `reseal rollback`"));
-    }
-    if row.state == RunState::Running && is_held(&row) {
-        session.ask(&row.id, Request::Cancel).await?;
-        steered(&row, "cancel").await;
-        let text = format!("run {} is given up after the batch in hand", row.id);
-        return Ok(Done::new(CLEAN, document(&row), text));
-    }
-    let moved = session.cancel_run(&row, "cancelled by an operator").await?;
-    if !moved {
-        let message = format!("run {} moved on meanwhile", row.id);
-        return Err(Failure::stopped("run-held", message, "try again"));
-    }
-    let row = session.run_by_id(&row.id).await?.unwrap_or(row);
-    let rotated = row.counts.cells_rotated;
-    let about = |event: Event| of_run(event, &row).with("state", "cancelled").with("cells_rotated", rotated);
-    trail::note(EventKind::RunCancelled, about).await;
-    let text = format!(
-        "run {} is cancelled\n  {} cells are under the new key; `reseal rollback` puts them back",
-        row.id,
-        number(row.counts.cells_rotated)
-    );
-    Ok(Done::new(CLEAN, document(&row), text))
 }

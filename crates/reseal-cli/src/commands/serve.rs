@@ -1,82 +1,19 @@
 //! `reseal serve`: the daemon.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use reseal_core::audit::{Event, EventKind};
-use reseal_engine::Stopper;
-use reseal_plan::ScheduleSpec;
-use reseal_serve::{Clock, Served, Setup};
+use reseal_app::serve::ServeRequest;
+use reseal_app::{Caller, Failure};
+use reseal_serve::Clock;
 use serde_json::json;
-use tokio::task::JoinSet;
 
 use crate::args::ServeArgs;
 use crate::exit::{CLEAN, Done, Outcome};
-use crate::signals;
-use reseal_app::Failure;
-use reseal_app::notices::{self, Posted};
-use reseal_app::{open, trail};
 
 /// Serves plans until it is told to stop.
-pub(crate) async fn serve(args: &ServeArgs) -> Outcome {
-    let mut plans: Vec<Served> = Vec::new();
-    for path in &args.plans {
-        let served = served(path)?;
-        if plans.iter().any(|other| other.plan.name == served.plan.name) {
-            let message = format!("two of these plans are called {}", served.plan.name);
-            return Err(Failure::usage("two-plans-of-one-name", message, "give each a name of its own"));
-        }
-        plans.push(served);
-    }
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::failed("program", format!("where reseal itself lies: {}", error.kind())))?;
-    let names: Vec<&str> = plans.iter().map(|served| served.plan.name.as_str()).collect();
-    let names = names.join(", ");
+pub(crate) async fn serve(caller: &Caller, args: &ServeArgs) -> Outcome {
     let clock = args.clock_for_tests.as_deref().map_or(Ok(Clock::System), clock)?;
-    let (control, _) = notices::outbox().await?;
-    let mut telling = JoinSet::new();
-    for served in plans.iter().filter(|served| served.plan.notify.is_some()) {
-        let target = open::database(&served.plan).await?;
-        telling.spawn(notices::keep_telling(served.plan.clone(), target, control.clone(), clock));
-    }
-    telling.spawn(notices::keep_pruning(control.clone(), clock));
-    let setup =
-        Setup { plans, control, clock, program, notices: Arc::new(Posted { clock }), listen: args.listen };
-    let stop = Stopper::default();
-    signals::watch(&stop);
-    let about = |event: Event| event.with("plans", names.as_str());
-    trail::note(EventKind::ServiceStarted, about).await;
-    for served in &setup.plans {
-        trail::plan_seen(&served.plan).await;
-    }
-    telling.spawn(trail::keep_signing(setup.control.clone(), clock));
-    let ended = reseal_serve::serve(setup, &stop).await;
-    // A letter that is just being sent is tried again by whoever comes next, under the same id.
-    telling.shutdown().await;
-    trail::note(EventKind::ServiceStopped, about).await;
-    ended?;
+    let request = ServeRequest { plans: args.plans.clone(), listen: args.listen, clock };
+    reseal_app::serve::serve(caller, &request).await?;
     Ok(Done::new(CLEAN, json!({ "stopped": true }), "stopped"))
-}
-
-fn served(path: &Path) -> Result<Served, Failure> {
-    let plan = open::supported(path)?;
-    let Some(schedule) = plan.schedule.clone() else {
-        let message = format!("plan {} has no schedule: there is nothing to serve", plan.name);
-        return Err(Failure::usage("no-schedule", message, "add `schedule:` to the plan"));
-    };
-    can_do(&schedule, reseal_custody::HAS_AGE)?;
-    let on = schedule.is_on(|name| std::env::var(name).ok());
-    Ok(Served { path: path.to_owned(), plan, schedule, on })
-}
-
-/// What a build without age cannot do is refused now, and not when it is due.
-fn can_do(schedule: &ScheduleSpec, has_age: bool) -> Result<(), Failure> {
-    let Some(job) = schedule.jobs.iter().find(|job| job.action.needs_age() && !has_age) else {
-        return Ok(());
-    };
-    let message = format!("the job {} does {}, and this build has no age", job.name, job.action.name());
-    let help = "build it with the feature: cargo build --release --features age";
-    Err(Failure::refused("without-age", message, help))
 }
 
 /// A clock of tests: `FROM,SINCE,SPEED`.
@@ -91,29 +28,4 @@ fn clock(text: &str) -> Result<Clock, Failure> {
         _ => None,
     };
     read().ok_or_else(|| Failure::usage("clock", "the clock is not understood", "FROM,SINCE,SPEED"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Watches that a build which cannot back keys up says so when it starts.
-    #[test]
-    fn a_build_without_age_refuses_what_it_cannot_do() {
-        let refused = |job: &str, has_age: bool| {
-            let plan = include_str!("../../../../rotation-plans/fernet.yaml");
-            let text = format!("{plan}\nschedule: {{ zone: UTC, job: {{ every: 90d, do: {job} }} }}\n");
-            let plan = reseal_plan::parse("plan.yaml", &text, &reseal_registry::vocabulary()).unwrap();
-            can_do(&plan.schedule.unwrap(), has_age).err().map(|failure| (failure.class, failure.code))
-        };
-        let to = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-        let backup = format!("{{ keys-backup: {{ to: [{to}], file: \"k-{{slot}}.age\" }} }}");
-        let test = "{ restore-test: { file: k.age, identity: { env: X } } }";
-        let refusal = Some((reseal_app::FailureClass::Refused, "without-age".to_owned()));
-        assert_eq!([refused(&backup, false), refused(test, false)], [refusal.clone(), refusal]);
-        assert_eq!(
-            [refused(&backup, true), refused(test, true), refused("census", false)],
-            [None, None, None]
-        );
-    }
 }

@@ -3,13 +3,24 @@
 
 use reseal_plan::Standard;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// A clause, and what in this report bears on it.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Clause {
-    pub(super) clause: &'static str,
-    pub(super) about: &'static str,
-    pub(super) shown: &'static str,
+struct Clause {
+    clause: &'static str,
+    about: &'static str,
+    shown: &'static str,
+}
+
+/// What a report says of its standard.
+pub(super) fn document(standard: Standard) -> Value {
+    json!({
+        "name": standard.name(),
+        "title": title(standard),
+        "beyond": beyond(standard),
+        "clauses": clauses(standard),
+    })
 }
 
 pub(super) fn title(standard: Standard) -> &'static str {
@@ -22,7 +33,7 @@ pub(super) fn title(standard: Standard) -> &'static str {
 }
 
 /// What the trail cannot show, so that nobody reads it into the report.
-pub(super) fn beyond(standard: Standard) -> &'static str {
+fn beyond(standard: Standard) -> &'static str {
     match standard {
         Standard::PciDss => {
             "Not shown here: where keys are stored and who can read them (3.6.1.2 to 3.6.1.4), how they are distributed \
@@ -43,7 +54,7 @@ pub(super) fn beyond(standard: Standard) -> &'static str {
     }
 }
 
-pub(super) fn clauses(standard: Standard) -> &'static [Clause] {
+fn clauses(standard: Standard) -> &'static [Clause] {
     match standard {
         Standard::PciDss => PCI_DSS,
         Standard::Hipaa => HIPAA,

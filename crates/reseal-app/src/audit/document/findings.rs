@@ -85,7 +85,7 @@ pub(super) fn proofs(events: &[&Entry]) -> Vec<Proof> {
     swept.map(proof).filter(|proof| proof.by == "sweep" || proof.clean).collect()
 }
 
-pub(super) fn exceptions(events: &[&Entry], runs: &[&Run], over: &[(i64, String)]) -> Vec<Exception> {
+pub(super) fn exceptions(events: &[&Entry], runs: &[&Run]) -> Vec<Exception> {
     let mut out: Vec<Exception> = events
         .iter()
         .filter_map(|entry| {
@@ -105,13 +105,6 @@ pub(super) fn exceptions(events: &[&Entry], runs: &[&Run], over: &[(i64, String)
         plan: run.plan.clone(),
         kind: "run-without-end".to_owned(),
         what: format!("the trail knows no end of run {}", run.run_id),
-    }));
-    out.extend(over.iter().map(|(at, what)| Exception {
-        time_ms: *at,
-        sequence: None,
-        plan: String::new(),
-        kind: "key-over-limit".to_owned(),
-        what: what.clone(),
     }));
     out
 }
@@ -149,6 +142,11 @@ pub(super) fn unknown_runs(known: &[Run], subject: &Subject) -> Vec<Exception> {
 }
 
 impl Exception {
+    /// A key that was in use for longer than the policy lets it.
+    pub(super) fn over_limit(time_ms: i64, what: String) -> Exception {
+        Exception { time_ms, sequence: None, plan: String::new(), kind: "key-over-limit".to_owned(), what }
+    }
+
     /// In the order of time, and of events where several are of one time.
     pub(super) fn order(&self) -> (i64, Option<u64>) {
         (self.time_ms, self.sequence)
@@ -175,15 +173,17 @@ fn exception(event: &Event) -> Option<String> {
             let words = [event.text("command"), event.text("code"), event.text("message")];
             Some(words.into_iter().flatten().collect::<Vec<_>>().join(": "))
         }
-        EventKind::ScheduleMissed | EventKind::NoticeFailed | EventKind::AlertRaised => Some(said(event)),
-        EventKind::ScheduleEnded if event.text("state") == Some("failed") => Some(said(event)),
+        EventKind::ScheduleMissed | EventKind::NoticeFailed | EventKind::AlertRaised => {
+            Some(in_one_line(event))
+        }
+        EventKind::ScheduleEnded if event.text("state") == Some("failed") => Some(in_one_line(event)),
         EventKind::RestoreTested
             if event.text("result").is_some_and(|result| result.starts_with("failed")) =>
         {
-            Some(said(event))
+            Some(in_one_line(event))
         }
         EventKind::HookStep if event.text("result").is_some_and(|result| result == "failed") => {
-            Some(said(event))
+            Some(in_one_line(event))
         }
         _ if event.text("late").is_some() => Some("recorded afterwards, from the ledger".to_owned()),
         _ => None,
@@ -206,7 +206,7 @@ pub(super) fn incidents(runs: &[&Run]) -> Vec<Incident> {
 }
 
 pub(super) fn actions(events: &[&Entry]) -> Vec<Action> {
-    let told = events.iter().filter(|entry| {
+    let shown = events.iter().filter(|entry| {
         matches!(
             entry.event.kind,
             EventKind::ApprovalGiven
@@ -222,19 +222,20 @@ pub(super) fn actions(events: &[&Entry]) -> Vec<Action> {
                 | EventKind::RollbackStarted
         )
     });
-    told.map(|entry| Action {
-        time_ms: entry.event.time_ms,
-        sequence: entry.sequence,
-        plan: entry.event.plan.clone(),
-        kind: entry.event.kind.name(),
-        operator: entry.event.operator.clone(),
-        what: said(&entry.event),
-    })
-    .collect()
+    shown
+        .map(|entry| Action {
+            time_ms: entry.event.time_ms,
+            sequence: entry.sequence,
+            plan: entry.event.plan.clone(),
+            kind: entry.event.kind.name(),
+            operator: entry.event.operator.clone(),
+            what: in_one_line(&entry.event),
+        })
+        .collect()
 }
 
 /// An event's keys and fields in one line. Digests are cut: they tell that something changed, the trail tells what.
-fn said(event: &Event) -> String {
+fn in_one_line(event: &Event) -> String {
     let keys = event.keys.iter().map(|key| format!("{} {}", key.keyset, key.key));
     let fields = event.fields.iter().map(|(name, value)| match value {
         Detail::Text(text) if text.len() > 60 && !text.contains(' ') => {

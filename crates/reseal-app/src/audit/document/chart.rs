@@ -1,6 +1,7 @@
 //! Charts as inline SVG: no script, no font, no colour that a black-and-white printer loses.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use minijinja::HtmlEscape;
 
@@ -15,53 +16,20 @@ const RIGHT: f64 = 12.0;
 const DASHES: [&str; 5] = ["", "7 3", "2 3", "9 3 2 3", "1 5"];
 
 /// The age of each key over time, against the limit. Empty where no key's age is known.
-pub(super) fn key_ages(keys: &[&Key], range: (i64, i64), limit_days: Option<u64>) -> String {
-    const HEIGHT: f64 = 210.0;
-    const TOP: f64 = 14.0;
-    const BOTTOM: f64 = 26.0;
-    let lines: Vec<(&Key, i64, i64)> = keys
-        .iter()
-        .filter_map(|key| {
-            let (from, to) = (key.since?.max(range.0), key.replaced.unwrap_or(range.1).min(range.1));
-            (from < to).then_some((*key, from, to))
-        })
-        .collect();
-    if lines.is_empty() || range.0 >= range.1 {
+pub(super) fn key_ages(keys: &[&Key], range: Range<i64>, limit_days: Option<u64>) -> String {
+    let lines: Vec<Line> = keys.iter().filter_map(|key| Line::of(key, &range)).collect();
+    if lines.is_empty() || range.is_empty() {
         return String::new();
     }
-    let days = |ms: i64| ms as f64 / DAY_MS as f64;
-    let age = |key: &Key, at: i64| days(at - key.since.unwrap_or(at));
-    let oldest = lines.iter().map(|(key, _, to)| age(key, *to)).fold(1.0, f64::max);
-    let step = step(oldest.max(limit_days.unwrap_or(0) as f64));
-    let top = (oldest.max(limit_days.unwrap_or(0) as f64) / step).ceil() * step;
-    let x = |at: i64| LEFT + (WIDTH - LEFT - RIGHT) * days(at - range.0) / days(range.1 - range.0);
-    let y = |age: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - age / top);
+    let oldest = lines.iter().map(|line| line.age(line.to)).fold(1.0, f64::max);
+    let most = oldest.max(limit_days.unwrap_or(0) as f64);
+    let step = step(most);
+    let axes = Axes { range, top: (most / step).ceil() * step };
     let mut svg = opening(HEIGHT, "Age of keys in days, over time");
-    let mut mark = 0.0;
-    while mark <= top {
-        let at = y(mark);
-        let _ = write!(
-            svg,
-            r#"<line class="grid" x1="{LEFT}" y1="{at:.1}" x2="{:.1}" y2="{at:.1}"/><text class="end" x="{:.1}" y="{:.1}">{mark:.0} d</text>"#,
-            WIDTH - RIGHT,
-            LEFT - 6.0,
-            at + 4.0
-        );
-        mark += step;
-    }
-    for part in 0..=4 {
-        let at = range.0 + (range.1 - range.0) / 4 * part;
-        let anchor = ["start", "mid", "mid", "mid", "end"][part as usize];
-        let _ = write!(
-            svg,
-            r#"<text class="{anchor}" x="{:.1}" y="{}">{}</text>"#,
-            x(at),
-            HEIGHT - 8.0,
-            date(at)
-        );
-    }
+    svg += &axes.grid(step);
+    svg += &axes.dates();
     if let Some(limit) = limit_days {
-        let at = y(limit as f64);
+        let at = axes.y(limit as f64);
         let _ = write!(
             svg,
             r#"<line class="limit" x1="{LEFT}" y1="{at:.1}" x2="{:.1}" y2="{at:.1}"/><text class="end limit" x="{:.1}" y="{:.1}">limit {limit} d</text>"#,
@@ -70,24 +38,101 @@ pub(super) fn key_ages(keys: &[&Key], range: (i64, i64), limit_days: Option<u64>
             at - 5.0
         );
     }
-    for (at, (key, from, to)) in lines.iter().enumerate() {
-        let ends = ((x(*from), y(age(key, *from))), (x(*to), y(age(key, *to))));
-        svg += &key_line(DASHES[at % DASHES.len()], ends, &format!("{} {}", key.keyset, key.key));
+    for (at, line) in lines.iter().enumerate() {
+        svg += &axes.line(line, DASHES[at % DASHES.len()]);
     }
     svg + "</svg>"
 }
 
-/// A key's line, with a dot and its name where it ends.
-fn key_line(dashes: &str, ((x1, y1), (x2, y2)): ((f64, f64), (f64, f64)), name: &str) -> String {
-    // A name on the right would leave the page.
-    let (anchor, x, y) = match x2 > WIDTH - 120.0 {
-        true => ("end", x2 - 4.0, y2 - 8.0),
-        false => ("start", x2 + 7.0, y2 + 4.0),
-    };
-    format!(
-        r#"<line class="key" stroke-dasharray="{dashes}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/><circle class="dot" cx="{x2:.1}" cy="{y2:.1}" r="3"/><text class="{anchor}" x="{x:.1}" y="{y:.1}">{}</text>"#,
-        HtmlEscape(name)
-    )
+const HEIGHT: f64 = 210.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 26.0;
+
+fn days(ms: i64) -> f64 {
+    ms as f64 / DAY_MS as f64
+}
+
+/// A key, and the time for which its age is drawn.
+struct Line<'a> {
+    key: &'a Key,
+    from: i64,
+    to: i64,
+}
+
+impl Line<'_> {
+    fn of<'a>(key: &'a Key, range: &Range<i64>) -> Option<Line<'a>> {
+        let from = key.since?.max(range.start);
+        let to = key.replaced.unwrap_or(range.end).min(range.end);
+        (from < to).then_some(Line { key, from, to })
+    }
+
+    /// The key's age at a time, in days.
+    fn age(&self, at: i64) -> f64 {
+        days(at - self.key.since.unwrap_or(at))
+    }
+}
+
+/// Where times and ages lie on the page.
+struct Axes {
+    range: Range<i64>,
+    /// The age at the upper edge, in days.
+    top: f64,
+}
+
+impl Axes {
+    fn x(&self, at: i64) -> f64 {
+        let Range { start, end } = self.range;
+        LEFT + (WIDTH - LEFT - RIGHT) * days(at - start) / days(end - start)
+    }
+
+    fn y(&self, age: f64) -> f64 {
+        TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - age / self.top)
+    }
+
+    /// Lines across the page, `step` days apart.
+    fn grid(&self, step: f64) -> String {
+        let (mut svg, mut mark) = (String::new(), 0.0);
+        while mark <= self.top {
+            let at = self.y(mark);
+            let _ = write!(
+                svg,
+                r#"<line class="grid" x1="{LEFT}" y1="{at:.1}" x2="{:.1}" y2="{at:.1}"/><text class="end" x="{:.1}" y="{:.1}">{mark:.0} d</text>"#,
+                WIDTH - RIGHT,
+                LEFT - 6.0,
+                at + 4.0
+            );
+            mark += step;
+        }
+        svg
+    }
+
+    /// Dates along the lower edge.
+    fn dates(&self) -> String {
+        let mut svg = String::new();
+        for part in 0..=4 {
+            let at = self.range.start + (self.range.end - self.range.start) / 4 * part;
+            let anchor = ["start", "mid", "mid", "mid", "end"][part as usize];
+            let (x, y) = (self.x(at), HEIGHT - 8.0);
+            let _ = write!(svg, r#"<text class="{anchor}" x="{x:.1}" y="{y}">{}</text>"#, date(at));
+        }
+        svg
+    }
+
+    /// A key's line, with a dot and its name where it ends.
+    fn line(&self, line: &Line, dashes: &str) -> String {
+        let (x1, y1) = (self.x(line.from), self.y(line.age(line.from)));
+        let (x2, y2) = (self.x(line.to), self.y(line.age(line.to)));
+        // A name on the right would leave the page.
+        let (anchor, x, y) = match x2 > WIDTH - 120.0 {
+            true => ("end", x2 - 4.0, y2 - 8.0),
+            false => ("start", x2 + 7.0, y2 + 4.0),
+        };
+        let name = format!("{} {}", line.key.keyset, line.key.key);
+        format!(
+            r#"<line class="key" stroke-dasharray="{dashes}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/><circle class="dot" cx="{x2:.1}" cy="{y2:.1}" r="3"/><text class="{anchor}" x="{x:.1}" y="{y:.1}">{}</text>"#,
+            HtmlEscape(&name)
+        )
+    }
 }
 
 /// Round numbers of days between the lines of the grid.

@@ -23,25 +23,25 @@ use history::{History, Key, Run};
 pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// What a report is about.
-pub struct Subject {
+pub(super) struct Subject {
     /// The plans, with the most that each lets a key age, in days.
-    pub plans: Vec<(String, Option<u64>)>,
+    pub(super) plans: Vec<(String, Option<u64>)>,
     /// The standard that it is written for.
-    pub standard: Standard,
+    pub(super) standard: Standard,
     /// What the ledgers of those plans say of runs.
-    pub ledgers: Vec<Ledger>,
+    pub(super) ledgers: Vec<Ledger>,
     /// The first millisecond of the time, and the first behind it.
-    pub range: (i64, i64),
+    pub(super) range: (i64, i64),
     /// When it is written.
-    pub now: i64,
+    pub(super) now: i64,
 }
 
 /// What the ledger beside a plan's data says of its runs.
-pub struct Ledger {
+pub(super) struct Ledger {
     /// The plan.
-    pub plan: String,
+    pub(super) plan: String,
     /// Id of each run that did something, and when it began; or why the ledger could not be read.
-    pub runs: Result<Vec<(String, i64)>, String>,
+    pub(super) runs: Result<Vec<(String, i64)>, String>,
 }
 
 /// How old a key was when it was replaced, or is.
@@ -64,7 +64,7 @@ struct Rotation<'a> {
 }
 
 /// The report as a document.
-pub fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) -> Value {
+pub(super) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) -> Value {
     let history = History::read(entries);
     let of_plan = |plan: &str| subject.plans.iter().any(|(name, _)| name == plan);
     let limit =
@@ -94,29 +94,20 @@ pub fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) -> Value 
         .filter(|entry| inside(entry.event.time_ms))
         .filter(|entry| of_plan(&entry.event.plan) || entry.event.plan.is_empty())
         .collect();
-    let over: Vec<&Age> = ages.iter().filter(|age| age.verdict == "over").collect();
-    let mut exceptions: Vec<Exception> = findings::exceptions(&events, &runs, &over_limit(&over));
+    let mut exceptions: Vec<Exception> = findings::exceptions(&events, &runs);
+    exceptions.extend(ages.iter().filter(|age| age.verdict == "over").map(over_limit));
     exceptions.extend(findings::unknown_runs(&history.runs, subject));
     exceptions.sort_by_key(Exception::order);
     let proofs: Vec<Proof> = findings::proofs(&events);
     let incidents: Vec<Incident> = findings::incidents(&runs);
     let strictest = subject.plans.iter().filter_map(|(_, limit)| *limit).min();
-    let fault = verdict.fault.as_ref();
     json!({
-        "standard": { "name": subject.standard.name(), "title": standard::title(subject.standard),
-            "beyond": standard::beyond(subject.standard), "clauses": standard::clauses(subject.standard) },
+        "standard": standard::document(subject.standard),
         "plans": subject.plans.iter().map(|(name, limit)| json!({ "name": name, "max_key_age_days": limit })).collect::<Vec<_>>(),
         "from": instant(subject.range.0),
         "to": instant(subject.range.1),
         "written": instant(subject.now),
-        "trail": {
-            "intact": fault.is_none(),
-            "events": verdict.intact.sequence,
-            "head": verdict.intact.head.to_string(),
-            "signed_through": verdict.signed_through,
-            "signed_by": verdict.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "first_bad": fault.map(|fault| json!({ "sequence": fault.sequence, "message": fault.message })),
-        },
+        "trail": trail(verdict),
         "keys": ages,
         "rotations": rotations,
         "proofs": proofs,
@@ -124,21 +115,30 @@ pub fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) -> Value 
         "incidents": incidents,
         "actions": findings::actions(&events),
         "charts": {
-            "key_ages": chart::key_ages(&keys, (subject.range.0, end), strictest),
+            "key_ages": chart::key_ages(&keys, subject.range.0..end, strictest),
             "cells": chart::cells(&runs),
         },
     })
 }
 
-fn over_limit(over: &[&Age]) -> Vec<(i64, String)> {
-    let tell = |age: &&Age| {
-        let (days, limit) = (age.age_days.unwrap_or_default(), age.limit_days.unwrap_or_default());
-        let key = age.key;
-        let text =
-            format!("key {} of {} reached {days} days, over the limit of {limit}", key.key, key.keyset);
-        (key.since.unwrap_or_default() + i64::try_from(limit).unwrap_or_default() * DAY_MS, text)
-    };
-    over.iter().map(tell).collect()
+fn trail(verdict: &Verdict) -> Value {
+    let fault = verdict.fault.as_ref();
+    json!({
+        "intact": fault.is_none(),
+        "events": verdict.intact.sequence,
+        "head": verdict.intact.head.to_string(),
+        "signed_through": verdict.signed_through,
+        "signed_by": verdict.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "first_bad": fault.map(|fault| json!({ "sequence": fault.sequence, "message": fault.message })),
+    })
+}
+
+fn over_limit(age: &Age) -> Exception {
+    let (days, limit) = (age.age_days.unwrap_or_default(), age.limit_days.unwrap_or_default());
+    let key = age.key;
+    let what = format!("key {} of {} reached {days} days, over the limit of {limit}", key.key, key.keyset);
+    let at = key.since.unwrap_or_default() + i64::try_from(limit).unwrap_or_default() * DAY_MS;
+    Exception::over_limit(at, what)
 }
 
 fn age<'a>(key: &'a Key, end: i64, limit_days: Option<u64>) -> Age<'a> {
@@ -163,7 +163,7 @@ fn rotation<'a>(run: &'a Run, history: &History, limit: Option<u64>) -> Rotation
 }
 
 /// The report as a page that prints: one file, no script, nothing from elsewhere.
-pub fn page(report: &Value) -> Result<String, minijinja::Error> {
+pub(super) fn page(report: &Value) -> Result<String, minijinja::Error> {
     let mut pages = Environment::new();
     pages.set_auto_escape_callback(|_| AutoEscape::Html);
     pages.add_filter("time", |ms: i64| minute(ms));

@@ -1,0 +1,120 @@
+//! `approve`: agreeing to what a policy does not leave to one person.
+
+use std::path::{Path, PathBuf};
+
+use reseal_control::ApprovalRequest;
+use reseal_core::audit::{Event, EventKind};
+use reseal_custody::approvals;
+
+use crate::caller::Caller;
+use crate::{Failure, control, open, trail};
+
+/// What is approved.
+#[derive(Clone, Debug)]
+pub struct ApproveRequest {
+    /// The request's id.
+    pub request: String,
+    /// The file with the approver's secret key.
+    pub key: PathBuf,
+    /// The plan that must be the one that was asked about.
+    pub plan: Option<PathBuf>,
+}
+
+/// A request that somebody approved.
+#[derive(Clone, Debug)]
+pub struct Approved {
+    /// Who approved it.
+    pub approver: String,
+    /// The request.
+    pub request: ApprovalRequest,
+}
+
+/// Approves a request.
+///
+/// # Errors
+/// When there is no such request, it lapsed or is about another plan, or the key cannot be read or does not count.
+pub async fn approve(caller: &Caller, asked: &ApproveRequest) -> Result<Approved, Failure> {
+    let mut session = control::session().await?;
+    let (id, plan) = (asked.request.as_str(), asked.plan.as_deref().map(open::plan).transpose()?);
+    if let Some(plan) = &plan {
+        let request = session.approval_request(id).await?;
+        let other =
+            |request: &ApprovalRequest| (&request.plan, &request.digest) != (&plan.name, &plan.digest);
+        if let Some(request) = request.filter(other) {
+            let message =
+                format!("request {id} is of plan {} as it was when asked, not of this file", request.plan);
+            let help = "compare the plan with what was asked for";
+            return Err(Failure::refused("plan-changed", message, help));
+        }
+    }
+    match approvals::approve(&mut session, id, &asked.key, plan.as_ref()).await {
+        Ok((request, approver)) => {
+            note_given(caller, &request, &approver).await;
+            Ok(Approved { approver, request })
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            let about = |event: Event| {
+                let event = event.with("request", id).with("code", failure.code.as_str());
+                event.with("message", failure.message.as_str())
+            };
+            trail::note(&caller.operator, EventKind::ApprovalRefused, about).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn note_given(caller: &Caller, request: &ApprovalRequest, approver: &str) {
+    let about = |event: Event| {
+        let event = event.of_plan(&request.plan, &request.digest).with("approver", approver);
+        let event = event.with("to", request.kind.as_str()).with("request", request.id.as_str());
+        event.with("scope", request.scope.as_str())
+    };
+    trail::note(&caller.operator, EventKind::ApprovalGiven, about).await;
+}
+
+/// Makes the key pair of an approver, the secret key in a new file; gives the line for the file of approvers.
+///
+/// # Errors
+/// When the file is there already, or cannot be written.
+pub fn keygen(name: &str, file: &Path) -> Result<String, Failure> {
+    Ok(approvals::generate(name, file)?)
+}
+
+/// What waits for approval.
+#[derive(Clone, Debug)]
+pub struct PendingApprovals {
+    /// The plan's name.
+    pub plan: String,
+    /// The requests.
+    pub requests: Vec<PendingApproval>,
+}
+
+/// A request that waits for approval.
+#[derive(Clone, Debug)]
+pub struct PendingApproval {
+    /// The request.
+    pub request: ApprovalRequest,
+    /// Those who approved it.
+    pub approvers: Vec<String>,
+    /// Why other approvals do not count.
+    pub not_counted: Vec<String>,
+}
+
+/// Lists what waits for approval.
+///
+/// # Errors
+/// When the plan or its file of approvers cannot be read, or the control database refuses.
+pub async fn list(path: &Path) -> Result<PendingApprovals, Failure> {
+    let plan = open::plan(path)?;
+    let mut session = control::session().await?;
+    let now = session.now_ms().await?;
+    let mut requests = Vec::new();
+    for request in session.approval_requests(&plan.name).await? {
+        if request.expires_at > now {
+            let (approvers, not_counted) = approvals::standing(&mut session, &plan, &request).await?;
+            requests.push(PendingApproval { request, approvers, not_counted });
+        }
+    }
+    Ok(PendingApprovals { plan: plan.name, requests })
+}

@@ -1,0 +1,108 @@
+//! Reading the trail, and holding it against what is known of it.
+
+use reseal_control::ControlSession;
+use reseal_core::audit::{Checkpoint, Entry, Head, PublicKey, Trail, TrailHead, Verdict};
+use reseal_store::Trouble;
+
+use crate::{Failure, control};
+
+/// Events that are read at once.
+pub(super) const PAGE: u64 = 1000;
+
+/// What a trail is held against.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Against {
+    pub(super) known: Vec<(Option<u64>, Head)>,
+    pub(super) trusted: Vec<PublicKey>,
+}
+
+/// Holds the trail of a control database against itself and what else is known.
+pub(super) async fn of_database(session: &mut ControlSession, against: &Against) -> Result<Verdict, Failure> {
+    let Checkpoints { sound, damaged } = checkpoints(session).await?;
+    let mut trail = Trail::new(&sound, &against.trusted, &against.known);
+    let tail = read(session, &mut trail).await?;
+    let verdict = trail.end(tail);
+    let verdict = match tail {
+        Some(_) => verdict,
+        None => verdict.or(0, "what the trail says of its own end was changed"),
+    };
+    Ok(damaged.into_iter().fold(verdict, |verdict, sequence| {
+        verdict.or(sequence, &format!("the checkpoint at event {sequence} was changed"))
+    }))
+}
+
+/// The number of the first event that is not as it was recorded, and what is wrong with it; `None` for a sound trail.
+pub(crate) async fn trail_fault(session: &mut ControlSession) -> Result<Option<(u64, String)>, Failure> {
+    let verdict = of_database(session, &Against::default()).await?;
+    Ok(verdict.fault.map(|fault| (fault.sequence, fault.message)))
+}
+
+/// Reads the trail event by event, up to the first fault; gives where it says itself that it ends, if that is legible.
+async fn read(session: &mut ControlSession, trail: &mut Trail<'_>) -> Result<Option<TrailHead>, Failure> {
+    let (mut last, mut empty_at) = (i64::MIN, None);
+    loop {
+        let page = session.trail_after(last, PAGE).await?;
+        for recorded in page {
+            last = recorded.sequence;
+            trail.take(recorded.sequence, recorded.entry);
+        }
+        let tail = match session.trail_head().await {
+            Ok(tail) => tail,
+            Err(error) if error.trouble == Trouble::Other => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // Others append while this reads: only where nothing more comes was the end cut off.
+        let at = trail.at();
+        if trail.is_broken() || tail.sequence <= at.sequence || empty_at == Some(at) {
+            return Ok(Some(tail));
+        }
+        empty_at = Some(at);
+    }
+}
+
+/// The signed heads of a trail.
+#[derive(Default)]
+pub(super) struct Checkpoints {
+    pub(super) sound: Vec<Checkpoint>,
+    /// The events whose checkpoints cannot be read.
+    pub(super) damaged: Vec<u64>,
+}
+
+pub(super) async fn checkpoints(session: &mut ControlSession) -> Result<Checkpoints, Failure> {
+    let mut checkpoints = Checkpoints::default();
+    for found in session.checkpoints().await? {
+        match found {
+            Ok(checkpoint) => checkpoints.sound.push(checkpoint),
+            Err(sequence) => checkpoints.damaged.push(u64::try_from(sequence).unwrap_or_default()),
+        }
+    }
+    Ok(checkpoints)
+}
+
+/// The control database, where there is a trail.
+pub(super) async fn connect() -> Result<ControlSession, Failure> {
+    let mut session = control::database()?.connect().await?;
+    if session.version().await?.is_none() {
+        let message = "the control database holds no audit trail";
+        let help = "RESEAL_DATABASE_URL names the control database; the first run makes its tables";
+        return Err(Failure::refused("no-trail", message, help));
+    }
+    session.migrate().await?;
+    Ok(session)
+}
+
+/// All events; one that cannot be read ends the export, since nothing behind it could be verified.
+pub(super) async fn entries(session: &mut ControlSession) -> Result<Vec<Entry>, Failure> {
+    let (mut entries, mut last) = (Vec::new(), i64::MIN);
+    loop {
+        let page = session.trail_after(last, PAGE).await?;
+        let Some(end) = page.last() else { return Ok(entries) };
+        last = end.sequence;
+        for recorded in page {
+            entries.push(recorded.entry.map_err(|why| {
+                let message = format!("event {} was changed: {why}", recorded.sequence);
+                Failure::refused("trail-broken", message, "see `reseal audit verify`")
+            })?);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `reseal keys list`, `activate`, `retire`, `destroy`: the catalogue and what moves in it.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use reseal_app::keys::{
+    ActivateRequest, CataloguedKey, DestroyRequest, HeldCells, KeyList, KeyListRequest, ListedKey,
+};
+use reseal_app::{Caller, Failure};
+use reseal_core::quantity::{coarse, millis};
+use reseal_custody::GivenUp;
+use serde_json::{Value, json};
+
+use crate::args::KeyArgs;
+use crate::exit::{CLEAN, Done, Outcome};
+use crate::output::{number, table, time};
+
+/// Lists the keys of a plan. No key is read, unless they are to be entered first.
+pub(super) async fn list(plan: &Path, due: bool, read: bool) -> Outcome {
+    let request = KeyListRequest { plan: plan.to_owned(), due, read };
+    let list = reseal_app::keys::list(&request).await?;
+    let mut text = text(&list, due);
+    if let Some(Err(why)) = &list.read {
+        text += &format!("\nthe plan's keys were not read: {why}");
+    }
+    Ok(Done::new(CLEAN, document(&list), text))
+}
+
+fn document(list: &KeyList) -> Value {
+    let keys: Vec<Value> = list.keys.iter().map(key_document).collect();
+    let mut document = json!({ "plan": list.plan, "census": list.census_at.map(time), "keys": keys });
+    match &list.read {
+        Some(Ok(primaries)) => {
+            let primaries = primaries.iter();
+            document["primaries"] =
+                primaries.map(|primary| json!({ "keyset": primary.keyset, "key": primary.key_id })).collect();
+        }
+        // What the catalogue knows is shown all the same.
+        Some(Err(why)) => document["not_read"] = why.as_str().into(),
+        None => {}
+    }
+    document
+}
+
+fn key_document(key: &ListedKey) -> Value {
+    let Some(known) = &key.known else {
+        return json!({ "keyset": key.keyset, "key": key.key_id, "state": null, "destroyable": false });
+    };
+    let (row, age) = (&known.row, &known.age);
+    let cells = known.cells.as_ref().map(|cells| cells.iter().map(cells_document).collect::<Vec<_>>());
+    json!({
+        "keyset": key.keyset,
+        "key": key.key_id,
+        "state": row.state.name(),
+        "method": row.method,
+        "fingerprint": row.fingerprint,
+        "created": time(row.created_at),
+        "activated": row.activated_at.map(time),
+        "retired": row.retired_at.map(time),
+        "destroyed": row.destroyed_at.map(time),
+        "age_seconds": known.in_use_ms.map(|ms| ms / 1000),
+        "expires": age.expires_at.map(time),
+        "warned": age.warned.is_some(),
+        "destroyable": known.destroyable,
+        "destroyable_from": age.destroyable_at.map(time),
+        "cells": cells,
+        "moves": moves_document(known),
+        "copies": copies_document(known),
+    })
+}
+
+fn cells_document(held: &HeldCells) -> Value {
+    json!({ "table": held.table, "field": held.field, "cells": held.cells })
+}
+
+fn moves_document(known: &CataloguedKey) -> Vec<Value> {
+    let moves = known.moves.iter().map(|step| {
+        json!({
+            "from": step.from.name(), "to": step.to.name(), "at": time(step.at),
+            "operator": step.operator, "reason": step.reason,
+        })
+    });
+    moves.collect()
+}
+
+fn copies_document(known: &CataloguedKey) -> Vec<Value> {
+    let copies = known.copies.iter().map(|copy| {
+        json!({
+            "kind": copy.kind, "at": time(copy.at), "operator": copy.operator,
+            "file": copy.file, "result": copy.result,
+        })
+    });
+    copies.collect()
+}
+
+fn text(list: &KeyList, due: bool) -> String {
+    let plan = &list.plan;
+    if list.keys.is_empty() {
+        return match due {
+            true => format!("no retired key of plan {plan} was kept for long enough"),
+            false => format!("the catalogue knows no key of plan {plan}"),
+        };
+    }
+    let rows = list.keys.iter().map(row).collect();
+    let table = table(&["key", "state", "fingerprint", "age", "expires", "cells"], &[], rows);
+    match list.census_at {
+        Some(at) => format!("{table}\ncells as the census of {} counted them", time(at)),
+        None => format!("{table}\nno census of the whole plan was taken yet"),
+    }
+}
+
+fn row(key: &ListedKey) -> Vec<String> {
+    let name = format!("{}/{}", key.keyset, key.key_id);
+    let dash = || "-".to_owned();
+    let Some(known) = &key.known else {
+        return vec![name, "not used yet".into(), dash(), dash(), dash(), dash()];
+    };
+    vec![
+        name,
+        known.row.state.name().to_owned(),
+        known.row.fingerprint.chars().take(8).collect(),
+        known.in_use_ms.map_or_else(dash, |ms| coarse(millis(ms / 1000 * 1000))),
+        expiry(known),
+        known.cells.as_deref().map_or_else(dash, held),
+    ]
+}
+
+/// The day on which a key expires; to the second it is in the document.
+fn expiry(known: &CataloguedKey) -> String {
+    let expires = known.age.expires_at.map_or_else(|| "-".to_owned(), time);
+    let day = expires.split('T').next().unwrap_or_default();
+    match (known.age.warned.is_some(), known.destroyable) {
+        (true, _) => {
+            let over = expires.parse::<Timestamp>().is_ok_and(|at| at < Timestamp::now());
+            format!("{day} {}", if over { "(is over)" } else { "(soon)" })
+        }
+        (false, true) => "may be destroyed".to_owned(),
+        (false, false) => day.to_owned(),
+    }
+}
+
+fn held(fields: &[HeldCells]) -> String {
+    let total: u64 = fields.iter().map(|field| field.cells).sum();
+    match fields {
+        [] => "0".to_owned(),
+        [_] => format!("{} in 1 field", number(total)),
+        _ => format!("{} in {} fields", number(total), fields.len()),
+    }
+}
+
+/// Marks a key as active by hand.
+pub(super) async fn activate(caller: &Caller, key: &KeyArgs, since: Option<&str>) -> Outcome {
+    let request = ActivateRequest { since: since.map(moment).transpose()?, key: key.request() };
+    let row = reseal_app::keys::activate(caller, &request).await?;
+    let at = row.activated_at.map(time);
+    let text = format!(
+        "{} is active{}",
+        row.key_id,
+        at.as_ref().map(|at| format!(" since {at}")).unwrap_or_default()
+    );
+    let document =
+        json!({ "keyset": row.keyset, "key": row.key_id, "state": row.state.name(), "activated": at });
+    Ok(Done::new(CLEAN, document, text))
+}
+
+/// A moment, or the beginning of a day (UTC).
+fn moment(text: &str) -> Result<i64, Failure> {
+    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    let moment = text.parse::<Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
+    let moment = moment.ok_or_else(|| {
+        Failure::usage("since", format!("--since {text}: not a time"), "2026-01-31, or 2026-01-31T06:00:00Z")
+    })?;
+    if moment > Timestamp::now() {
+        return Err(Failure::usage(
+            "since",
+            format!("--since {text} is yet to come"),
+            "a time that has been",
+        ));
+    }
+    Ok(moment.as_millisecond())
+}
+
+/// Retires a key.
+pub(super) async fn retire(caller: &Caller, key: &KeyArgs) -> Outcome {
+    Ok(done(&reseal_app::keys::retire(caller, &key.request()).await?, "retired"))
+}
+
+/// Destroys a retired key.
+pub(super) async fn destroy(caller: &Caller, key: &KeyArgs, confirm: Option<&str>) -> Outcome {
+    let request = DestroyRequest { key: key.request(), confirm: confirm.map(str::to_owned) };
+    Ok(done(&reseal_app::keys::destroy(caller, &request).await?, "destroyed"))
+}
+
+fn done(key: &GivenUp, state: &str) -> Done {
+    let notes: Vec<String> = key.notes.iter().map(|note| format!("\n  {note}")).collect();
+    let text = format!("{} is {state}{}", key.key_id, notes.concat());
+    let document = json!({
+        "keyset": key.keyset, "key": key.key_id, "state": state,
+        "fingerprint": key.fingerprint, "notes": key.notes,
+    });
+    Done::new(CLEAN, document, text)
+}
