@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_build_without_age_refuses_what_it_cannot_do() {
         let refused = |job: &str, has_age: bool| {
-            let plan = include_str!("../../../../rotation-plans/fernet.yaml");
+            let plan = include_str!("../../../rotation-plans/fernet.yaml");
             let text = format!("{plan}\nschedule: {{ zone: UTC, job: {{ every: 90d, do: {job} }} }}\n");
             let plan = reseal_plan::parse("plan.yaml", &text, &reseal_registry::vocabulary()).unwrap();
             can_do(&plan.schedule.unwrap(), has_age).err().map(|failure| (failure.class, failure.code))
