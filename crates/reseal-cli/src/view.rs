@@ -56,7 +56,7 @@ impl Pace {
         Pace { phase: progress.phase(), begun: Instant::now(), first: progress.rows().0 }
     }
 
-    fn tell(&mut self, progress: &Progress) -> String {
+    fn text(&mut self, progress: &Progress) -> String {
         if progress.phase() != self.phase {
             *self = Pace::new(progress);
         }
@@ -105,7 +105,7 @@ async fn draw(progress: &Progress, bar: &ProgressBar) {
         let (done, total) = progress.rows();
         bar.set_length(total.max(1));
         bar.set_position(done.min(total));
-        bar.set_message(pace.tell(progress));
+        bar.set_message(pace.text(progress));
         bar.tick();
         tokio::time::sleep(REDRAW).await;
     }
@@ -115,6 +115,6 @@ async fn lines(progress: &Progress) {
     let mut pace = Pace::new(progress);
     loop {
         tokio::time::sleep(LINE).await;
-        eprintln!("{}", pace.tell(progress));
+        eprintln!("{}", pace.text(progress));
     }
 }

@@ -28,8 +28,8 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut told = Told::default();
-        event.record(&mut told);
+        let mut fields = Fields::default();
+        event.record(&mut fields);
         // The bar may stand on this line; it is drawn anew on the next one.
         out.write_str("\r\u{1b}[2K")?;
         let word = match *event.metadata().level() {
@@ -40,8 +40,8 @@ where
             Level::TRACE => "trace: ",
         };
         let width = (self.width)().max(NARROWEST);
-        wrapped(&mut out, word, &(told.message + &told.others), width)?;
-        match told.help {
+        wrapped(&mut out, word, &(fields.message + &fields.others), width)?;
+        match fields.help {
             Some(help) => {
                 wrapped(&mut out, &format!("{:>width$}", "help: ", width = word.len()), &help, width)
             }
@@ -52,13 +52,13 @@ where
 
 /// The fields of an event. Its code is for programs, which read JSON.
 #[derive(Default)]
-struct Told {
+struct Fields {
     message: String,
     help: Option<String>,
     others: String,
 }
 
-impl Visit for Told {
+impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => value.clone_into(&mut self.message),
