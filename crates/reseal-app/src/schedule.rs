@@ -132,7 +132,7 @@ impl Scheduled {
 pub struct FiringsRequest {
     /// The plan.
     pub plan: PathBuf,
-    /// From when: a date or time in the schedule's zone, or RFC 3339; none for now.
+    /// From when: a date or time in the schedule's zone, or RFC 3339; none for the current time.
     pub from: Option<String>,
     /// Until when; none for a year later.
     pub until: Option<String>,
