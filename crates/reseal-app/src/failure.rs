@@ -1,6 +1,9 @@
 //! Why a command did not do what it was asked, whoever asked.
 
-use reseal_engine::{Class, EngineError};
+use std::borrow::Cow;
+
+use reseal_custody::{ApprovalError, CustodyError};
+use reseal_engine::{Advise, Class, RunError};
 use reseal_registry::{BuildError, ReadKeyError};
 use reseal_serve::ServeError;
 use reseal_store::StoreError;
@@ -29,60 +32,69 @@ pub struct Failure {
     pub message: String,
     /// What to do next.
     pub help: Option<String>,
+    /// Whether the agreement of people is missing, or would not count.
+    pub approval: bool,
 }
 
 impl Failure {
     /// The request cannot mean what it says.
     pub fn usage(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Failure {
-            class: FailureClass::Usage,
-            code: code.into(),
-            message: message.into(),
-            help: Some(help.into()),
-        }
+        Failure::with(FailureClass::Usage, code, message, Some(help.into()))
     }
 
     /// Something has to be mended first.
     pub fn refused(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Failure {
-            class: FailureClass::Refused,
-            code: code.into(),
-            message: message.into(),
-            help: Some(help.into()),
-        }
+        Failure::with(FailureClass::Refused, code, message, Some(help.into()))
     }
 
     /// Stopped, busy or waiting.
     pub fn stopped(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Failure {
-            class: FailureClass::Stopped,
-            code: code.into(),
-            message: message.into(),
-            help: Some(help.into()),
-        }
+        Failure::with(FailureClass::Stopped, code, message, Some(help.into()))
     }
 
     /// Something broke that nobody foresaw.
     pub fn failed(code: &str, message: impl Into<String>) -> Self {
-        Failure { class: FailureClass::Failed, code: code.into(), message: message.into(), help: None }
+        Failure::with(FailureClass::Failed, code, message, None)
     }
-}
 
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
-        let class = match error.class {
+    fn with(class: FailureClass, code: &str, message: impl Into<String>, help: Option<String>) -> Self {
+        Failure { class, code: code.into(), message: message.into(), help, approval: false }
+    }
+
+    /// What an error comes to here.
+    pub fn of(error: &impl Advise) -> Self {
+        let advice = error.advice();
+        let class = match advice.class {
             Class::Usage => FailureClass::Usage,
             Class::Refused => FailureClass::Refused,
             Class::Stopped => FailureClass::Stopped,
             Class::Failed => FailureClass::Failed,
         };
-        Failure { class, code: error.code.into(), message: error.message, help: error.help }
+        Failure::with(class, advice.code, error.to_string(), advice.help.map(Cow::into_owned))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Failure::of(&error)
+    }
+}
+
+impl From<CustodyError> for Failure {
+    fn from(error: CustodyError) -> Self {
+        let approval = match &error {
+            CustodyError::Approval(error) => {
+                matches!(error, ApprovalError::Needed(_) | ApprovalError::Wrong { .. })
+            }
+            _ => false,
+        };
+        Failure { approval, ..Failure::of(&error) }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        EngineError::from(error).into()
+        Failure::of(&error)
     }
 }
 

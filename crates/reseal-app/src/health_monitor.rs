@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use reseal_control::{ControlDatabase, ControlSession};
 use reseal_core::audit::{Entry, EventKind};
 use reseal_core::{Notice, NoticeKind};
+use reseal_custody::{CustodyError, ProofError};
+use reseal_engine::Advise;
 use reseal_notify::{Attempt, Refusal};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
@@ -127,14 +129,18 @@ async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i6
 
 async fn disk(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(), StoreError> {
     let asked = tokio::time::timeout(PATIENCE, reseal_custody::disk(&plan.policy)).await;
-    let refusal = match &asked {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(Refusal { code: error.code, message: &error.message }),
-        Err(_) => Some(Refusal { code: "proof", message: "the program that tells of the disk does not end" }),
+    let (is_full, refusal) = match &asked {
+        Ok(Ok(())) => (false, None),
+        Ok(Err(error)) => {
+            let is_full = matches!(error, CustodyError::Proof(ProofError::DiskFull { .. }));
+            (is_full, Some((error.advice().code, error.to_string())))
+        }
+        Err(_) => (false, Some(("proof", "the program that tells of the disk does not end".to_owned()))),
     };
-    if let Some(Refusal { code, message }) = refusal.filter(|refusal| refusal.code != "disk-full") {
+    if let Some((code, message)) = refusal.as_ref().filter(|_| !is_full) {
         tracing::warn!(plan = plan.name, "the disk: {code}: {message}");
     }
+    let refusal = refusal.as_ref().map(|(code, message)| Refusal { code, message });
     reseal_notify::report_disk(control, plan, refusal, now).await
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
         code: "plan".into(),
         message: problems.to_string(),
         help: Some(format!("reseal check {}", path.display())),
+        approval: false,
     })
 }
 

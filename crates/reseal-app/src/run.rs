@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reseal_engine::{EngineError, Environment, NoObserver, Report, RunObserver, RunOptions, Scope};
+use reseal_engine::{Advise, EngineError, Environment, NoObserver, Report, RunObserver, RunOptions, Scope};
 use reseal_notify::{Attempt, Refusal};
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
@@ -136,17 +136,22 @@ async fn admit(
     let Opened { plan, job, database } = opened;
     let control = control::database()?;
     let allowed = reseal_custody::before_run(plan, job, database, &control, options).await;
-    let refusal = allowed.as_ref().err();
-    let refusal = refusal.map(|error| Refusal { code: error.code, message: &error.message });
+    let refusal = allowed.as_ref().err().map(|error| (error.advice().code, error.to_string()));
+    let refusal = refusal.as_ref().map(|(code, message)| Refusal { code, message });
     let operator = options.operator.as_str();
     notices::report_attempt(plan, Attempt { action: "run", operator, scheduled, refusal }).await;
     match allowed {
         Ok(observer) => Ok(observer),
-        Err(error) if scheduled && trail::has_refused(plan, error.code, &error.message).await => {
-            Err(error.into())
-        }
-        Err(error) if scheduled => Err(trail::refused_unattended(operator, plan, error.into()).await),
-        Err(error) => Err(trail::refused(operator, "run", plan, error.into()).await),
+        Err(error) => Err(refused(operator, plan, error.into(), scheduled).await),
+    }
+}
+
+/// Records that a run was refused. What a schedule tries again and again is recorded once.
+async fn refused(operator: &str, plan: &Plan, failure: Failure, scheduled: bool) -> Failure {
+    match scheduled {
+        true if trail::has_refused(plan, &failure.code, &failure.message).await => failure,
+        true => trail::refused_unattended(operator, plan, failure).await,
+        false => trail::refused(operator, "run", plan, failure).await,
     }
 }
 

@@ -70,9 +70,9 @@ async fn note_refusal(
     plan: &Plan,
     failure: Failure,
 ) -> Failure {
-    let kind = match failure.code.as_str() {
-        "approval-needed" | "approval-wrong" => EventKind::ApprovalRefused,
-        _ if failure.class == FailureClass::Refused => EventKind::Refused,
+    let kind = match failure.class {
+        _ if failure.approval => EventKind::ApprovalRefused,
+        FailureClass::Refused => EventKind::Refused,
         _ => return failure,
     };
     note(operator, kind, |event| {

@@ -44,6 +44,7 @@ fn end_at_once() -> ! {
         code: "interrupted".into(),
         message: "stopped at once; the ledger knows what was committed".into(),
         help: Some("run the same command again to go on".into()),
+        approval: false,
     };
     let json = std::env::args_os().any(|arg| arg == "--json");
     let (said, heard) = std::sync::mpsc::channel();

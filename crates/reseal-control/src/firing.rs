@@ -117,7 +117,7 @@ impl ControlSession {
                 slot.into(),
                 FiringState::Claimed.name().into(),
                 1i64.into(),
-                holder.0.as_str().into(),
+                holder.encode().into(),
                 0i64.into(),
                 0i64.into(),
                 signed(missed).into(),
@@ -144,7 +144,7 @@ impl ControlSession {
         let update = Query::update()
             .table(self.table("firing"))
             .value("epoch", firing.epoch + 1)
-            .value("holder", holder.0.as_str())
+            .value("holder", holder.encode())
             .value("lease_until", lease)
             .cond_where(self.still(firing, firing.epoch))
             .to_owned();
@@ -290,7 +290,7 @@ impl ControlSession {
                     slot: take.int(),
                     state: FiringState::parse(&take.text()),
                     epoch: take.int(),
-                    holder: Holder(take.text()),
+                    holder: Holder::decode(&take.text()),
                     retry_at: take.int(),
                     missed: take.count(),
                     outcome: take.optional_text(),

@@ -237,7 +237,7 @@ impl ControlSession {
     ) -> Result<bool, StoreError> {
         let update = Query::update()
             .table(self.table("outbox"))
-            .value("holder", holder.0.as_str())
+            .value("holder", holder.encode())
             .value("attempts", row.attempts + 1)
             .value("lease_until", self.now().add(lease_ms))
             .and_where(Expr::col("id").eq(row.letter.id.as_str()))
@@ -376,7 +376,7 @@ fn read(row: Vec<reseal_core::Value>) -> LetterRow {
         next_at: take.int(),
         reason: take.optional_text(),
         done_at: take.optional_int(),
-        holder: take.optional_text().map(Holder),
+        holder: take.optional_text().map(|text| Holder::decode(&text)),
         lease_left_ms: take.int(),
     }
 }

@@ -14,7 +14,7 @@ use common::Control;
 const STORES: [&str; 3] = ["sqlite", "postgres", "mysql"];
 
 fn holder(name: &str) -> Holder {
-    Holder(name.to_owned())
+    Holder::decode(name)
 }
 
 /// Watches the key of a firing: a slot is claimed once for ever, also where the clock went back over it.

@@ -12,11 +12,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reseal_control::{ApprovalRequest, ControlSession};
 use reseal_core::audit::EventKind;
-use reseal_engine::{EngineError, Scope};
+use reseal_engine::Scope;
 use reseal_plan::{Approvals, Plan};
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::CatalogueEntry;
+use crate::error::{ApprovalError, CustodyError, MissingApprovals};
 
 pub use brought::{brought, of_run};
 pub use keys::{Approver, approvers, generate, sign};
@@ -141,7 +142,7 @@ pub async fn agreed(
     plan: &Plan,
     facts: &Facts,
     operator: &str,
-) -> Result<Option<Agreed>, EngineError> {
+) -> Result<Option<Agreed>, CustodyError> {
     let needed = facts.kind.needed(&plan.policy.approvals);
     if needed == 0 {
         return Ok(None);
@@ -167,24 +168,20 @@ pub async fn agreed(
         Some(pending) => pending,
         None => (ask(control, plan, facts, operator, needed, now).await?, Vec::new(), Vec::new()),
     };
-    let mut message = format!(
-        "request {id}: {} of {needed} needed approvals to this {} are there",
-        valid.len(),
-        facts.kind.name()
-    );
-    if !valid.is_empty() {
-        message += &format!(", of {}", valid.join(", "));
-    }
-    for why in not_counted {
-        message += &format!("\nnot counted: {why}");
-    }
-    let help = format!("`reseal approve {id} --key FILE` by somebody in {path}, then the same command again");
-    Err(EngineError::stopped("approval-needed", message, help))
+    let missing = MissingApprovals {
+        request: id,
+        what: facts.kind.name(),
+        needed,
+        valid,
+        not_counted,
+        approvers: path.to_owned(),
+    };
+    Err(ApprovalError::Needed(Box::new(missing)).into())
 }
 
 /// Whether the trail knows of something that began by a request: that it was made use of is a word of the control database,
 /// which somebody may have taken back there.
-async fn spent(control: &mut ControlSession, request: &ApprovalRequest) -> Result<bool, EngineError> {
+async fn spent(control: &mut ControlSession, request: &ApprovalRequest) -> Result<bool, CustodyError> {
     let began = [EventKind::RunStarted, EventKind::RollbackStarted];
     let events = control.events_since(&request.plan, &began, request.created_at).await?;
     Ok(events.iter().any(|entry| entry.event.text("approval") == Some(&request.id)))
@@ -197,7 +194,7 @@ async fn ask(
     operator: &str,
     needed: u32,
     now: i64,
-) -> Result<String, EngineError> {
+) -> Result<String, CustodyError> {
     let request = ApprovalRequest {
         id: uuid::Uuid::now_v7().to_string(),
         plan: plan.name.clone(),
@@ -223,7 +220,7 @@ async fn count(
     known: &[Approver],
     needed: u32,
     operator: &str,
-) -> Result<(Vec<String>, Vec<String>), EngineError> {
+) -> Result<(Vec<String>, Vec<String>), CustodyError> {
     let statement = statement(request);
     let (mut valid, mut keys, mut not_counted): (Vec<String>, Vec<&[u8]>, Vec<String>) = Default::default();
     for approval in control.approvals(&request.id).await? {
@@ -258,16 +255,15 @@ pub async fn approve(
     id: &str,
     key: &std::path::Path,
     plan: Option<&Plan>,
-) -> Result<(ApprovalRequest, String), EngineError> {
-    let request = control.approval_request(id).await?.ok_or_else(|| {
-        let help = "the command that needs approvals names the request";
-        EngineError::usage("no-such-request", format!("there is no request {id}"), help)
-    })?;
+) -> Result<(ApprovalRequest, String), CustodyError> {
+    let request = control.approval_request(id).await?;
+    let request = request.ok_or_else(|| ApprovalError::NoSuchRequest { request: id.to_owned() })?;
     let now = control.now_ms().await?;
-    if request.used_at.is_some() || request.expires_at <= now {
-        let what = if request.used_at.is_some() { "was made use of" } else { "has lapsed" };
-        let help = "the command that needs approvals writes a new one";
-        return Err(EngineError::refused("request-over", format!("request {id} {what}"), help));
+    if request.used_at.is_some() {
+        return Err(ApprovalError::Used { request: request.id }.into());
+    }
+    if request.expires_at <= now {
+        return Err(ApprovalError::Lapsed { request: request.id }.into());
     }
     let (name, signature) = sign(key, &statement(&request))?;
     if let Some(plan) = plan {
@@ -276,20 +272,17 @@ pub async fn approve(
     let signature = STANDARD.encode(signature);
     if !control.approve(id, &name, &signature, plan.is_some()).await? {
         let standing = control.approvals(id).await?.into_iter().find(|given| given.approver == name);
-        let (message, help) = match standing.is_some_and(|given| given.signature == signature) {
-            true => (format!("{name} agreed to request {id} already"), "another approver is needed"),
-            false => (
-                format!("request {id} has another signature in the name of {name}"),
-                "with --plan yours takes its place, where the file of approvers has your key",
-            ),
-        };
-        return Err(EngineError::refused("approved-already", message, help));
+        let request = request.id;
+        return Err(match standing.is_some_and(|given| given.signature == signature) {
+            true => ApprovalError::Already { name, request }.into(),
+            false => ApprovalError::OtherSignature { request, name }.into(),
+        });
     }
     Ok((request, name))
 }
 
 /// Refuses a signature in a name whose key in the file of approvers is another one.
-fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Result<(), EngineError> {
+fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Result<(), CustodyError> {
     let path = plan.policy.approvers.as_deref().unwrap_or_default();
     let known = approvers(path)?;
     let by = |approver: &&Approver| {
@@ -299,8 +292,7 @@ fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Resu
     if known.iter().any(|approver| by(&approver)) {
         return Ok(());
     }
-    let message = format!("{path} knows no {name} with this key");
-    Err(EngineError::refused("approval-wrong", message, "it would not count: ask whoever keeps that file"))
+    Err(ApprovalError::Wrong { path: path.to_owned(), name: name.to_owned() }.into())
 }
 
 /// Those whose agreement to a request counts by now, and why that of others does not.
@@ -311,7 +303,7 @@ pub async fn standing(
     control: &mut ControlSession,
     plan: &Plan,
     request: &ApprovalRequest,
-) -> Result<(Vec<String>, Vec<String>), EngineError> {
+) -> Result<(Vec<String>, Vec<String>), CustodyError> {
     let known = approvers(plan.policy.approvers.as_deref().unwrap_or_default())?;
     count(control, request, &known, request.needed, &request.operator).await
 }

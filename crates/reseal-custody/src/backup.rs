@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reseal_control::{ControlSession, KeyCopy, KeyRow};
 use reseal_core::{KeyState, SecretBytes};
-use reseal_engine::{EngineError, Job, try_cells};
+use reseal_engine::{Job, try_cells};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::catalogue::{self, CatalogueEntry};
+use crate::error::{CopyError, CustodyError};
 use crate::retire::{Custodian, Named};
 
 use sealed::decrypt;
@@ -96,8 +97,8 @@ impl Custodian<'_> {
         ids: &[String],
         recipients: &[String],
         path: &Path,
-    ) -> Result<Copied, EngineError> {
-        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(unreadable)?;
+    ) -> Result<Copied, CustodyError> {
+        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(CopyError::Key)?;
         let chosen: Vec<&Kept> =
             keys.kept.iter().filter(|kept| ids.is_empty() || ids.contains(&kept.id)).collect();
         let keks = keks(self.job);
@@ -109,8 +110,7 @@ impl Custodian<'_> {
                 return Err(no_bytes(&keks));
             }
             if !chosen.iter().any(|kept| kept.id == *id) {
-                let message = format!("plan {} has no key {id}", self.plan.name);
-                return Err(EngineError::usage("no-such-key", message, "`reseal keys list PLAN` lists them"));
+                return Err(CustodyError::NoSuchKey { plan: self.plan.name.clone(), key: id.clone() });
             }
         }
         let copied = self.copy("backup", &chosen, recipients, path).await?;
@@ -127,18 +127,13 @@ impl Custodian<'_> {
         named: &Named,
         recipients: &[String],
         path: &Path,
-    ) -> Result<Copied, EngineError> {
+    ) -> Result<Copied, CustodyError> {
         let mut control = self.control.connect().await?;
         let row = self.row(&mut control, named).await?;
         if row.state != KeyState::Retired {
-            let message = format!("{} is {}, and only a retired key is archived", row.key_id, row.state);
-            return Err(EngineError::refused(
-                "key-state",
-                message,
-                "`reseal keys backup` copies keys in use",
-            ));
+            return Err(CopyError::NotRetired { key: row.key_id, state: row.state }.into());
         }
-        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(unreadable)?;
+        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(CopyError::Key)?;
         let chosen: Vec<&Kept> =
             keys.kept.iter().filter(|kept| kept.keyset == row.keyset && kept.id == row.key_id).collect();
         let keks = keks(self.job);
@@ -146,8 +141,7 @@ impl Custodian<'_> {
             return Err(no_bytes(&keks));
         }
         if chosen.is_empty() {
-            let message = format!("no source of the plan gives {} any more", row.key_id);
-            return Err(EngineError::refused("key", message, "bring it back into the plan first"));
+            return Err(CopyError::NoSource { key: row.key_id }.into());
         }
         self.copy("archive", &chosen, recipients, path).await
     }
@@ -158,7 +152,7 @@ impl Custodian<'_> {
         chosen: &[&Kept],
         recipients: &[String],
         path: &Path,
-    ) -> Result<Copied, EngineError> {
+    ) -> Result<Copied, CustodyError> {
         let mut control = self.control.connect().await?;
         let entries = catalogue::enter(&mut control, self.job).await?;
         let encrypted = encrypt(&document(self.plan, chosen), recipients)?;
@@ -186,17 +180,16 @@ impl Custodian<'_> {
         path: &Path,
         identity: &[u8],
         rows: usize,
-    ) -> Result<Trials, EngineError> {
-        let encrypted = std::fs::read(path).map_err(|error| {
-            let message = format!("{}: {}", path.display(), error.kind());
-            EngineError::usage("file", message, "check the path")
+    ) -> Result<Trials, CustodyError> {
+        let encrypted = std::fs::read(path).map_err(|error| CopyError::Unreadable {
+            path: path.display().to_string(),
+            kind: error.kind(),
         })?;
         let kept = restored(self.plan, &decrypt(&encrypted, identity)?)?;
         let names: Vec<(String, String)> =
             kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
-        let keysets = reseal_registry::restored(self.plan, kept).map_err(unreadable)?;
-        let job = reseal_registry::job_with(self.plan, keysets)
-            .map_err(|error| EngineError::refused("format", error.to_string(), "run `reseal check`"))?;
+        let keysets = reseal_registry::restored(self.plan, kept).map_err(CopyError::Key)?;
+        let job = reseal_registry::job_with(self.plan, keysets).map_err(CopyError::Format)?;
         let job = std::sync::Arc::new(job);
         let mut control = self.control.connect().await?;
         let live = catalogue::enter(&mut control, self.job).await?;
@@ -245,7 +238,7 @@ impl Custodian<'_> {
         kind: &str,
         CopyFile { path, digest }: CopyFile<'_>,
         result: &str,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), CustodyError> {
         let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let copy = KeyCopy {
             entry: row.id.clone(),
@@ -270,14 +263,9 @@ fn keks(job: &Job) -> Vec<(String, String)> {
     keks.collect()
 }
 
-fn no_bytes(keks: &[(String, String)]) -> EngineError {
+fn no_bytes(keks: &[(String, String)]) -> CustodyError {
     let names: Vec<String> = keks.iter().map(|(keyset, id)| format!("{keyset}/{id}")).collect();
-    let message = format!("no copy can hold {}: a KEK hands out no bytes", names.join(", "));
-    EngineError::refused("kek", message, "see how the KMS or the token itself is backed up")
-}
-
-fn unreadable(error: reseal_registry::ReadKeyError) -> EngineError {
-    EngineError::refused("key", error.message, error.help)
+    CopyError::Keks { keks: names.join(", ") }.into()
 }
 
 /// What stands in a backup before it is encrypted: each key as its source keeps it, decoded.
@@ -294,19 +282,15 @@ fn document(plan: &Plan, chosen: &[&Kept]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(json!({ "reseal_keys": 1, "plan": plan.name, "keys": keys }).to_string().into_bytes())
 }
 
-fn restored(plan: &Plan, text: &[u8]) -> Result<Vec<Kept>, EngineError> {
-    let no_backup = || {
-        let help = "name a file that `reseal keys backup` wrote";
-        EngineError::refused("no-backup", "the file holds no backup of keys", help)
-    };
+fn restored(plan: &Plan, text: &[u8]) -> Result<Vec<Kept>, CustodyError> {
+    let no_backup = || CustodyError::from(CopyError::NoBackup);
     let document: BTreeMap<String, Value> = serde_json::from_slice(text).map_err(|_| no_backup())?;
     if document.get("reseal_keys") != Some(&json!(1)) {
         return Err(no_backup());
     }
     if document.get("plan") != Some(&json!(plan.name)) {
         let of = document.get("plan").and_then(Value::as_str).unwrap_or("another plan");
-        let message = format!("the file is a backup of {of}, not of plan {}", plan.name);
-        return Err(EngineError::refused("other-plan", message, "name the backup of this plan"));
+        return Err(CopyError::OtherPlan { of: of.to_owned(), plan: plan.name.clone() }.into());
     }
     let keys = document.get("keys").and_then(Value::as_array).ok_or_else(no_backup)?;
     keys.iter()
@@ -329,37 +313,31 @@ fn restored(plan: &Plan, text: &[u8]) -> Result<Vec<Kept>, EngineError> {
 ///
 /// # Errors
 /// When it is there already, or cannot be written.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CustodyError> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
+    let shown = || path.display().to_string();
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => EngineError::refused(
-            "file-exists",
-            format!("{} is there already", path.display()),
-            "a copy of keys is never overwritten: choose another name",
-        ),
-        kind => EngineError::failed("file", format!("{}: {kind}", path.display())),
+        std::io::ErrorKind::AlreadyExists => CopyError::Exists { path: shown() },
+        kind => CopyError::NotWritten { path: shown(), kind },
     };
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = file.map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)
+    Ok(file.sync_all().map_err(failed)?)
 }
 
 /// Reads the file of an identity, which is a secret.
 ///
 /// # Errors
 /// When it cannot be read, or others can.
-pub fn identity(path: &Path) -> Result<Zeroizing<Vec<u8>>, EngineError> {
+pub fn identity(path: &Path) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
     use std::os::unix::fs::MetadataExt;
-    let shown = path.display();
-    let failed = |error: std::io::Error| {
-        EngineError::usage("identity", format!("{shown}: {}", error.kind()), "check the path")
-    };
+    let shown = || path.display().to_string();
+    let failed = |error: std::io::Error| CopyError::IdentityUnreadable { path: shown(), kind: error.kind() };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.mode() & 0o077 != 0 {
-        let message = format!("{shown} is open to others, and is a secret");
-        return Err(EngineError::refused("identity", message, format!("chmod 600 {shown}")));
+        return Err(CopyError::IdentityOpen { path: shown() }.into());
     }
-    std::fs::read(path).map(Zeroizing::new).map_err(failed)
+    Ok(std::fs::read(path).map(Zeroizing::new).map_err(failed)?)
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use reseal_control::ControlDatabase;
 use reseal_core::RunState;
-use reseal_engine::{EngineError, Job, NoObserver, RollbackOptions, RunObserver, RunOptions, to_roll_back};
+use reseal_engine::{Job, NoObserver, RollbackOptions, RunObserver, RunOptions, to_roll_back};
 use reseal_plan::Plan;
 use reseal_store::{Database, RunRow};
 
 use crate::approvals::{self, Facts, Kind};
 use crate::custody::Custody;
+use crate::error::{CustodyError, PolicyError};
 use crate::permit::Permit;
 use crate::rules::{Rules, criteria, too_many_active};
 use crate::{catalogue, proofs};
@@ -26,7 +27,7 @@ pub async fn before_run(
     database: &Database,
     control: &ControlDatabase,
     options: &RunOptions,
-) -> Result<Arc<dyn RunObserver>, EngineError> {
+) -> Result<Arc<dyn RunObserver>, CustodyError> {
     if options.dry_run {
         return Ok(Arc::new(NoObserver));
     }
@@ -48,7 +49,7 @@ pub async fn before_run(
             agreed = permit.agreed.is_some().then_some(facts.fingerprints);
             options.emergency
         }
-        Some(run) if options.emergency && !run.emergency => return Err(no_emergency(run)),
+        Some(run) if options.emergency && !run.emergency => return Err(no_emergency(run).into()),
         Some(run) => run.emergency,
     };
     match plan.hooks.before.is_empty() {
@@ -67,18 +68,12 @@ pub async fn before_run(
 }
 
 /// A run that began in no emergency was agreed to and noted as such, and so is its pace.
-fn no_emergency(run: &RunRow) -> EngineError {
-    let message = format!("run {} is {}, and began in no emergency", run.id, run.state);
-    let help = format!(
-        "`reseal cancel PLAN --run {}` leaves it where it is, and the emergency begins a run of its own;\n\
-         `reseal resume PLAN` goes on with it as it was",
-        run.id
-    );
-    EngineError::refused("no-emergency", message, help)
+fn no_emergency(run: &RunRow) -> PolicyError {
+    PolicyError::NoEmergency { run: run.id.clone(), state: run.state }
 }
 
 /// The run that `run` would resume.
-async fn unfinished_run(plan: &Plan, database: &Database) -> Result<Option<RunRow>, EngineError> {
+async fn unfinished_run(plan: &Plan, database: &Database) -> Result<Option<RunRow>, CustodyError> {
     let mut session = database.connect().await?;
     if session.version().await?.is_none() {
         return Ok(None);
@@ -98,7 +93,7 @@ pub async fn before_rollback(
     database: &Database,
     control: &ControlDatabase,
     options: &RollbackOptions,
-) -> Result<Arc<dyn RunObserver>, EngineError> {
+) -> Result<Arc<dyn RunObserver>, CustodyError> {
     let mut permit = Permit::new(plan, &options.operator);
     let mut session = control.connect().await?;
     let entries = catalogue::enter(&mut session, job).await?;

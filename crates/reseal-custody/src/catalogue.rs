@@ -5,6 +5,8 @@ use reseal_control::{ControlSession, KeyRow, NewKey, NewMove, Since};
 use reseal_core::{Key, KeyState};
 use reseal_engine::{EngineError, Job, fingerprint, new_pin};
 
+use crate::error::RecordsError;
+
 /// A key of a job, and the catalogue's entry for it.
 #[derive(Clone, Debug)]
 pub struct CatalogueEntry {
@@ -145,7 +147,7 @@ fn entry_for(
 }
 
 fn raced() -> EngineError {
-    EngineError::stopped("catalogue-busy", "other processes keep changing the key catalogue", "try again")
+    RecordsError::CatalogueBusy.into()
 }
 
 /// Why a key may not seal: it was given up.
@@ -156,9 +158,8 @@ pub fn may_seal(entries: &[CatalogueEntry]) -> Result<(), EngineError> {
     for entry in entries.iter().filter(|entry| entry.primary) {
         let state = entry.row.as_ref().map(|row| row.state);
         if let Some(state @ (KeyState::Retired | KeyState::Destroyed)) = state {
-            let message = format!("keyset {}: {} is {state}, and would seal", entry.keyset, entry.key_id);
-            let help = "generate a new key with `reseal keys generate`, and make it the primary";
-            return Err(EngineError::refused("key-given-up", message, help));
+            let (keyset, key) = (entry.keyset.clone(), entry.key_id.clone());
+            return Err(RecordsError::PrimaryGivenUp { keyset, key, state }.into());
         }
     }
     Ok(())
@@ -214,8 +215,7 @@ fn starting(entry: &CatalogueEntry, row: &KeyRow, sealing: bool) -> Vec<((KeySta
 /// What two approvals were needed for once is not done twice.
 #[must_use]
 pub fn used_already(request: &str) -> EngineError {
-    let message = format!("request {request} was made use of meanwhile");
-    EngineError::stopped("approval-used", message, "the same command again asks for new approvals")
+    RecordsError::ApprovalUsed { request: request.to_owned() }.into()
 }
 
 /// Why a rollback may not seal under an old key: it was given up, and can never be active again.
@@ -226,12 +226,8 @@ pub(crate) fn may_seal_again(entries: &[CatalogueEntry], back: &Job) -> Result<(
         };
         let state = entries.iter().find(seals).and_then(|entry| Some((entry, entry.row.as_ref()?.state)));
         if let Some((entry, state @ (KeyState::Retired | KeyState::Destroyed))) = state {
-            let message = format!(
-                "keyset {}: {} is {state}, and cells written since would be sealed under it",
-                entry.keyset, entry.key_id
-            );
-            let help = "there is no way back to it; another key of the keyset: --to-key";
-            return Err(EngineError::refused("key-given-up", message, help));
+            let (keyset, key) = (entry.keyset.clone(), entry.key_id.clone());
+            return Err(RecordsError::OldKeyGivenUp { keyset, key, state }.into());
         }
     }
     Ok(())

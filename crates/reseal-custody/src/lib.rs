@@ -12,6 +12,7 @@ mod backup;
 mod before;
 pub mod catalogue;
 mod custody;
+mod error;
 mod permit;
 mod proofs;
 mod restored;
@@ -22,6 +23,10 @@ mod trail;
 pub use ages::{KeyAge, age};
 pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
+pub use error::{
+    ApprovalError, ApproverKeyFault, ApproversFault, CopyError, CustodyError, Held, MissingApprovals,
+    PolicyError, ProofError, RecordsError, RetireError,
+};
 pub use proofs::{disk, proofs};
-pub use retire::{Custodian, GivenUp, Held, Named};
+pub use retire::{Custodian, GivenUp, Named};
 pub use trail::{PlanVersion, plan_changed};

@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use jiff::{SignedDuration, Timestamp};
-use reseal_engine::EngineError;
 use reseal_plan::{BackupProof, DiskProof, Policy, Proof};
+
+use crate::error::{CustodyError, ProofError};
 
 /// A clock may be this far ahead of the one that a backup's time comes from.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
@@ -13,7 +14,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 ///
 /// # Errors
 /// When a proof cannot be had, or proves the opposite.
-pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), EngineError> {
+pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), CustodyError> {
     if let Some(backup) = &policy.backup {
         backup_is_fresh(backup, now).await?;
     }
@@ -24,37 +25,31 @@ pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), EngineError> 
 ///
 /// # Errors
 /// When it cannot be had, or proves the opposite.
-pub async fn disk(policy: &Policy) -> Result<(), EngineError> {
+pub async fn disk(policy: &Policy) -> Result<(), CustodyError> {
     match &policy.disk {
         Some(disk) => disk_has_room(disk).await,
         None => Ok(()),
     }
 }
 
-async fn backup_is_fresh(backup: &BackupProof, now: Timestamp) -> Result<(), EngineError> {
-    let (made, source) = match &backup.proof {
+async fn backup_is_fresh(backup: &BackupProof, now: Timestamp) -> Result<(), CustodyError> {
+    let (made, witness) = match &backup.proof {
         Proof::File(path) => (written(path)?, format!("the file {path}")),
         Proof::Command(words) => (printed_time(words).await?, format!("the command {}", words[0])),
     };
     let age = now.duration_since(made);
     let most = SignedDuration::try_from(backup.max_age).unwrap_or(SignedDuration::MAX);
     if age < -CLOCKS_DIFFER {
-        let message = format!("the newest backup is of {made:.0}, which is yet to come, says {source}");
-        return Err(EngineError::refused("backup-in-the-future", message, "compare the clocks"));
+        return Err(ProofError::BackupInTheFuture { made, witness }.into());
     }
     if age > most {
-        let message =
-            format!("the newest backup is of {made:.0}, says {source}: older than the policy allows");
-        return Err(EngineError::refused("backup-old", message, "make a backup, then run again"));
+        return Err(ProofError::BackupOld { made, witness }.into());
     }
     Ok(())
 }
 
-fn written(path: &str) -> Result<Timestamp, EngineError> {
-    let unknown = |why: String| {
-        let message = format!("the backup {path}: {why}");
-        EngineError::refused("backup-missing", message, "make a backup, or correct `policy.backup.file`")
-    };
+fn written(path: &str) -> Result<Timestamp, CustodyError> {
+    let unknown = |why: String| CustodyError::from(ProofError::BackupMissing { path: path.to_owned(), why });
     let metadata = std::fs::metadata(path).map_err(|error| unknown(error.kind().to_string()))?;
     if !metadata.is_file() {
         return Err(unknown("not a file".into()));
@@ -67,42 +62,34 @@ fn written(path: &str) -> Result<Timestamp, EngineError> {
     Timestamp::try_from(modified).map_err(|_| unknown("its time is out of range".into()))
 }
 
-async fn printed_time(words: &[String]) -> Result<Timestamp, EngineError> {
+async fn printed_time(words: &[String]) -> Result<Timestamp, CustodyError> {
     let text = printed(words, "policy.backup.command").await?;
-    text.trim().parse().map_err(|_| {
-        let message = format!("the command {} printed no time", words[0]);
-        EngineError::refused(
-            "backup-unknown",
-            message,
-            "let it print the backup's time: 2026-01-31T06:00:00Z",
-        )
-    })
+    text.trim().parse().map_err(|_| ProofError::BackupUnknown { command: words[0].clone() }.into())
 }
 
-async fn disk_has_room(disk: &DiskProof) -> Result<(), EngineError> {
+async fn disk_has_room(disk: &DiskProof) -> Result<(), CustodyError> {
     let text = printed(&disk.command, "policy.disk.command").await?;
     let free = text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
     let Some(free) = free.filter(|free| (0.0..=100.0).contains(free)) else {
-        let message = format!("the command {} printed no share in percent", disk.command[0]);
-        return Err(EngineError::refused("disk-unknown", message, "let it print the free share: 0 to 100"));
+        return Err(ProofError::DiskUnknown { command: disk.command[0].clone() }.into());
     };
     if free < f64::from(disk.min_free) {
-        let message = format!("{free} % of the disk is free, and the policy asks for {} %", disk.min_free);
-        return Err(EngineError::refused("disk-full", message, "free space, then run again"));
+        return Err(ProofError::DiskFull { free, least: f64::from(disk.min_free) }.into());
     }
     Ok(())
 }
 
 /// What a program of the plan prints: run as a source of keys would run it.
-async fn printed(words: &[String], place: &str) -> Result<String, EngineError> {
-    reseal_registry::printed(words).await.map_err(|message| {
-        EngineError::refused("proof", format!("{place}: {message}"), "run it by hand and see what it says")
-    })
+async fn printed(words: &[String], place: &'static str) -> Result<String, CustodyError> {
+    let printed = reseal_registry::printed(words).await;
+    printed.map_err(|message| ProofError::Program { place, message }.into())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use reseal_engine::Advise;
 
     use super::*;
 
@@ -111,7 +98,7 @@ mod tests {
     }
 
     async fn check(policy: &Policy, expect: &str) {
-        let found = proofs(policy, now()).await.map_or_else(|error| error.code, |()| "proved");
+        let found = proofs(policy, now()).await.map_or_else(|error| error.advice().code, |()| "proved");
         assert_eq!(found, expect, "{policy:?}");
     }
 

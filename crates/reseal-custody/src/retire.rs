@@ -8,15 +8,14 @@ use std::sync::Arc;
 use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since};
 use reseal_core::KeyState;
 use reseal_core::quantity::{coarse, exact, millis};
-use reseal_engine::{EngineError, Job, Progress};
+use reseal_engine::{Job, Progress};
 use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
 use reseal_store::Database;
 
 use crate::ages::age;
 use crate::approvals::{self, Facts, Kind};
 use crate::catalogue::{self, CatalogueEntry};
-
-pub use holds::Held;
+use crate::error::{CustodyError, RetireError};
 
 /// Everything that giving a key up has to look at.
 pub struct Custodian<'a> {
@@ -74,17 +73,16 @@ impl Custodian<'_> {
         named: &Named,
         reason: Option<&str>,
         progress: &Progress,
-    ) -> Result<GivenUp, EngineError> {
+    ) -> Result<GivenUp, CustodyError> {
         let mut control = self.control.connect().await?;
         let found = self.found(&mut control, named).await?;
         let row = &found.row;
         if !row.state.may_become(KeyState::Retired) {
-            return Err(self.wrong_state(row, KeyState::Retired));
+            return Err(wrong_state(row, KeyState::Retired));
         }
         if found.primary {
-            let message =
-                format!("keyset {}: {} is the plan's primary, and would seal", row.keyset, row.key_id);
-            return Err(EngineError::refused("key-state", message, "make another key the primary first"));
+            let (keyset, key) = (row.keyset.clone(), row.key_id.clone());
+            return Err(RetireError::Primary { keyset, key }.into());
         }
         self.holds_nothing(&mut control, &found, progress).await?;
         let why = reason.unwrap_or("nothing holds its cells");
@@ -104,16 +102,15 @@ impl Custodian<'_> {
         confirm: Option<&str>,
         reason: Option<&str>,
         progress: &Progress,
-    ) -> Result<GivenUp, EngineError> {
+    ) -> Result<GivenUp, CustodyError> {
         let mut control = self.control.connect().await?;
         let found = self.found(&mut control, named).await?;
         let row = &found.row;
         if !row.state.may_become(KeyState::Destroyed) {
-            return Err(self.wrong_state(row, KeyState::Destroyed));
+            return Err(wrong_state(row, KeyState::Destroyed));
         }
         if confirm != Some(named.key_id.as_str()) {
-            let message = format!("{} would be gone for ever: say so with its id", named.key_id);
-            return Err(EngineError::usage("confirm", message, format!("--confirm {}", named.key_id)));
+            return Err(RetireError::Unconfirmed { key: named.key_id.clone() }.into());
         }
         let now = control.now_ms().await?;
         self.kept_long_enough(row, now)?;
@@ -125,7 +122,7 @@ impl Custodian<'_> {
         if let Some(agreed) = &agreed
             && !control.use_approval(&agreed.request, &row.id).await?
         {
-            return Err(catalogue::used_already(&agreed.request));
+            return Err(catalogue::used_already(&agreed.request).into());
         }
         // The state first, since of two that try only one gets past it: a file that then stays is told of.
         self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
@@ -148,7 +145,7 @@ impl Custodian<'_> {
         named: &Named,
         since: Option<i64>,
         reason: Option<&str>,
-    ) -> Result<KeyRow, EngineError> {
+    ) -> Result<KeyRow, CustodyError> {
         let mut control = self.control.connect().await?;
         let row = self.row(&mut control, named).await?;
         self.no_run_goes_on().await?;
@@ -159,7 +156,7 @@ impl Custodian<'_> {
             return Ok(KeyRow { activated_at: since.or(row.activated_at), ..row });
         }
         if !row.state.may_become(KeyState::Active) {
-            return Err(self.wrong_state(&row, KeyState::Active));
+            return Err(wrong_state(&row, KeyState::Active));
         }
         let step = NewMove {
             from: row.state,
@@ -183,11 +180,11 @@ impl Custodian<'_> {
     ///
     /// # Errors
     /// When there is no such key, or several that cannot be told apart.
-    pub async fn row(&self, control: &mut ControlSession, named: &Named) -> Result<KeyRow, EngineError> {
+    pub async fn row(&self, control: &mut ControlSession, named: &Named) -> Result<KeyRow, CustodyError> {
         self.found(control, named).await.map(|found| found.row)
     }
 
-    async fn found(&self, control: &mut ControlSession, named: &Named) -> Result<Found, EngineError> {
+    async fn found(&self, control: &mut ControlSession, named: &Named) -> Result<Found, CustodyError> {
         let of_keyset = |keyset: &str| named.keyset.as_deref().is_none_or(|wanted| wanted == keyset);
         let entries = catalogue::enter(control, self.job).await?;
         let named_so = |entry: &&CatalogueEntry| entry.key_id == named.key_id && of_keyset(&entry.keyset);
@@ -211,16 +208,10 @@ impl Custodian<'_> {
         }
         match found.len() {
             1 => Ok(found.remove(0)),
-            0 => {
-                let message = format!("plan {} has no key {}", self.plan.name, named.key_id);
-                Err(EngineError::usage("no-such-key", message, "`reseal keys list PLAN` lists them"))
-            }
-            several => {
-                let message =
-                    format!("{several} keys of plan {} are called {}", self.plan.name, named.key_id);
-                let help =
-                    "say --keyset, or the beginning of its fingerprint (`reseal keys list PLAN --json`)";
-                Err(EngineError::usage("which-key", message, help))
+            0 => Err(CustodyError::NoSuchKey { plan: self.plan.name.clone(), key: named.key_id.clone() }),
+            count => {
+                let (plan, key) = (self.plan.name.clone(), named.key_id.clone());
+                Err(RetireError::Ambiguous { count, plan, key }.into())
             }
         }
     }
@@ -231,7 +222,7 @@ impl Custodian<'_> {
         row: &KeyRow,
         to: KeyState,
         why: &str,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), CustodyError> {
         let step = NewMove { from: row.state, to, operator: self.operator, reason: why, since: Since::Now };
         match control.move_key(&row.id, &step).await? {
             true => Ok(()),
@@ -239,31 +230,13 @@ impl Custodian<'_> {
         }
     }
 
-    fn wrong_state(&self, row: &KeyRow, to: KeyState) -> EngineError {
-        let message =
-            format!("keyset {}: {} is {}, and cannot become {to}", row.keyset, row.key_id, row.state);
-        let help = match (row.state, to) {
-            (KeyState::Active, KeyState::Retired) => "rotate to another key first: `reseal run`",
-            (KeyState::Created | KeyState::Rotating, KeyState::Destroyed) => {
-                "retire it first: `reseal keys retire`"
-            }
-            (KeyState::Active, KeyState::Destroyed) => "rotate to another key, then retire this one",
-            _ => "generate a new key with `reseal keys generate`",
-        };
-        EngineError::refused("key-state", message, help)
-    }
-
-    fn kept_long_enough(&self, row: &KeyRow, now: i64) -> Result<(), EngineError> {
-        let refused = |message: String, help: &str| Err(EngineError::refused("key-kept", message, help));
+    fn kept_long_enough(&self, row: &KeyRow, now: i64) -> Result<(), CustodyError> {
+        let key = row.key_id.clone();
         match age(&self.plan.policy, row, now).destroyable_at {
-            None => refused(
-                format!("the policy keeps retired keys for ever, and {} is one", row.key_id),
-                "`keep_retired` in the plan",
-            ),
-            Some(at) if at > now => refused(
-                format!("{} is to be kept for another {}", row.key_id, coarse(millis(at - now))),
-                "wait",
-            ),
+            None => Err(RetireError::KeptForEver { key }.into()),
+            Some(at) if at > now => {
+                Err(RetireError::KeptLonger { key, left: coarse(millis(at - now)) }.into())
+            }
             Some(_) => Ok(()),
         }
     }
@@ -368,7 +341,11 @@ fn given_up(row: &KeyRow, notes: Vec<String>) -> GivenUp {
     }
 }
 
-fn moved_meanwhile(row: &KeyRow) -> EngineError {
-    let message = format!("{} was moved by another process meanwhile", row.key_id);
-    EngineError::stopped("catalogue-busy", message, "look at `reseal keys list`, and try again")
+fn wrong_state(row: &KeyRow, to: KeyState) -> CustodyError {
+    let (keyset, key, state) = (row.keyset.clone(), row.key_id.clone(), row.state);
+    RetireError::WrongState { keyset, key, state, to }.into()
+}
+
+fn moved_meanwhile(row: &KeyRow) -> CustodyError {
+    RetireError::Moved { key: row.key_id.clone() }.into()
 }

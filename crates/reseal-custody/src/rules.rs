@@ -3,12 +3,12 @@
 
 use reseal_core::KeyState;
 use reseal_core::quantity::{coarse, exact, millis};
-use reseal_engine::EngineError;
 use reseal_plan::{Plan, Policy};
 use tracing::warn;
 
 use crate::approvals;
 use crate::catalogue::{self, CatalogueEntry};
+use crate::error::{CustodyError, PolicyError};
 
 /// What rules say of keys that they allow.
 #[derive(Clone, Debug, Default)]
@@ -35,25 +35,15 @@ impl Rules {
     }
 
     /// Checks keys, at a time of the control database.
-    pub(crate) fn judge(&self, entries: &[CatalogueEntry], now: i64) -> Result<Allowed, EngineError> {
+    pub(crate) fn judge(&self, entries: &[CatalogueEntry], now: i64) -> Result<Allowed, CustodyError> {
         catalogue::may_seal(entries)?;
         let brought = |agreed: &String| approvals::brought(agreed, &self.plan, entries);
         let brought = self.agreed.as_ref().map(brought).transpose()?;
-        let skipped = criteria(&self.policy, entries, self.emergency, now).map_err(|refusal| {
-            EngineError { help: Some(behind_before(&self.plan, refusal.help)), ..refusal }
-        })?;
+        let skipped = criteria(&self.policy, entries, self.emergency, now)
+            .map_err(|refused| CustodyError::PolicyBehindBefore { plan: self.plan.clone(), refused })?;
         too_many_active(&self.policy, entries);
         Ok(Allowed { skipped, brought: brought.unwrap_or_default() })
     }
-}
-
-/// What to do about a refusal once the steps of `before` are done.
-fn behind_before(plan: &str, help: Option<String>) -> String {
-    let help = help.map(|help| format!("{help}\n")).unwrap_or_default();
-    format!(
-        "{help}the steps of `before` are done: `reseal resume PLAN` goes on when this is settled,\n\
-         `reseal rollback PLAN --confirm {plan}` undoes them, so that another run may begin"
-    )
 }
 
 /// The criteria to proceed to another key: the one that seals now is old enough, and none is stuck between two runs.
@@ -63,7 +53,7 @@ pub(crate) fn criteria(
     entries: &[CatalogueEntry],
     emergency: bool,
     now: i64,
-) -> Result<Vec<String>, EngineError> {
+) -> Result<Vec<String>, PolicyError> {
     let Some(min) = policy.min_key_age else { return Ok(Vec::new()) };
     let mut skipped = Vec::new();
     for new in entries.iter().filter(|entry| entry.primary && state(entry) != Some(KeyState::Active)) {
@@ -82,8 +72,8 @@ pub(crate) fn criteria(
             if !emergency {
                 return Err(refusal);
             }
-            warn!("set aside by the emergency: {}", refusal.message);
-            skipped.push(refusal.message);
+            warn!("set aside by the emergency: {refusal}");
+            skipped.push(refusal.to_string());
         }
     }
     Ok(skipped)
@@ -93,24 +83,19 @@ fn state(entry: &CatalogueEntry) -> Option<KeyState> {
     entry.row.as_ref().map(|row| row.state)
 }
 
-fn stuck_key(entry: &CatalogueEntry) -> EngineError {
-    let message = format!("keyset {}: {} is still rotating, from a run before", entry.keyset, entry.key_id);
-    let help = format!("finish that first: `reseal keys retire PLAN {}`, or say --emergency", entry.key_id);
-    EngineError::refused("key-rotating", message, help)
+fn stuck_key(entry: &CatalogueEntry) -> PolicyError {
+    PolicyError::StillRotating { keyset: entry.keyset.clone(), key: entry.key_id.clone() }
 }
 
-fn too_young(entry: &CatalogueEntry, min_ms: u128, now: i64) -> Option<EngineError> {
-    let place = format!("keyset {}: {}", entry.keyset, entry.key_id);
+fn too_young(entry: &CatalogueEntry, min_ms: u128, now: i64) -> Option<PolicyError> {
+    let (keyset, key) = (entry.keyset.clone(), entry.key_id.clone());
     let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
-        let message = format!("{place} may be too young to be rotated: nobody noted since when it seals");
-        let help = format!("`reseal keys activate PLAN {} --since TIME`, or --emergency", entry.key_id);
-        return Some(EngineError::refused("key-age-unknown", message, help));
+        return Some(PolicyError::AgeUnknown { keyset, key });
     };
     let age = u128::try_from(now - since).unwrap_or(0);
     (age < min_ms).then(|| {
         let least = exact(std::time::Duration::from_millis(u64::try_from(min_ms).unwrap_or(u64::MAX)));
-        let message = format!("{place} seals for {} and is to be {least} old", coarse(millis(now - since)));
-        EngineError::refused("key-young", message, "wait, or say --emergency where it cannot wait")
+        PolicyError::TooYoung { keyset, key, age: coarse(millis(now - since)), least }
     })
 }
 

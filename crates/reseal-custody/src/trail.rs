@@ -11,6 +11,7 @@ use reseal_engine::{EngineError, Job, RollbackBegins, RollbackEnd, RunBegins, Ru
 use reseal_store::{Counts, RunRow, Session, StoreError};
 use tracing::warn;
 
+use crate::error::RecordsError;
 use crate::permit::Permit;
 
 /// The events that say where the latest run of a plan stands.
@@ -212,11 +213,11 @@ async fn event(
 }
 
 async fn record(control: &mut ControlSession, event: &Event) -> Result<(), EngineError> {
-    control.record(event).await.map(drop).map_err(|error| {
-        let message = format!("{} is not in the audit trail, and nothing runs without: {error}", event.kind);
-        let help = "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again";
-        EngineError::refused("audit-trail", message, help)
-    })
+    control
+        .record(event)
+        .await
+        .map(drop)
+        .map_err(|source| RecordsError::AuditTrail { kind: event.kind, source }.into())
 }
 
 /// Which key each keyset seals with.

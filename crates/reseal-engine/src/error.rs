@@ -1,119 +1,138 @@
-//! Why a command ended without doing what it was asked, with what to do next.
+//! Why a command ended without doing what it was asked, as types: what decides by an error matches on it. What it comes
+//! to for people, its class, its code and what to do next, is said by [`Advise`] alone.
+
+mod advice;
+mod busy;
+mod fault;
+mod keys;
+mod resume;
+mod rollback;
+mod scope;
+mod steps;
+mod store;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use reseal_store::{StoreError, Trouble};
 use thiserror::Error;
 
-/// What kind of end it is; each has its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The command or the plan is wrong (exit 2).
-    Usage,
-    /// Refused until something is mended: preflight, pins, the breaker (exit 3).
-    Refused,
-    /// Stopped, busy or waiting; try again or resume (exit 4).
-    Stopped,
-    /// Failed (exit 5).
-    Failed,
-}
+use crate::finding::{self, Finding};
+
+pub use advice::{Advice, Advise, Class};
+pub use busy::{Busy, ColumnHolder, KnownHolder};
+pub use fault::{LedgerFault, UndoError};
+pub use keys::{KekTrouble, KeysError};
+pub use resume::ResumeRefused;
+pub use rollback::RollbackRefused;
+pub use scope::ScopeError;
+pub use steps::StepError;
+pub use table::TableError;
 
 /// Why a command ended without doing what it was asked.
 #[derive(Clone, Debug, Error)]
-#[error("{message}")]
-pub struct EngineError {
-    /// What kind of end it is.
-    pub class: Class,
-    /// A short stable code in kebab-case.
-    pub code: &'static str,
-    /// What happened and where. Never a key, never a plaintext.
-    pub message: String,
-    /// What to do next.
-    pub help: Option<String>,
-}
-
-impl EngineError {
-    /// Something has to be mended first.
-    #[must_use]
-    pub fn refused(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        EngineError { class: Class::Refused, code, message: message.into(), help: Some(help.into()) }
-    }
-
-    /// Stopped, busy or waiting.
-    #[must_use]
-    pub fn stopped(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        EngineError { class: Class::Stopped, code, message: message.into(), help: Some(help.into()) }
-    }
-
-    /// The command cannot mean what it says.
-    #[must_use]
-    pub fn usage(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        EngineError { class: Class::Usage, code, message: message.into(), help: Some(help.into()) }
-    }
-
-    /// Something broke that nobody foresaw.
-    #[must_use]
-    pub fn failed(code: &'static str, message: impl Into<String>) -> Self {
-        EngineError { class: Class::Failed, code, message: message.into(), help: None }
-    }
-
+pub enum RunError {
     /// Another engine has taken the run up; this one may commit nothing more.
+    #[error("another engine has taken this run up")]
+    Superseded,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something that a later try may find gone.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The run cannot be gone on with.
+    #[error(transparent)]
+    Resume(#[from] ResumeRefused),
+    /// The rollback cannot begin.
+    #[error(transparent)]
+    Rollback(#[from] RollbackRefused),
+    /// The refusals that preflight found: at least one.
+    #[error("{}", finding::lines(.0, |finding| &finding.message))]
+    Preflight(Vec<Finding>),
+    /// The application would not be able to read rotated rows for a while.
+    #[error(
+        "the application knows one key only: rotated rows are unreadable to it until it gets the new key"
+    )]
+    Outage,
+    /// A command names what is not there.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// A table cannot be rotated as the plan says.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The plan's keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A KEK did not do what it was asked.
+    #[error(transparent)]
+    Kek(#[from] KekTrouble),
+    /// A key is asked to wrap or unwrap, and is no KEK.
+    #[error("key {key} is no KEK")]
+    NoKek {
+        /// The key.
+        key: String,
+    },
+    /// The steps around a run.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The canary was judged bad.
+    #[error("{0}; the first batch is put back")]
+    Canary(#[source] Box<RunError>),
+    /// Kept old cells.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerFault),
+    /// The operating system has no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// An error of a layer above, which keeps records and reads keys for the engine.
+    #[error(transparent)]
+    Outer(Arc<dyn Advise>),
+}
+
+pub use RunError as EngineError;
+
+impl RunError {
+    /// Whether the connection was lost, so that another may do.
     #[must_use]
-    pub fn superseded() -> Self {
-        EngineError::stopped(
-            "superseded",
-            "another engine has taken this run up",
-            "let it finish; `reseal status` shows who holds the run",
-        )
+    pub fn is_connection_lost(&self) -> bool {
+        matches!(self, RunError::Store(error) if error.trouble == Trouble::ConnectionLost)
     }
 }
 
-impl From<StoreError> for EngineError {
-    fn from(error: StoreError) -> Self {
-        let (class, code, help) = match error.trouble {
-            Trouble::Retry | Trouble::Timeout => (
-                Class::Stopped,
-                "database-busy",
-                "the database stays busy: run again, or lower the pace in the plan",
-            ),
-            Trouble::ConnectionLost => (
-                Class::Stopped,
-                "connection-lost",
-                "when the database is back, run again: it goes on where it stopped",
-            ),
-            Trouble::Constraint => (Class::Failed, "constraint", "see the quarantine for the row"),
-            Trouble::Permission if error.message.contains("row-level security") => (
-                Class::Refused,
-                "row-security",
-                "ALTER ROLE … BYPASSRLS for the user of the database URL, or connect as the table's owner: rows that a \
-                 policy hides would be left behind",
-            ),
-            Trouble::Permission => {
-                (Class::Refused, "privilege-missing", "grant it to the user of the database URL")
+impl Advise for RunError {
+    fn advice(&self) -> Advice {
+        match self {
+            RunError::Superseded => {
+                Advice::stopped("superseded", "let it finish; `reseal status` shows who holds the run")
             }
-            Trouble::Missing => (
-                Class::Refused,
-                "schema-changed",
-                "compare the plan with the schema; did a migration change a column?",
+            RunError::Store(error) => error.advice(),
+            RunError::Busy(error) => error.advice(),
+            RunError::Resume(error) => error.advice(),
+            RunError::Rollback(error) => error.advice(),
+            RunError::Preflight(refusals) => Advice::refused(
+                refusals.first().map_or("preflight", |first| first.code),
+                finding::lines(refusals, |finding| &finding.help),
             ),
-            Trouble::Unwritable => (
-                Class::Stopped,
-                "unwritable",
-                "free space or end the failover, then run again: it goes on where it stopped",
-            ),
-            Trouble::Refused => {
-                (Class::Refused, "connection-refused", "check host, port, database, user and password")
+            RunError::Outage => {
+                Advice::refused("outage", "give the plan a window (`windows:`), or say --accept-outage")
             }
-            Trouble::NoFile => (
-                Class::Refused,
-                "connection-refused",
-                "check the path in the database URL; Reseal makes no database",
-            ),
-            Trouble::Newer => (
-                Class::Refused,
-                "newer-version",
-                "update reseal: what a later version has written is left alone",
-            ),
-            Trouble::Other => (Class::Failed, "database-error", "run again: it goes on where it stopped"),
-        };
-        EngineError { class, code, message: error.message, help: Some(help.to_owned()) }
+            RunError::Scope(error) => error.advice(),
+            RunError::Table(error) => error.advice(),
+            RunError::Keys(error) => error.advice(),
+            RunError::Kek(error) => error.advice(),
+            RunError::NoKek { .. } => Advice::failed("no-kek"),
+            RunError::Step(error) => error.advice(),
+            RunError::Canary(error) => Advice { code: "canary-failed", ..error.advice() },
+            RunError::Undo(error) => error.advice(),
+            RunError::Ledger(error) => error.advice(),
+            RunError::Random => Advice::failed("random"),
+            RunError::Outer(error) => error.advice(),
+        }
     }
 }

@@ -31,3 +31,14 @@ impl Finding {
         Finding { severity: Severity::Warning, code, message: message.into(), help: help.into() }
     }
 }
+
+/// What is said of several columns in the same words is said once.
+pub(crate) fn lines(findings: &[Finding], part: impl Fn(&Finding) -> &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in findings.iter().map(part) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}

@@ -25,7 +25,10 @@ mod stop;
 mod sweep;
 
 pub use environment::Environment;
-pub use error::{Class, EngineError};
+pub use error::{
+    Advice, Advise, Busy, Class, ColumnHolder, EngineError, KekTrouble, KeysError, KnownHolder, LedgerFault,
+    ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, TableError, UndoError,
+};
 pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;
 pub use job::envelope::{Envelope, Move};

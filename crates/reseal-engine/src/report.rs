@@ -82,7 +82,7 @@ impl Report {
 pub fn step_documents(rows: &[StepRow]) -> serde_json::Value {
     let shown = rows.iter().map(|row| {
         serde_json::json!({
-            "phase": row.key.phase, "number": row.key.number, "step": row.label, "state": row.state,
+            "phase": row.key.phase, "number": row.key.number, "step": row.label, "state": row.state.name(),
             "status": row.status, "output": row.output,
         })
     });

@@ -9,12 +9,23 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use reseal_core::RunState;
 use reseal_engine::{
-    Census, Deadline, EngineError, Environment, Job, RollbackBegins, RollbackEnd, RollbackOptions, RunBegins,
-    RunEnd, RunObserver, RunOptions, StepEvent,
+    Advice, Advise, Census, Deadline, EngineError, Environment, Job, RollbackBegins, RollbackEnd,
+    RollbackOptions, RunBegins, RunEnd, RunObserver, RunOptions, StepEvent,
 };
 use reseal_store::{RunRow, Session};
 
 use common::{Notes, ROWS};
+
+/// What a refusal of an observer comes to.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: no")]
+struct No(String);
+
+impl Advise for No {
+    fn advice(&self) -> Advice {
+        Advice::refused("no", "ask another observer")
+    }
+}
 
 /// Records what it is told, with the number of cells under the new key at that moment; refuses what it is asked by the
 /// name in `refuses`.
@@ -41,7 +52,7 @@ impl Recorder {
     async fn ask(&self, name: &str, event: String) -> Result<(), EngineError> {
         self.note(event).await;
         match self.refuses == Some(name) {
-            true => Err(EngineError::refused("no", format!("{name}: no"), "ask another observer")),
+            true => Err(EngineError::Outer(Arc::new(No(name.to_owned())))),
             false => Ok(()),
         }
     }
@@ -147,7 +158,7 @@ async fn what_an_observer_refuses_writes_nothing() {
         let notes = Arc::new(Notes::new().await);
         let recorder = Recorder::new(&notes, Some(refused));
         let error = run(&notes, &followed(&notes, &recorder)).await.unwrap_err();
-        assert_eq!(error.message, format!("{refused}: no"));
+        assert_eq!(error.to_string(), format!("{refused}: no"));
         assert_eq!(notes.cells_under("v1").await, ROWS, "{refused}");
         let events = recorder.events();
         let last = events.last().unwrap();
@@ -166,6 +177,6 @@ async fn a_rollback_that_an_observer_refuses_puts_nothing_back() {
     run(&notes, &Environment::new(notes.database.clone())).await.unwrap();
     let recorder = Recorder::new(&notes, Some("rollback_began"));
     let error = roll_back(&notes, &followed(&notes, &recorder)).await.unwrap_err();
-    assert_eq!(error.message, "rollback_began: no");
+    assert_eq!(error.to_string(), "rollback_began: no");
     assert_eq!((notes.cells_under("v2").await, states(&notes).await), (ROWS, vec![RunState::Complete]));
 }

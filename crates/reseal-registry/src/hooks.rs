@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::keys::{self, ReadKeyError, Reader};
+use crate::unread::Unread;
 use crate::{Overrides, build};
 
 /// The end of a program's output is kept, up to this many bytes. The engine keeps less of it: a secret that is cut in
@@ -75,13 +76,7 @@ struct Rebuilt {
 impl Resolver for Rebuilt {
     async fn job(&self) -> Result<Job, EngineError> {
         let built = build(&self.plan, &self.overrides, &self.database).await;
-        built.map(|(job, _)| job).map_err(|error| {
-            let help = match &error {
-                crate::BuildError::Key(error) => error.help.clone(),
-                crate::BuildError::Format { .. } => "run `reseal check`".to_owned(),
-            };
-            EngineError::refused("key", error.to_string(), help)
-        })
+        built.map(|(job, _)| job).map_err(|error| Unread::Keys(error).into())
     }
 
     async fn vars(&self) -> Result<BTreeMap<String, String>, EngineError> {
@@ -90,8 +85,7 @@ impl Resolver for Rebuilt {
         for var in &self.plan.vars {
             let what = format!("the variable {}", var.name);
             let value = keys::word(&mut reader, &var.source, &what).await;
-            let value = value
-                .map_err(|error: ReadKeyError| EngineError::refused("var", error.message, error.help))?;
+            let value = value.map_err(Unread::Var)?;
             vars.insert(var.name.clone(), value.trim().to_owned());
         }
         Ok(vars)

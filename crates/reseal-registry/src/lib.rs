@@ -9,6 +9,7 @@ mod keys;
 mod notifiers;
 mod plugins;
 mod reread;
+mod unread;
 
 pub use job::{Overrides, job};
 pub use keys::{
@@ -19,9 +20,10 @@ pub use plugins::{FORMATS, KEKS, KEY_SOURCES, NOTIFIERS};
 
 use std::sync::Arc;
 
-use reseal_engine::EngineError;
 use reseal_plan::{Plan, Vocabulary};
 use reseal_store::Database;
+
+use crate::unread::Unread;
 
 /// What plans can name.
 #[must_use]
@@ -76,7 +78,7 @@ pub async fn build_for_run(
         Err(BuildError::Key(error)) if !plan.hooks.before.is_empty() => {
             let mut job = job(plan, &keys::none(plan), overrides)?;
             job.hooks = Arc::new(hooks::hooks(plan, overrides, database));
-            job.keys_missing = Some(EngineError::refused("key", error.message, error.help));
+            job.keys_missing = Some(Unread::Keys(error.into()).into());
             Ok((job, Vec::new()))
         }
         built => built,

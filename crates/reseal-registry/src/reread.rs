@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use reseal_engine::{EngineError, Reread};
+use reseal_engine::Reread;
 use reseal_plan::Plan;
 use reseal_store::Database;
 
 use crate::keys::keys;
+use crate::unread::Unread;
 
 /// Reads the keys of a plan again, as they were read.
 pub(crate) fn reread(plan: &Plan, asked: Option<&str>, database: &Database) -> Reread {
@@ -16,7 +17,7 @@ pub(crate) fn reread(plan: &Plan, asked: Option<&str>, database: &Database) -> R
         let (plan, asked, database) = (plan.clone(), asked.clone(), database.clone());
         Box::pin(async move {
             let keys = keys(&plan, asked.as_deref(), &database).await;
-            let keys = keys.map_err(|error| EngineError::refused("escrow", error.message, error.help))?;
+            let keys = keys.map_err(Unread::Escrow)?;
             Ok(keys.keysets)
         })
     })

@@ -16,6 +16,8 @@ pub enum Trouble {
     Constraint,
     /// A privilege is missing.
     Permission,
+    /// A policy would hide rows from this user.
+    RowSecurity,
     /// A table, column or function is missing, or has another type than before.
     Missing,
     /// The server takes no writes: a standby, a read-only transaction, a full disk.

@@ -7,7 +7,7 @@ use reseal_app::Caller;
 use reseal_app::runs::{RunSelector, RunStatus};
 use reseal_core::RunState;
 use reseal_core::quantity::{coarse, millis};
-use reseal_store::{RunRow, StepRow};
+use reseal_store::{RunRow, StepRow, StepState};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
@@ -84,10 +84,11 @@ fn with_steps(mut document: Value, steps: &[StepRow]) -> Value {
 
 /// A step as people read it, with the end of what it printed where it failed.
 fn step(row: &StepRow) -> String {
-    let status = row.status.as_ref().filter(|status| **status != row.state);
+    let status = row.status.as_ref().filter(|status| *status != row.state.name());
     let status = status.map(|status| format!(": {status}")).unwrap_or_default();
-    let mut text = format!("\n  {} {}, {}: {}{status}", row.key.phase, row.key.number, row.label, row.state);
-    if row.state == "failed" {
+    let mut text =
+        format!("\n  {} {}, {}: {}{status}", row.key.phase, row.key.number, row.label, row.state.name());
+    if row.state == StepState::Failed {
         let output = row.output.iter().flat_map(|output| output.lines());
         output.for_each(|line| text += &format!("\n    {line}"));
     }
@@ -121,7 +122,7 @@ fn text(row: &RunRow) -> String {
         ),
     ];
     if matches!(row.state, RunState::Running | RunState::RollingBack) {
-        let holder = row.holder.0.split(" · ").take(2).collect::<Vec<_>>().join(", ");
+        let holder = row.holder.for_people();
         lines.push(match row.lease_left_ms > 0 {
             true => format!("  held by {holder}"),
             false => format!("  was held by {holder}, which no longer answers: `reseal run` takes it up"),

@@ -5,36 +5,31 @@
 //! is new is what the plan's own steps have brought: it is named in the audit trail.
 
 use reseal_control::ControlSession;
-use reseal_engine::EngineError;
 use reseal_plan::Plan;
 use reseal_store::RunRow;
 use serde_json::{Map, Value};
 
 use super::{Kind, approvers, count};
 use crate::catalogue::CatalogueEntry;
+use crate::error::{ApprovalError, CustodyError};
 
 /// Holds the keys of a run against those that people agreed to; gives the others, as keyset, id and fingerprint. Which
 /// of them seals is the steps' to say, as they do in a plan whose application keeps the states of its keys.
 ///
 /// # Errors
 /// When a key that people agreed to has other bytes by now, or is gone.
-pub fn brought(agreed: &str, plan: &str, entries: &[CatalogueEntry]) -> Result<Vec<String>, EngineError> {
+pub fn brought(agreed: &str, plan: &str, entries: &[CatalogueEntry]) -> Result<Vec<String>, CustodyError> {
     let agreed: Map<String, Value> = serde_json::from_str(agreed).unwrap_or_default();
     let fingerprint = |entry: &CatalogueEntry| entry.row.as_ref().map(|row| row.fingerprint.clone());
     for (keyset, keys) in &agreed {
-        for (id, key) in keys.as_object().into_iter().flatten() {
+        for (id, agreed) in keys.as_object().into_iter().flatten() {
             let now = entries.iter().find(|entry| (&entry.keyset, &entry.key_id) == (keyset, id));
-            let what = match now {
-                Some(now) if fingerprint(now).as_deref() == key["fingerprint"].as_str() => continue,
-                Some(_) => "holds other bytes than when people agreed to this run",
-                None => "was there when people agreed to this run, and is gone",
-            };
-            let message = format!("keyset {keyset}: {id} {what}");
-            let help = format!(
-                "put it back, and `reseal resume PLAN` goes on;\n\
-                 `reseal rollback PLAN --confirm {plan}` undoes the steps, so that people may be asked anew"
-            );
-            return Err(EngineError::refused("key-not-agreed", message, help));
+            let (keyset, key, plan) = (keyset.clone(), id.clone(), plan.to_owned());
+            match now {
+                Some(now) if fingerprint(now).as_deref() == agreed["fingerprint"].as_str() => {}
+                Some(_) => return Err(ApprovalError::OtherKey { keyset, key, plan }.into()),
+                None => return Err(ApprovalError::KeyGone { keyset, key, plan }.into()),
+            }
         }
     }
     let known = |entry: &&CatalogueEntry| {
@@ -56,7 +51,7 @@ pub async fn of_run(
     control: &mut ControlSession,
     plan: &Plan,
     run: &RunRow,
-) -> Result<Option<String>, EngineError> {
+) -> Result<Option<String>, CustodyError> {
     let kind = if run.emergency { Kind::Emergency } else { Kind::Run };
     let needed = kind.needed(&plan.policy.approvals);
     // A run that began by another plan is not gone on with by this one.
@@ -73,7 +68,5 @@ pub async fn of_run(
             return Ok(Some(request.fingerprints));
         }
     }
-    let message = format!("the control database has no valid approvals of run {}", run.id);
-    let help = format!("give it up (`reseal cancel --run {}`) and ask anew", run.id);
-    Err(EngineError::refused("approval-lost", message, help))
+    Err(ApprovalError::Lost { run: run.id.clone() }.into())
 }

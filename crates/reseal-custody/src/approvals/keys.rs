@@ -8,8 +8,9 @@ use std::path::Path;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reseal_engine::EngineError;
 use zeroize::Zeroizing;
+
+use crate::error::{ApprovalError, ApproverKeyFault, ApproversFault, CustodyError};
 
 /// The first word of a file with a secret key.
 const HEAD: &str = "reseal-approver";
@@ -29,35 +30,29 @@ pub struct Approver {
 ///
 /// # Errors
 /// When the file is not there, others could write themselves into it, or a line is not understood.
-pub fn approvers(path: &str) -> Result<Vec<Approver>, EngineError> {
-    let refused = |what: String, help: &str| {
-        EngineError::refused("approvers", format!("the file of approvers {path} {what}"), help)
-    };
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| refused(format!("cannot be read: {}", error.kind()), "see `policy.approvers`"))?;
+pub fn approvers(path: &str) -> Result<Vec<Approver>, CustodyError> {
+    let refused = |fault| CustodyError::from(ApprovalError::Approvers { path: path.to_owned(), fault });
+    let metadata =
+        std::fs::metadata(path).map_err(|error| refused(ApproversFault::NotFound(error.kind())))?;
     if !metadata.is_file() || metadata.len() > MOST {
-        return Err(refused("is no such file".into(), "one `NAME ed25519 PUBLIC-KEY` a line"));
+        return Err(refused(ApproversFault::NoFile));
     }
     if metadata.mode() & 0o022 != 0 {
-        let mode = metadata.mode() & 0o777;
-        return Err(refused(
-            format!("can be written by others (mode {mode:03o}), who could add themselves"),
-            "chmod go-w",
-        ));
+        return Err(refused(ApproversFault::WrittenByOthers(metadata.mode() & 0o777)));
     }
     let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     // Whoever may write the folder can put another file in its place, unless the folder is sticky.
     let open = |mode: u32| mode & 0o022 != 0 && mode & 0o1000 == 0;
     if std::fs::metadata(folder).is_ok_and(|folder| open(folder.mode())) {
-        return Err(refused("lies in a folder that others can write".into(), "chmod go-w the folder"));
+        return Err(refused(ApproversFault::FolderOfOthers));
     }
     let uid = rustix::process::getuid();
     if metadata.uid() == uid.as_raw() && !uid.is_root() {
         tracing::warn!("the file of approvers {path} is this user's own: it should be another's");
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| refused(format!("cannot be read: {}", error.kind()), "check its owner and mode"))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| refused(ApproversFault::Unreadable(error.kind())))?;
     let mut known: Vec<Approver> = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -65,9 +60,7 @@ pub fn approvers(path: &str) -> Result<Vec<Approver>, EngineError> {
             continue;
         }
         let approver = read_line(&words).filter(|new| known.iter().all(|other| other.name != new.name));
-        let wrong =
-            || refused(format!("line {}: not understood", at + 1), "NAME ed25519 PUBLIC-KEY, each name once");
-        known.push(approver.ok_or_else(wrong)?);
+        known.push(approver.ok_or_else(|| refused(ApproversFault::Line(at + 1)))?);
     }
     Ok(known)
 }
@@ -83,20 +76,18 @@ fn read_line(words: &[&str]) -> Option<Approver> {
 ///
 /// # Errors
 /// When the name cannot stand in such a line, or the file is there already or cannot be written.
-pub fn generate(name: &str, path: &Path) -> Result<String, EngineError> {
+pub fn generate(name: &str, path: &Path) -> Result<String, CustodyError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
     if name.is_empty() || name.len() > 128 || !name.chars().all(fits) {
-        let message = "an approver's name is letters, digits, dots, hyphens, underscores and @";
-        return Err(EngineError::usage("bad-name", message, "the name that this person logs in with"));
+        return Err(ApprovalError::BadName.into());
     }
-    let random = || EngineError::failed("random", "no random bytes, or no key of them");
     let mut seed = Zeroizing::new(vec![0; 32]);
-    getrandom::fill(&mut seed).map_err(|_| random())?;
-    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| random())?;
+    getrandom::fill(&mut seed).map_err(|_| ApprovalError::Random)?;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| ApprovalError::Random)?;
     let written = Zeroizing::new(format!("{HEAD} {name} ed25519 {}\n", STANDARD.encode(&seed)));
-    let failed = |error: std::io::Error| {
-        let message = format!("{}: {}", path.display(), error.kind());
-        EngineError::refused("file", message, "a key is never overwritten: choose another name")
+    let failed = |error: std::io::Error| ApprovalError::NotWritten {
+        path: path.display().to_string(),
+        kind: error.kind(),
     };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = file.map_err(failed)?;
@@ -109,25 +100,21 @@ pub fn generate(name: &str, path: &Path) -> Result<String, EngineError> {
 ///
 /// # Errors
 /// When the file cannot be read, others can read it, or it holds no key.
-pub fn sign(path: &Path, message: &[u8]) -> Result<(String, Vec<u8>), EngineError> {
-    let shown = path.display();
+pub fn sign(path: &Path, message: &[u8]) -> Result<(String, Vec<u8>), CustodyError> {
     let refused =
-        |what: &str, help: &str| EngineError::refused("approver-key", format!("{shown} {what}"), help);
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| refused(&format!("cannot be read: {}", error.kind()), "check the path"))?;
+        |fault| CustodyError::from(ApprovalError::ApproverKey { path: path.display().to_string(), fault });
+    let metadata =
+        std::fs::metadata(path).map_err(|error| refused(ApproverKeyFault::Unreadable(error.kind())))?;
     if !metadata.is_file() || metadata.len() > MOST {
-        return Err(refused("is no key", "`reseal approve keygen` makes one"));
+        return Err(refused(ApproverKeyFault::NoKey));
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(refused(
-            "can be read by others, who could agree in this name",
-            "chmod 600; better, a new key",
-        ));
+        return Err(refused(ApproverKeyFault::ReadByOthers));
     }
     let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|_| refused("is no key", "`reseal approve keygen` makes one"))?;
+    let text = text.map_err(|_| refused(ApproverKeyFault::NoKey))?;
     let words: Vec<&str> = text.split_whitespace().collect();
-    let no_key = || refused("is no key", "`reseal approve keygen` makes one");
+    let no_key = || refused(ApproverKeyFault::NoKey);
     let [HEAD, name, "ed25519", seed] = words[..] else { return Err(no_key()) };
     let seed = Zeroizing::new(STANDARD.decode(seed).map_err(|_| no_key())?);
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| no_key())?;

@@ -1,28 +1,23 @@
 //! age files (age-encryption.org/v1), where this build can write them.
 
-use reseal_engine::EngineError;
 use zeroize::Zeroizing;
+
+use crate::error::{CopyError, CustodyError};
 
 /// Encrypts to recipients (`age1…`).
 ///
 /// # Errors
 /// When one of them is no recipient, or there is none.
 #[cfg(feature = "age")]
-pub fn encrypt(text: &[u8], recipients: &[String]) -> Result<Vec<u8>, EngineError> {
+pub fn encrypt(text: &[u8], recipients: &[String]) -> Result<Vec<u8>, CustodyError> {
     use std::io::Write;
     let known: Vec<age::x25519::Recipient> = recipients
         .iter()
-        .map(|recipient| {
-            recipient.parse().map_err(|_| {
-                let help = "age-keygen prints it: age1…";
-                EngineError::usage("recipient", format!("{recipient} is no recipient of age"), help)
-            })
-        })
+        .map(|recipient| recipient.parse().map_err(|_| CopyError::Recipient { recipient: recipient.clone() }))
         .collect::<Result<_, _>>()?;
-    let failed = || EngineError::usage("recipient", "there is no recipient", "--to age1…");
     let as_dyn = known.iter().map(|recipient| recipient as &dyn age::Recipient);
-    let encryptor = age::Encryptor::with_recipients(as_dyn).map_err(|_| failed())?;
-    let broken = |_| EngineError::failed("age", "the file could not be encrypted");
+    let encryptor = age::Encryptor::with_recipients(as_dyn).map_err(|_| CopyError::NoRecipient)?;
+    let broken = |_| CopyError::NotEncrypted;
     let mut out = Vec::new();
     let mut writer = encryptor.wrap_output(&mut out).map_err(broken)?;
     writer.write_all(text).map_err(broken)?;
@@ -35,31 +30,29 @@ pub fn encrypt(text: &[u8], recipients: &[String]) -> Result<Vec<u8>, EngineErro
 /// # Errors
 /// When the file holds none that fits, or the encrypted one was damaged.
 #[cfg(feature = "age")]
-pub(super) fn decrypt(encrypted: &[u8], identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, EngineError> {
+pub(super) fn decrypt(encrypted: &[u8], identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
     use std::io::Read;
     let text = std::str::from_utf8(identity).unwrap_or_default();
     let identities: Vec<age::x25519::Identity> =
         text.lines().filter_map(|line| line.trim().parse().ok()).collect();
     if identities.is_empty() {
-        let help = "the file that age-keygen wrote: AGE-SECRET-KEY-1…";
-        return Err(EngineError::usage("identity", "the file of the identity holds none", help));
+        return Err(CopyError::NoIdentity.into());
     }
-    let refused = |message: &str| {
-        EngineError::refused("undecryptable", message, "is it the right file, and the right identity?")
-    };
-    let decryptor = age::Decryptor::new(encrypted).map_err(|_| refused("the file is no age file"))?;
+    let decryptor = age::Decryptor::new(encrypted).map_err(|_| CopyError::NoAgeFile)?;
     let as_dyn = identities.iter().map(|identity| identity as &dyn age::Identity);
-    let mut reader =
-        decryptor.decrypt(as_dyn).map_err(|_| refused("the identity does not decrypt the file"))?;
+    let mut reader = decryptor.decrypt(as_dyn).map_err(|_| CopyError::OtherIdentity)?;
     let mut out = Zeroizing::new(Vec::with_capacity(encrypted.len()));
-    reader.read_to_end(&mut out).map_err(|_| refused("the file is damaged"))?;
+    reader.read_to_end(&mut out).map_err(|_| CopyError::Damaged)?;
     Ok(out)
 }
 
+/// Refused: this build was made without age.
+///
+/// # Errors
+/// Always.
 #[cfg(not(feature = "age"))]
-fn without() -> EngineError {
-    let help = "build it with the feature: cargo build --release --features age";
-    EngineError::refused("feature", "this build writes and reads no age files", help)
+pub fn encrypt(_: &[u8], _: &[String]) -> Result<Vec<u8>, CustodyError> {
+    Err(CopyError::NoAge.into())
 }
 
 /// Refused: this build was made without age.
@@ -67,15 +60,6 @@ fn without() -> EngineError {
 /// # Errors
 /// Always.
 #[cfg(not(feature = "age"))]
-pub fn encrypt(_: &[u8], _: &[String]) -> Result<Vec<u8>, EngineError> {
-    Err(without())
-}
-
-/// Refused: this build was made without age.
-///
-/// # Errors
-/// Always.
-#[cfg(not(feature = "age"))]
-pub(super) fn decrypt(_: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, EngineError> {
-    Err(without())
+pub(super) fn decrypt(_: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
+    Err(CopyError::NoAge.into())
 }

@@ -3,7 +3,7 @@
 use reseal_store::{StoreError, Trouble};
 
 use super::target::Target;
-use crate::error::EngineError;
+use crate::error::{EngineError, TableError};
 
 /// An error of a statement that the plan's `where:` is part of. Columns and types were looked at before, so what is wrong
 /// with such a statement is the condition.
@@ -12,12 +12,8 @@ pub(crate) fn of_condition(target: &Target, error: StoreError) -> EngineError {
     if target.shape.filter.is_none() || !by_condition {
         return error.into();
     }
-    let label = target.label();
+    let table = target.label().to_owned();
     // A server may go on with the text of the statement.
     let why = error.message.split("; check the manual").next().unwrap_or_default();
-    EngineError::refused(
-        "where",
-        format!("{label}: the database refuses the plan's `where:`: {why}"),
-        format!("try it in SELECT count(*) FROM {label} WHERE …; it must hold for every row of the table"),
-    )
+    TableError::Condition { table, why: why.to_owned() }.into()
 }

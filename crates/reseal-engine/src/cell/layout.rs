@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reseal_store::Session;
 
 use super::target::Target;
-use crate::error::EngineError;
+use crate::error::{EngineError, ScopeError};
 use crate::job::Job;
 use crate::job::scope::Scope;
 
@@ -28,8 +28,7 @@ pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, EngineErr
     let labels = || job.tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
     for name in &scope.tables {
         if !job.tables.iter().any(|table| table.name.to_string() == *name) {
-            let message = format!("the plan has no table {name}");
-            return Err(EngineError::usage("no-such-table", message, format!("its tables are {}", labels())));
+            return Err(ScopeError::NoSuchTable { name: name.clone(), tables: labels() }.into());
         }
     }
     let chosen: Vec<usize> = (0..job.tables.len())
@@ -42,10 +41,7 @@ pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, EngineErr
         })
         .collect();
     if chosen.is_empty() {
-        let message = "no table of the plan is in the scope that was asked for";
-        let help =
-            "check --tenant, --domain and --table against `tenant:`, `domain:` and the names of the plan";
-        return Err(EngineError::usage("empty-scope", message, help));
+        return Err(ScopeError::Empty.into());
     }
     Ok(chosen)
 }

@@ -6,7 +6,7 @@ use reseal_core::{Part, Value};
 use reseal_store::{Column, Kind, Shape, TableFacts};
 
 use super::field::{FieldPlaces, FieldTarget, Mirror, PartPlace, TableNames};
-use crate::error::EngineError;
+use crate::error::{EngineError, ScopeError, TableError};
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, TableJob};
 
@@ -169,9 +169,9 @@ impl Layout<'_> {
     fn tenant_of(&self, scope: &Scope) -> Result<Option<(Column, Value)>, EngineError> {
         let (Some(tenant), Some(name)) = (&scope.tenant, &self.table.tenant) else { return Ok(None) };
         let column = self.column(name)?;
-        let value = tenant_value(tenant, column.kind).ok_or_else(|| {
-            let message = format!("tenant {tenant} does not fit the column {}.{name}", self.table.name);
-            EngineError::usage("tenant", message, "give --tenant as the column holds it")
+        let value = tenant_value(tenant, column.kind).ok_or_else(|| ScopeError::Tenant {
+            tenant: tenant.clone(),
+            column: format!("{}.{name}", self.table.name),
         })?;
         Ok(Some((column, value)))
     }
@@ -201,11 +201,12 @@ impl Layout<'_> {
     fn column(&self, name: &str) -> Result<Column, EngineError> {
         let Some(column) = self.facts.column(name) else {
             let columns: Vec<&str> = self.facts.columns.iter().map(|column| column.name.as_str()).collect();
-            return Err(EngineError::refused(
-                "no-such-column",
-                format!("table {} has no column {name}", self.table.name),
-                format!("its columns are {}", columns.join(", ")),
-            ));
+            return Err(TableError::NoSuchColumn {
+                table: self.table.name.to_string(),
+                column: name.to_owned(),
+                columns: columns.join(", "),
+            }
+            .into());
         };
         Ok(Column { name: column.name.clone(), kind: column.kind, collation: None })
     }

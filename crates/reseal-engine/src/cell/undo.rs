@@ -14,7 +14,7 @@ use reseal_store::{RowKey, Swap};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, UndoError};
 use crate::job::dek_cache::DekCache;
 
 const CLEAR: u8 = 0;
@@ -211,11 +211,10 @@ impl UndoKey {
 pub(crate) fn close(mut packed: Zeroizing<Vec<u8>>, key: Option<&UndoKey>) -> Result<Vec<u8>, EngineError> {
     let Some(UndoKey { key, wrapped }) = key else { return Ok(std::mem::take(&mut *packed)) };
     let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce)
-        .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    getrandom::fill(&mut nonce).map_err(|_| EngineError::Random)?;
     let sealed = cipher(key)
         .encrypt(&nonce.into(), Payload { msg: &packed[1..], aad: b"reseal undo" })
-        .map_err(|_| EngineError::failed("undo", "a batch of old cells is too large to keep"))?;
+        .map_err(|_| UndoError::TooLarge)?;
     Ok(match wrapped {
         None => [&[SEALED], &nonce[..], &sealed].concat(),
         Some(wrapped) => {

@@ -78,7 +78,7 @@ pub(crate) async fn put_up(
         match session.guard(lease, &target.shape, &forbidden, kind).await {
             Ok(Guarding::Checked) => {}
             Ok(Guarding::Unchecked) => proven = false,
-            Ok(Guarding::Superseded) => return Err(EngineError::superseded()),
+            Ok(Guarding::Superseded) => return Err(EngineError::Superseded),
             // A cell under an old key came in since the sweep. The constraint stands, though unchecked.
             Err(error) if error.trouble == Trouble::Constraint => proven = false,
             Err(error) => return Err(error.into()),
@@ -109,7 +109,7 @@ pub(crate) async fn take_away(
 ) -> Result<(), EngineError> {
     for target in targets {
         if !session.unguard(lease, &target.shape.table).await? {
-            return Err(EngineError::superseded());
+            return Err(EngineError::Superseded);
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ impl<'c> Commit<'c> {
 
     /// Begins a transaction, if the lease still holds.
     async fn begin(&mut self) -> Result<Guarded<'_>, EngineError> {
-        self.session.guarded(self.lease).await?.ok_or_else(EngineError::superseded)
+        self.session.guarded(self.lease).await?.ok_or(EngineError::Superseded)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cell::error_column::is_reason;
 use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Entry, OldValue};
-use crate::error::EngineError;
+use crate::error::{EngineError, UndoError};
 
 /// One batch of old cells, on its way back.
 struct Exact {
@@ -54,9 +54,7 @@ pub(crate) async fn restore(
 pub(crate) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<Entry>, EngineError> {
     let keys: Vec<&Key> = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary()).collect();
     let packed = undo::disclose(&batch.payload, &keys, &target.job.deks).await?;
-    packed
-        .and_then(|packed| undo::unpack(&packed))
-        .ok_or_else(|| EngineError::failed("undo", "a batch of kept cells cannot be read"))
+    packed.and_then(|packed| undo::unpack(&packed)).ok_or_else(|| UndoError::Unreadable.into())
 }
 
 #[async_trait]

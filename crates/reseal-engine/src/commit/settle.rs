@@ -8,7 +8,7 @@ use super::Commit;
 use crate::cell::field::PartPlace;
 use crate::cell::target::Target;
 use crate::commit::writer::RACES;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError};
 
 /// How rows go back.
 #[async_trait]
@@ -40,8 +40,7 @@ pub(crate) async fn settle(
         }
         rows = session.rows_by_key(&target.unscoped, &lost).await?;
     }
-    let message = format!("rows of {} are rewritten faster than they can be put back", way.table().label());
-    Err(EngineError::stopped("raced", message, "run `reseal rollback` again at a quieter time"))
+    Err(Busy::RacedBack { table: way.table().label().to_owned() }.into())
 }
 
 /// How many cells a swap changes.

@@ -4,7 +4,7 @@ use reseal_store::{RowKey, Shape, StoreError, Swap, Trouble};
 
 use super::Commit;
 use super::retries::Retries;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError};
 
 /// What a transaction came to.
 enum Tried {
@@ -28,7 +28,7 @@ impl Commit<'_> {
         loop {
             match self.try_swaps(shape, swaps, by_version).await {
                 Ok(Tried::Written(written)) => return Ok(lost(swaps, &written)),
-                Ok(Tried::Superseded) => return Err(EngineError::superseded()),
+                Ok(Tried::Superseded) => return Err(EngineError::Superseded),
                 Err(error) if retries.again(&error).await => {}
                 Err(error) if error.trouble == Trouble::Retry => return Err(stays_locked(shape)),
                 Err(error) => return Err(error.into()),
@@ -58,8 +58,7 @@ impl Commit<'_> {
 }
 
 fn stays_locked(shape: &Shape) -> EngineError {
-    let message = format!("rows of {} stay locked", shape.table);
-    EngineError::stopped("database-busy", message, "run the same command again to go on")
+    Busy::RowsLocked { table: shape.table.to_string() }.into()
 }
 
 /// The rows whose swaps were not written.

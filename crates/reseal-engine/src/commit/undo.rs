@@ -7,7 +7,7 @@ use super::failure::Failure;
 use crate::batch::packed::Packed;
 use crate::batch::planned::Moved;
 use crate::cell::undo::{self, UndoKey};
-use crate::error::EngineError;
+use crate::error::UndoError;
 
 /// Where the old cells of a transaction belong.
 pub(super) struct Keeper<'k> {
@@ -51,5 +51,5 @@ impl Keeper<'_> {
 }
 
 fn not_packed() -> Failure {
-    Failure::Engine(EngineError::failed("undo", "old cells that are to be kept were not packed"))
+    Failure::Engine(UndoError::NotPacked.into())
 }

@@ -17,7 +17,7 @@ use crate::batch::work_through;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError};
 use crate::reason::Reason;
 
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
@@ -124,9 +124,7 @@ impl<'w> Writer<'w> {
     }
 
     fn raced(&self) -> Halt {
-        let message =
-            format!("rows of {} are rewritten faster than they can be swapped", self.target.label());
-        Halt::End(EngineError::stopped("raced", message, "run again at a quieter time"))
+        Halt::End(Busy::Raced { table: self.target.label().to_owned() }.into())
     }
 
     /// Reads lost rows again: what is under the primary by now is done, what is gone is gone, the rest is swapped again.
@@ -153,7 +151,7 @@ impl<'w> Writer<'w> {
             };
             let error = match outcome {
                 Ok(done) => return Ok(done),
-                Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(EngineError::superseded()))),
+                Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(EngineError::Superseded))),
                 Err(Failure::Engine(error)) => return Err(Refusal::Halt(Halt::End(error))),
                 Err(Failure::Store(error)) => error,
             };

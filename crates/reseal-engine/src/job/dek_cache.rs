@@ -10,7 +10,7 @@ use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes, Wrapped
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, KekTrouble};
 
 /// Names what a KEK is asked about a cell.
 pub(crate) type DekId = [u8; 32];
@@ -204,34 +204,17 @@ impl DekCache {
 }
 
 fn kek(key: &Key) -> Result<&Arc<dyn Kek>, EngineError> {
-    let none = || EngineError::failed("no-kek", format!("key {} is no KEK", key.id()));
-    key.kek().ok_or_else(none)
+    key.kek().ok_or_else(|| EngineError::NoKek { key: key.id().to_owned() })
 }
 
 /// What stops a run whose KEK could not be asked.
 pub(crate) fn trouble(key: &Key, error: &KekError) -> EngineError {
-    let id = key.id();
-    let (code, what, help) = match error.fault {
-        KekFault::Throttled => (
-            "kek-throttled",
-            "is asked more often than it allows",
-            "raise its quota, or lower the pace in the plan",
-        ),
-        KekFault::Unavailable => {
-            ("kek-unavailable", "cannot be reached", "see whether it is up, and reachable from here")
-        }
-        KekFault::Refused | KekFault::Invalid => {
-            ("kek-refused", "refuses", "see whether it is enabled, and whether Reseal may use it")
-        }
-    };
-    let help = format!("{help}; then run again: it goes on where it stopped");
-    EngineError::stopped(code, format!("KEK {id} {what}: {error}"), help)
+    KekTrouble { key: key.id().to_owned(), error: error.clone() }.into()
 }
 
 /// Random bytes.
 pub(crate) fn random(bytes: usize) -> Result<SecretBytes, EngineError> {
     let mut dek = vec![0; bytes];
-    getrandom::fill(&mut dek)
-        .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    getrandom::fill(&mut dek).map_err(|_| EngineError::Random)?;
     Ok(SecretBytes::new(dek))
 }

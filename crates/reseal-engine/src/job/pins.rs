@@ -6,7 +6,7 @@ use reseal_store::{Pin, RunRow, Session};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::error::EngineError;
+use crate::error::{EngineError, KeysError};
 use crate::job::{Job, KeysetJob};
 
 const SHA256: &str = "sha256";
@@ -22,9 +22,9 @@ pub fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, Engin
         return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.identity()).finalize()));
     }
     let mut out = [0; 32];
-    Argon2::default().hash_password_into(key.identity(), salt, &mut out).map_err(|_| {
-        EngineError::failed("fingerprint", format!("key {}: no fingerprint can be made", key.id()))
-    })?;
+    Argon2::default()
+        .hash_password_into(key.identity(), salt, &mut out)
+        .map_err(|_| KeysError::Fingerprint { key: key.id().to_owned() })?;
     Ok(hex::encode(out))
 }
 
@@ -54,22 +54,11 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
         let salt = hex::decode(&pin.salt).unwrap_or_default();
         let same = fingerprint(&pin.method, &salt, key)? == pin.fingerprint;
         if pin.key_id == key.id() && !same {
-            return Err(EngineError::refused(
-                "key-changed",
-                format!("keyset {keyset}: {} holds other bytes than when it was first used", key.id()),
-                "give the new key an id of its own; cells under the old one still need the old bytes",
-            ));
+            return Err(KeysError::Changed { keyset: keyset.to_owned(), key: key.id().to_owned() }.into());
         }
         if pin.key_id != key.id() && same {
-            return Err(EngineError::refused(
-                "key-renamed",
-                format!(
-                    "keyset {keyset}: {} holds the bytes that were first used as {}",
-                    key.id(),
-                    pin.key_id
-                ),
-                "a rotation needs a new key: generate one with `reseal keys generate`",
-            ));
+            let (keyset, key, first) = (keyset.to_owned(), key.id().to_owned(), pin.key_id.clone());
+            return Err(KeysError::Renamed { keyset, key, first }.into());
         }
         found |= pin.key_id == key.id();
     }
@@ -82,8 +71,7 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
 /// When there are no random bytes for its salt.
 pub fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, EngineError> {
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt)
-        .map_err(|_| EngineError::failed("random", "the operating system gave no random bytes"))?;
+    getrandom::fill(&mut salt).map_err(|_| EngineError::Random)?;
     let method = method(passphrases);
     Ok(Pin {
         keyset: keyset.to_owned(),
@@ -111,19 +99,21 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, EngineError>
     Ok(Value::Object(out))
 }
 
-/// What to do where a key of a run is gone.
-pub(crate) const PUT_BACK: &str = "put it back where the plan takes its keys from";
-
 /// Refuses where a key that a run noted is gone, or holds other bytes by now: cells may be under any of them.
 pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Result<(), EngineError> {
     for (id, fingerprint) in noted["keys"].as_object().into_iter().flatten() {
-        let what = match keyset.keyset.by_id(id) {
-            Some(key) if is_noted(keyset, run, key, fingerprint)? => continue,
-            Some(_) => "holds other bytes than when",
-            None => "is not there, as it was when",
-        };
-        let message = format!("keyset {}: {id} {what} run {} began", keyset.keyset.name(), run.id);
-        return Err(EngineError::refused("keys-changed", message, PUT_BACK));
+        let names = || (keyset.keyset.name().to_owned(), id.clone(), run.id.clone());
+        match keyset.keyset.by_id(id) {
+            Some(key) if is_noted(keyset, run, key, fingerprint)? => {}
+            Some(_) => {
+                let (keyset, key, run) = names();
+                return Err(KeysError::NotOfRun { keyset, key, run }.into());
+            }
+            None => {
+                let (keyset, key, run) = names();
+                return Err(KeysError::Gone { keyset, key, run }.into());
+            }
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reseal_core::{Key, Keyset};
 use reseal_store::RunRow;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, KeysError};
 use crate::job::{Job, pins};
 
 /// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
@@ -15,12 +15,7 @@ use crate::job::{Job, pins};
 pub(crate) fn turned_back(job: &Job, to_keys: &[String]) -> Result<Job, EngineError> {
     for asked in to_keys {
         if !job.keysets.iter().any(|keyset| keyset.keyset.by_id(asked).is_some()) {
-            let message = format!("no keyset of the plan has a key {asked}");
-            return Err(EngineError::usage(
-                "which-key",
-                message,
-                "say --to-key with one of the plan's old keys",
-            ));
+            return Err(KeysError::NoSuchKey { key: asked.clone() }.into());
         }
     }
     let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
@@ -43,8 +38,7 @@ pub(crate) fn of_run(job: &Job, run: &RunRow) -> Result<Job, EngineError> {
         pins::still_there(keyset, run, &noted[keyset.keyset.name()])?;
         let keyset = &keyset.keyset;
         let primary = noted[keyset.name()]["primary"].as_str();
-        let of_run = Keyset::new(keyset.name(), keyset.keys().to_vec(), primary)
-            .map_err(|error| EngineError::refused("keys-changed", error.to_string(), pins::PUT_BACK))?;
+        let of_run = Keyset::new(keyset.name(), keyset.keys().to_vec(), primary).map_err(KeysError::OfRun)?;
         turned.insert(keyset.name().to_owned(), Arc::new(of_run));
     }
     Ok(with_keysets(job, &turned))
@@ -73,23 +67,19 @@ fn turn(keyset: &Keyset, to_keys: &[String]) -> Result<Keyset, EngineError> {
     let others: Vec<&Key> = keyset.keys().iter().filter(|key| key.id() != primary.id()).collect();
     let asked: Vec<&Key> =
         keyset.keys().iter().filter(|key| to_keys.iter().any(|asked| asked == key.id())).collect();
-    let which = |message: String, help: &str| Err(EngineError::usage("which-key", message, help.to_owned()));
+    let name = keyset.name().to_owned();
     let old = match (asked.as_slice(), others.as_slice()) {
         (_, []) => return Ok(keyset.clone()),
         ([one], _) if one.id() == primary.id() => {
-            let message = format!("keyset {}: {} is what the run sealed with", keyset.name(), one.id());
-            return which(message, "say --to-key with one of its other keys");
+            return Err(KeysError::SealedWith { keyset: name, key: one.id().to_owned() }.into());
         }
         ([one], _) | ([], [one]) => *one,
         (asked, others) => {
             let several = if asked.is_empty() { others } else { asked };
             let ids: Vec<&str> = several.iter().map(|key| key.id()).collect();
-            let message = format!("keyset {} has several old keys: {}", keyset.name(), ids.join(", "));
-            return which(message, "say --to-key with one of them, once for each keyset that has several");
+            return Err(KeysError::Several { keyset: name, keys: ids.join(", ") }.into());
         }
     };
     let keys = vec![old.clone(), primary.clone()];
-    Keyset::new(keyset.name(), keys, Some(old.id())).map_err(|error| {
-        EngineError::usage("which-key", error.to_string(), "say --to-key with one of the keyset's other keys")
-    })
+    Keyset::new(keyset.name(), keys, Some(old.id())).map_err(|error| KeysError::Reversed(error).into())
 }

@@ -5,18 +5,27 @@ use std::sync::Arc;
 use reseal_core::{Context, Key};
 use reseal_store::Session;
 
+use super::refused_by;
 use crate::cell::target::Target;
 use crate::error::EngineError;
 use crate::finding::Finding;
 use crate::job::Job;
+
+/// What came of it.
+pub(super) struct Escrow {
+    pub(super) findings: Vec<Finding>,
+    /// Whether a KEK refuses: it would refuse the sample too.
+    pub(super) kek_refuses: bool,
+}
 
 /// Reads every primary again, and has every KEK wrap and unwrap a DEK.
 pub(super) async fn check(
     session: &mut Session,
     job: &Arc<Job>,
     targets: &[Arc<Target>],
-) -> Result<Vec<Finding>, EngineError> {
+) -> Result<Escrow, EngineError> {
     let mut findings = raw_keys(job).await?;
+    let mut kek_refuses = false;
     let mut tried: Vec<String> = Vec::new();
     for target in targets {
         for place in &target.fields {
@@ -50,18 +59,15 @@ pub(super) async fn check(
                     "gives back another DEK than it wrapped",
                 )),
                 // What refuses needs a hand; what is away or throttles may be there later.
-                Err(error) if error.code == "kek-refused" => {
-                    findings.push(Finding::refusal(
-                        error.code,
-                        error.message,
-                        error.help.unwrap_or_default(),
-                    ));
+                Err(EngineError::Kek(trouble)) if trouble.is_refusal() => {
+                    kek_refuses = true;
+                    findings.push(refused_by(&trouble.into()));
                 }
                 Err(error) => return Err(error),
             }
         }
     }
-    Ok(findings)
+    Ok(Escrow { findings, kek_refuses })
 }
 
 async fn raw_keys(job: &Job) -> Result<Vec<Finding>, EngineError> {

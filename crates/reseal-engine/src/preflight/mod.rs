@@ -15,7 +15,7 @@ use reseal_store::{Database, Session, TableFacts};
 
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
-use crate::error::{Class, EngineError};
+use crate::error::{Advise, Class, EngineError};
 use crate::finding::{Finding, Severity};
 use crate::job::scope::Scope;
 use crate::job::{Application, Job};
@@ -50,8 +50,8 @@ pub(crate) async fn look(
     let escrow = escrow::check(session, job, &targets).await?;
     // A KEK that refuses would refuse the sample too, and under another key than it was no cell opens.
     let may_open = pins.is_none();
-    let asks = !escrow.iter().any(|finding| finding.code == "kek-refused");
-    findings.extend(pins.into_iter().chain(escrow));
+    let asks = !escrow.kek_refuses;
+    findings.extend(pins.into_iter().chain(escrow.findings));
     for table in tables.iter().filter(|table| may_open && (asks || !table.target.enveloped)) {
         findings.extend(sample::check(session, &table.target, &table.facts).await?);
     }
@@ -121,9 +121,7 @@ async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, Eng
     }
     match crate::job::pins::check(session, job).await {
         Ok(_) => Ok(None),
-        Err(error) if error.class == Class::Refused => {
-            Ok(Some(Finding::refusal(error.code, error.message, error.help.unwrap_or_default())))
-        }
+        Err(error) if error.advice().class == Class::Refused => Ok(Some(refused_by(&error))),
         Err(error) => Err(error),
     }
 }
@@ -162,36 +160,23 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, Engine
     Ok(findings)
 }
 
+/// What an error says, as a finding.
+fn refused_by(error: &EngineError) -> Finding {
+    let advice = error.advice();
+    Finding::refusal(advice.code, error.to_string(), advice.help.unwrap_or_default())
+}
+
 /// The refusals among findings, as one error; `None` where there is none.
 pub(crate) fn refusal(findings: &[Finding]) -> Option<EngineError> {
-    let refusals: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Refusal).collect();
-    let first = refusals.first()?;
-    // What is said of several columns in the same words is said once.
-    let join = |part: fn(&Finding) -> &str| {
-        let mut lines: Vec<&str> = Vec::new();
-        for line in refusals.iter().map(|finding| part(finding)) {
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        lines.join("\n")
-    };
-    Some(EngineError {
-        class: Class::Refused,
-        code: first.code,
-        message: join(|f| &f.message),
-        help: Some(join(|f| &f.help)),
-    })
+    let refusals = findings.iter().filter(|finding| finding.severity == Severity::Refusal);
+    let refusals: Vec<Finding> = refusals.cloned().collect();
+    (!refusals.is_empty()).then_some(EngineError::Preflight(refusals))
 }
 
 /// What an application must bear: `one-key` makes rows unreadable to it for a while.
 pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), EngineError> {
     if job.application == Application::OneKey && !accept_outage && job.pace.is_open.is_none() {
-        return Err(EngineError::refused(
-            "outage",
-            "the application knows one key only: rotated rows are unreadable to it until it gets the new key",
-            "give the plan a window (`windows:`), or say --accept-outage",
-        ));
+        return Err(EngineError::Outage);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reseal_core::Value;
 use reseal_store::{Session, TableFacts};
 
+use super::refused_by;
 use crate::batch::work_through;
 use crate::cell::condition::of_condition;
 use crate::cell::open::Trust;
@@ -35,8 +36,7 @@ pub(super) async fn check(
     let work = work_through(target.clone(), rows, Trust::Nothing).await?;
     for (field, count) in target.fields.iter().zip(&work.opened) {
         if count.opened == 0 && count.failed >= TELLING {
-            let error = wrong_key(field, count.failed);
-            findings.push(Finding::refusal(error.code, error.message, error.help.unwrap_or_default()));
+            findings.push(refused_by(&wrong_key(field, count.failed)));
         }
     }
     for (place, column) in target.shape.cells.iter().enumerate() {

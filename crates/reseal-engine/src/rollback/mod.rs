@@ -17,7 +17,7 @@ use crate::cell::target::Target;
 use crate::commit::restore::restore;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError};
 use crate::job::Job;
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RollbackOptions;
@@ -70,7 +70,7 @@ pub async fn rollback(
     // Before the state says so: a crash among them repeats them, and loses none.
     steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
     if !session.end_rollback(&lease).await? {
-        return Err(EngineError::superseded());
+        return Err(EngineError::Superseded);
     }
     // A lease that cannot be given back ends by itself.
     let _ = renewal.end(&mut session, &lease).await;
@@ -103,18 +103,13 @@ async fn acquire(
     scope: &Scope,
 ) -> Result<RunLease, EngineError> {
     if is_held(run) {
-        let message = format!("run {} is at work", run.id);
-        return Err(EngineError::stopped("run-held", message, "pause it first: `reseal pause`"));
+        return Err(Busy::AtWork { run: run.id.clone() }.into());
     }
     let columns = claims(session, job, scope).await?;
     match session.acquire_rollback(run, &holder(), LEASE_MS, &columns).await? {
         Acquired::Yes(lease) => Ok(lease),
-        Acquired::Changed => Err(EngineError::stopped(
-            "run-held",
-            format!("run {} moved on meanwhile", run.id),
-            "look at `reseal status`",
-        )),
-        Acquired::HeldBy { column, run_id } => Err(held_by(session, &column, &run_id).await?),
+        Acquired::Changed => Err(Busy::MovedOn { run: run.id.clone() }.into()),
+        Acquired::HeldBy { column, run_id } => Err(held_by(session, column, run_id).await?),
     }
 }
 
@@ -172,8 +167,6 @@ fn reason(listed: u64, left: u64, held: &Held) -> Option<String> {
 fn interrupted(stop: &Stopper) -> Result<(), EngineError> {
     match stop.asked() {
         None => Ok(()),
-        Some(stop) => {
-            Err(EngineError::stopped("interrupted", stop.reason(), "run `reseal rollback` again to go on"))
-        }
+        Some(stop) => Err(Busy::RollbackStopped(stop).into()),
     }
 }

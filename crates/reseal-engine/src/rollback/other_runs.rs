@@ -9,7 +9,7 @@ use reseal_store::{RunRow, Session, TableName, Trouble};
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Fingerprint};
 use crate::commit::restore::entries;
-use crate::error::EngineError;
+use crate::error::{EngineError, UndoError};
 use crate::job::{Job, pins};
 
 /// How many runs are looked at, of the plan and of all.
@@ -80,7 +80,7 @@ impl Held {
             let Some(target) = tables.find(session, &batch.table).await? else { continue };
             let entries = match entries(target, &batch).await {
                 // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
-                Err(error) if stranger && error.code == "undo" => continue,
+                Err(EngineError::Undo(UndoError::Unreadable)) if stranger => continue,
                 entries => entries?,
             };
             self.written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, written)| written));

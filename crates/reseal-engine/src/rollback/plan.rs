@@ -3,7 +3,7 @@
 use reseal_core::RunState;
 use reseal_store::{RunRow, Session};
 
-use crate::error::EngineError;
+use crate::error::{EngineError, RollbackRefused};
 use crate::job::Job;
 use crate::job::options::RollbackOptions;
 
@@ -15,11 +15,7 @@ pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Resu
     }
     match session.server().await?.logs_parameters {
         None => Ok(()),
-        Some(setting) => Err(EngineError::refused(
-            "parameters-logged",
-            format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
-            "turn it off while cells are put back to plaintext",
-        )),
+        Some(setting) => Err(RollbackRefused::ParametersLogged { setting }.into()),
     }
 }
 
@@ -44,13 +40,7 @@ pub(super) async fn newest(
     job: &Job,
     options: &RollbackOptions,
 ) -> Result<RunRow, EngineError> {
-    let none = || {
-        EngineError::refused(
-            "no-run",
-            format!("plan {} has no run to roll back", job.plan),
-            "see `reseal runs`",
-        )
-    };
+    let none = || RollbackRefused::NoRun { plan: job.plan.clone() }.into();
     if session.version().await?.is_none() {
         return Err(none());
     }
@@ -59,20 +49,14 @@ pub(super) async fn newest(
         && *asked != newest.id
     {
         let known = session.run_by_id(asked).await?.filter(|run| run.plan == job.plan);
-        return Err(match known.is_some() {
-            true => EngineError::refused(
-                "not-newest",
-                format!("run {} came after {asked}", newest.id),
-                "only the newest run can be rolled back; roll it back first",
-            ),
-            false => {
-                EngineError::usage("no-such-run", format!("there is no run {asked}"), "see `reseal runs`")
-            }
+        let asked = asked.clone();
+        return Err(match known {
+            Some(_) => RollbackRefused::NotNewest { newest: newest.id, asked }.into(),
+            None => RollbackRefused::NoSuchRun { asked }.into(),
         });
     }
     if newest.plan_digest != job.digest {
-        let message = format!("the plan changed since run {} began", newest.id);
-        return Err(EngineError::refused("plan-changed", message, "roll back with the plan as it was"));
+        return Err(RollbackRefused::PlanChanged { run: newest.id }.into());
     }
     Ok(newest)
 }

@@ -3,7 +3,7 @@
 use reseal_store::{RunRow, Session};
 
 use crate::commit::Commit;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError};
 use crate::run::lease::{LEASE_MS, holder, is_held};
 
 /// Drops the old cells that a run keeps, unless an engine holds the run.
@@ -11,10 +11,7 @@ use crate::run::lease::{LEASE_MS, holder, is_held};
 /// # Errors
 /// When an engine is at work on the run, or the database refuses.
 pub async fn drop_undo(session: &mut Session, run: &RunRow) -> Result<(), EngineError> {
-    let busy = || {
-        let message = format!("run {} is at work", run.id);
-        EngineError::stopped("run-held", message, "wait for it, or see `reseal status`")
-    };
+    let busy = || EngineError::from(Busy::KeepsUndo { run: run.id.clone() });
     if is_held(run) {
         return Err(busy());
     }

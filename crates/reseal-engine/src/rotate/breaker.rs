@@ -7,7 +7,7 @@ use reseal_core::Key;
 use crate::batch::work::OpenCount;
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::{EngineError, TableError};
 
 /// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
 pub(crate) const BREAKER: u64 = 1000;
@@ -34,15 +34,6 @@ pub(crate) fn wrong_key(field: &FieldTarget, cells: u64) -> EngineError {
             keys.push(format!("{} ({})", seal.name, ids.join(", ")));
         }
     }
-    EngineError::refused(
-        "wrong-key",
-        format!(
-            "{}.{}: {cells} cells in a row, none opens under {}",
-            field.table_label(),
-            job.name,
-            keys.join(", ")
-        ),
-        "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
-         application's own",
-    )
+    let field = format!("{}.{}", field.table_label(), job.name);
+    TableError::WrongKey { field, cells, keys: keys.join(", ") }.into()
 }

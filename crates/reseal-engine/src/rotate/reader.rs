@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::shared::Shared;
 use crate::cell::target::Target;
 use crate::commit::writer::{Halt, halt};
-use crate::error::EngineError;
+use crate::error::{EngineError, TableError};
 
 /// Tells whether a pager comes by the same place again (Brent's way: one place is remembered, for twice as long each
 /// time). A database that compares row keys in another way than it sorts them would else be read for ever.
@@ -32,15 +32,7 @@ impl Circle {
 
 fn in_circles(target: &Target) -> EngineError {
     let columns: Vec<&str> = target.shape.key.iter().map(|column| column.name.as_str()).collect();
-    EngineError::refused(
-        "row-key-order",
-        format!(
-            "{}: the same rows come again; the database does not sort ({}) as it compares them",
-            target.label(),
-            columns.join(", ")
-        ),
-        "name another row key: integers sort the same everywhere",
-    )
+    TableError::RowKeyOrder { table: target.label().to_owned(), columns: columns.join(", ") }.into()
 }
 
 /// Reads windows ahead of the writer, on a connection of its own.

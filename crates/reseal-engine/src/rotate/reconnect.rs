@@ -57,7 +57,7 @@ pub(crate) async fn current(
 fn ours(shared: &Shared, shards: Vec<ShardRow>, number: i64) -> Result<ShardRow, EngineError> {
     match shards.into_iter().find(|shard| shard.number == number) {
         Some(shard) if shard.epoch == shared.lease.epoch() => Ok(shard),
-        _ => Err(EngineError::superseded()),
+        _ => Err(EngineError::Superseded),
     }
 }
 

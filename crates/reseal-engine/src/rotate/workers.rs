@@ -8,7 +8,7 @@ use reseal_store::ShardRow;
 use tokio::sync::Mutex;
 
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::{EngineError, LedgerFault};
 use crate::rotate::pump::{Ended, pump};
 use crate::rotate::shared::Shared;
 use crate::stop::Stop;
@@ -66,10 +66,7 @@ async fn work_queue(
             let next = queue.lock().await.pop_front();
             let Some(shard) = next else { break };
             let Some((target, fails)) = targets.get(&shard.table) else {
-                return Err(EngineError::failed(
-                    "ledger",
-                    format!("the run has a shard of unknown table {}", shard.table),
-                ));
+                return Err(LedgerFault::UnknownTable { table: shard.table }.into());
             };
             if pump(&shared, &mut session, target, &shard, fails).await? == Ended::Stopped {
                 break;

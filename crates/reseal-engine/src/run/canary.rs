@@ -17,20 +17,24 @@ use crate::rotate::shared::Shared;
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 
-/// The code of a run that its canary ended.
-pub(crate) const FAILED: &str = "canary-failed";
+/// What came of the canary.
+pub(crate) enum Sent {
+    /// It lives: the shards that are left of the round.
+    Ahead(Vec<ShardRow>),
+    /// A stop came first.
+    Stopped(Stop),
+}
 
-/// Puts the canary before the rest of the first round, unless it lived already. Gives the shards as they are then, or
-/// the reason to stop.
+/// Puts the canary before the rest of the first round, unless it lived already.
 pub(crate) async fn sent_ahead(
     shared: &Shared,
     session: &mut Session,
     steps: &Steps,
     targets: &[Arc<Target>],
     shards: Vec<ShardRow>,
-) -> Result<Result<Vec<ShardRow>, Stop>, EngineError> {
+) -> Result<Sent, EngineError> {
     if steps.are_done(session, Phase::Canary).await? {
-        return Ok(Ok(shards));
+        return Ok(Sent::Ahead(shards));
     }
     // A batch that an engine before this one has written is judged as it is.
     if session.undo_cells(shared.lease.run_id()).await? == 0 {
@@ -38,11 +42,10 @@ pub(crate) async fn sent_ahead(
     }
     match steps.play(session, Phase::Canary, Some(&shared.stop)).await {
         Ok(()) => {}
-        Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
+        Err(Cut::Stopped(stop)) => return Ok(Sent::Stopped(stop)),
         Err(Cut::Failed(error)) => {
             put_back(shared, session, targets).await?;
-            let message = format!("{}; the first batch is put back", error.message);
-            return Err(EngineError { code: FAILED, message, ..error });
+            return Err(EngineError::Canary(Box::new(error)));
         }
     }
     if !shared.undo {
@@ -50,7 +53,7 @@ pub(crate) async fn sent_ahead(
     }
     let round = shards.first().map_or(1, |shard| shard.round);
     let known = session.shards(shared.lease.run_id()).await?;
-    Ok(Ok(known.into_iter().filter(|shard| shard.round == round && !shard.done).collect()))
+    Ok(Sent::Ahead(known.into_iter().filter(|shard| shard.round == round && !shard.done).collect()))
 }
 
 /// Writes the first batch that has something to write, with its old cells kept whatever the plan says.

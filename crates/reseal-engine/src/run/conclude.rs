@@ -7,12 +7,11 @@ use reseal_store::{RunLease, RunRow, Session};
 
 use tracing::warn;
 
-use crate::error::{Class, EngineError};
+use crate::error::{Advise, Class, EngineError};
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RunOptions;
 use crate::observer::RunEnd;
 use crate::report::Report;
-use crate::run::canary;
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 use crate::sweep::Swept;
@@ -42,23 +41,23 @@ pub(crate) async fn conclude(
         Ok(Outcome::Clean) if run.whole => (RunState::Complete, None, None),
         Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
         Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
-        Ok(Outcome::Stopped(Stop::Superseded)) => return Err(EngineError::superseded()),
+        Ok(Outcome::Stopped(Stop::Superseded)) => return Err(EngineError::Superseded),
         Ok(Outcome::Stopped(Stop::CancelAsked)) => {
             (RunState::Cancelled, Some(Stop::CancelAsked.reason().to_owned()), None)
         }
         Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
-        Err(error) if error.code == "superseded" => return Err(error),
+        Err(EngineError::Superseded) => return Err(EngineError::Superseded),
         Err(error) => {
-            let failed = error.class == Class::Failed || error.code == canary::FAILED;
+            let failed = error.advice().class == Class::Failed || matches!(error, EngineError::Canary(_));
             let state = if failed { RunState::Failed } else { RunState::Paused };
-            (state, Some(error.message.clone()), Some(error))
+            (state, Some(error.to_string()), Some(error))
         }
     };
     if matches!(state, RunState::Complete | RunState::ScopeDone) {
         steps.owe(session, run.whole).await?;
     }
     if !session.move_run(lease, RunState::Running, state, reason.as_deref()).await? {
-        return Err(EngineError::superseded());
+        return Err(EngineError::Superseded);
     }
     let job = steps.job().clone();
     let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
@@ -70,7 +69,7 @@ pub(crate) async fn conclude(
     if let Some(error) = error {
         return Err(error);
     }
-    reason = reason.or(failed.as_ref().map(|error| error.message.clone()));
+    reason = reason.or(failed.as_ref().map(EngineError::to_string));
     Ok(Report {
         run_id: run.id.clone(),
         state,
@@ -95,7 +94,7 @@ async fn follow(session: &mut Session, steps: &Steps, state: RunState) -> Option
     if matches!(state, RunState::Complete | RunState::ScopeDone) {
         return match steps.play(session, Phase::After, None).await {
             Err(Cut::Failed(error)) => {
-                warn!(help = error.help, "{}", error.message);
+                warn!(help = error.advice().help.as_deref(), "{error}");
                 Some(error)
             }
             _ => None,

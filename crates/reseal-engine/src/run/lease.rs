@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reseal_store::{Database, Holder, Renewed, Request, RunLease, RunRow, Session, StoreError};
+use reseal_store::{Database, Holder, Process, Renewed, Request, RunLease, RunRow, Session, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::rotate::pace::Pacer;
@@ -14,13 +14,13 @@ use crate::stop::{Stop, Stopper};
 pub(crate) const LEASE_MS: i64 = 20_000;
 const RENEW: Duration = Duration::from_secs(1);
 
-/// This process, as the ledger names it: `host, process N` and what tells it from a later one of the same number.
+/// This process, as the ledger names it.
 #[must_use]
 pub fn holder() -> Holder {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let pid = std::process::id();
     let started = start_time(pid).unwrap_or_default();
-    Holder(format!("{} · process {pid} · {} · {started}", host.trim(), boot()))
+    Holder { host: host.trim().to_owned(), process: Some(Process { pid, boot: boot(), started }) }
 }
 
 /// Boot and pid namespace: within them a process number and start time name one process.
@@ -46,11 +46,6 @@ fn started(stat: &str) -> Option<String> {
     (!matches!(state, "Z" | "X" | "x")).then(|| started.to_owned())
 }
 
-/// The part of a holder's name that people can use.
-pub(crate) fn holder_for_people(holder: &Holder) -> String {
-    holder.0.split(" · ").take(2).collect::<Vec<_>>().join(", ")
-}
-
 /// Whether another engine holds the run now: its lease runs, and it is not known to be dead. A process of this very
 /// machine that is gone is known to be dead; of others only the lease can tell. A wrong answer costs nothing but a
 /// takeover: the epoch keeps the old engine from committing.
@@ -63,14 +58,11 @@ pub fn is_held(run: &RunRow) -> bool {
 #[must_use]
 pub fn is_dead(holder: &Holder) -> bool {
     let mine = self::holder();
-    let (theirs, mine): (Vec<&str>, Vec<&str>) =
-        (holder.0.split(" · ").collect(), mine.0.split(" · ").collect());
-    let [host, process, boot, started] = theirs[..] else { return false };
-    if (host, boot) != (mine[0], mine[2]) || boot.trim().is_empty() {
+    let (Some(theirs), Some(process)) = (&holder.process, &mine.process) else { return false };
+    if (&holder.host, &theirs.boot) != (&mine.host, &process.boot) || theirs.boot.trim().is_empty() {
         return false;
     }
-    let Some(pid) = process.strip_prefix("process ").and_then(|pid| pid.parse().ok()) else { return false };
-    start_time(pid).is_none_or(|now| now != started)
+    start_time(theirs.pid).is_none_or(|now| now != theirs.started)
 }
 
 /// Renews the lease in the background, on a connection of its own, until dropped; passes on what operators ask for
@@ -148,8 +140,8 @@ mod tests {
     #[test]
     fn a_living_process_is_not_dead_and_a_gone_one_is() {
         assert!(!is_dead(&holder()));
-        let gone = holder().0.replace(&format!("process {}", std::process::id()), "process 4194305");
-        assert!(is_dead(&Holder(gone)));
-        assert!(!is_dead(&Holder("elsewhere · process 1 · x · 1".into())));
+        let gone = holder().encode().replace(&format!("process {}", std::process::id()), "process 4194305");
+        assert!(is_dead(&Holder::decode(&gone)));
+        assert!(!is_dead(&Holder::decode("elsewhere · process 1 · x · 1")));
     }
 }

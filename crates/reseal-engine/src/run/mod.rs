@@ -22,7 +22,7 @@ use crate::cell::undo::UndoKey;
 use crate::commit::last_error::write_last_error;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError, TableError};
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
 use crate::preflight;
@@ -34,12 +34,13 @@ use crate::rotate::reconnect::{RECONNECTS, living};
 use crate::rotate::shards::cut;
 use crate::rotate::shared::Shared;
 use crate::rotate::workers::rotate;
+use crate::run::canary::Sent;
 use crate::run::conclude::{Outcome, conclude};
 use crate::run::lease::Renewal;
+use crate::run::opening::Opened;
 use crate::run::resume::{acquire, find_or_write, started_with};
 use crate::run::steps::Steps;
 use crate::run::unfinished::owed;
-use crate::stop::Stop;
 use crate::sweep::census::Census;
 use crate::sweep::listing::{Listing, Refused};
 use crate::sweep::{Swept, dry_run, sweep};
@@ -72,12 +73,10 @@ pub async fn run(
     }
     let pacer = Arc::new(Pacer::new(&job.pace));
     if !pacer.is_open(Timestamp::now()) {
-        let help = "wait for the window, or change `windows:` in the plan";
-        return Err(EngineError::stopped("window", "the plan's windows are closed now", help));
+        return Err(Busy::WindowClosed.into());
     }
     if options.until.is_some_and(|until| until <= Timestamp::now()) {
-        let help = "give a later time, or leave it away; nothing was written";
-        return Err(EngineError::stopped("until", Stop::UntilReached.reason(), help));
+        return Err(Busy::UntilPassed.into());
     }
     session.migrate().await?;
     pins::check(&mut session, job).await?;
@@ -88,8 +87,10 @@ pub async fn run(
     let renewal = Renewal::start(database.clone(), lease.clone(), pacer.clone(), options.until, stop.clone());
     let opened = opening::open(&mut session, &mut steps, looked, &run, &lease, options, environment).await;
     let outcome = match opened {
-        Ok(Ok(targets)) => work(&mut session, &steps, environment, &run, &lease, &targets, pacer).await,
-        Ok(Err(stop)) => Ok(Outcome::Stopped(stop)),
+        Ok(Opened::Targets(targets)) => {
+            work(&mut session, &steps, environment, &run, &lease, &targets, pacer).await
+        }
+        Ok(Opened::Stopped(stop)) => Ok(Outcome::Stopped(stop)),
         Err(error) => Err(error),
     };
     let mut session = reopen(session, database).await?;
@@ -154,8 +155,8 @@ async fn rounds(
     loop {
         let shards = shards_of(shared, session, job, &tables, round).await?;
         let shards = match canary::sent_ahead(shared, session, steps, targets, shards).await? {
-            Ok(shards) => shards,
-            Err(stop) => return Ok(Outcome::Stopped(stop)),
+            Sent::Ahead(shards) => shards,
+            Sent::Stopped(stop) => return Ok(Outcome::Stopped(stop)),
         };
         if let Some(stop) = rotate(shared, targets, shards).await? {
             return Ok(Outcome::Stopped(stop));
@@ -165,7 +166,7 @@ async fn rounds(
         steps.observer().swept(run, &census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);
         if !session.note_sweep(&shared.lease, next, swept.old).await? {
-            return Err(EngineError::superseded());
+            return Err(EngineError::Superseded);
         }
         if swept.broken > 0 {
             write_last_error(session, &shared.lease, targets).await?;
@@ -229,14 +230,7 @@ fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), En
                 && field.to.kdf.is_none()
                 && field.to.envelope.is_none()
             {
-                return Err(EngineError::refused(
-                    "too-many-seals",
-                    format!(
-                        "{} has {rows} rows, more than one key may seal with random nonces",
-                        target.label()
-                    ),
-                    "split the table over several keys, or derive a key for each tenant",
-                ));
+                return Err(TableError::TooManySeals { table: target.label().to_owned(), rows }.into());
             }
         }
     }
@@ -258,7 +252,7 @@ async fn sweep_all(
         shared.progress.begin(Phase::Sweep, 0, total);
         let listing = Listing::begin(session, &shared.lease, &refused).await?;
         match sweep(&shared.database, shared.take_idle(), targets, &shared.progress, Some(listing)).await {
-            Err(error) if error.code == "connection-lost" && attempt < RECONNECTS => attempt += 1,
+            Err(error) if error.is_connection_lost() && attempt < RECONNECTS => attempt += 1,
             outcome => return outcome,
         }
     }

@@ -37,7 +37,7 @@ pub(crate) async fn look(
         None => passed(preflight::look(session, job, &options.scope).await?, &[]),
         Some(error) if options.dry_run => Err(error.clone()),
         Some(error) => {
-            warn!("{}; the steps of `before` are carried out first, then the keys are read", error.message);
+            warn!("{error}; the steps of `before` are carried out first, then the keys are read");
             Ok(Looked { targets: Vec::new(), told: Vec::new() })
         }
     }
@@ -55,8 +55,15 @@ fn passed(passed: Passed, told: &[String]) -> Result<Looked, EngineError> {
     preflight::refusal(&passed.findings).map_or(Ok(Looked { targets: passed.targets, told }), Err)
 }
 
-/// Carries out what comes before the first write, and gives the tables as the run works on them; or the reason, where a
-/// stop came first.
+/// What came of all that is to be done before the first write.
+pub(crate) enum Opened {
+    /// The tables as the run works on them.
+    Targets(Vec<Arc<Target>>),
+    /// A stop came first.
+    Stopped(Stop),
+}
+
+/// Carries out what comes before the first write.
 pub(crate) async fn open(
     session: &mut Session,
     steps: &mut Steps,
@@ -65,7 +72,7 @@ pub(crate) async fn open(
     lease: &RunLease,
     options: &RunOptions,
     environment: &Environment,
-) -> Result<Result<Vec<Arc<Target>>, Stop>, EngineError> {
+) -> Result<Opened, EngineError> {
     let Looked { mut targets, told } = looked;
     steps.settle_vars(session).await?;
     let hooks = steps.job().hooks.clone();
@@ -74,7 +81,7 @@ pub(crate) async fn open(
         steps.announced().await?;
         match steps.play(session, Phase::Before, Some(&environment.stop)).await {
             Ok(()) => {}
-            Err(Cut::Stopped(stop)) => return Ok(Err(stop)),
+            Err(Cut::Stopped(stop)) => return Ok(Opened::Stopped(stop)),
             Err(Cut::Failed(error)) => return Err(error),
         }
         if let Some(resolver) = &hooks.resolver {
@@ -89,12 +96,12 @@ pub(crate) async fn open(
     if run.primaries.is_empty() {
         let keys = pins::keys_of_run(job, &run.id)?.to_string();
         if !session.note_keys(lease, &keys).await? {
-            return Err(EngineError::superseded());
+            return Err(EngineError::Superseded);
         }
     }
     // Under the epoch, so that an engine which is superseded by now tells nobody that its run begins.
     Commit::new(session, lease).pins(&job.plan, &fresh).await?;
     let deadline = environment.observer.before_first_write(session, RunBegins { job, run }).await?;
     environment.progress.due(deadline.0);
-    Ok(Ok(targets))
+    Ok(Opened::Targets(targets))
 }

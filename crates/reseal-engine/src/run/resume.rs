@@ -4,12 +4,12 @@ use reseal_core::RunState;
 use reseal_store::{Claimed, ColumnName, NewRun, RunLease, RunRow, Session};
 
 use crate::cell::layout::in_scope;
-use crate::error::EngineError;
+use crate::error::{Busy, ColumnHolder, EngineError, KnownHolder, LedgerFault, ResumeRefused};
 use crate::job::options::RunOptions;
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, pins};
 use crate::observer::RunObserver;
-use crate::run::lease::{LEASE_MS, holder, holder_for_people, is_held};
+use crate::run::lease::{LEASE_MS, holder, is_held};
 
 /// The options with the pace that an unfinished run of the plan was started with, where this command asks for nothing else.
 pub(crate) async fn started_with(
@@ -66,29 +66,24 @@ pub(crate) async fn find_or_write(
     observer.before_run_created(&id).await?;
     match session.create_run(&new).await? {
         Claimed::Yes => {}
-        Claimed::HeldBy { column, run_id } => return Err(held_by(session, &column, &run_id).await?),
+        Claimed::HeldBy { column, run_id } => return Err(held_by(session, column, run_id).await?),
     }
     let run = session.run_by_id(&id).await?;
-    run.ok_or_else(|| EngineError::failed("ledger", "the run that was just written is not there"))
+    run.ok_or_else(|| LedgerFault::RunMissing.into())
 }
 
 /// The refusal of a run or a rollback whose columns another run holds.
 pub(crate) async fn held_by(
     session: &mut Session,
-    column: &str,
-    run_id: &str,
+    column: String,
+    run: String,
 ) -> Result<EngineError, EngineError> {
-    let about = match session.run_by_id(run_id).await? {
-        Some(run) => format!(
-            "run {run_id} of plan {} ({}, held by {})",
-            run.plan,
-            run.state,
-            holder_for_people(&run.holder)
-        ),
-        None => format!("run {run_id}"),
-    };
-    let help = "wait for it, resume it, or give it up with `reseal cancel` and the file of its plan";
-    Ok(EngineError::stopped("column-held", format!("{column} is held by {about}"), help))
+    let known = session.run_by_id(&run).await?.map(|run| KnownHolder {
+        plan: run.plan,
+        state: run.state,
+        holder: run.holder.for_people(),
+    });
+    Ok(Busy::Column { column, by: ColumnHolder { run, known } }.into())
 }
 
 /// The columns that a run in this scope writes, of tables by their own names: plans may spell one in several ways.
@@ -113,18 +108,16 @@ pub(crate) async fn claims(
 }
 
 fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), EngineError> {
-    let cancel = "put it back, or give the run up with `reseal cancel`";
+    let id = || run.id.clone();
     if run.state == RunState::RollingBack {
-        let message = format!("run {} is being rolled back", run.id);
-        return Err(EngineError::refused("rolling-back", message, "finish it with `reseal rollback`"));
+        return Err(ResumeRefused::RollingBack { run: id() }.into());
     }
     if run.plan_digest != job.digest {
-        let message = format!("the plan changed since run {} began, and that run is {}", run.id, run.state);
-        return Err(EngineError::refused("plan-changed", message, cancel));
+        return Err(ResumeRefused::PlanChanged { run: id(), state: run.state }.into());
     }
     if Scope::from_json(&run.scope) != options.scope {
-        let message = format!("run {} is {} in another scope: {}", run.id, run.state, run.scope);
-        return Err(EngineError::refused("scope-changed", message, "resume it in its scope, or cancel it"));
+        let (state, scope) = (run.state, run.scope.clone());
+        return Err(ResumeRefused::ScopeChanged { run: id(), state, scope }.into());
     }
     if run.primaries.is_empty() {
         return Ok(());
@@ -134,8 +127,7 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), Engin
     }
     let primaries = pins::keys_of_run(job, &run.id)?.to_string();
     if primaries != run.primaries {
-        let message = format!("the keys are not those that run {} began with", run.id);
-        return Err(EngineError::refused("keys-changed", message, cancel));
+        return Err(ResumeRefused::KeysChanged { run: id() }.into());
     }
     Ok(())
 }
@@ -155,6 +147,5 @@ pub(crate) async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLe
 }
 
 fn busy(run: &RunRow) -> EngineError {
-    let message = format!("run {} is held by {}", run.id, holder_for_people(&run.holder));
-    EngineError::stopped("run-held", message, "wait for it, or see `reseal status`")
+    Busy::Run { run: run.id.clone(), holder: run.holder.for_people() }.into()
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reseal_core::{Key, RunState, Scrub, StepHole, StepPiece, Value};
-use reseal_store::{Database, RunLease, RunRow, Session, SqlPart, StepDone, StepKey};
+use reseal_store::{Database, RunLease, RunRow, Session, SqlPart, StepDone, StepKey, StepState};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::commit::Commit;
 use crate::commit::ledger::StepName;
 use crate::environment::Environment;
-use crate::error::{Class, EngineError};
+use crate::error::{Advise, EngineError, StepError};
 use crate::job::Job;
 use crate::job::hooks::{Deed, Phase, Ran, Step, When};
 use crate::observer::{RunObserver, StepEvent, StepResult};
@@ -92,8 +92,7 @@ impl Steps {
         let Some((name, _)) = vars.iter().find(|(_, value)| self.scrub.finds_in(value.as_bytes())) else {
             return Ok(());
         };
-        let message = format!("the variable {name} holds a key, and variables are noted in the ledger");
-        Err(EngineError::refused("var-is-secret", message, "`vars:` is for what is no secret"))
+        Err(StepError::VarIsSecret { name: name.clone() }.into())
     }
 
     /// Takes keys out of what the ledger has of this run by now: those that the steps of `before` brought, nobody could
@@ -103,7 +102,8 @@ impl Steps {
             let (status, output) = (row.status.unwrap_or_default(), row.output.unwrap_or_default());
             if [&status, &output].iter().any(|text| self.scrub.finds_in(text.as_bytes())) {
                 let clean = [&status, &output].map(|text| self.scrub.clean(text.as_bytes()));
-                let done = StepDone { ok: row.state == "done", status: &clean[0], output: &clean[1] };
+                let done =
+                    StepDone { ok: row.state == StepState::Done, status: &clean[0], output: &clean[1] };
                 Commit::new(session, &self.lease).end_step(&row.key, &done).await?;
             }
         }
@@ -150,7 +150,7 @@ impl Steps {
         let rows = session.steps(&self.facts.id).await?;
         let done = |at: usize| {
             let key = self.key(phase, at);
-            rows.iter().any(|row| row.key == key && row.state == "done")
+            rows.iter().any(|row| row.key == key && row.state == StepState::Done)
         };
         Ok((0..self.job.hooks.of(phase).len()).all(done))
     }
@@ -168,7 +168,8 @@ impl Steps {
             let key = self.key(phase, at);
             let row = rows.iter().find(|row| row.key == key);
             // Of `after`, only what this run owes: a run of a part of the plan owes less.
-            if row.is_some_and(|row| row.state == "done") || (phase == Phase::After && row.is_none()) {
+            if row.is_some_and(|row| row.state == StepState::Done) || (phase == Phase::After && row.is_none())
+            {
                 continue;
             }
             if let Some(stop) = stop.and_then(Stopper::asked) {
@@ -186,7 +187,7 @@ impl Steps {
                 continue;
             }
             if let Err(error) = self.one(session, &self.key(phase, at), step).await {
-                warn!(help = error.help, "{}", error.message);
+                warn!(help = error.advice().help.as_deref(), "{error}");
             }
         }
     }
@@ -210,12 +211,8 @@ impl Steps {
         if ran.ok {
             return Ok(());
         }
-        let message = format!("hooks, {}, step {} ({}): {status}", key.phase, key.number, step.label);
-        let help = match output.trim() {
-            "" => "put it right and run again: steps that are done are not repeated".to_owned(),
-            output => format!("it said:\n{output}"),
-        };
-        Err(EngineError { class: Class::Refused, code: "hook-failed", message, help: Some(help) })
+        let (key, label) = (key.clone(), step.label.clone());
+        Err(StepError::Failed { key, label, status, output }.into())
     }
 
     /// Tells that the steps of `before` are about to begin: what they change outside of Reseal changes only if that can

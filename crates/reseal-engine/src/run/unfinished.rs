@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::Session;
+use reseal_store::{Session, StepState};
 
 use crate::environment::Environment;
-use crate::error::EngineError;
+use crate::error::{Busy, EngineError};
 use crate::job::Job;
 use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
@@ -35,16 +35,13 @@ pub(crate) async fn owed(
     };
     let rows = session.steps(&run.id).await?;
     let in_plan = |number: i64| usize::try_from(number).is_ok_and(|number| number <= job.hooks.after.len());
-    let owes = rows
-        .iter()
-        .any(|row| row.key.phase == Phase::After.name() && row.state != "done" && in_plan(row.key.number));
+    let owes = rows.iter().any(|row| {
+        row.key.phase == Phase::After.name() && row.state != StepState::Done && in_plan(row.key.number)
+    });
     if !owes {
         return Ok(None);
     }
-    let busy = || {
-        let message = format!("another engine carries out the last steps of run {}", run.id);
-        EngineError::stopped("run-held", message, "wait for it")
-    };
+    let busy = || EngineError::from(Busy::LastSteps { run: run.id.clone() });
     if is_held(&run) {
         return Err(busy());
     }
@@ -64,7 +61,7 @@ pub(crate) async fn owed(
     Ok(Some(Report {
         run_id: run.id.clone(),
         state: run.state,
-        reason: failed.as_ref().map(|error| error.message.clone()),
+        reason: failed.as_ref().map(|error| error.to_string()),
         plan: job.plan.clone(),
         plan_digest: run.plan_digest.clone(),
         scope: Scope::from_json(&run.scope).json(),

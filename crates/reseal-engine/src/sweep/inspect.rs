@@ -10,7 +10,7 @@ use crate::cell::field::FieldTarget;
 use crate::cell::layout::layout;
 use crate::cell::open::{Opening, Trust};
 use crate::cell::target::{Target, integer};
-use crate::error::EngineError;
+use crate::error::{EngineError, ScopeError};
 use crate::job::Job;
 use crate::job::scope::Scope;
 
@@ -43,8 +43,7 @@ pub async fn inspect(
     let scope = Scope { tables: vec![table.to_owned()], ..Scope::default() };
     let targets = layout(&mut session, job, &scope).await?;
     let Some(target) = targets.first() else {
-        let message = format!("the plan has no table {table}");
-        return Err(EngineError::usage("no-such-table", message, "see `reseal check`"));
+        return Err(ScopeError::NoTableToInspect { name: table.to_owned() }.into());
     };
     let row = find(&mut session, target, table, row).await?;
     let deks = prepare(target, std::slice::from_ref(&row), Stage::Open).await?;
@@ -53,18 +52,11 @@ pub async fn inspect(
 
 async fn find(session: &mut Session, target: &Target, table: &str, row: &str) -> Result<Row, EngineError> {
     let kinds: Vec<Kind> = target.shape.key.iter().map(|column| column.kind).collect();
-    let key = row_key(row, &kinds).ok_or_else(|| {
-        EngineError::usage(
-            "row-key",
-            format!("{row} is no row key of {table}"),
-            "give the key as `reseal quarantine` prints it, parts joined by commas",
-        )
-    })?;
+    let key = row_key(row, &kinds)
+        .ok_or_else(|| ScopeError::RowKey { row: row.to_owned(), table: table.to_owned() })?;
     let rows = session.rows_by_key(&target.shape, &[key]).await?;
-    rows.into_iter().next().ok_or_else(|| {
-        let message = format!("{table} has no row {row}");
-        EngineError::usage("no-such-row", message, "it may have been deleted")
-    })
+    let missing = || ScopeError::NoSuchRow { table: table.to_owned(), row: row.to_owned() };
+    rows.into_iter().next().ok_or_else(|| missing().into())
 }
 
 impl Inspected {

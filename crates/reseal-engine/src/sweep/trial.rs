@@ -47,7 +47,7 @@ pub async fn try_cells(
         let sample = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await?;
         let (deks, why) = match prepare(target, &sample, Stage::Open).await {
             Ok(deks) => (deks, "none of them opens".to_owned()),
-            Err(error) => (None, error.message),
+            Err(error) => (None, error.to_string()),
         };
         for field in &target.fields {
             let restored = &other.tables[target.at].fields[field.at];

@@ -19,7 +19,7 @@ fn run(state: RunState) -> RunRow {
         state,
         reason: Some("because".into()),
         epoch: 2,
-        holder: Holder("x".into()),
+        holder: Holder::decode("x"),
         lease_left_ms: 1,
         round: 1,
         cells_old: 0,

@@ -74,7 +74,7 @@ impl Session {
                 i64::from(run.emergency).into(),
                 RunState::Prepared.name().into(),
                 1i64.into(),
-                run.holder.0.as_str().into(),
+                run.holder.encode().into(),
                 now.clone().add(run.lease_ms),
                 1i64.into(),
                 0i64.into(),

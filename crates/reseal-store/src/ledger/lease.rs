@@ -5,7 +5,8 @@ use sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 
 use super::claim::Claimed;
 use super::column_name::ColumnName;
-use super::run::{Holder, Request, RunRow};
+use super::holder::Holder;
+use super::run::{Request, RunRow};
 use super::run_lease::RunLease;
 use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
@@ -141,7 +142,7 @@ impl Session {
         Query::update()
             .table(self.ledger("run"))
             .value("epoch", lease.epoch)
-            .value("holder", holder.0.as_str())
+            .value("holder", holder.encode())
             .value("lease_until", self.now().add(lease_ms))
             .and_where(Expr::col("id").eq(run.id.as_str()))
             .and_where(Expr::col("epoch").eq(run.epoch))

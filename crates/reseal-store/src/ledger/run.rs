@@ -5,6 +5,7 @@ use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement}
 
 use super::asked::AskedPace;
 use super::column_name::ColumnName;
+use super::holder::Holder;
 use super::run_lease::RunLease;
 use super::shard::Counts;
 use crate::taker::{Taker, signed};
@@ -32,10 +33,6 @@ impl Request {
         [Request::Pause, Request::Cancel].into_iter().find(|request| request.name() == name)
     }
 }
-
-/// Who works on a run: written by the engine, read by people and by other engines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder(pub String);
 
 /// A run to be written.
 #[derive(Clone, Debug)]
@@ -323,7 +320,8 @@ fn read_run(row: Vec<reseal_core::Value>) -> Result<RunRow, StoreError> {
         return Err(StoreError::new(Trouble::Other, format!("run {id} has the unknown state {state}")));
     };
     let reason = take.optional_text();
-    let (epoch, holder, round, cells_old) = (take.int(), Holder(take.text()), take.int(), take.count());
+    let (epoch, holder, round, cells_old) =
+        (take.int(), Holder::decode(&take.text()), take.int(), take.count());
     let (created_at, updated_at, completed_at) = (take.int(), take.int(), take.optional_int());
     let lease_left_ms = take.int();
     Ok(RunRow {

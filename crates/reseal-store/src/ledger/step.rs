@@ -22,6 +22,42 @@ pub struct StepKey {
     pub turn: i64,
 }
 
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// Owed, and not begun.
+    Waiting,
+    /// Begun.
+    Running,
+    /// It did what it was asked to.
+    Done,
+    /// It did not.
+    Failed,
+}
+
+impl StepState {
+    /// All states.
+    pub const ALL: [StepState; 4] =
+        [StepState::Waiting, StepState::Running, StepState::Done, StepState::Failed];
+
+    /// The state's name in the ledger and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            StepState::Waiting => "waiting",
+            StepState::Running => "running",
+            StepState::Done => "done",
+            StepState::Failed => "failed",
+        }
+    }
+
+    /// The state of a name; `None` where there is none.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
 /// A step as the ledger has it.
 #[derive(Clone, Debug)]
 pub struct StepRow {
@@ -31,8 +67,8 @@ pub struct StepRow {
     pub label: String,
     /// Digest of what the plan said of it.
     pub digest: String,
-    /// `waiting`, `running`, `done` or `failed`.
-    pub state: String,
+    /// How far it is.
+    pub state: StepState,
     /// How it ended, in words.
     pub status: Option<String>,
     /// The end of what it printed, without secrets.
@@ -63,7 +99,7 @@ pub enum SqlPart<'a> {
 struct StepEntry<'s> {
     label: &'s str,
     digest: &'s str,
-    state: &'s str,
+    state: StepState,
 }
 
 impl Session {
@@ -110,7 +146,7 @@ impl Session {
         let kinds =
             [Kind::Text, Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text];
         match self.query(&select, &kinds).await {
-            Ok(rows) => Ok(rows.into_iter().map(read_step).collect()),
+            Ok(rows) => rows.into_iter().map(read_step).collect(),
             Err(error) if error.trouble == Trouble::Missing => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -131,7 +167,7 @@ impl Session {
                 key.turn.into(),
                 entry.label.into(),
                 entry.digest.into(),
-                entry.state.into(),
+                entry.state.name().into(),
                 none(),
                 none(),
                 self.now(),
@@ -176,7 +212,7 @@ impl Guarded<'_> {
         let insert = self.session.step_insert(
             self.lease.run_id(),
             key,
-            &StepEntry { label, digest, state: "waiting" },
+            &StepEntry { label, digest, state: StepState::Waiting },
         );
         self.run(&insert).await.map(drop)
     }
@@ -189,7 +225,7 @@ impl Guarded<'_> {
         let mut insert = self.session.step_insert(
             self.lease.run_id(),
             key,
-            &StepEntry { label, digest, state: "running" },
+            &StepEntry { label, digest, state: StepState::Running },
         );
         insert.on_conflict(
             OnConflict::columns(["run_id", "phase", "number", "turn"])
@@ -206,7 +242,7 @@ impl Guarded<'_> {
     pub async fn end_step(&mut self, key: &StepKey, done: &StepDone<'_>) -> Result<(), StoreError> {
         let update = Query::update()
             .table(self.session.ledger("step"))
-            .value("state", if done.ok { "done" } else { "failed" })
+            .value("state", if done.ok { StepState::Done } else { StepState::Failed }.name())
             .value("status", done.status)
             .value("output", done.output)
             .value("ended_at", self.session.now())
@@ -247,14 +283,26 @@ impl Guarded<'_> {
     }
 }
 
-fn read_step(row: Vec<Value>) -> StepRow {
+fn read_step(row: Vec<Value>) -> Result<StepRow, StoreError> {
     let mut take = Taker::new(row);
-    StepRow {
-        key: StepKey { phase: take.text(), number: take.int(), turn: take.int() },
-        label: take.text(),
-        digest: take.text(),
-        state: take.text(),
-        status: take.optional_text(),
-        output: take.optional_text(),
+    let key = StepKey { phase: take.text(), number: take.int(), turn: take.int() };
+    let (label, digest, state) = (take.text(), take.text(), take.text());
+    let Some(state) = StepState::parse(&state) else {
+        let message = format!("step {} of {} has the unknown state {state}", key.number, key.phase);
+        return Err(StoreError::new(Trouble::Other, message));
+    };
+    Ok(StepRow { key, label, digest, state, status: take.optional_text(), output: take.optional_text() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_one_name() {
+        for state in StepState::ALL {
+            assert_eq!(StepState::parse(state.name()), Some(state));
+        }
+        assert_eq!(StepState::parse("over"), None);
     }
 }

@@ -26,6 +26,8 @@ fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
         "40001" | "40P01" | "55P03" => (Trouble::Retry, true),
         "57014" | "25P03" => (Trouble::Timeout, true),
         "57P01" | "57P02" | "57P03" | "57P05" => (Trouble::ConnectionLost, true),
+        // The server has one code for both, and names row-level security in its message alone.
+        "42501" if error.message().contains("row-level security") => (Trouble::RowSecurity, true),
         "42501" => (Trouble::Permission, true),
         "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" => (Trouble::Missing, true),
         "25006" | "53100" | "53200" | "53400" => (Trouble::Unwritable, true),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use reseal_core::{Kek, KekError, KekFault, SecretBytes};
 
 use super::*;
+use crate::error::Advise;
 
 /// Turns each byte of a DEK around; answers first what `answers` hold. One that `lies` unwraps to something else.
 struct Counting {
@@ -93,7 +94,7 @@ async fn a_kek_that_does_not_answer_is_asked_again_and_one_that_says_invalid_is_
 async fn a_refusal_ends_it_and_is_not_remembered() {
     let (cache, (key, kek)) = (DekCache::default(), Counting::key(&[KekFault::Refused; 4]));
     let error = unwrapped(&cache, &key).await.unwrap_err();
-    assert_eq!((error.code, error.class), ("kek-refused", crate::Class::Stopped));
+    assert_eq!((error.advice().code, error.advice().class), ("kek-refused", crate::Class::Stopped));
     assert_eq!(kek.asked(), 4);
     assert!(unwrapped(&cache, &key).await.unwrap().is_some());
 }

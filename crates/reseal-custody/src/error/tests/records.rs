@@ -1,0 +1,56 @@
+//! The key catalogue, approvals and the audit trail.
+
+use reseal_core::KeyState;
+use reseal_core::audit::EventKind;
+use reseal_engine::Class::{Refused, Stopped};
+use reseal_store::Trouble;
+
+use super::super::*;
+use super::{Case, case, s};
+
+pub(super) fn of_records() -> Vec<Case> {
+    let (keyset, key, state) = (|| s("main"), || s("v1"), KeyState::Retired);
+    let record = |error: RecordsError, class, code, message, help| {
+        case(RunError::from(error), class, code, message, help)
+    };
+    vec![
+        record(
+            RecordsError::CatalogueBusy,
+            Stopped,
+            "catalogue-busy",
+            "other processes keep changing the key catalogue",
+            "try again",
+        ),
+        record(
+            RecordsError::PrimaryGivenUp { keyset: keyset(), key: key(), state },
+            Refused,
+            "key-given-up",
+            "keyset main: v1 is retired, and would seal",
+            "generate a new key with `reseal keys generate`, and make it the primary",
+        ),
+        record(
+            RecordsError::OldKeyGivenUp { keyset: keyset(), key: key(), state },
+            Refused,
+            "key-given-up",
+            "keyset main: v1 is retired, and cells written since would be sealed under it",
+            "there is no way back to it; another key of the keyset: --to-key",
+        ),
+        record(
+            RecordsError::ApprovalUsed { request: s("q1") },
+            Stopped,
+            "approval-used",
+            "request q1 was made use of meanwhile",
+            "the same command again asks for new approvals",
+        ),
+        record(
+            RecordsError::AuditTrail {
+                kind: EventKind::RunStarted,
+                source: StoreError::new(Trouble::Unwritable, "why"),
+            },
+            Refused,
+            "audit-trail",
+            "run-started is not in the audit trail, and nothing runs without: why",
+            "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again",
+        ),
+    ]
+}

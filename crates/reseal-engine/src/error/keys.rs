@@ -1,0 +1,159 @@
+//! What is wrong with the plan's keys. Keys are named by their ids.
+
+use reseal_core::{KekError, KekFault, KeysetError};
+use thiserror::Error;
+
+use super::{Advice, Advise};
+
+/// What is wrong with the plan's keys.
+#[derive(Clone, Debug, Error)]
+pub enum KeysError {
+    /// A fingerprint could not be made.
+    #[error("key {key}: no fingerprint can be made")]
+    Fingerprint {
+        /// The key.
+        key: String,
+    },
+    /// An id has other bytes than a run before has pinned.
+    #[error("keyset {keyset}: {key} holds other bytes than when it was first used")]
+    Changed {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+    },
+    /// Bytes that a run before has pinned have another id.
+    #[error("keyset {keyset}: {key} holds the bytes that were first used as {first}")]
+    Renamed {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+        /// The id that the bytes had.
+        first: String,
+    },
+    /// A key of a run that is to be rolled back has other bytes by now.
+    #[error("keyset {keyset}: {key} holds other bytes than when run {run} began")]
+    NotOfRun {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+        /// The run.
+        run: String,
+    },
+    /// A key of a run that is to be rolled back is gone.
+    #[error("keyset {keyset}: {key} is not there, as it was when run {run} began")]
+    Gone {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+        /// The run.
+        run: String,
+    },
+    /// The keys of a run that is to be rolled back make no keyset any more.
+    #[error(transparent)]
+    OfRun(KeysetError),
+    /// No keyset has the key that cells are to go back to.
+    #[error("no keyset of the plan has a key {key}")]
+    NoSuchKey {
+        /// The key that was given.
+        key: String,
+    },
+    /// Cells are to go back to the key that they are under.
+    #[error("keyset {keyset}: {key} is what the run sealed with")]
+    SealedWith {
+        /// The keyset.
+        keyset: String,
+        /// The key that was given.
+        key: String,
+    },
+    /// Cells may go back to more than one key.
+    #[error("keyset {keyset} has several old keys: {keys}")]
+    Several {
+        /// The keyset.
+        keyset: String,
+        /// Its old keys.
+        keys: String,
+    },
+    /// A keyset cannot be turned to the key that cells are to go back to.
+    #[error(transparent)]
+    Reversed(KeysetError),
+}
+
+impl Advise for KeysError {
+    fn advice(&self) -> Advice {
+        const PUT_BACK: &str = "put it back where the plan takes its keys from";
+        match self {
+            KeysError::Fingerprint { .. } => Advice::failed("fingerprint"),
+            KeysError::Changed { .. } => Advice::refused(
+                "key-changed",
+                "give the new key an id of its own; cells under the old one still need the old bytes",
+            ),
+            KeysError::Renamed { .. } => Advice::refused(
+                "key-renamed",
+                "a rotation needs a new key: generate one with `reseal keys generate`",
+            ),
+            KeysError::NotOfRun { .. } | KeysError::Gone { .. } | KeysError::OfRun(_) => {
+                Advice::refused("keys-changed", PUT_BACK)
+            }
+            KeysError::NoSuchKey { .. } => {
+                Advice::usage("which-key", "say --to-key with one of the plan's old keys")
+            }
+            KeysError::SealedWith { .. } => {
+                Advice::usage("which-key", "say --to-key with one of its other keys")
+            }
+            KeysError::Several { .. } => Advice::usage(
+                "which-key",
+                "say --to-key with one of them, once for each keyset that has several",
+            ),
+            KeysError::Reversed(_) => {
+                Advice::usage("which-key", "say --to-key with one of the keyset's other keys")
+            }
+        }
+    }
+}
+
+/// A KEK that did not do what it was asked.
+#[derive(Clone, Debug, Error)]
+#[error("KEK {key} {}: {error}", does(.error.fault))]
+pub struct KekTrouble {
+    /// The KEK.
+    pub key: String,
+    /// What it said.
+    #[source]
+    pub error: KekError,
+}
+
+impl KekTrouble {
+    /// Whether it may not be used, and a later try would find the same.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self.error.fault {
+            KekFault::Refused | KekFault::Invalid => true,
+            KekFault::Throttled | KekFault::Unavailable => false,
+        }
+    }
+}
+
+fn does(fault: KekFault) -> &'static str {
+    match fault {
+        KekFault::Throttled => "is asked more often than it allows",
+        KekFault::Unavailable => "cannot be reached",
+        KekFault::Refused | KekFault::Invalid => "refuses",
+    }
+}
+
+impl Advise for KekTrouble {
+    fn advice(&self) -> Advice {
+        let (code, help) = match self.error.fault {
+            KekFault::Throttled => ("kek-throttled", "raise its quota, or lower the pace in the plan"),
+            KekFault::Unavailable => ("kek-unavailable", "see whether it is up, and reachable from here"),
+            KekFault::Refused | KekFault::Invalid => {
+                ("kek-refused", "see whether it is enabled, and whether Reseal may use it")
+            }
+        };
+        Advice::stopped(code, format!("{help}; then run again: it goes on where it stopped"))
+    }
+}
