@@ -93,6 +93,7 @@ fn cases() -> impl Iterator<Item = Case> {
     [
         of_engine,
         approvals::of_requests(),
+        approvals::of_signatures(),
         approvals::of_agreed_keys(),
         approvals::of_approvers(),
         keys::of_policy(),

@@ -125,6 +125,7 @@ fn each_error_has_its_code_its_class_and_its_words() {
         runs::of_others_at_work(),
         runs::of_the_application(),
         runs::of_earlier_runs(),
+        runs::of_rollbacks(),
         plan::of_names(),
         plan::of_tables(),
         plan::of_keys(),

@@ -97,7 +97,6 @@ pub(super) fn of_earlier_runs() -> Vec<Case> {
     let (run, state) = (|| s("r1"), RunState::Failed);
     let cancel = "put it back, or give the run up with `reseal cancel`";
     let resume = |error: ResumeRefused, code, message, help| case(error, Refused, code, message, help);
-    let back = |error: RollbackRefused, class, code, message, help| case(error, class, code, message, help);
     vec![
         resume(
             ResumeRefused::RollingBack { run: run() },
@@ -123,6 +122,13 @@ pub(super) fn of_earlier_runs() -> Vec<Case> {
             "the keys are not those that run r1 began with",
             cancel,
         ),
+    ]
+}
+
+pub(super) fn of_rollbacks() -> Vec<Case> {
+    let run = || s("r1");
+    let back = |error: RollbackRefused, class, code, message, help| case(error, class, code, message, help);
+    vec![
         back(
             RollbackRefused::NoRun { plan: s("p") },
             Refused,
