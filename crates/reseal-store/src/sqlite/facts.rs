@@ -46,7 +46,7 @@ pub(super) async fn describe(
         });
     }
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? \
-               AND upper(sql) LIKE '%UPDATE%ON%' ORDER BY 1";
+               AND (upper(sql) LIKE '%UPDATE%ON%' OR name LIKE 'reseal\\_guard%' ESCAPE '\\') ORDER BY 1";
     let triggers = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
     let (update_triggers, guards) = without_guards(triggers.into_iter().map(|mut row| row.text()).collect());
     Ok(Some(TableFacts {
