@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::{StoreError, Trouble, sqlite};
+use crate::{Capabilities, StoreError, Trouble, mysql, postgres, sqlite};
 
 /// Which SQL a database speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,18 @@ pub enum Dialect {
 pub struct Database {
     url: Zeroizing<String>,
     dialect: Dialect,
+}
+
+impl Dialect {
+    /// What databases of this dialect can do.
+    #[must_use]
+    pub fn capabilities(self) -> Capabilities {
+        match self {
+            Dialect::Postgres => postgres::CAPABILITIES,
+            Dialect::Mysql => mysql::CAPABILITIES,
+            Dialect::Sqlite => sqlite::CAPABILITIES,
+        }
+    }
 }
 
 impl Database {
@@ -45,6 +57,12 @@ impl Database {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.dialect.capabilities()
     }
 
     /// The file that it lies in, where that is one which may be written.

@@ -128,11 +128,6 @@ pub(crate) trait Driver: Send {
         Ok(false)
     }
 
-    /// Whether statements that change a table take part in a transaction.
-    fn alters_in_transactions(&self) -> bool {
-        false
-    }
-
     /// Statements that make the database refuse forbidden values from now on.
     fn guard(&self, guard: &Guard<'_>) -> Vec<String>;
 

@@ -8,6 +8,7 @@
 //! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
 //! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
 
+mod capabilities;
 mod columns;
 mod database;
 mod driver;
@@ -29,6 +30,7 @@ pub mod sql;
 mod sqlite;
 mod taker;
 
+pub use capabilities::Capabilities;
 pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};

@@ -6,8 +6,8 @@ use sea_query::{PostgresQueryBuilder, QueryStatementWriter, Values};
 use crate::driver::Statement;
 use crate::sql::Connection;
 use crate::{
-    Column, Database, Dialect, Kind, LookedUp, Replication, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableName, Trouble,
+    Capabilities, Column, Database, Dialect, Kind, LookedUp, Replication, ServerFacts, Shape, StoreError,
+    Swap, TableFacts, TableName, Trouble,
 };
 
 /// One connection to the database that is rotated. A worker owns its own; nothing is pooled.
@@ -32,6 +32,12 @@ impl Session {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.sql.dialect()
+    }
+
+    /// What the database can do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.dialect().capabilities()
     }
 
     /// Runs statements of the caller's own, one by one: no arguments, no rows.

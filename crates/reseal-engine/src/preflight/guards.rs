@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reseal_store::{Dialect, GuardKind};
+use reseal_store::{Capabilities, GuardKind};
 
 use crate::cell::target::Target;
 use crate::commit::guard::forbidden;
@@ -10,7 +10,7 @@ use crate::finding::Finding;
 use crate::job::Job;
 
 /// What keeps a guard from being put up.
-pub(super) fn check(job: &Job, targets: &[Arc<Target>], dialect: Dialect) -> Vec<Finding> {
+pub(super) fn check(job: &Job, targets: &[Arc<Target>], capabilities: Capabilities) -> Vec<Finding> {
     let Some(kind) = job.guard else { return Vec::new() };
     let mut findings = Vec::new();
     for target in targets {
@@ -24,7 +24,7 @@ pub(super) fn check(job: &Job, targets: &[Arc<Target>], dialect: Dialect) -> Vec
                 "leave `guard:` away, or keep the key's id in the cell or in a column",
             ));
         }
-        let by_trigger = kind == GuardKind::Trigger || dialect != Dialect::Postgres;
+        let by_trigger = kind == GuardKind::Trigger || !capabilities.guards_by_constraint;
         if by_trigger && target.shape.filter.is_some() {
             findings.push(Finding::refusal(
                 "guard-and-where",

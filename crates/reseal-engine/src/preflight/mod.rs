@@ -56,7 +56,7 @@ pub(crate) async fn look(
         findings.extend(sample::check(session, &table.target, &table.facts).await?);
     }
     findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
-    findings.extend(guards::check(job, &targets, session.dialect()));
+    findings.extend(guards::check(job, &targets, session.capabilities()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(
             "lag-unknown",
@@ -142,7 +142,7 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, Engine
     let seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
     let encrypts_plaintext = seals.into_iter().any(|seal| seal.format.plaintext);
     // PostgreSQL compares versions, and old plaintext is never sent back to it.
-    let sends_plaintext = session.dialect() == reseal_store::Dialect::Mysql;
+    let sends_plaintext = session.capabilities().sends_old_values;
     if let Some(setting) = server.logs_parameters.filter(|_| sends_plaintext) {
         findings.push(match encrypts_plaintext {
             true => Finding::refusal(

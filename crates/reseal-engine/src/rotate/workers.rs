@@ -31,9 +31,10 @@ pub(crate) async fn rotate(
             })
             .collect(),
     );
-    // SQLite has one writer at a time; a second worker would only wait for the first.
-    let single = shared.database.dialect() == reseal_store::Dialect::Sqlite;
-    let workers = if single { 1 } else { shards.len().min(targets[0].job.pace.workers) };
+    let workers = match shared.database.capabilities().concurrent_writers {
+        true => shards.len().min(targets[0].job.pace.workers),
+        false => 1,
+    };
     let queue = Arc::new(Mutex::new(VecDeque::from(shards)));
     let tasks: Vec<_> = (0..workers)
         .map(|_| tokio::spawn(work_queue(shared.clone(), queue.clone(), by_label.clone())))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Counts, Database, Dialect, Rows, Session, Slice};
+use reseal_store::{Counts, Database, Rows, Session, Slice};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::scan::scan;
@@ -18,16 +18,6 @@ use crate::job::Job;
 use crate::job::options::RunOptions;
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
-
-/// Seconds that writing a row takes beside reading and crypto, by rule of thumb: measured with two small cells a row,
-/// one worker, data in memory. Disks, indexes and other writers make it more.
-fn seconds_per_row(dialect: Dialect) -> f64 {
-    match dialect {
-        Dialect::Postgres => 15e-6,
-        Dialect::Mysql => 60e-6,
-        Dialect::Sqlite => 15e-6,
-    }
-}
 
 /// What was tried so far.
 struct Tried {
@@ -92,7 +82,7 @@ pub(crate) async fn dry_run(
     }
     session.end_snapshot().await?;
     let seconds = begun.elapsed().as_secs_f64();
-    let mut estimate = seconds + tried.rows_to_write as f64 * seconds_per_row(database.dialect());
+    let mut estimate = seconds + tried.rows_to_write as f64 * database.capabilities().seconds_per_row;
     if let Some(rate) = job.pace.rows_per_second {
         estimate = estimate.max(tried.counts.rows_scanned as f64 / f64::from(rate));
     }

@@ -93,7 +93,7 @@ impl Session {
         table: &TableName,
         statements: &[String],
     ) -> Result<bool, StoreError> {
-        if self.sql.driver.alters_in_transactions() {
+        if self.capabilities().alters_in_transactions {
             let Some(guarded) = self.guarded(lease).await? else { return Ok(false) };
             return match guarded.session.script(statements).await {
                 Ok(()) => guarded.commit().await.map(|()| true),

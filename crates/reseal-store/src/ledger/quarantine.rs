@@ -5,7 +5,7 @@ use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, TableRef};
 use super::guarded::Guarded;
 use crate::names::table_ref;
 use crate::taker::Taker;
-use crate::{Dialect, Kind, RowKey, Session, StoreError, TableName};
+use crate::{Kind, RowKey, Session, StoreError, TableName};
 
 /// SQLite: a table of the connection's own, where cells wait for a snapshot to end.
 const ASIDE: &str = "CREATE TEMP TABLE IF NOT EXISTS reseal_aside (run_id text NOT NULL, cell text NOT NULL, \
@@ -98,7 +98,7 @@ impl Session {
     /// Whether the quarantine cannot be written while a snapshot is read, so that cells are put aside.
     #[must_use]
     pub fn quarantines_aside(&self) -> bool {
-        self.dialect() == Dialect::Sqlite
+        !self.capabilities().writes_beside_snapshots
     }
 
     /// Drops what an engine before this one has put aside on this connection.

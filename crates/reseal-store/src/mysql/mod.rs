@@ -24,7 +24,8 @@ use crate::guard::Guard;
 use crate::names::iden;
 use crate::nodelay;
 use crate::{
-    Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble,
+    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+    Trouble,
 };
 
 /// A connection to MariaDB or MySQL.
@@ -44,6 +45,16 @@ const SETTINGS: [&str; 4] = [
     "SET SESSION lock_wait_timeout = 5",
     "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES,STRICT_ALL_TABLES')",
 ];
+
+/// What the database can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    concurrent_writers: true,
+    sends_old_values: true,
+    guards_by_constraint: false,
+    alters_in_transactions: false,
+    writes_beside_snapshots: true,
+    seconds_per_row: 60e-6,
+};
 
 impl Mysql {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {

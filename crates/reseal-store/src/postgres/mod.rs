@@ -29,8 +29,8 @@ use crate::names::iden;
 use crate::nodelay;
 use crate::rows::Sent as _;
 use crate::{
-    Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
-    TableFacts, TableName, Trouble,
+    Capabilities, Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap,
+    SwapColumns, TableFacts, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -49,6 +49,16 @@ const SETTINGS: &str = "SET application_name = 'reseal'; SET row_security = off;
     SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
     SET statement_timeout = '120s'; SET idle_in_transaction_session_timeout = '120s'; \
     SET plan_cache_mode = force_generic_plan; SET jit = off; SET client_min_messages = warning";
+
+/// What the database can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    concurrent_writers: true,
+    sends_old_values: false,
+    guards_by_constraint: true,
+    alters_in_transactions: true,
+    writes_beside_snapshots: true,
+    seconds_per_row: 15e-6,
+};
 
 impl Postgres {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
@@ -258,10 +268,6 @@ impl Driver for Postgres {
 
     fn prove_guard(&self, table: &TableName) -> Vec<String> {
         guard::prove(table)
-    }
-
-    fn alters_in_transactions(&self) -> bool {
-        true
     }
 
     fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String> {

@@ -22,7 +22,8 @@ use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::guard::Guard;
 use crate::names::iden;
 use crate::{
-    Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName, Trouble,
+    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
+    Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -30,6 +31,16 @@ pub(crate) struct Sqlite {
     connection: SqliteConnection,
     in_transaction: bool,
 }
+
+/// What the database can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    concurrent_writers: false,
+    sends_old_values: false,
+    guards_by_constraint: false,
+    alters_in_transactions: true,
+    writes_beside_snapshots: false,
+    seconds_per_row: 15e-6,
+};
 
 impl Sqlite {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
@@ -151,10 +162,6 @@ impl Driver for Sqlite {
 
     fn guard(&self, guard: &Guard<'_>) -> Vec<String> {
         guard::put_up(guard)
-    }
-
-    fn alters_in_transactions(&self) -> bool {
-        true
     }
 
     fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String> {
