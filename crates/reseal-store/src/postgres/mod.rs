@@ -1,6 +1,7 @@
 //! PostgreSQL: what only it does.
 
 mod array;
+mod capabilities;
 mod copy;
 mod decode;
 mod facts;
@@ -20,6 +21,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr};
 use tokio::sync::mpsc::Sender;
 
+pub(crate) use self::capabilities::CAPABILITIES;
 use self::copy::{Columns, Copied};
 use self::decode::{as_written, decode, line_pointer, version};
 use self::trouble::{classify_step, failed, unreachable};
@@ -29,8 +31,8 @@ use crate::names::iden;
 use crate::nodelay;
 use crate::rows::Sent as _;
 use crate::{
-    Capabilities, Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap,
-    SwapColumns, TableFacts, TableName, Trouble,
+    Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
+    TableFacts, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -49,16 +51,6 @@ const SETTINGS: &str = "SET application_name = 'reseal'; SET row_security = off;
     SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
     SET statement_timeout = '120s'; SET idle_in_transaction_session_timeout = '120s'; \
     SET plan_cache_mode = force_generic_plan; SET jit = off; SET client_min_messages = warning";
-
-/// What the database can do.
-pub(crate) const CAPABILITIES: Capabilities = Capabilities {
-    concurrent_writers: true,
-    sends_old_values: false,
-    guards_by_constraint: true,
-    alters_in_transactions: true,
-    writes_beside_snapshots: true,
-    seconds_per_row: 15e-6,
-};
 
 impl Postgres {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
