@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reseal_engine::{Advise, EngineError, Environment, NoObserver, Report, RunObserver, RunOptions, Scope};
+use reseal_engine::{Advise, Environment, NoObserver, Report, RunError, RunObserver, RunOptions, Scope};
 use reseal_notify::{Attempt, Refusal};
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
@@ -161,7 +161,7 @@ async fn rotate(
     opened: &Opened,
     options: &RunOptions,
     observer: Arc<dyn RunObserver>,
-) -> Result<Report, EngineError> {
+) -> Result<Report, RunError> {
     let environment = Environment::new(opened.database.clone()).followed_by(observer);
     caller.frontend.stop_with(&environment.stop);
     let watch = match options.dry_run {

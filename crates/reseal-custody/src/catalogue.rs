@@ -3,7 +3,7 @@
 
 use reseal_control::{ControlSession, KeyRow, NewKey, NewMove, Since};
 use reseal_core::{Key, KeyState};
-use reseal_engine::{EngineError, Job, fingerprint, new_pin};
+use reseal_engine::{Job, RunError, fingerprint, new_pin};
 
 use crate::error::RecordsError;
 
@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<CatalogueEntry>, EngineError> {
+pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<CatalogueEntry>, RunError> {
     let rows = control.catalogued(&job.plan).await?;
     let mut entries = Vec::new();
     for keyset in &job.keysets {
@@ -46,7 +46,7 @@ pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<Catalog
 
 /// The entry whose fingerprint a key has. Entries of its own id are tried first, since fingerprints of passphrases are
 /// slow to make.
-fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r KeyRow>, EngineError> {
+fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r KeyRow>, RunError> {
     let (own, other): (Vec<&KeyRow>, Vec<&KeyRow>) =
         rows.iter().filter(|row| row.keyset == keyset).partition(|row| row.key_id == key.id());
     for row in own.into_iter().chain(other) {
@@ -62,7 +62,7 @@ fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r 
 ///
 /// # Errors
 /// When the control database refuses.
-pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<CatalogueEntry>, EngineError> {
+pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<CatalogueEntry>, RunError> {
     control.migrate().await?;
     for _ in 0..ATTEMPTS {
         let entries = find(control, job).await?;
@@ -88,7 +88,7 @@ async fn update_expiries(
     control: &mut ControlSession,
     job: &Job,
     mut entries: Vec<CatalogueEntry>,
-) -> Result<Vec<CatalogueEntry>, EngineError> {
+) -> Result<Vec<CatalogueEntry>, RunError> {
     for entry in &mut entries {
         let Some(row) = &mut entry.row else { continue };
         let noted =
@@ -111,7 +111,7 @@ pub async fn enter_generated(
     keyset: &str,
     key: &Key,
     passphrases: bool,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     control.migrate().await?;
     for _ in 0..ATTEMPTS {
         let rows = control.catalogued(plan).await?;
@@ -130,7 +130,7 @@ fn entry_for(
     passphrases: bool,
     rows: &[KeyRow],
     generated: bool,
-) -> Result<NewKey, EngineError> {
+) -> Result<NewKey, RunError> {
     let pin = new_pin(keyset, passphrases, key)?;
     let known = rows.iter().filter(|row| row.keyset == keyset && row.key_id == key.id()).count();
     Ok(NewKey {
@@ -146,7 +146,7 @@ fn entry_for(
     })
 }
 
-fn raced() -> EngineError {
+fn raced() -> RunError {
     RecordsError::CatalogueBusy.into()
 }
 
@@ -154,7 +154,7 @@ fn raced() -> EngineError {
 ///
 /// # Errors
 /// When a primary is retired or destroyed.
-pub fn may_seal(entries: &[CatalogueEntry]) -> Result<(), EngineError> {
+pub fn may_seal(entries: &[CatalogueEntry]) -> Result<(), RunError> {
     for entry in entries.iter().filter(|entry| entry.primary) {
         let state = entry.row.as_ref().map(|row| row.state);
         if let Some(state @ (KeyState::Retired | KeyState::Destroyed)) = state {
@@ -176,7 +176,7 @@ pub(crate) async fn run_starts(
     job: &Job,
     run_id: &str,
     operator: &str,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let reason = reason_of_run(run_id);
     for _ in 0..ATTEMPTS {
         let entries = enter(control, job).await?;
@@ -214,12 +214,12 @@ fn starting(entry: &CatalogueEntry, row: &KeyRow, sealing: bool) -> Vec<((KeySta
 
 /// What two approvals were needed for once is not done twice.
 #[must_use]
-pub fn used_already(request: &str) -> EngineError {
+pub fn used_already(request: &str) -> RunError {
     RecordsError::ApprovalUsed { request: request.to_owned() }.into()
 }
 
 /// Why a rollback may not seal under an old key: it was given up, and can never be active again.
-pub(crate) fn may_seal_again(entries: &[CatalogueEntry], back: &Job) -> Result<(), EngineError> {
+pub(crate) fn may_seal_again(entries: &[CatalogueEntry], back: &Job) -> Result<(), RunError> {
     for keyset in back.keysets.iter().map(|keyset| &keyset.keyset) {
         let seals = |entry: &&CatalogueEntry| {
             entry.keyset == keyset.name() && keyset.primary().is_some_and(|key| key.id() == entry.key_id)

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use reseal_control::{ControlDatabase, ControlSession, NewEmergency};
 use reseal_core::RunState;
 use reseal_engine::{
-    Census, Deadline, EngineError, Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver,
-    StepEvent,
+    Census, Deadline, Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, RunObserver, StepEvent,
 };
 use reseal_store::{RunRow, Session, StoreError};
 use tracing::warn;
@@ -36,7 +35,7 @@ impl Custody {
         self.control.connect().await
     }
 
-    async fn use_approval(&self, used_for: &str) -> Result<(), EngineError> {
+    async fn use_approval(&self, used_for: &str) -> Result<(), RunError> {
         let Some(agreed) = &self.permit.agreed else { return Ok(()) };
         match self.connect().await?.use_approval(&agreed.request, used_for).await? {
             true => Ok(()),
@@ -63,7 +62,7 @@ impl Custody {
         control: &mut ControlSession,
         run: &RunRow,
         permit: &Permit,
-    ) -> Result<Deadline, EngineError> {
+    ) -> Result<Deadline, RunError> {
         let deadline =
             permit.deadline.map(|deadline| i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX / 4));
         let skipped = serde_json::Value::from(permit.skipped.clone()).to_string();
@@ -81,11 +80,11 @@ impl Custody {
 
 #[async_trait]
 impl RunObserver for Custody {
-    async fn before_run_created(&self, run_id: &str) -> Result<(), EngineError> {
+    async fn before_run_created(&self, run_id: &str) -> Result<(), RunError> {
         self.use_approval(run_id).await
     }
 
-    async fn keys_read(&self, job: &Job) -> Result<(), EngineError> {
+    async fn keys_read(&self, job: &Job) -> Result<(), RunError> {
         let mut control = self.connect().await?;
         let entries = catalogue::enter(&mut control, job).await?;
         let Some(rules) = &self.rules else { return catalogue::may_seal(&entries) };
@@ -98,7 +97,7 @@ impl RunObserver for Custody {
         &self,
         session: &mut Session,
         begins: RunBegins<'_>,
-    ) -> Result<Deadline, EngineError> {
+    ) -> Result<Deadline, RunError> {
         let permit = self.permit();
         let mut control = self.connect().await?;
         catalogue::run_starts(&mut control, begins.job, &begins.run.id, &permit.operator).await?;
@@ -110,7 +109,7 @@ impl RunObserver for Custody {
         Ok(deadline)
     }
 
-    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), EngineError> {
+    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), RunError> {
         trail::stepped(&mut self.connect().await?, event, &self.permit.operator).await
     }
 
@@ -132,7 +131,7 @@ impl RunObserver for Custody {
         }
     }
 
-    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), EngineError> {
+    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), RunError> {
         let mut control = self.connect().await?;
         let entries = catalogue::enter(&mut control, rollback.job).await?;
         catalogue::may_seal_again(&entries, rollback.reversed)?;

@@ -3,7 +3,7 @@
 
 use reseal_control::{ControlSession, KeyMove, NewMove, Since};
 use reseal_core::{Key, KeyState, RunState};
-use reseal_engine::{EngineError, Job, RollbackEnd, same_primaries};
+use reseal_engine::{Job, RollbackEnd, RunError, same_primaries};
 use reseal_store::RunRow;
 use tracing::warn;
 
@@ -31,7 +31,7 @@ pub(crate) async fn after_rollback(control: &mut ControlSession, end: RollbackEn
 
 /// What the catalogue gives as the reason of moves that are to be undone: those of the run that was rolled back, and those
 /// of runs to the same keys that came to nothing. `None`: another run moved cells to these keys, and stands.
-fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>>, EngineError> {
+fn undone(job: &Job, run: &RunRow, runs: &[RunRow]) -> Result<Option<Vec<String>>, RunError> {
     let mut reasons = vec![reason_of_run(&run.id)];
     for other in runs.iter().filter(|other| other.id != run.id && other.state != RunState::RolledBack) {
         if !same_primaries(job, other)? {
@@ -51,7 +51,7 @@ async fn move_back(
     end: RollbackEnd<'_>,
     reasons: &[String],
     operator: &str,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let reason = format!("{}{ROLLED_BACK}", reason_of_run(&end.run.id));
     for entry in enter(control, end.job).await? {
         let Some(row) = &entry.row else { continue };

@@ -7,7 +7,7 @@
 use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
-use reseal_engine::{EngineError, Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, StepEvent};
+use reseal_engine::{Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, StepEvent};
 use reseal_store::{Counts, RunRow, Session, StoreError};
 use tracing::warn;
 
@@ -33,7 +33,7 @@ pub(crate) async fn run_begins(
     session: &mut Session,
     RunBegins { job, run }: RunBegins<'_>,
     permit: &Permit,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     catch_up(control, session, job, run, &permit.operator).await?;
     let (name, digest, full_digest) = (&job.plan, &job.digest, &permit.policy.full_digest);
     let plan = PlanVersion { name, digest, full_digest };
@@ -109,7 +109,7 @@ async fn emergency(
     job: &Job,
     run: &RunRow,
     permit: &Permit,
-) -> Result<Event, EngineError> {
+) -> Result<Event, RunError> {
     let event = event(control, EventKind::EmergencyDeclared, job, &permit.operator).await?.of_run(&run.id);
     let event = permit.skipped.iter().fold(event, |event, rule| event.with("set_aside", rule.as_str()));
     let deadline = permit.deadline.map(|deadline| deadline.as_secs());
@@ -123,7 +123,7 @@ async fn catch_up(
     job: &Job,
     run: &RunRow,
     operator: &str,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let Some(last) = control.latest_event(&job.plan, &OF_RUNS).await?.map(|entry| entry.event) else {
         return Ok(());
     };
@@ -148,7 +148,7 @@ pub(crate) async fn run_ended(
     control: &mut ControlSession,
     RunEnd { job, run, counts }: RunEnd<'_>,
     operator: &str,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let event = event(control, kind_of_end(run.state), job, operator).await?.of_run(&run.id);
     let event = end(event, run, counts);
     record(control, &primaries(event, job).with("scope", run.scope.as_str())).await
@@ -159,7 +159,7 @@ pub(crate) async fn stepped(
     control: &mut ControlSession,
     step: StepEvent<'_>,
     operator: &str,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let event = event(control, EventKind::HookStep, step.job, operator).await?.of_run(step.run_id);
     let event = event.with("phase", step.phase).with("number", step.number);
     record(control, &event.with("step", step.label).with("result", step.result.name())).await
@@ -170,7 +170,7 @@ pub(crate) async fn rollback_begins(
     control: &mut ControlSession,
     RollbackBegins { job, run, .. }: RollbackBegins<'_>,
     permit: &Permit,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let event = event(control, EventKind::RollbackStarted, job, &permit.operator).await?.of_run(&run.id);
     record(control, &agreed(event.with("was", run.state.name()), permit)).await
 }
@@ -187,7 +187,7 @@ pub(crate) async fn rolled_back(
     control: &mut ControlSession,
     RollbackEnd { job, run, counts, .. }: RollbackEnd<'_>,
     operator: &str,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let event = event(control, EventKind::RunRolledBack, job, operator).await?.of_run(&run.id);
     let event = event
         .with("state", RunState::RolledBack.name())
@@ -198,7 +198,7 @@ pub(crate) async fn rolled_back(
 }
 
 /// Warns that the end of a run could not be recorded.
-pub(crate) fn unrecorded(run_id: &str, error: &EngineError) {
+pub(crate) fn unrecorded(run_id: &str, error: &RunError) {
     warn!("how run {run_id} ended is not in the audit trail yet ({error}): the plan's next run records it");
 }
 
@@ -207,12 +207,12 @@ async fn event(
     kind: EventKind,
     job: &Job,
     operator: &str,
-) -> Result<Event, EngineError> {
+) -> Result<Event, RunError> {
     let now = control.now_ms().await?;
     Ok(Event::new(kind, now, operator, &host()).of_plan(&job.plan, &job.digest))
 }
 
-async fn record(control: &mut ControlSession, event: &Event) -> Result<(), EngineError> {
+async fn record(control: &mut ControlSession, event: &Event) -> Result<(), RunError> {
     control
         .record(event)
         .await

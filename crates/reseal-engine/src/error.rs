@@ -95,8 +95,6 @@ pub enum RunError {
     Outer(Arc<dyn Advise>),
 }
 
-pub use RunError as EngineError;
-
 impl RunError {
     /// Whether the connection was lost, so that another may do.
     #[must_use]

@@ -26,7 +26,7 @@ mod sweep;
 
 pub use environment::Environment;
 pub use error::{
-    Advice, Advise, Busy, Class, ColumnHolder, EngineError, KekTrouble, KeysError, KnownHolder, LedgerFault,
+    Advice, Advise, Busy, Class, ColumnHolder, KekTrouble, KeysError, KnownHolder, LedgerFault,
     ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, TableError, UndoError,
 };
 pub use finding::{Finding, Severity};

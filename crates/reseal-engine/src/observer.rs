@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use reseal_store::{Counts, RunRow, Session};
 
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::Job;
 use crate::sweep::census::Census;
 
@@ -20,13 +20,13 @@ pub trait RunObserver: Send + Sync {
     ///
     /// # Errors
     /// When the run may not begin.
-    async fn before_run_created(&self, run_id: &str) -> Result<(), EngineError>;
+    async fn before_run_created(&self, run_id: &str) -> Result<(), RunError>;
 
     /// The keys of a run are read, after the steps of `before` where there are any. They are not noted with the run yet.
     ///
     /// # Errors
     /// When a run with these keys may not go on.
-    async fn keys_read(&self, job: &Job) -> Result<(), EngineError>;
+    async fn keys_read(&self, job: &Job) -> Result<(), RunError>;
 
     /// A run begins or resumes: its columns are held and its keys are pinned, and no cell is swapped yet. `session` is
     /// one to the database that is rotated, to read its ledger.
@@ -37,13 +37,13 @@ pub trait RunObserver: Send + Sync {
         &self,
         session: &mut Session,
         begins: RunBegins<'_>,
-    ) -> Result<Deadline, EngineError>;
+    ) -> Result<Deadline, RunError>;
 
     /// A step is about to begin, or was carried out.
     ///
     /// # Errors
     /// When it could not be recorded. That stops a run only before the steps of `before`.
-    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), EngineError>;
+    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), RunError>;
 
     /// A sweep counted the cells of a run's scope.
     async fn swept(&self, run: &RunRow, census: &Census);
@@ -55,7 +55,7 @@ pub trait RunObserver: Send + Sync {
     ///
     /// # Errors
     /// When it may not begin.
-    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), EngineError>;
+    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), RunError>;
 
     /// A run is rolled back.
     async fn rolled_back(&self, end: RollbackEnd<'_>);
@@ -157,19 +157,19 @@ pub struct NoObserver;
 
 #[async_trait]
 impl RunObserver for NoObserver {
-    async fn before_run_created(&self, _: &str) -> Result<(), EngineError> {
+    async fn before_run_created(&self, _: &str) -> Result<(), RunError> {
         Ok(())
     }
 
-    async fn keys_read(&self, _: &Job) -> Result<(), EngineError> {
+    async fn keys_read(&self, _: &Job) -> Result<(), RunError> {
         Ok(())
     }
 
-    async fn before_first_write(&self, _: &mut Session, _: RunBegins<'_>) -> Result<Deadline, EngineError> {
+    async fn before_first_write(&self, _: &mut Session, _: RunBegins<'_>) -> Result<Deadline, RunError> {
         Ok(Deadline::default())
     }
 
-    async fn stepped(&self, _: StepEvent<'_>) -> Result<(), EngineError> {
+    async fn stepped(&self, _: StepEvent<'_>) -> Result<(), RunError> {
         Ok(())
     }
 
@@ -177,7 +177,7 @@ impl RunObserver for NoObserver {
 
     async fn ended(&self, _: RunEnd<'_>) {}
 
-    async fn rollback_began(&self, _: RollbackBegins<'_>) -> Result<(), EngineError> {
+    async fn rollback_began(&self, _: RollbackBegins<'_>) -> Result<(), RunError> {
         Ok(())
     }
 

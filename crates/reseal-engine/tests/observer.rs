@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use reseal_core::RunState;
 use reseal_engine::{
-    Advice, Advise, Census, Deadline, EngineError, Environment, Job, RollbackBegins, RollbackEnd,
-    RollbackOptions, RunBegins, RunEnd, RunObserver, RunOptions, StepEvent,
+    Advice, Advise, Census, Deadline, Environment, Job, RollbackBegins, RollbackEnd, RollbackOptions,
+    RunBegins, RunEnd, RunError, RunObserver, RunOptions, StepEvent,
 };
 use reseal_store::{RunRow, Session};
 
@@ -49,10 +49,10 @@ impl Recorder {
         self.events.lock().unwrap().push(format!("{event}, {moved} cells moved"));
     }
 
-    async fn ask(&self, name: &str, event: String) -> Result<(), EngineError> {
+    async fn ask(&self, name: &str, event: String) -> Result<(), RunError> {
         self.note(event).await;
         match self.refuses == Some(name) {
-            true => Err(EngineError::Outer(Arc::new(No(name.to_owned())))),
+            true => Err(RunError::Outer(Arc::new(No(name.to_owned())))),
             false => Ok(()),
         }
     }
@@ -60,11 +60,11 @@ impl Recorder {
 
 #[async_trait]
 impl RunObserver for Recorder {
-    async fn before_run_created(&self, _: &str) -> Result<(), EngineError> {
+    async fn before_run_created(&self, _: &str) -> Result<(), RunError> {
         self.ask("before_run_created", "created".into()).await
     }
 
-    async fn keys_read(&self, job: &Job) -> Result<(), EngineError> {
+    async fn keys_read(&self, job: &Job) -> Result<(), RunError> {
         self.ask("keys_read", format!("{} keys read", job.keysets[0].keyset.keys().len())).await
     }
 
@@ -72,13 +72,13 @@ impl RunObserver for Recorder {
         &self,
         session: &mut Session,
         begins: RunBegins<'_>,
-    ) -> Result<Deadline, EngineError> {
+    ) -> Result<Deadline, RunError> {
         let pins = session.pins(&begins.job.plan).await?.len();
         let event = format!("begins, {} before, {pins} pins", begins.run.state);
         self.ask("before_first_write", event).await.map(|()| Deadline::default())
     }
 
-    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), EngineError> {
+    async fn stepped(&self, event: StepEvent<'_>) -> Result<(), RunError> {
         let StepEvent { phase, number, label, result, .. } = event;
         self.ask("stepped", format!("{phase} {number} {label} {}", result.name())).await
     }
@@ -91,7 +91,7 @@ impl RunObserver for Recorder {
         self.note(format!("{}, {} cells rotated", end.run.state, end.counts.cells_rotated)).await;
     }
 
-    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), EngineError> {
+    async fn rollback_began(&self, rollback: RollbackBegins<'_>) -> Result<(), RunError> {
         let primary = rollback.reversed.keysets[0].keyset.primary().map(|key| key.id().to_owned());
         let event = format!("rollback to {} begins", primary.unwrap_or_default());
         self.ask("rollback_began", event).await
@@ -107,11 +107,11 @@ fn followed(notes: &Notes, recorder: &Arc<Recorder>) -> Environment {
     Environment::new(notes.database.clone()).followed_by(recorder.clone())
 }
 
-async fn run(notes: &Notes, environment: &Environment) -> Result<RunState, EngineError> {
+async fn run(notes: &Notes, environment: &Environment) -> Result<RunState, RunError> {
     reseal_engine::run(&notes.job(), &RunOptions::default(), environment).await.map(|report| report.state)
 }
 
-async fn roll_back(notes: &Notes, environment: &Environment) -> Result<RunState, EngineError> {
+async fn roll_back(notes: &Notes, environment: &Environment) -> Result<RunState, RunError> {
     let options = RollbackOptions::default();
     reseal_engine::rollback(&notes.job(), &options, environment).await.map(|report| report.state)
 }

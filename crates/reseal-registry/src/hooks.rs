@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reseal_core::Scrub;
-use reseal_engine::{Deed, EngineError, Hooks, Job, Ran, Resolver, Runner, Step, When};
+use reseal_engine::{Deed, Hooks, Job, Ran, Resolver, RunError, Runner, Step, When};
 use reseal_plan::{Plan, StepActionSpec, StepEnvSpec, StepSpec};
 use reseal_store::Database;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -74,12 +74,12 @@ struct Rebuilt {
 
 #[async_trait]
 impl Resolver for Rebuilt {
-    async fn job(&self) -> Result<Job, EngineError> {
+    async fn job(&self) -> Result<Job, RunError> {
         let built = build(&self.plan, &self.overrides, &self.database).await;
         built.map(|(job, _)| job).map_err(|error| Unread::Keys(error).into())
     }
 
-    async fn vars(&self) -> Result<BTreeMap<String, String>, EngineError> {
+    async fn vars(&self) -> Result<BTreeMap<String, String>, RunError> {
         let mut vars = BTreeMap::new();
         let mut reader = Reader::with(&self.database);
         for var in &self.plan.vars {

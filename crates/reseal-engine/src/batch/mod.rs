@@ -21,7 +21,7 @@ use crate::cell::field::FieldTarget;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::cell::undo;
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// Works a page through on all cores; the order of the rows is kept. KEKs are asked first, and nothing is read or
 /// written after.
@@ -32,7 +32,7 @@ pub(crate) async fn work_through(
     target: Arc<Target>,
     rows: Vec<Row>,
     trust: Trust,
-) -> Result<Work, EngineError> {
+) -> Result<Work, RunError> {
     let stage = if trust == Trust::Marks { Stage::Move } else { Stage::Try };
     let deks = prepare(&target, &rows, stage).await?;
     let form = Form::Rows { undo: trust == Trust::Marks };
@@ -45,7 +45,7 @@ pub(crate) async fn work_ahead(
     target: Arc<Target>,
     rows: Rows,
     stripes: Option<usize>,
-) -> Result<Work, EngineError> {
+) -> Result<Work, RunError> {
     let (rows, deks) = with_deks(&target, rows, Stage::Move).await?;
     let undo = target.job.undo;
     let form = stripes.map_or(Form::Rows { undo }, |stripes| Form::Packed { undo, stripes });
@@ -57,7 +57,7 @@ pub(crate) async fn with_deks(
     target: &Target,
     rows: Rows,
     stage: Stage,
-) -> Result<(Rows, Option<Arc<Deks>>), EngineError> {
+) -> Result<(Rows, Option<Arc<Deks>>), RunError> {
     if !target.enveloped {
         return Ok((rows, None));
     }
@@ -86,7 +86,7 @@ async fn crunch(
     rows: Rows,
     recipe: Recipe,
     deks: Option<Arc<Deks>>,
-) -> Result<Work, EngineError> {
+) -> Result<Work, RunError> {
     const ROWS_PER_TASK: usize = 64;
     let cores = cores();
     let size = rows.len().div_ceil(cores).max(ROWS_PER_TASK);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reseal_store::Session;
 
 use super::target::Target;
-use crate::error::{EngineError, ScopeError};
+use crate::error::{RunError, ScopeError};
 use crate::job::Job;
 use crate::job::scope::Scope;
 
@@ -14,7 +14,7 @@ pub(crate) async fn layout(
     session: &mut Session,
     job: &Arc<Job>,
     scope: &Scope,
-) -> Result<Vec<Arc<Target>>, EngineError> {
+) -> Result<Vec<Arc<Target>>, RunError> {
     let mut targets = Vec::new();
     for at in in_scope(job, scope)? {
         let facts = session.describe(&job.tables[at].name).await?;
@@ -24,7 +24,7 @@ pub(crate) async fn layout(
 }
 
 /// The positions of the tables that a scope names.
-pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, EngineError> {
+pub(crate) fn in_scope(job: &Job, scope: &Scope) -> Result<Vec<usize>, RunError> {
     let labels = || job.tables.iter().map(|table| table.name.to_string()).collect::<Vec<_>>().join(", ");
     for name in &scope.tables {
         if !job.tables.iter().any(|table| table.name.to_string() == *name) {

@@ -6,7 +6,7 @@ use reseal_core::{Part, Value};
 use reseal_store::{Column, Kind, Shape, TableFacts};
 
 use super::field::{FieldPlaces, FieldTarget, Mirror, PartPlace, TableNames};
-use crate::error::{EngineError, ScopeError, TableError};
+use crate::error::{RunError, ScopeError, TableError};
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, TableJob};
 
@@ -37,7 +37,7 @@ impl Target {
         at: usize,
         facts: &TableFacts,
         scope: &Scope,
-    ) -> Result<Target, EngineError> {
+    ) -> Result<Target, RunError> {
         let table = &job.tables[at];
         let layout = Layout { facts, table };
         let key = layout.row_key()?;
@@ -96,7 +96,7 @@ struct Places {
 
 impl Places {
     /// The place of a column, which is put behind the others where it is not among them.
-    fn place(&mut self, layout: &Layout<'_>, name: &str) -> Result<usize, EngineError> {
+    fn place(&mut self, layout: &Layout<'_>, name: &str) -> Result<usize, RunError> {
         match self.cells.iter().position(|column| column.name == name) {
             Some(at) => Ok(at),
             None => {
@@ -106,12 +106,12 @@ impl Places {
         }
     }
 
-    fn part(&mut self, layout: &Layout<'_>, part: Part, name: &str) -> Result<PartPlace, EngineError> {
+    fn part(&mut self, layout: &Layout<'_>, part: Part, name: &str) -> Result<PartPlace, RunError> {
         let place = self.place(layout, name)?;
         Ok(PartPlace { part, place, kind: self.cells[place].kind })
     }
 
-    fn add(&mut self, layout: &Layout<'_>, field: &FieldJob) -> Result<(), EngineError> {
+    fn add(&mut self, layout: &Layout<'_>, field: &FieldJob) -> Result<(), RunError> {
         let mut parts = Vec::new();
         for (part, name) in &field.columns {
             parts.push(self.part(layout, *part, name)?);
@@ -138,7 +138,7 @@ struct Layout<'l> {
 }
 
 impl Layout<'_> {
-    fn places(&self) -> Result<Places, EngineError> {
+    fn places(&self) -> Result<Places, RunError> {
         let mut places = Places { cells: Vec::new(), fields: Vec::new() };
         for field in &self.table.fields {
             places.add(self, field)?;
@@ -146,7 +146,7 @@ impl Layout<'_> {
         Ok(places)
     }
 
-    fn shape(&self, key: Vec<Column>, cells: Vec<Column>, scope: &Scope) -> Result<Shape, EngineError> {
+    fn shape(&self, key: Vec<Column>, cells: Vec<Column>, scope: &Scope) -> Result<Shape, RunError> {
         let mut context: Vec<Column> = Vec::new();
         for name in self.context_columns() {
             if !cells.iter().chain(&context).any(|column| column.name == name) {
@@ -166,7 +166,7 @@ impl Layout<'_> {
     }
 
     /// The column and the value that a scope's tenant narrows the table to.
-    fn tenant_of(&self, scope: &Scope) -> Result<Option<(Column, Value)>, EngineError> {
+    fn tenant_of(&self, scope: &Scope) -> Result<Option<(Column, Value)>, RunError> {
         let (Some(tenant), Some(name)) = (&scope.tenant, &self.table.tenant) else { return Ok(None) };
         let column = self.column(name)?;
         let value = tenant_value(tenant, column.kind).ok_or_else(|| ScopeError::Tenant {
@@ -177,7 +177,7 @@ impl Layout<'_> {
     }
 
     /// The columns of the row key, as its index compares and orders them.
-    fn row_key(&self) -> Result<Vec<Column>, EngineError> {
+    fn row_key(&self) -> Result<Vec<Column>, RunError> {
         let index = self.facts.unique_index(&self.table.row_key);
         let mut key = Vec::new();
         for name in &self.table.row_key {
@@ -198,7 +198,7 @@ impl Layout<'_> {
         Ok(key)
     }
 
-    fn column(&self, name: &str) -> Result<Column, EngineError> {
+    fn column(&self, name: &str) -> Result<Column, RunError> {
         let Some(column) = self.facts.column(name) else {
             let columns: Vec<&str> = self.facts.columns.iter().map(|column| column.name.as_str()).collect();
             return Err(TableError::NoSuchColumn {

@@ -14,7 +14,7 @@ use reseal_store::{RowKey, Swap};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::error::{EngineError, UndoError};
+use crate::error::{RunError, UndoError};
 use crate::job::dek_cache::DekCache;
 
 const CLEAR: u8 = 0;
@@ -197,7 +197,7 @@ pub(crate) struct UndoKey {
 }
 
 impl UndoKey {
-    pub(crate) async fn of(primary: &Key, deks: &DekCache) -> Result<UndoKey, EngineError> {
+    pub(crate) async fn of(primary: &Key, deks: &DekCache) -> Result<UndoKey, RunError> {
         if primary.kek().is_none() {
             return Ok(UndoKey { key: primary.clone(), wrapped: None });
         }
@@ -208,10 +208,10 @@ impl UndoKey {
 
 /// The payload as the ledger keeps it: clear, or sealed under `key` (an emergency run's old cells are under a key that
 /// others hold).
-pub(crate) fn close(mut packed: Zeroizing<Vec<u8>>, key: Option<&UndoKey>) -> Result<Vec<u8>, EngineError> {
+pub(crate) fn close(mut packed: Zeroizing<Vec<u8>>, key: Option<&UndoKey>) -> Result<Vec<u8>, RunError> {
     let Some(UndoKey { key, wrapped }) = key else { return Ok(std::mem::take(&mut *packed)) };
     let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce).map_err(|_| EngineError::Random)?;
+    getrandom::fill(&mut nonce).map_err(|_| RunError::Random)?;
     let sealed = cipher(key)
         .encrypt(&nonce.into(), Payload { msg: &packed[1..], aad: b"reseal undo" })
         .map_err(|_| UndoError::TooLarge)?;
@@ -229,7 +229,7 @@ pub(crate) async fn disclose(
     payload: &[u8],
     keys: &[&Key],
     deks: &DekCache,
-) -> Result<Option<Zeroizing<Vec<u8>>>, EngineError> {
+) -> Result<Option<Zeroizing<Vec<u8>>>, RunError> {
     match payload.split_first() {
         Some((&CLEAR, packed)) => Ok(Some(Zeroizing::new(packed.to_vec()))),
         Some((&SEALED, sealed)) => {

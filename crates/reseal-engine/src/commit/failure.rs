@@ -2,7 +2,7 @@
 
 use reseal_store::StoreError;
 
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// Why a transaction was not committed.
 pub(super) enum Failure {
@@ -11,7 +11,7 @@ pub(super) enum Failure {
     /// The database refused, or the connection is lost.
     Store(StoreError),
     /// It could not be made.
-    Engine(EngineError),
+    Engine(RunError),
 }
 
 impl From<StoreError> for Failure {

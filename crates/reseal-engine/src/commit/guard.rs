@@ -7,7 +7,7 @@ use reseal_store::{Forbidden, GuardKind, Guarding, RunLease, Session, Trouble};
 
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::Job;
 use crate::job::seal::Seal;
 
@@ -67,7 +67,7 @@ pub(crate) async fn put_up(
     lease: &RunLease,
     job: &Job,
     targets: &[Arc<Target>],
-) -> Result<bool, EngineError> {
+) -> Result<bool, RunError> {
     let Some(kind) = job.guard else { return Ok(true) };
     let mut proven = true;
     for target in targets {
@@ -78,7 +78,7 @@ pub(crate) async fn put_up(
         match session.guard(lease, &target.shape, &forbidden, kind).await {
             Ok(Guarding::Checked) => {}
             Ok(Guarding::Unchecked) => proven = false,
-            Ok(Guarding::Superseded) => return Err(EngineError::Superseded),
+            Ok(Guarding::Superseded) => return Err(RunError::Superseded),
             // A cell under an old key came in since the sweep. The constraint stands, though unchecked.
             Err(error) if error.trouble == Trouble::Constraint => proven = false,
             Err(error) => return Err(error.into()),
@@ -88,11 +88,7 @@ pub(crate) async fn put_up(
 }
 
 /// Has constraints checked that could not be when they were put up: by now another sweep was clean.
-pub(crate) async fn prove(
-    session: &mut Session,
-    job: &Job,
-    targets: &[Arc<Target>],
-) -> Result<(), EngineError> {
+pub(crate) async fn prove(session: &mut Session, job: &Job, targets: &[Arc<Target>]) -> Result<(), RunError> {
     for target in targets.iter().filter(|_| job.guard == Some(GuardKind::Constraint)) {
         if session.is_guarded(&target.shape.table).await? {
             session.prove_guard(&target.shape.table).await?;
@@ -106,10 +102,10 @@ pub(crate) async fn take_away(
     session: &mut Session,
     lease: &RunLease,
     targets: &[Arc<Target>],
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     for target in targets {
         if !session.unguard(lease, &target.shape.table).await? {
-            return Err(EngineError::Superseded);
+            return Err(RunError::Superseded);
         }
     }
     Ok(())
@@ -122,7 +118,7 @@ pub(crate) async fn repair(
     lease: &RunLease,
     plan: &str,
     targets: &[Arc<Target>],
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let runs = session.runs(Some(plan), RUNS).await?;
     let whole = runs.iter().find(|run| run.whole && run.id != lease.run_id());
     if whole.is_none_or(|run| run.state != RunState::Complete) {

@@ -7,7 +7,7 @@ use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap};
 
 use super::Commit;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// Rows that are told of at once.
 const AT_ONCE: usize = 200;
@@ -17,7 +17,7 @@ pub(crate) async fn write_last_error(
     session: &mut Session,
     lease: &RunLease,
     targets: &[Arc<Target>],
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     if !targets.iter().any(|target| target.shows_reasons()) {
         return Ok(());
     }

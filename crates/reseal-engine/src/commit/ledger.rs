@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reseal_store::{Pin, Quarantined, ShardRow, StepDone, StepKey};
 
 use super::{Commit, finish};
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// What a step is.
 #[derive(Clone, Copy)]
@@ -19,28 +19,28 @@ pub(crate) struct StepName<'s> {
 
 impl Commit<'_> {
     /// Writes the shards of a round.
-    pub(crate) async fn shards(mut self, shards: &[ShardRow]) -> Result<(), EngineError> {
+    pub(crate) async fn shards(mut self, shards: &[ShardRow]) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.add_shards(shards).await;
         finish(guarded, outcome).await
     }
 
     /// Puts the shards of a run back to their beginnings; what it kept of old cells is back in place by now.
-    pub(crate) async fn restart(mut self) -> Result<(), EngineError> {
+    pub(crate) async fn restart(mut self) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.restart_shards().await;
         finish(guarded, outcome).await
     }
 
     /// Drops the old cells that were kept.
-    pub(crate) async fn drop_undo(mut self) -> Result<(), EngineError> {
+    pub(crate) async fn drop_undo(mut self) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.drop_undo().await;
         finish(guarded, outcome).await
     }
 
     /// Pins keys that the plan has not used before.
-    pub(crate) async fn pins(mut self, plan: &str, pins: &[Pin]) -> Result<(), EngineError> {
+    pub(crate) async fn pins(mut self, plan: &str, pins: &[Pin]) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let mut outcome = Ok(());
         for pin in pins {
@@ -53,7 +53,7 @@ impl Commit<'_> {
     }
 
     /// Lists cells in the quarantine.
-    pub(crate) async fn quarantine(mut self, cells: &[Quarantined]) -> Result<(), EngineError> {
+    pub(crate) async fn quarantine(mut self, cells: &[Quarantined]) -> Result<(), RunError> {
         if cells.is_empty() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl Commit<'_> {
     }
 
     /// Empties the quarantine.
-    pub(crate) async fn clear_quarantine(mut self) -> Result<(), EngineError> {
+    pub(crate) async fn clear_quarantine(mut self) -> Result<(), RunError> {
         self.session.clear_aside().await?;
         let mut guarded = self.begin().await?;
         let outcome = guarded.clear_quarantine().await;
@@ -71,42 +71,42 @@ impl Commit<'_> {
     }
 
     /// Brings what was put aside while a snapshot was read into the quarantine.
-    pub(crate) async fn quarantine_from_aside(mut self) -> Result<(), EngineError> {
+    pub(crate) async fn quarantine_from_aside(mut self) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.quarantine_from_aside().await;
         finish(guarded, outcome).await
     }
 
     /// Notes steps that are to follow once the run is clean.
-    pub(crate) async fn owe_step(mut self, step: StepName<'_>) -> Result<(), EngineError> {
+    pub(crate) async fn owe_step(mut self, step: StepName<'_>) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.owe_step(step.key, step.label, step.digest).await;
         finish(guarded, outcome).await
     }
 
     /// Notes that a step begins.
-    pub(crate) async fn begin_step(mut self, step: StepName<'_>) -> Result<(), EngineError> {
+    pub(crate) async fn begin_step(mut self, step: StepName<'_>) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.begin_step(step.key, step.label, step.digest).await;
         finish(guarded, outcome).await
     }
 
     /// Notes how a step ended.
-    pub(crate) async fn end_step(mut self, key: &StepKey, done: &StepDone<'_>) -> Result<(), EngineError> {
+    pub(crate) async fn end_step(mut self, key: &StepKey, done: &StepDone<'_>) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.end_step(key, done).await;
         finish(guarded, outcome).await
     }
 
     /// Notes the variables of the run.
-    pub(crate) async fn vars(mut self, vars: &BTreeMap<String, String>) -> Result<(), EngineError> {
+    pub(crate) async fn vars(mut self, vars: &BTreeMap<String, String>) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.note_vars(vars).await;
         finish(guarded, outcome).await
     }
 
     /// Forgets the variables of the run.
-    pub(crate) async fn drop_vars(mut self) -> Result<(), EngineError> {
+    pub(crate) async fn drop_vars(mut self) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.drop_vars().await;
         finish(guarded, outcome).await

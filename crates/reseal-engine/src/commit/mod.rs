@@ -17,7 +17,7 @@ pub(crate) mod writer;
 
 use reseal_store::{Guarded, RunLease, Session, StoreError};
 
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// Writes for a run, as long as its lease holds.
 pub(crate) struct Commit<'c> {
@@ -31,13 +31,13 @@ impl<'c> Commit<'c> {
     }
 
     /// Begins a transaction, if the lease still holds.
-    async fn begin(&mut self) -> Result<Guarded<'_>, EngineError> {
-        self.session.guarded(self.lease).await?.ok_or(EngineError::Superseded)
+    async fn begin(&mut self) -> Result<Guarded<'_>, RunError> {
+        self.session.guarded(self.lease).await?.ok_or(RunError::Superseded)
     }
 }
 
 /// Commits what came to an end, and rolls back what did not.
-async fn finish<T>(guarded: Guarded<'_>, outcome: Result<T, StoreError>) -> Result<T, EngineError> {
+async fn finish<T>(guarded: Guarded<'_>, outcome: Result<T, StoreError>) -> Result<T, RunError> {
     match outcome {
         Ok(value) => {
             guarded.commit().await?;

@@ -14,7 +14,7 @@ use crate::cell::error_column::is_reason;
 use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Entry, OldValue};
-use crate::error::{EngineError, UndoError};
+use crate::error::{RunError, UndoError};
 
 /// One batch of old cells, on its way back.
 struct Exact {
@@ -38,7 +38,7 @@ pub(crate) async fn restore(
     lease: &RunLease,
     target: &Arc<Target>,
     batch: &UndoBatch,
-) -> Result<Restored, EngineError> {
+) -> Result<Restored, RunError> {
     let entries = entries(target, batch).await?;
     let wanted: HashMap<RowKey, Entry> =
         entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
@@ -51,7 +51,7 @@ pub(crate) async fn restore(
 }
 
 /// The entries of a batch.
-pub(crate) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<Entry>, EngineError> {
+pub(crate) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<Entry>, RunError> {
     let keys: Vec<&Key> = target.job.keysets.iter().filter_map(|keyset| keyset.keyset.primary()).collect();
     let packed = undo::disclose(&batch.payload, &keys, &target.job.deks).await?;
     packed.and_then(|packed| undo::unpack(&packed)).ok_or_else(|| UndoError::Unreadable.into())
@@ -63,7 +63,7 @@ impl WayBack for Exact {
         &self.target
     }
 
-    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, RunError> {
         let reopens = |entry: &Entry| entry.old.iter().any(|value| matches!(value, OldValue::Reopen { .. }));
         let deks = match self.wanted.values().any(reopens) {
             true => prepare(&self.target, &rows, Stage::Open).await?,

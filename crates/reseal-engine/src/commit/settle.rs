@@ -8,7 +8,7 @@ use super::Commit;
 use crate::cell::field::PartPlace;
 use crate::cell::target::Target;
 use crate::commit::writer::RACES;
-use crate::error::{Busy, EngineError};
+use crate::error::{Busy, RunError};
 
 /// How rows go back.
 #[async_trait]
@@ -17,7 +17,7 @@ pub(crate) trait WayBack: Send {
     fn table(&self) -> &Target;
 
     /// What is to be swapped of these rows, as they stand now.
-    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError>;
+    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, RunError>;
 }
 
 /// Brings rows back, those that are lost to another writer as often as it takes; gives the number of cells.
@@ -26,7 +26,7 @@ pub(crate) async fn settle(
     lease: &RunLease,
     way: &mut dyn WayBack,
     mut rows: Vec<Row>,
-) -> Result<u64, EngineError> {
+) -> Result<u64, RunError> {
     let mut cells = 0;
     for race in 0..=RACES {
         let swaps = way.swaps(rows).await?;

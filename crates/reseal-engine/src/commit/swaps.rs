@@ -4,7 +4,7 @@ use reseal_store::{RowKey, Shape, StoreError, Swap, Trouble};
 
 use super::Commit;
 use super::retries::Retries;
-use crate::error::{Busy, EngineError};
+use crate::error::{Busy, RunError};
 
 /// What a transaction came to.
 enum Tried {
@@ -20,7 +20,7 @@ impl Commit<'_> {
         shape: &Shape,
         swaps: &[Swap],
         by_version: bool,
-    ) -> Result<Vec<RowKey>, EngineError> {
+    ) -> Result<Vec<RowKey>, RunError> {
         if swaps.is_empty() {
             return Ok(Vec::new());
         }
@@ -28,7 +28,7 @@ impl Commit<'_> {
         loop {
             match self.try_swaps(shape, swaps, by_version).await {
                 Ok(Tried::Written(written)) => return Ok(lost(swaps, &written)),
-                Ok(Tried::Superseded) => return Err(EngineError::Superseded),
+                Ok(Tried::Superseded) => return Err(RunError::Superseded),
                 Err(error) if retries.again(&error).await => {}
                 Err(error) if error.trouble == Trouble::Retry => return Err(stays_locked(shape)),
                 Err(error) => return Err(error.into()),
@@ -57,7 +57,7 @@ impl Commit<'_> {
     }
 }
 
-fn stays_locked(shape: &Shape) -> EngineError {
+fn stays_locked(shape: &Shape) -> RunError {
     Busy::RowsLocked { table: shape.table.to_string() }.into()
 }
 

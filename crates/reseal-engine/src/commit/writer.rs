@@ -17,7 +17,7 @@ use crate::batch::work_through;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
-use crate::error::{Busy, EngineError};
+use crate::error::{Busy, RunError};
 use crate::reason::Reason;
 
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
@@ -31,7 +31,7 @@ pub(crate) enum Halt {
     /// It took too long: read again with fewer rows.
     Smaller(StoreError),
     /// The run ends here.
-    End(EngineError),
+    End(RunError),
 }
 
 /// Writes the batches of one shard.
@@ -151,7 +151,7 @@ impl<'w> Writer<'w> {
             };
             let error = match outcome {
                 Ok(done) => return Ok(done),
-                Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(EngineError::Superseded))),
+                Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(RunError::Superseded))),
                 Err(Failure::Engine(error)) => return Err(Refusal::Halt(Halt::End(error))),
                 Err(Failure::Store(error)) => error,
             };

@@ -10,7 +10,7 @@ use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes, Wrapped
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
-use crate::error::{EngineError, KekTrouble};
+use crate::error::{KekTrouble, RunError};
 
 /// Names what a KEK is asked about a cell.
 pub(crate) type DekId = [u8; 32];
@@ -80,7 +80,7 @@ impl DekCache {
         key: &Key,
         wrapped: &[u8],
         context: &KekContext,
-    ) -> Result<Option<SecretBytes>, EngineError> {
+    ) -> Result<Option<SecretBytes>, RunError> {
         let kek = kek(key)?;
         let answer = self.opened.of(&[key.identity(), &context.bytes(), wrapped]);
         let asked = answer.get_or_try_init(|| self.ask(key, || kek.unwrap(wrapped, context)));
@@ -93,7 +93,7 @@ impl DekCache {
         from: Wrapping<'_>,
         to: Wrapping<'_>,
         wrapped: &[u8],
-    ) -> Result<Option<Vec<u8>>, EngineError> {
+    ) -> Result<Option<Vec<u8>>, RunError> {
         let (source, kek) = (kek(from.key)?.identity(), kek(to.key)?);
         let contexts = [from.context.bytes(), to.context.bytes()];
         let asked = [from.key.identity(), to.key.identity(), &contexts[0], &contexts[1], wrapped];
@@ -109,7 +109,7 @@ impl DekCache {
         to: Wrapping<'_>,
         asked: &DekId,
         dek: &Key,
-    ) -> Result<Option<Vec<u8>>, EngineError> {
+    ) -> Result<Option<Vec<u8>>, RunError> {
         let Wrapping { key: to, context } = to;
         let answer = self.moved.of(&[to.identity(), asked]);
         let wrapped = answer.get_or_try_init(|| async {
@@ -126,7 +126,7 @@ impl DekCache {
         key: &Key,
         bytes: usize,
         context: &KekContext,
-    ) -> Result<(SecretBytes, Vec<u8>), EngineError> {
+    ) -> Result<(SecretBytes, Vec<u8>), RunError> {
         let kek = kek(key)?;
         match self.ask(key, || kek.generate(bytes, context)).await?.flatten() {
             Some(made) => Ok(made),
@@ -138,7 +138,7 @@ impl DekCache {
         }
     }
 
-    async fn wrap(&self, key: &Key, dek: &SecretBytes, context: &KekContext) -> Result<Vec<u8>, EngineError> {
+    async fn wrap(&self, key: &Key, dek: &SecretBytes, context: &KekContext) -> Result<Vec<u8>, RunError> {
         let kek = kek(key)?;
         let wrapped = self.ask(key, || kek.wrap(dek, context)).await?;
         wrapped.ok_or_else(|| trouble(key, &KekError::new(KekFault::Refused, "it does not wrap a DEK")))
@@ -151,7 +151,7 @@ impl DekCache {
         key: &Key,
         bytes: usize,
         context: &KekContext,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<bool, RunError> {
         let (dek, wrapped) = self.generate(key, bytes, context).await?;
         let again = self.unwrap(key, &wrapped, context).await?;
         let stand_in = self.stand_ins.of(&[key.identity(), &bytes.to_be_bytes()]);
@@ -166,10 +166,10 @@ impl DekCache {
         key: &Key,
         bytes: usize,
         context: &KekContext,
-    ) -> Result<Vec<u8>, EngineError> {
+    ) -> Result<Vec<u8>, RunError> {
         let answer = self.stand_ins.of(&[key.identity(), &bytes.to_be_bytes()]);
         let made = answer
-            .get_or_try_init(|| async { Ok::<_, EngineError>(self.generate(key, bytes, context).await?.1) });
+            .get_or_try_init(|| async { Ok::<_, RunError>(self.generate(key, bytes, context).await?.1) });
         made.await.cloned()
     }
 
@@ -178,7 +178,7 @@ impl DekCache {
         &self,
         key: &Key,
         ask: impl Fn() -> BoxFuture<'a, Result<T, KekError>>,
-    ) -> Result<Option<T>, EngineError> {
+    ) -> Result<Option<T>, RunError> {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         for attempt in 0.. {
@@ -203,18 +203,18 @@ impl DekCache {
     }
 }
 
-fn kek(key: &Key) -> Result<&Arc<dyn Kek>, EngineError> {
-    key.kek().ok_or_else(|| EngineError::NoKek { key: key.id().to_owned() })
+fn kek(key: &Key) -> Result<&Arc<dyn Kek>, RunError> {
+    key.kek().ok_or_else(|| RunError::NoKek { key: key.id().to_owned() })
 }
 
 /// What stops a run whose KEK could not be asked.
-pub(crate) fn trouble(key: &Key, error: &KekError) -> EngineError {
+pub(crate) fn trouble(key: &Key, error: &KekError) -> RunError {
     KekTrouble { key: key.id().to_owned(), error: error.clone() }.into()
 }
 
 /// Random bytes.
-pub(crate) fn random(bytes: usize) -> Result<SecretBytes, EngineError> {
+pub(crate) fn random(bytes: usize) -> Result<SecretBytes, RunError> {
     let mut dek = vec![0; bytes];
-    getrandom::fill(&mut dek).map_err(|_| EngineError::Random)?;
+    getrandom::fill(&mut dek).map_err(|_| RunError::Random)?;
     Ok(SecretBytes::new(dek))
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use reseal_core::StepPiece;
 use zeroize::Zeroizing;
 
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::Job;
 
 /// Steps before, during and after a run, each list in the order in which it is carried out.
@@ -98,10 +98,10 @@ impl Ran {
 #[async_trait]
 pub trait Resolver: Send + Sync {
     /// Reads the keys as they are now, and builds the job with them.
-    async fn job(&self) -> Result<Job, EngineError>;
+    async fn job(&self) -> Result<Job, RunError>;
 
     /// Reads the plan's variables.
-    async fn vars(&self) -> Result<BTreeMap<String, String>, EngineError>;
+    async fn vars(&self) -> Result<BTreeMap<String, String>, RunError>;
 }
 
 /// When steps are carried out.

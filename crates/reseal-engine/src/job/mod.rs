@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use reseal_core::{Format, Keyset, Part, Value};
 use reseal_store::{AskedPace, GuardKind, TableName};
 
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::hooks::Hooks;
 use dek_cache::DekCache;
 use seal::Seal;
@@ -61,11 +61,11 @@ pub struct Job {
     /// Steps around a run.
     pub hooks: Arc<Hooks>,
     /// Why its keysets are empty, where the keys may be what the steps of `before` bring. Only a run takes such a job.
-    pub keys_missing: Option<EngineError>,
+    pub keys_missing: Option<RunError>,
 }
 
 /// Reads the keysets of a job again, in their order.
-pub type Reread = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<Keyset>>, EngineError>> + Send + Sync>;
+pub type Reread = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<Keyset>>, RunError>> + Send + Sync>;
 
 /// How the application reads while cells move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

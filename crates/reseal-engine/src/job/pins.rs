@@ -6,7 +6,7 @@ use reseal_store::{Pin, RunRow, Session};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::error::{EngineError, KeysError};
+use crate::error::{KeysError, RunError};
 use crate::job::{Job, KeysetJob};
 
 const SHA256: &str = "sha256";
@@ -17,7 +17,7 @@ const ARGON2ID: &str = "argon2id";
 ///
 /// # Errors
 /// When none can be made with this salt.
-pub fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, EngineError> {
+pub fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, RunError> {
     if method == SHA256 {
         return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.identity()).finalize()));
     }
@@ -33,7 +33,7 @@ fn method(passphrases: bool) -> &'static str {
 }
 
 /// Holds the job's keys against the plan's pins and gives the pins that are new. Writes nothing.
-pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Vec<Pin>, EngineError> {
+pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Vec<Pin>, RunError> {
     let pins = session.pins(&job.plan).await?;
     let mut fresh = Vec::new();
     for keyset in job.keysets.iter().filter(|keyset| !keyset.roles) {
@@ -48,7 +48,7 @@ pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Vec<Pin>, 
     Ok(fresh)
 }
 
-fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError> {
+fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, RunError> {
     let mut found = false;
     for pin in known {
         let salt = hex::decode(&pin.salt).unwrap_or_default();
@@ -69,9 +69,9 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, EngineError
 ///
 /// # Errors
 /// When there are no random bytes for its salt.
-pub fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, EngineError> {
+pub fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, RunError> {
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|_| EngineError::Random)?;
+    getrandom::fill(&mut salt).map_err(|_| RunError::Random)?;
     let method = method(passphrases);
     Ok(Pin {
         keyset: keyset.to_owned(),
@@ -83,7 +83,7 @@ pub fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, Engine
 }
 
 /// What a run notes of its keys, so that a resume that finds others is refused.
-pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, EngineError> {
+pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, RunError> {
     let mut out = serde_json::Map::new();
     for keyset in &job.keysets {
         let mut keys = serde_json::Map::new();
@@ -100,7 +100,7 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, EngineError>
 }
 
 /// Refuses where a key that a run noted is gone, or holds other bytes by now: cells may be under any of them.
-pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Result<(), EngineError> {
+pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Result<(), RunError> {
     for (id, fingerprint) in noted["keys"].as_object().into_iter().flatten() {
         let names = || (keyset.keyset.name().to_owned(), id.clone(), run.id.clone());
         match keyset.keyset.by_id(id) {
@@ -122,12 +122,12 @@ pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Re
 ///
 /// # Errors
 /// When no fingerprint can be made.
-pub fn moved_away_from(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<bool, EngineError> {
+pub fn moved_away_from(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<bool, RunError> {
     Ok(was_primary(keyset, key, run)?.contains(&false))
 }
 
 /// Whether a run moved cells to the keyset's primary, whatever the key, its keyset and the plan were called then.
-pub(crate) fn moved_to_primary(keyset: &KeysetJob, run: &RunRow) -> Result<bool, EngineError> {
+pub(crate) fn moved_to_primary(keyset: &KeysetJob, run: &RunRow) -> Result<bool, RunError> {
     match keyset.keyset.primary() {
         Some(primary) => Ok(was_primary(keyset, primary, run)?.contains(&true)),
         None => Ok(false),
@@ -135,7 +135,7 @@ pub(crate) fn moved_to_primary(keyset: &KeysetJob, run: &RunRow) -> Result<bool,
 }
 
 /// For each place in which a run noted these very bytes: whether the key was the primary there.
-fn was_primary(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<Vec<bool>, EngineError> {
+fn was_primary(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<Vec<bool>, RunError> {
     let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     let of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
@@ -151,7 +151,7 @@ fn was_primary(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<Vec<bool>,
 ///
 /// # Errors
 /// When no fingerprint can be made.
-pub fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
+pub fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, RunError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     for keyset in &job.keysets {
         let of_run = &noted[keyset.keyset.name()];
@@ -168,7 +168,7 @@ pub fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, EngineError> {
     Ok(true)
 }
 
-fn is_noted(keyset: &KeysetJob, run: &RunRow, key: &Key, noted: &Value) -> Result<bool, EngineError> {
+fn is_noted(keyset: &KeysetJob, run: &RunRow, key: &Key, noted: &Value) -> Result<bool, RunError> {
     let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
     Ok(noted.as_str() == Some(now.as_str()))
 }

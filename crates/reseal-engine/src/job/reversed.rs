@@ -6,13 +6,13 @@ use std::sync::Arc;
 use reseal_core::{Key, Keyset};
 use reseal_store::RunRow;
 
-use crate::error::{EngineError, KeysError};
+use crate::error::{KeysError, RunError};
 use crate::job::{Job, pins};
 
 /// The job with every keyset's primary turned back to the old key, so that what is under the new one counts as old.
 ///
 /// Of each keyset the old key and the new one are left: what is under a third was never the run's, and stays.
-pub(crate) fn turned_back(job: &Job, to_keys: &[String]) -> Result<Job, EngineError> {
+pub(crate) fn turned_back(job: &Job, to_keys: &[String]) -> Result<Job, RunError> {
     for asked in to_keys {
         if !job.keysets.iter().any(|keyset| keyset.keyset.by_id(asked).is_some()) {
             return Err(KeysError::NoSuchKey { key: asked.clone() }.into());
@@ -31,7 +31,7 @@ pub(crate) fn turned_back(job: &Job, to_keys: &[String]) -> Result<Job, EngineEr
 
 /// The job with the primaries that a run had, wherever the plan's own point by now: an operator who goes back may have
 /// put the old key first already.
-pub(crate) fn of_run(job: &Job, run: &RunRow) -> Result<Job, EngineError> {
+pub(crate) fn of_run(job: &Job, run: &RunRow) -> Result<Job, RunError> {
     let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     let mut turned: HashMap<String, Arc<Keyset>> = HashMap::new();
     for keyset in &job.keysets {
@@ -62,7 +62,7 @@ fn with_keysets(job: &Job, turned: &HashMap<String, Arc<Keyset>>) -> Job {
 }
 
 /// A keyset whose primary is the old key. With one key there is none, and the set stays as it is.
-fn turn(keyset: &Keyset, to_keys: &[String]) -> Result<Keyset, EngineError> {
+fn turn(keyset: &Keyset, to_keys: &[String]) -> Result<Keyset, RunError> {
     let Some(primary) = keyset.primary() else { return Ok(keyset.clone()) };
     let others: Vec<&Key> = keyset.keys().iter().filter(|key| key.id() != primary.id()).collect();
     let asked: Vec<&Key> =

@@ -8,7 +8,7 @@ use reseal_core::{Cell, Context, Identified, Part, Value};
 use reseal_store::{Column, Database, Kind, Session, TableFacts, TableName};
 
 use crate::cell::claim::looks_sealed;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::finding::Finding;
 use crate::job::seal::Seal;
 use crate::job::{FieldJob, Job, TableJob};
@@ -24,7 +24,7 @@ const STRINGS: usize = 200;
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn outside(job: &Arc<Job>, database: &Database) -> Result<Vec<Finding>, EngineError> {
+pub async fn outside(job: &Arc<Job>, database: &Database) -> Result<Vec<Finding>, RunError> {
     let mut session = database.connect().await?;
     look(&mut session, job, BEFORE_A_KEY_GOES).await
 }
@@ -33,7 +33,7 @@ pub(super) async fn look(
     session: &mut Session,
     job: &Arc<Job>,
     sample: u64,
-) -> Result<Vec<Finding>, EngineError> {
+) -> Result<Vec<Finding>, RunError> {
     let mut findings = Vec::new();
     let mut own_names = Vec::new();
     for table in &job.tables {

@@ -7,7 +7,7 @@ use reseal_store::Session;
 
 use super::refused_by;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::finding::Finding;
 use crate::job::Job;
 
@@ -23,7 +23,7 @@ pub(super) async fn check(
     session: &mut Session,
     job: &Arc<Job>,
     targets: &[Arc<Target>],
-) -> Result<Escrow, EngineError> {
+) -> Result<Escrow, RunError> {
     let mut findings = raw_keys(job).await?;
     let mut kek_refuses = false;
     let mut tried: Vec<String> = Vec::new();
@@ -59,7 +59,7 @@ pub(super) async fn check(
                     "gives back another DEK than it wrapped",
                 )),
                 // What refuses needs a hand; what is away or throttles may be there later.
-                Err(EngineError::Kek(trouble)) if trouble.is_refusal() => {
+                Err(RunError::Kek(trouble)) if trouble.is_refusal() => {
                     kek_refuses = true;
                     findings.push(refused_by(&trouble.into()));
                 }
@@ -70,7 +70,7 @@ pub(super) async fn check(
     Ok(Escrow { findings, kek_refuses })
 }
 
-async fn raw_keys(job: &Job) -> Result<Vec<Finding>, EngineError> {
+async fn raw_keys(job: &Job) -> Result<Vec<Finding>, RunError> {
     let Some(reread) = &job.reread else { return Ok(Vec::new()) };
     let again = reread().await?;
     let mut findings = Vec::new();

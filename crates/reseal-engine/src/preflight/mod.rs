@@ -15,7 +15,7 @@ use reseal_store::{Database, Session, TableFacts};
 
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
-use crate::error::{Advise, Class, EngineError};
+use crate::error::{Advise, Class, RunError};
 use crate::finding::{Finding, Severity};
 use crate::job::scope::Scope;
 use crate::job::{Application, Job};
@@ -33,11 +33,7 @@ struct Described {
 }
 
 /// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
-pub(crate) async fn look(
-    session: &mut Session,
-    job: &Arc<Job>,
-    scope: &Scope,
-) -> Result<Passed, EngineError> {
+pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Passed, RunError> {
     let mut findings = server(session, job).await?;
     let pins = pinned(session, job).await?;
     let mut tables: Vec<Described> = Vec::new();
@@ -106,7 +102,7 @@ async fn laid_out(
     facts: TableFacts,
     scope: &Scope,
     findings: &mut Vec<Finding>,
-) -> Result<Option<Described>, EngineError> {
+) -> Result<Option<Described>, RunError> {
     let target = Arc::new(Target::new(job, at, &facts, scope)?);
     let refusal = privileges::check(session, &target).await?;
     let described = refusal.is_none().then_some(Described { target, facts });
@@ -115,7 +111,7 @@ async fn laid_out(
 }
 
 /// What is wrong with the keys by what earlier runs have pinned.
-async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, EngineError> {
+async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, RunError> {
     if session.version().await?.is_none() {
         return Ok(None);
     }
@@ -126,7 +122,7 @@ async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, Eng
     }
 }
 
-async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, EngineError> {
+async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, RunError> {
     let server = session.server().await?;
     let mut findings = Vec::new();
     if let Some(why) = server.unwritable {
@@ -161,22 +157,22 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, Engine
 }
 
 /// What an error says, as a finding.
-fn refused_by(error: &EngineError) -> Finding {
+fn refused_by(error: &RunError) -> Finding {
     let advice = error.advice();
     Finding::refusal(advice.code, error.to_string(), advice.help.unwrap_or_default())
 }
 
 /// The refusals among findings, as one error; `None` where there is none.
-pub(crate) fn refusal(findings: &[Finding]) -> Option<EngineError> {
+pub(crate) fn refusal(findings: &[Finding]) -> Option<RunError> {
     let refusals = findings.iter().filter(|finding| finding.severity == Severity::Refusal);
     let refusals: Vec<Finding> = refusals.cloned().collect();
-    (!refusals.is_empty()).then_some(EngineError::Preflight(refusals))
+    (!refusals.is_empty()).then_some(RunError::Preflight(refusals))
 }
 
 /// What an application must bear: `one-key` makes rows unreadable to it for a while.
-pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), EngineError> {
+pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), RunError> {
     if job.application == Application::OneKey && !accept_outage && job.pace.is_open.is_none() {
-        return Err(EngineError::Outage);
+        return Err(RunError::Outage);
     }
     Ok(())
 }
@@ -185,11 +181,7 @@ pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), EngineEr
 ///
 /// # Errors
 /// When the database cannot be reached, or the scope names nothing.
-pub async fn preflight(
-    job: &Arc<Job>,
-    database: &Database,
-    scope: &Scope,
-) -> Result<Vec<Finding>, EngineError> {
+pub async fn preflight(job: &Arc<Job>, database: &Database, scope: &Scope) -> Result<Vec<Finding>, RunError> {
     let mut session = database.connect().await?;
     Ok(look(&mut session, job, scope).await?.findings)
 }

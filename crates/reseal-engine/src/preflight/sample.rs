@@ -10,7 +10,7 @@ use crate::batch::work_through;
 use crate::cell::condition::of_condition;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::finding::Finding;
 use crate::rotate::breaker::{BREAKER, wrong_key};
 
@@ -27,7 +27,7 @@ pub(super) async fn check(
     session: &mut Session,
     target: &Arc<Target>,
     facts: &TableFacts,
-) -> Result<Vec<Finding>, EngineError> {
+) -> Result<Vec<Finding>, RunError> {
     let mut findings = Vec::new();
     // A KEK may be asked about each cell of the sample.
     let rows = if target.enveloped { SAMPLE_OF_ENVELOPES } else { BREAKER as usize };

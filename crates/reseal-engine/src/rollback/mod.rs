@@ -17,7 +17,7 @@ use crate::cell::target::Target;
 use crate::commit::restore::restore;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
-use crate::error::{Busy, EngineError};
+use crate::error::{Busy, RunError};
 use crate::job::Job;
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RollbackOptions;
@@ -46,7 +46,7 @@ pub async fn rollback(
     job: &Arc<Job>,
     options: &RollbackOptions,
     environment: &Environment,
-) -> Result<Report, EngineError> {
+) -> Result<Report, RunError> {
     let begun = Instant::now();
     let Environment { database, progress, stop, observer } = environment;
     let mut session = database.connect().await?;
@@ -70,7 +70,7 @@ pub async fn rollback(
     // Before the state says so: a crash among them repeats them, and loses none.
     steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
     if !session.end_rollback(&lease).await? {
-        return Err(EngineError::Superseded);
+        return Err(RunError::Superseded);
     }
     // A lease that cannot be given back ends by itself.
     let _ = renewal.end(&mut session, &lease).await;
@@ -101,7 +101,7 @@ async fn acquire(
     job: &Job,
     run: &RunRow,
     scope: &Scope,
-) -> Result<RunLease, EngineError> {
+) -> Result<RunLease, RunError> {
     if is_held(run) {
         return Err(Busy::AtWork { run: run.id.clone() }.into());
     }
@@ -121,7 +121,7 @@ async fn put_back(
     targets_back: &[Arc<Target>],
     progress: &Progress,
     stop: &Stopper,
-) -> Result<(Counts, Option<String>), EngineError> {
+) -> Result<(Counts, Option<String>), RunError> {
     progress.begin(progress::Phase::Rollback, 0, session.undo_cells(&run.id).await?);
     let held = Arc::new(Held::read(session, run, targets).await?);
     let anew = |(target, back): (&Arc<Target>, &Arc<Target>)| Anew {
@@ -164,7 +164,7 @@ fn reason(listed: u64, left: u64, held: &Held) -> Option<String> {
     (!both.is_empty()).then(|| both.join("; "))
 }
 
-fn interrupted(stop: &Stopper) -> Result<(), EngineError> {
+fn interrupted(stop: &Stopper) -> Result<(), RunError> {
     match stop.asked() {
         None => Ok(()),
         Some(stop) => Err(Busy::RollbackStopped(stop).into()),

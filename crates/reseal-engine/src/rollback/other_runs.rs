@@ -9,7 +9,7 @@ use reseal_store::{RunRow, Session, TableName, Trouble};
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Fingerprint};
 use crate::commit::restore::entries;
-use crate::error::{EngineError, UndoError};
+use crate::error::{RunError, UndoError};
 use crate::job::{Job, pins};
 
 /// How many runs are looked at, of the plan and of all.
@@ -17,7 +17,7 @@ const RUNS: u64 = 1000;
 
 /// Whether a run moved cells to a key that is a primary of the job. Another plan calls its keysets as it likes: there keys
 /// are known by their bytes.
-fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, EngineError> {
+fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, RunError> {
     if !stranger {
         return pins::same_primaries(job, run);
     }
@@ -43,7 +43,7 @@ impl Held {
         session: &mut Session,
         run: &RunRow,
         targets: &[Arc<Target>],
-    ) -> Result<Held, EngineError> {
+    ) -> Result<Held, RunError> {
         let mut held = Held::default();
         let Some(job) = targets.first().map(|target| target.job.clone()) else { return Ok(held) };
         let mut tables = Tables::of(session, targets).await?;
@@ -73,14 +73,14 @@ impl Held {
         run_id: &str,
         stranger: bool,
         tables: &mut Tables<'_>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), RunError> {
         let mut after = None;
         while let Some(batch) = session.next_undo(run_id, after).await? {
             after = Some(batch.place());
             let Some(target) = tables.find(session, &batch.table).await? else { continue };
             let entries = match entries(target, &batch).await {
                 // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
-                Err(EngineError::Undo(UndoError::Unreadable)) if stranger => continue,
+                Err(RunError::Undo(UndoError::Unreadable)) if stranger => continue,
                 entries => entries?,
             };
             self.written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, written)| written));
@@ -106,7 +106,7 @@ struct Tables<'t> {
 }
 
 impl<'t> Tables<'t> {
-    async fn of(session: &mut Session, targets: &'t [Arc<Target>]) -> Result<Self, EngineError> {
+    async fn of(session: &mut Session, targets: &'t [Arc<Target>]) -> Result<Self, RunError> {
         let mut own_names = Vec::new();
         for target in targets {
             own_names.push(session.describe(&target.shape.table).await?.name);
@@ -116,7 +116,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Whether a run worked on any of them.
-    async fn any_of(&mut self, session: &mut Session, run_id: &str) -> Result<bool, EngineError> {
+    async fn any_of(&mut self, session: &mut Session, run_id: &str) -> Result<bool, RunError> {
         for shard in session.shards(run_id).await? {
             if self.find(session, &shard.table).await?.is_some() {
                 return Ok(true);
@@ -130,7 +130,7 @@ impl<'t> Tables<'t> {
         &mut self,
         session: &mut Session,
         label: &str,
-    ) -> Result<Option<&'t Arc<Target>>, EngineError> {
+    ) -> Result<Option<&'t Arc<Target>>, RunError> {
         if !self.known.contains_key(label) {
             let at = self.look_up(session, label).await?;
             self.known.insert(label.to_owned(), at);
@@ -138,7 +138,7 @@ impl<'t> Tables<'t> {
         Ok(self.known[label].map(|at| &self.targets[at]))
     }
 
-    async fn look_up(&self, session: &mut Session, label: &str) -> Result<Option<usize>, EngineError> {
+    async fn look_up(&self, session: &mut Session, label: &str) -> Result<Option<usize>, RunError> {
         let whole = TableName { schema: None, name: label.to_owned() };
         let in_schema = label
             .split_once('.')

@@ -3,12 +3,12 @@
 use reseal_core::RunState;
 use reseal_store::{RunRow, Session};
 
-use crate::error::{EngineError, RollbackRefused};
+use crate::error::{RollbackRefused, RunError};
 use crate::job::Job;
 use crate::job::options::RollbackOptions;
 
 /// Rolling a first encryption back sends plaintext to the server, as a bound parameter: refused while it logs those.
-pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Result<(), EngineError> {
+pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Result<(), RunError> {
     let mut seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
     if !seals.any(|seal| seal.format.plaintext) {
         return Ok(());
@@ -24,7 +24,7 @@ pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Resu
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<RunRow>, EngineError> {
+pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<RunRow>, RunError> {
     for run in session.runs(Some(plan), 1000).await? {
         let did = run.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty();
         if did && run.state != RunState::RolledBack {
@@ -39,7 +39,7 @@ pub(super) async fn newest(
     session: &mut Session,
     job: &Job,
     options: &RollbackOptions,
-) -> Result<RunRow, EngineError> {
+) -> Result<RunRow, RunError> {
     let none = || RollbackRefused::NoRun { plan: job.plan.clone() }.into();
     if session.version().await?.is_none() {
         return Err(none());

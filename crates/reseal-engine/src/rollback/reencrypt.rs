@@ -16,7 +16,7 @@ use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::commit::Commit;
 use crate::commit::settle::{WayBack, settle};
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::reason::Reason;
 use crate::stop::Stopper;
 
@@ -52,7 +52,7 @@ impl WayBack for ToOldKey<'_> {
         &self.0.back
     }
 
-    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, RunError> {
         self.0.planned(rows).await
     }
 }
@@ -64,7 +64,7 @@ impl Anew {
         session: &mut Session,
         lease: &RunLease,
         stop: &Stopper,
-    ) -> Result<Counts, EngineError> {
+    ) -> Result<Counts, RunError> {
         let mut counts = Counts::default();
         let mut moved = 0;
         for _ in 0..PASSES {
@@ -91,7 +91,7 @@ impl Anew {
         session: &mut Session,
         lease: &RunLease,
         keys: &[RowKey],
-    ) -> Result<u64, EngineError> {
+    ) -> Result<u64, RunError> {
         let shape = &self.target.unscoped;
         let rows = session.rows_by_key(shape, keys).await?;
         let resealed = settle(session, lease, &mut ToOldKey(self), rows).await?;
@@ -105,7 +105,7 @@ impl Anew {
         session: &mut Session,
         cursor: &mut Option<RowKey>,
         stop: &Stopper,
-    ) -> Result<Option<Vec<Row>>, EngineError> {
+    ) -> Result<Option<Vec<Row>>, RunError> {
         super::interrupted(stop)?;
         let rows = session.page(&self.target.shape, cursor.as_ref(), None, PAGE.0, PAGE.1).await?;
         let Some(last) = rows.last() else { return Ok(None) };
@@ -113,7 +113,7 @@ impl Anew {
         Ok(Some(rows))
     }
 
-    async fn planned(&self, rows: Vec<Row>) -> Result<Vec<Swap>, EngineError> {
+    async fn planned(&self, rows: Vec<Row>) -> Result<Vec<Swap>, RunError> {
         let work = work_through(self.back.clone(), rows, Trust::Marks).await?;
         let moved = work.swaps.into_iter().filter(|planned| planned.moved.cells() > 0);
         Ok(moved.filter_map(|planned| self.without_held(planned.swap)).collect())
@@ -138,7 +138,7 @@ impl Anew {
         lease: &RunLease,
         rows: Vec<Row>,
         moved: bool,
-    ) -> Result<u64, EngineError> {
+    ) -> Result<u64, RunError> {
         let without: Vec<usize> = has_no_way_back(&self.target, &self.back).collect();
         let deks = match without.is_empty() {
             true => None,

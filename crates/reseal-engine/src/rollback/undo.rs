@@ -3,15 +3,15 @@
 use reseal_store::{RunRow, Session};
 
 use crate::commit::Commit;
-use crate::error::{Busy, EngineError};
+use crate::error::{Busy, RunError};
 use crate::run::lease::{LEASE_MS, holder, is_held};
 
 /// Drops the old cells that a run keeps, unless an engine holds the run.
 ///
 /// # Errors
 /// When an engine is at work on the run, or the database refuses.
-pub async fn drop_undo(session: &mut Session, run: &RunRow) -> Result<(), EngineError> {
-    let busy = || EngineError::from(Busy::KeepsUndo { run: run.id.clone() });
+pub async fn drop_undo(session: &mut Session, run: &RunRow) -> Result<(), RunError> {
+    let busy = || RunError::from(Busy::KeepsUndo { run: run.id.clone() });
     if is_held(run) {
         return Err(busy());
     }

@@ -7,13 +7,13 @@ use reseal_core::Key;
 use crate::batch::work::OpenCount;
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
-use crate::error::{EngineError, TableError};
+use crate::error::{RunError, TableError};
 
 /// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
 pub(crate) const BREAKER: u64 = 1000;
 
 /// Stops a run whose cells of one field fail one after the other: the key is wrong, not the cells.
-pub(crate) fn breaker(target: &Target, fails: &[AtomicU64], counts: &[OpenCount]) -> Result<(), EngineError> {
+pub(crate) fn breaker(target: &Target, fails: &[AtomicU64], counts: &[OpenCount]) -> Result<(), RunError> {
     for ((field, fails), count) in target.fields.iter().zip(fails).zip(counts) {
         if count.opened > 0 {
             fails.store(0, Ordering::Relaxed);
@@ -25,7 +25,7 @@ pub(crate) fn breaker(target: &Target, fails: &[AtomicU64], counts: &[OpenCount]
 }
 
 /// The refusal of a field of which cell after cell opens under no key.
-pub(crate) fn wrong_key(field: &FieldTarget, cells: u64) -> EngineError {
+pub(crate) fn wrong_key(field: &FieldTarget, cells: u64) -> RunError {
     let job = field.job();
     let mut keys: Vec<String> = Vec::new();
     for seal in job.seals() {

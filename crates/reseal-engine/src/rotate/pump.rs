@@ -11,7 +11,7 @@ use tracing::debug;
 use crate::cell::target::Target;
 use crate::commit::rows::Closing;
 use crate::commit::writer::{Halt, Writer};
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::rotate::breaker::breaker;
 use crate::rotate::cruncher::Cruncher;
 use crate::rotate::reader::spawn_reader;
@@ -35,7 +35,7 @@ pub(crate) async fn pump(
     target: &Arc<Target>,
     shard: &ShardRow,
     fails: &Arc<Vec<AtomicU64>>,
-) -> Result<Ended, EngineError> {
+) -> Result<Ended, RunError> {
     let mut shard = shard.clone();
     let mut reconnects = 0;
     loop {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::shared::Shared;
 use crate::cell::target::Target;
 use crate::commit::writer::{Halt, halt};
-use crate::error::{EngineError, TableError};
+use crate::error::{RunError, TableError};
 
 /// Tells whether a pager comes by the same place again (Brent's way: one place is remembered, for twice as long each
 /// time). A database that compares row keys in another way than it sorts them would else be read for ever.
@@ -30,7 +30,7 @@ impl Circle {
     }
 }
 
-fn in_circles(target: &Target) -> EngineError {
+fn in_circles(target: &Target) -> RunError {
     let columns: Vec<&str> = target.shape.key.iter().map(|column| column.name.as_str()).collect();
     TableError::RowKeyOrder { table: target.label().to_owned(), columns: columns.join(", ") }.into()
 }

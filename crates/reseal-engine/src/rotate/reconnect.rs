@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use reseal_store::{Session, ShardRow, StoreError, Trouble};
 
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::rotate::shared::Shared;
 
 /// How often a lost connection is made anew before the run stops; it can be resumed.
 pub(crate) const RECONNECTS: u32 = 6;
 
 /// A new connection for a writer; `attempt` is how often it was tried in vain.
-async fn again(shared: &Shared, attempt: u32, error: StoreError) -> Result<Session, EngineError> {
+async fn again(shared: &Shared, attempt: u32, error: StoreError) -> Result<Session, RunError> {
     for attempt in attempt..=RECONNECTS {
         tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
         if let Ok(session) = shared.connect().await {
@@ -31,7 +31,7 @@ pub(crate) async fn reload(
     number: i64,
     attempt: u32,
     error: StoreError,
-) -> Result<ShardRow, EngineError> {
+) -> Result<ShardRow, RunError> {
     let mut error = error;
     for attempt in attempt..=RECONNECTS {
         *session = again(shared, attempt, error).await?;
@@ -49,20 +49,20 @@ pub(crate) async fn current(
     session: &mut Session,
     shared: &Shared,
     number: i64,
-) -> Result<ShardRow, EngineError> {
+) -> Result<ShardRow, RunError> {
     let shards = session.shards(shared.lease.run_id()).await?;
     ours(shared, shards, number)
 }
 
-fn ours(shared: &Shared, shards: Vec<ShardRow>, number: i64) -> Result<ShardRow, EngineError> {
+fn ours(shared: &Shared, shards: Vec<ShardRow>, number: i64) -> Result<ShardRow, RunError> {
     match shards.into_iter().find(|shard| shard.number == number) {
         Some(shard) if shard.epoch == shared.lease.epoch() => Ok(shard),
-        _ => Err(EngineError::Superseded),
+        _ => Err(RunError::Superseded),
     }
 }
 
 /// Makes sure of a connection that was idle for long.
-pub(crate) async fn living(shared: &Shared, session: &mut Session) -> Result<(), EngineError> {
+pub(crate) async fn living(shared: &Shared, session: &mut Session) -> Result<(), RunError> {
     if let Err(error) = session.now_ms().await {
         *session = again(shared, 0, error).await?;
     }

@@ -6,7 +6,7 @@ use reseal_store::{Counts, Session, ShardRow};
 
 use crate::cell::condition::of_condition;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// Below this many rows a range is not worth cutting.
 const FEWEST_ROWS: u64 = 2000;
@@ -20,7 +20,7 @@ pub(crate) async fn cut(
     workers: usize,
     first_number: i64,
     round: i64,
-) -> Result<Vec<ShardRow>, EngineError> {
+) -> Result<Vec<ShardRow>, RunError> {
     let mut shards = Vec::new();
     for target in targets {
         let rows = session.count(&target.shape).await.map_err(|error| of_condition(target, error))?;

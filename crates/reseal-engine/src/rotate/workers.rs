@@ -8,7 +8,7 @@ use reseal_store::ShardRow;
 use tokio::sync::Mutex;
 
 use crate::cell::target::Target;
-use crate::error::{EngineError, LedgerFault};
+use crate::error::{LedgerFault, RunError};
 use crate::rotate::pump::{Ended, pump};
 use crate::rotate::shared::Shared;
 use crate::stop::Stop;
@@ -21,7 +21,7 @@ pub(crate) async fn rotate(
     shared: &Arc<Shared>,
     targets: &[Arc<Target>],
     shards: Vec<ShardRow>,
-) -> Result<Option<Stop>, EngineError> {
+) -> Result<Option<Stop>, RunError> {
     let by_label: Arc<Targets> = Arc::new(
         targets
             .iter()
@@ -39,7 +39,7 @@ pub(crate) async fn rotate(
     let tasks: Vec<_> = (0..workers)
         .map(|_| tokio::spawn(work_queue(shared.clone(), queue.clone(), by_label.clone())))
         .collect();
-    let mut first: Option<EngineError> = None;
+    let mut first: Option<RunError> = None;
     for task in tasks {
         let outcome = match task.await {
             Ok(outcome) => outcome,
@@ -59,7 +59,7 @@ async fn work_queue(
     shared: Arc<Shared>,
     queue: Arc<Mutex<VecDeque<ShardRow>>>,
     targets: Arc<Targets>,
-) -> Result<(), EngineError> {
+) -> Result<(), RunError> {
     let outcome = async {
         let mut session = shared.connect().await?;
         loop {

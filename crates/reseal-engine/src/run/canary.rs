@@ -11,7 +11,7 @@ use crate::commit::Commit;
 use crate::commit::restore::restore;
 use crate::commit::rows::Closing;
 use crate::commit::writer::{Halt, Writer};
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::hooks::Phase;
 use crate::rotate::shared::Shared;
 use crate::run::steps::{Cut, Steps};
@@ -32,7 +32,7 @@ pub(crate) async fn sent_ahead(
     steps: &Steps,
     targets: &[Arc<Target>],
     shards: Vec<ShardRow>,
-) -> Result<Sent, EngineError> {
+) -> Result<Sent, RunError> {
     if steps.are_done(session, Phase::Canary).await? {
         return Ok(Sent::Ahead(shards));
     }
@@ -45,7 +45,7 @@ pub(crate) async fn sent_ahead(
         Err(Cut::Stopped(stop)) => return Ok(Sent::Stopped(stop)),
         Err(Cut::Failed(error)) => {
             put_back(shared, session, targets).await?;
-            return Err(EngineError::Canary(Box::new(error)));
+            return Err(RunError::Canary(Box::new(error)));
         }
     }
     if !shared.undo {
@@ -57,11 +57,7 @@ pub(crate) async fn sent_ahead(
 }
 
 /// Writes the first batch that has something to write, with its old cells kept whatever the plan says.
-async fn first_batch(
-    shared: &Shared,
-    targets: &[Arc<Target>],
-    shards: &[ShardRow],
-) -> Result<(), EngineError> {
+async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRow]) -> Result<(), RunError> {
     let mut session = shared.database.connect().await?;
     for shard in shards {
         let Some(target) = targets.iter().find(|target| target.label() == shard.table) else { continue };
@@ -96,11 +92,7 @@ async fn first_batch(
 
 /// Puts the one batch back to its old bytes, and its shard to the beginning. Cells that the application has written
 /// since are its own, and stay.
-async fn put_back(
-    shared: &Shared,
-    session: &mut Session,
-    targets: &[Arc<Target>],
-) -> Result<(), EngineError> {
+async fn put_back(shared: &Shared, session: &mut Session, targets: &[Arc<Target>]) -> Result<(), RunError> {
     let mut after = None;
     while let Some(batch) = session.next_undo(shared.lease.run_id(), after).await? {
         after = Some(batch.place());

@@ -7,7 +7,7 @@ use reseal_store::{RunLease, RunRow, Session};
 
 use tracing::warn;
 
-use crate::error::{Advise, Class, EngineError};
+use crate::error::{Advise, Class, RunError};
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RunOptions;
 use crate::observer::RunEnd;
@@ -33,22 +33,22 @@ pub(crate) async fn conclude(
     options: &RunOptions,
     run: &RunRow,
     lease: &RunLease,
-    outcome: Result<Outcome, EngineError>,
+    outcome: Result<Outcome, RunError>,
     begun: Instant,
-) -> Result<Report, EngineError> {
+) -> Result<Report, RunError> {
     let stopped = matches!(outcome, Ok(Outcome::Stopped(_)));
     let (state, mut reason, error) = match outcome {
         Ok(Outcome::Clean) if run.whole => (RunState::Complete, None, None),
         Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
         Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
-        Ok(Outcome::Stopped(Stop::Superseded)) => return Err(EngineError::Superseded),
+        Ok(Outcome::Stopped(Stop::Superseded)) => return Err(RunError::Superseded),
         Ok(Outcome::Stopped(Stop::CancelAsked)) => {
             (RunState::Cancelled, Some(Stop::CancelAsked.reason().to_owned()), None)
         }
         Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
-        Err(EngineError::Superseded) => return Err(EngineError::Superseded),
+        Err(RunError::Superseded) => return Err(RunError::Superseded),
         Err(error) => {
-            let failed = error.advice().class == Class::Failed || matches!(error, EngineError::Canary(_));
+            let failed = error.advice().class == Class::Failed || matches!(error, RunError::Canary(_));
             let state = if failed { RunState::Failed } else { RunState::Paused };
             (state, Some(error.to_string()), Some(error))
         }
@@ -57,7 +57,7 @@ pub(crate) async fn conclude(
         steps.owe(session, run.whole).await?;
     }
     if !session.move_run(lease, RunState::Running, state, reason.as_deref()).await? {
-        return Err(EngineError::Superseded);
+        return Err(RunError::Superseded);
     }
     let job = steps.job().clone();
     let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
@@ -69,7 +69,7 @@ pub(crate) async fn conclude(
     if let Some(error) = error {
         return Err(error);
     }
-    reason = reason.or(failed.as_ref().map(EngineError::to_string));
+    reason = reason.or(failed.as_ref().map(RunError::to_string));
     Ok(Report {
         run_id: run.id.clone(),
         state,
@@ -90,7 +90,7 @@ pub(crate) async fn conclude(
 
 /// The steps that follow from how the run ended; gives why one failed that the run still owes. The run's state stays
 /// what it is.
-async fn follow(session: &mut Session, steps: &Steps, state: RunState) -> Option<EngineError> {
+async fn follow(session: &mut Session, steps: &Steps, state: RunState) -> Option<RunError> {
     if matches!(state, RunState::Complete | RunState::ScopeDone) {
         return match steps.play(session, Phase::After, None).await {
             Err(Cut::Failed(error)) => {

@@ -22,7 +22,7 @@ use crate::cell::undo::UndoKey;
 use crate::commit::last_error::write_last_error;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
-use crate::error::{Busy, EngineError, TableError};
+use crate::error::{Busy, RunError, TableError};
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
 use crate::preflight;
@@ -56,7 +56,7 @@ pub async fn run(
     job: &Arc<Job>,
     options: &RunOptions,
     environment: &Environment,
-) -> Result<Report, EngineError> {
+) -> Result<Report, RunError> {
     let begun = Instant::now();
     let Environment { database, progress, stop, observer } = environment;
     preflight::application(job, options.accept_outage || options.dry_run)?;
@@ -109,7 +109,7 @@ async fn work(
     lease: &RunLease,
     targets: &[Arc<Target>],
     pacer: Arc<Pacer>,
-) -> Result<Outcome, EngineError> {
+) -> Result<Outcome, RunError> {
     match run.whole {
         true => guard::take_away(session, lease, targets).await?,
         false => guard::repair(session, lease, &run.plan, targets).await?,
@@ -131,7 +131,7 @@ async fn work(
 }
 
 /// The key that old cells are kept under when the old key is known to others.
-async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, EngineError> {
+async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, RunError> {
     let mut primaries = job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
     match primaries.next().filter(|_| emergency) {
         Some(primary) => UndoKey::of(primary, &job.deks).await.map(Some),
@@ -146,7 +146,7 @@ async fn rounds(
     steps: &Steps,
     run: &RunRow,
     targets: &[Arc<Target>],
-) -> Result<Outcome, EngineError> {
+) -> Result<Outcome, RunError> {
     let job = steps.job();
     let mut round = run.round;
     let mut tables: Vec<&Arc<Target>> = targets.iter().collect();
@@ -166,7 +166,7 @@ async fn rounds(
         steps.observer().swept(run, &census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);
         if !session.note_sweep(&shared.lease, next, swept.old).await? {
-            return Err(EngineError::Superseded);
+            return Err(RunError::Superseded);
         }
         if swept.broken > 0 {
             write_last_error(session, &shared.lease, targets).await?;
@@ -201,7 +201,7 @@ async fn shards_of(
     job: &Job,
     tables: &[&Arc<Target>],
     round: i64,
-) -> Result<Vec<ShardRow>, EngineError> {
+) -> Result<Vec<ShardRow>, RunError> {
     let known = session.shards(shared.lease.run_id()).await?;
     let of_round: Vec<&ShardRow> = known.iter().filter(|shard| shard.round == round).collect();
     if of_round.is_empty() {
@@ -221,7 +221,7 @@ async fn shards_of(
 }
 
 /// Random nonces repeat: a key that would seal more cells than its format allows is refused.
-fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), EngineError> {
+fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), RunError> {
     for target in tables {
         let rows: u64 =
             shards.iter().filter(|s| s.table == target.label()).map(|s| s.counts.rows_total).sum();
@@ -242,7 +242,7 @@ async fn sweep_all(
     shared: &Shared,
     session: &mut Session,
     targets: &[Arc<Target>],
-) -> Result<Swept, EngineError> {
+) -> Result<Swept, RunError> {
     let (_, total) = shared.progress.rows();
     let mut attempt = 0;
     living(shared, session).await?;
@@ -259,7 +259,7 @@ async fn sweep_all(
 }
 
 /// The connection may have been lost on the way; what is left to be written needs a living one.
-pub(crate) async fn reopen(mut session: Session, database: &Database) -> Result<Session, EngineError> {
+pub(crate) async fn reopen(mut session: Session, database: &Database) -> Result<Session, RunError> {
     match session.now_ms().await {
         Ok(_) => Ok(session),
         Err(_) => Ok(database.connect().await?),

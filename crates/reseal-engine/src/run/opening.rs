@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::cell::target::Target;
 use crate::commit::Commit;
 use crate::environment::Environment;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::finding::{Finding, Severity};
 use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
@@ -32,7 +32,7 @@ pub(crate) async fn look(
     session: &mut Session,
     job: &Arc<Job>,
     options: &RunOptions,
-) -> Result<Looked, EngineError> {
+) -> Result<Looked, RunError> {
     match &job.keys_missing {
         None => passed(preflight::look(session, job, &options.scope).await?, &[]),
         Some(error) if options.dry_run => Err(error.clone()),
@@ -44,7 +44,7 @@ pub(crate) async fn look(
 }
 
 /// Passes findings on, but those that were `told` before; refusals end here.
-fn passed(passed: Passed, told: &[String]) -> Result<Looked, EngineError> {
+fn passed(passed: Passed, told: &[String]) -> Result<Looked, RunError> {
     let is_new = |finding: &&Finding| !told.contains(&finding.message);
     let warnings = passed.findings.iter().filter(|finding| finding.severity == Severity::Warning);
     let warnings: Vec<&Finding> = warnings.filter(is_new).collect();
@@ -72,7 +72,7 @@ pub(crate) async fn open(
     lease: &RunLease,
     options: &RunOptions,
     environment: &Environment,
-) -> Result<Opened, EngineError> {
+) -> Result<Opened, RunError> {
     let Looked { mut targets, told } = looked;
     steps.settle_vars(session).await?;
     let hooks = steps.job().hooks.clone();
@@ -96,7 +96,7 @@ pub(crate) async fn open(
     if run.primaries.is_empty() {
         let keys = pins::keys_of_run(job, &run.id)?.to_string();
         if !session.note_keys(lease, &keys).await? {
-            return Err(EngineError::Superseded);
+            return Err(RunError::Superseded);
         }
     }
     // Under the epoch, so that an engine which is superseded by now tells nobody that its run begins.

@@ -4,7 +4,7 @@ use reseal_core::RunState;
 use reseal_store::{Claimed, ColumnName, NewRun, RunLease, RunRow, Session};
 
 use crate::cell::layout::in_scope;
-use crate::error::{Busy, ColumnHolder, EngineError, KnownHolder, LedgerFault, ResumeRefused};
+use crate::error::{Busy, ColumnHolder, KnownHolder, LedgerFault, ResumeRefused, RunError};
 use crate::job::options::RunOptions;
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, pins};
@@ -16,7 +16,7 @@ pub(crate) async fn started_with(
     session: &mut Session,
     job: &Job,
     options: &RunOptions,
-) -> Result<RunOptions, EngineError> {
+) -> Result<RunOptions, RunError> {
     let mut options = options.clone();
     if session.version().await?.is_none() {
         return Ok(options);
@@ -36,7 +36,7 @@ pub(crate) async fn find_or_write(
     job: &Job,
     options: &RunOptions,
     observer: &dyn RunObserver,
-) -> Result<RunRow, EngineError> {
+) -> Result<RunRow, RunError> {
     let latest = session.runs(Some(&job.plan), 1).await?.pop();
     if let Some(run) = latest.filter(|run| !run.state.is_over()) {
         may_resume(job, options, &run)?;
@@ -77,7 +77,7 @@ pub(crate) async fn held_by(
     session: &mut Session,
     column: String,
     run: String,
-) -> Result<EngineError, EngineError> {
+) -> Result<RunError, RunError> {
     let known = session.run_by_id(&run).await?.map(|run| KnownHolder {
         plan: run.plan,
         state: run.state,
@@ -91,7 +91,7 @@ pub(crate) async fn claims(
     session: &mut Session,
     job: &Job,
     scope: &Scope,
-) -> Result<Vec<ColumnName>, EngineError> {
+) -> Result<Vec<ColumnName>, RunError> {
     let mut columns = Vec::new();
     for at in in_scope(job, scope)? {
         let table = &job.tables[at];
@@ -107,7 +107,7 @@ pub(crate) async fn claims(
     Ok(columns)
 }
 
-fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), EngineError> {
+fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), RunError> {
     let id = || run.id.clone();
     if run.state == RunState::RollingBack {
         return Err(ResumeRefused::RollingBack { run: id() }.into());
@@ -133,7 +133,7 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), Engin
 }
 
 /// Acquires the run under a new epoch, unless another engine is at work on it.
-pub(crate) async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLease, EngineError> {
+pub(crate) async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLease, RunError> {
     if is_held(run) {
         return Err(busy(run));
     }
@@ -146,6 +146,6 @@ pub(crate) async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLe
     }
 }
 
-fn busy(run: &RunRow) -> EngineError {
+fn busy(run: &RunRow) -> RunError {
     Busy::Run { run: run.id.clone(), holder: run.holder.for_people() }.into()
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::commit::Commit;
 use crate::commit::ledger::StepName;
 use crate::environment::Environment;
-use crate::error::{Advise, EngineError, StepError};
+use crate::error::{Advise, RunError, StepError};
 use crate::job::Job;
 use crate::job::hooks::{Deed, Phase, Ran, Step, When};
 use crate::observer::{RunObserver, StepEvent, StepResult};
@@ -43,7 +43,7 @@ struct Facts {
 
 /// A step that failed, or a stop that came first.
 pub(crate) enum Cut {
-    Failed(EngineError),
+    Failed(RunError),
     Stopped(Stop),
 }
 
@@ -56,7 +56,7 @@ impl Steps {
         run: &RunRow,
         lease: &RunLease,
         operator: &str,
-    ) -> Result<Steps, EngineError> {
+    ) -> Result<Steps, RunError> {
         let facts = Facts {
             id: run.id.clone(),
             // An engine has just taken it up; `run` is how that engine found it.
@@ -77,7 +77,7 @@ impl Steps {
     }
 
     /// Reads the variables where the run has none noted yet, and notes them: an engine that goes on finds the same.
-    pub(crate) async fn settle_vars(&mut self, session: &mut Session) -> Result<(), EngineError> {
+    pub(crate) async fn settle_vars(&mut self, session: &mut Session) -> Result<(), RunError> {
         let (true, Some(resolver)) = (self.facts.vars.is_empty(), &self.job.hooks.resolver) else {
             return Ok(());
         };
@@ -88,7 +88,7 @@ impl Steps {
         Ok(())
     }
 
-    fn hold_no_key(&self, vars: &BTreeMap<String, String>) -> Result<(), EngineError> {
+    fn hold_no_key(&self, vars: &BTreeMap<String, String>) -> Result<(), RunError> {
         let Some((name, _)) = vars.iter().find(|(_, value)| self.scrub.finds_in(value.as_bytes())) else {
             return Ok(());
         };
@@ -97,7 +97,7 @@ impl Steps {
 
     /// Takes keys out of what the ledger has of this run by now: those that the steps of `before` brought, nobody could
     /// recognise in what they printed, nor in a variable.
-    pub(crate) async fn scrub_noted(&mut self, session: &mut Session) -> Result<(), EngineError> {
+    pub(crate) async fn scrub_noted(&mut self, session: &mut Session) -> Result<(), RunError> {
         for row in session.steps(&self.facts.id).await? {
             let (status, output) = (row.status.unwrap_or_default(), row.output.unwrap_or_default());
             if [&status, &output].iter().any(|text| self.scrub.finds_in(text.as_bytes())) {
@@ -137,7 +137,7 @@ impl Steps {
     }
 
     /// Notes the steps of `after` that are owed once this run is clean, so that a crash does not lose them.
-    pub(crate) async fn owe(&self, session: &mut Session, whole: bool) -> Result<(), EngineError> {
+    pub(crate) async fn owe(&self, session: &mut Session, whole: bool) -> Result<(), RunError> {
         for (at, step) in self.job.hooks.after.iter().enumerate().filter(|(_, step)| whole || step.scoped) {
             let key = self.key(Phase::After, at);
             Commit::new(session, &self.lease).owe_step(name(&key, step)).await?;
@@ -146,7 +146,7 @@ impl Steps {
     }
 
     /// Whether all steps of a phase are done.
-    pub(crate) async fn are_done(&self, session: &mut Session, phase: Phase) -> Result<bool, EngineError> {
+    pub(crate) async fn are_done(&self, session: &mut Session, phase: Phase) -> Result<bool, RunError> {
         let rows = session.steps(&self.facts.id).await?;
         let done = |at: usize| {
             let key = self.key(phase, at);
@@ -192,7 +192,7 @@ impl Steps {
         }
     }
 
-    async fn one(&self, session: &mut Session, key: &StepKey, step: &Step) -> Result<(), EngineError> {
+    async fn one(&self, session: &mut Session, key: &StepKey, step: &Step) -> Result<(), RunError> {
         info!(phase = key.phase, step = step.label, "begins");
         Commit::new(session, &self.lease).begin_step(name(key, step)).await?;
         let ran = match &step.deed {
@@ -217,7 +217,7 @@ impl Steps {
 
     /// Tells that the steps of `before` are about to begin: what they change outside of Reseal changes only if that can
     /// be recorded.
-    pub(crate) async fn announced(&self) -> Result<(), EngineError> {
+    pub(crate) async fn announced(&self) -> Result<(), RunError> {
         self.told(Phase::Before.name(), 0, "all", StepResult::Begun).await
     }
 
@@ -228,13 +228,7 @@ impl Steps {
         }
     }
 
-    async fn told(
-        &self,
-        phase: &str,
-        number: i64,
-        label: &str,
-        result: StepResult,
-    ) -> Result<(), EngineError> {
+    async fn told(&self, phase: &str, number: i64, label: &str, result: StepResult) -> Result<(), RunError> {
         let (job, run_id) = (&self.job, &self.facts.id);
         self.observer.stepped(StepEvent { job, run_id, phase, number, label, result }).await
     }

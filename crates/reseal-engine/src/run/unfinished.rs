@@ -7,7 +7,7 @@ use reseal_core::RunState;
 use reseal_store::{Session, StepState};
 
 use crate::environment::Environment;
-use crate::error::{Busy, EngineError};
+use crate::error::{Busy, RunError};
 use crate::job::Job;
 use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
@@ -24,7 +24,7 @@ pub(crate) async fn owed(
     job: &Arc<Job>,
     options: &RunOptions,
     environment: &Environment,
-) -> Result<Option<Report>, EngineError> {
+) -> Result<Option<Report>, RunError> {
     let begun = Instant::now();
     if options.dry_run || job.hooks.after.is_empty() || session.version().await?.is_none() {
         return Ok(None);
@@ -41,7 +41,7 @@ pub(crate) async fn owed(
     if !owes {
         return Ok(None);
     }
-    let busy = || EngineError::from(Busy::LastSteps { run: run.id.clone() });
+    let busy = || RunError::from(Busy::LastSteps { run: run.id.clone() });
     if is_held(&run) {
         return Err(busy());
     }

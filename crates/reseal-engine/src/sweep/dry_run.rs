@@ -13,7 +13,7 @@ use crate::batch::work_through;
 use crate::cell::condition::of_condition;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::Job;
 use crate::job::options::RunOptions;
 use crate::progress::{Phase, Progress};
@@ -32,7 +32,7 @@ impl Tried {
         session: &mut Session,
         target: &Arc<Target>,
         progress: &Progress,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), RunError> {
         let (chunks_in, chunks) = channel(1);
         let reader = std::slice::from_mut(session);
         let read = scan(reader, &target.shape, &[Slice::WHOLE], chunks_in);
@@ -47,7 +47,7 @@ impl Tried {
         target: &Arc<Target>,
         mut chunks: Receiver<Rows>,
         progress: &Progress,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), RunError> {
         while let Some(rows) = chunks.recv().await {
             let read = rows.len() as u64;
             let work = work_through(target.clone(), rows.decode()?, Trust::Nothing).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn dry_run(
     targets: &[Arc<Target>],
     options: &RunOptions,
     progress: &Progress,
-) -> Result<Report, EngineError> {
+) -> Result<Report, RunError> {
     let begun = Instant::now();
     let mut session = database.connect().await?;
     let mut total = 0;

@@ -10,7 +10,7 @@ use crate::cell::field::FieldTarget;
 use crate::cell::layout::layout;
 use crate::cell::open::{Opening, Trust};
 use crate::cell::target::{Target, integer};
-use crate::error::{EngineError, ScopeError};
+use crate::error::{RunError, ScopeError};
 use crate::job::Job;
 use crate::job::scope::Scope;
 
@@ -38,7 +38,7 @@ pub async fn inspect(
     database: &Database,
     table: &str,
     row: &str,
-) -> Result<Vec<Inspected>, EngineError> {
+) -> Result<Vec<Inspected>, RunError> {
     let mut session = database.connect().await?;
     let scope = Scope { tables: vec![table.to_owned()], ..Scope::default() };
     let targets = layout(&mut session, job, &scope).await?;
@@ -50,7 +50,7 @@ pub async fn inspect(
     Ok(target.fields.iter().map(|field| Inspected::of(field, &row, deks.as_deref())).collect())
 }
 
-async fn find(session: &mut Session, target: &Target, table: &str, row: &str) -> Result<Row, EngineError> {
+async fn find(session: &mut Session, target: &Target, table: &str, row: &str) -> Result<Row, RunError> {
     let kinds: Vec<Kind> = target.shape.key.iter().map(|column| column.kind).collect();
     let key = row_key(row, &kinds)
         .ok_or_else(|| ScopeError::RowKey { row: row.to_owned(), table: table.to_owned() })?;

@@ -7,7 +7,7 @@ use reseal_store::{Quarantined, RowKey, RunLease, Session};
 
 use crate::cell::field::FieldTarget;
 use crate::commit::Commit;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::reason::Reason;
 
 /// Cells that could not be written under the new key, with why.
@@ -16,7 +16,7 @@ pub(crate) struct Refused(Arc<HashMap<String, Reason>>);
 
 impl Refused {
     /// Those that a run has met so far.
-    pub(crate) async fn by(session: &mut Session, run_id: &str) -> Result<Self, EngineError> {
+    pub(crate) async fn by(session: &mut Session, run_id: &str) -> Result<Self, RunError> {
         let listed = session.quarantined(run_id).await?.into_iter();
         let refused = listed.filter_map(|cell| {
             let reason = Reason::from_name(&cell.reason).filter(|reason| reason.is_refusal())?;
@@ -48,7 +48,7 @@ impl<'l> Listing<'l> {
         session: &'l mut Session,
         lease: &'l RunLease,
         refused: &Refused,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, RunError> {
         Commit::new(session, lease).clear_quarantine().await?;
         Ok(Listing { session, lease, refused: refused.clone() })
     }
@@ -58,7 +58,7 @@ impl<'l> Listing<'l> {
     }
 
     /// Adds cells while the snapshot is read.
-    pub(crate) async fn add(&mut self, cells: &[Quarantined]) -> Result<(), EngineError> {
+    pub(crate) async fn add(&mut self, cells: &[Quarantined]) -> Result<(), RunError> {
         match self.session.quarantines_aside() {
             true => Ok(self.session.quarantine_aside(self.lease.run_id(), cells).await?),
             false => Commit::new(self.session, self.lease).quarantine(cells).await,
@@ -66,7 +66,7 @@ impl<'l> Listing<'l> {
     }
 
     /// Ends it, once the snapshot is.
-    pub(crate) async fn end(self) -> Result<(), EngineError> {
+    pub(crate) async fn end(self) -> Result<(), RunError> {
         Commit::new(self.session, self.lease).quarantine_from_aside().await
     }
 }

@@ -19,7 +19,7 @@ use crate::cell::field::FieldTarget;
 use crate::cell::layout::layout;
 use crate::cell::standing::Standing;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::Job;
 use crate::job::scope::Scope;
 use crate::progress::Progress;
@@ -74,7 +74,7 @@ pub(crate) async fn sweep(
     targets: &[Arc<Target>],
     progress: &Progress,
     mut listing: Option<Listing<'_>>,
-) -> Result<Swept, EngineError> {
+) -> Result<Swept, RunError> {
     let workers = targets.first().map_or(1, |target| target.job.pace.workers);
     let mut readers = snapshot(database, idle, workers).await?;
     let mut swept = Swept::default();
@@ -103,7 +103,7 @@ pub async fn census(
     scope: &Scope,
     opened: bool,
     progress: &Progress,
-) -> Result<Census, EngineError> {
+) -> Result<Census, RunError> {
     let mut session = database.connect().await?;
     let targets = layout(&mut session, job, scope).await?;
     if opened {
@@ -133,7 +133,7 @@ pub async fn verify(
     database: &Database,
     scope: &Scope,
     progress: &Progress,
-) -> Result<Census, EngineError> {
+) -> Result<Census, RunError> {
     census(job, database, scope, true, progress).await
 }
 

@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 use reseal_store::{Database, Rows, Session, Shape, Slice, StoreError};
 use tokio::sync::mpsc::Sender;
 
-use crate::error::EngineError;
+use crate::error::RunError;
 
 /// Bytes of a chunk of rows on its way from the database to the cores.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -15,7 +15,7 @@ pub(super) async fn snapshot(
     database: &Database,
     mut idle: Vec<Session>,
     workers: usize,
-) -> Result<Vec<Session>, EngineError> {
+) -> Result<Vec<Session>, RunError> {
     let mut first = connection(database, &mut idle).await?;
     first.begin_snapshot().await?;
     let mut readers = vec![first];
@@ -31,7 +31,7 @@ pub(super) async fn snapshot(
     Ok(readers)
 }
 
-async fn connection(database: &Database, idle: &mut Vec<Session>) -> Result<Session, EngineError> {
+async fn connection(database: &Database, idle: &mut Vec<Session>) -> Result<Session, RunError> {
     match idle.pop() {
         Some(session) => Ok(session),
         None => Ok(database.connect().await?),

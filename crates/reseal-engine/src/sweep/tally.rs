@@ -15,7 +15,7 @@ use crate::cell::condition::of_condition;
 use crate::cell::deks::{Deks, Stage};
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::progress::Progress;
 
 /// Cells of one field by seal and key.
@@ -51,7 +51,7 @@ pub(super) async fn tally_table(
     by: By,
     progress: &Progress,
     listing: Option<&mut Listing<'_>>,
-) -> Result<TableTally, EngineError> {
+) -> Result<TableTally, RunError> {
     let (chunks_in, chunks) = channel(1);
     let slices = readers[0].slices(&target.shape, readers.len()).await?;
     let refused = listing.as_ref().map(|listing| listing.refused().clone()).unwrap_or_default();
@@ -80,7 +80,7 @@ struct Counter<'c, 'l> {
 
 impl Counter<'_, '_> {
     /// Counts until no more chunks come. The readers end when this does.
-    async fn count(&mut self, mut chunks: Receiver<Rows>) -> Result<(), EngineError> {
+    async fn count(&mut self, mut chunks: Receiver<Rows>) -> Result<(), RunError> {
         while let Some(rows) = chunks.recv().await {
             self.progress.add(rows.len() as u64, 0);
             self.begin(rows).await?;
@@ -94,7 +94,7 @@ impl Counter<'_, '_> {
         Ok(())
     }
 
-    async fn begin(&mut self, rows: Rows) -> Result<(), EngineError> {
+    async fn begin(&mut self, rows: Rows) -> Result<(), RunError> {
         let (target, by, refused) = (self.target.clone(), self.by, self.refused.clone());
         let (rows, deks) = match by {
             By::Opened => with_deks(&target, rows, Stage::Open).await?,
@@ -106,7 +106,7 @@ impl Counter<'_, '_> {
         Ok(())
     }
 
-    async fn finish_one(&mut self) -> Result<(), EngineError> {
+    async fn finish_one(&mut self) -> Result<(), RunError> {
         let Some(task) = self.running.pop_front() else { return Ok(()) };
         let chunk = match task.await {
             Ok(done) => done?,

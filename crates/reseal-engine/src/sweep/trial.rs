@@ -11,7 +11,7 @@ use crate::cell::deks::{Deks, Stage, prepare};
 use crate::cell::field::FieldTarget;
 use crate::cell::layout::layout;
 use crate::cell::open::{Opener, Opening, Trust};
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::Job;
 use crate::job::scope::Scope;
 
@@ -39,7 +39,7 @@ pub async fn try_cells(
     other: &Arc<Job>,
     database: &Database,
     rows: usize,
-) -> Result<Tried, EngineError> {
+) -> Result<Tried, RunError> {
     let mut session = database.connect().await?;
     let targets = layout(&mut session, job, &Scope::default()).await?;
     let mut tried = Tried::default();

@@ -15,7 +15,7 @@ use crate::cell::ask::{Ask, Candidate, Question};
 use crate::cell::claim::{Claim, claim, is_null, takes};
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
-use crate::error::EngineError;
+use crate::error::RunError;
 use crate::job::dek_cache::{AT_ONCE, DekCache, DekId, Wrapping, random};
 use crate::job::envelope::Move;
 use crate::job::seal::Seal;
@@ -87,7 +87,7 @@ pub(crate) async fn prepare(
     target: &Target,
     rows: &[Row],
     stage: Stage,
-) -> Result<Option<Arc<Deks>>, EngineError> {
+) -> Result<Option<Arc<Deks>>, RunError> {
     if !target.enveloped {
         return Ok(None);
     }
@@ -106,7 +106,7 @@ pub(crate) async fn prepare(
 }
 
 /// Waits for all, some at a time; the first that fails ends it.
-async fn together<T>(all: Vec<BoxFuture<'_, Result<T, EngineError>>>) -> Result<Vec<T>, EngineError> {
+async fn together<T>(all: Vec<BoxFuture<'_, Result<T, RunError>>>) -> Result<Vec<T>, RunError> {
     stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await
 }
 
@@ -200,7 +200,7 @@ struct Answer {
     moved: Option<Result<Vec<u8>, Reason>>,
 }
 
-async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, EngineError> {
+async fn answer(cache: &DekCache, want: Want, stage: Stage) -> Result<Answer, RunError> {
     let Want { seal, ask } = want;
     let keys = seal.keyset.keys();
     let primary = seal.keyset.primary();
@@ -255,12 +255,12 @@ impl WantedCell {
         self.asked.is_empty() || self.asked.iter().any(asked)
     }
 
-    async fn fresh(self, cache: &DekCache, stage: Stage) -> Result<((RowKey, usize), Fresh), EngineError> {
+    async fn fresh(self, cache: &DekCache, stage: Stage) -> Result<((RowKey, usize), Fresh), RunError> {
         let made = self.made(cache, stage).await?;
         Ok(((self.row, self.field), made))
     }
 
-    async fn made(&self, cache: &DekCache, stage: Stage) -> Result<Fresh, EngineError> {
+    async fn made(&self, cache: &DekCache, stage: Stage) -> Result<Fresh, RunError> {
         let (Some(primary), Some(envelope)) = (self.to.keyset.primary(), &self.to.envelope) else {
             return Ok(Err(Reason::NoPrimary));
         };

@@ -62,7 +62,7 @@ impl Kek for Counting {
 
 const WRAPPED: [u8; 4] = [0, 1, 2, 3];
 
-async fn unwrapped(cache: &DekCache, key: &Key) -> Result<Option<Vec<u8>>, EngineError> {
+async fn unwrapped(cache: &DekCache, key: &Key) -> Result<Option<Vec<u8>>, RunError> {
     let dek = cache.unwrap(key, &WRAPPED, &KekContext::default()).await?;
     Ok(dek.map(|dek| dek.expose().to_vec()))
 }
