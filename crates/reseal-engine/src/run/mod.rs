@@ -88,7 +88,18 @@ pub async fn run(
     let opened = opening::open(&mut session, &mut steps, looked, &run, &lease, options, environment).await;
     let outcome = match opened {
         Ok(Opened::Targets(targets)) => {
-            work(&mut session, &steps, environment, &run, &lease, &targets, pacer).await
+            let mut outcome =
+                work(&mut session, &steps, environment, &run, &lease, &targets, pacer.clone()).await;
+            // The ledger tells what was done: the rounds begin again where they stood, as a resumed run does.
+            for _ in 0..RECONNECTS {
+                if !outcome.as_ref().is_err_and(RunError::is_connection_lost) {
+                    break;
+                }
+                session = reopen(session, database).await?;
+                outcome =
+                    work(&mut session, &steps, environment, &run, &lease, &targets, pacer.clone()).await;
+            }
+            outcome
         }
         Ok(Opened::Stopped(stop)) => Ok(Outcome::Stopped(stop)),
         Err(error) => Err(error),
