@@ -92,7 +92,9 @@ pub async fn run(
                 work(&mut session, &steps, environment, &run, &lease, &targets, pacer.clone()).await;
             // The ledger tells what was done: the rounds begin again where they stood, as a resumed run does.
             for _ in 0..RECONNECTS {
-                if !outcome.as_ref().is_err_and(RunError::is_connection_lost) {
+                // Workers that gave up have asked for a stop: what they say stands.
+                let lost = outcome.as_ref().is_err_and(RunError::is_connection_lost);
+                if !lost || stop.asked().is_some() {
                     break;
                 }
                 session = reopen(session, database).await?;
