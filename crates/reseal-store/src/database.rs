@@ -20,6 +20,8 @@ pub enum Dialect {
 pub struct Database {
     url: Zeroizing<String>,
     dialect: Dialect,
+    #[cfg(feature = "faults")]
+    faults: Option<std::sync::Arc<dyn crate::Faults>>,
 }
 
 impl Dialect {
@@ -50,7 +52,24 @@ impl Database {
             }
         };
         let url = url.replacen("mariadb://", "mysql://", 1);
-        Ok(Database { url: Zeroizing::new(url), dialect })
+        Ok(Database {
+            url: Zeroizing::new(url),
+            dialect,
+            #[cfg(feature = "faults")]
+            faults: None,
+        })
+    }
+
+    /// The same database, with somebody who decides which calls fail.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn with_faults(self, faults: std::sync::Arc<dyn crate::Faults>) -> Self {
+        Database { faults: Some(faults), ..self }
+    }
+
+    #[cfg(feature = "faults")]
+    pub(crate) fn faults(&self) -> Option<std::sync::Arc<dyn crate::Faults>> {
+        self.faults.clone()
     }
 
     /// Which SQL it speaks.

@@ -14,6 +14,8 @@ mod database;
 mod driver;
 mod error;
 mod facts;
+#[cfg(feature = "faults")]
+mod faults;
 mod guard;
 mod ledger;
 mod look_up;
@@ -35,6 +37,8 @@ pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
+#[cfg(feature = "faults")]
+pub use faults::{Call, Faults};
 pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
     Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, NewRun, Pin, Process,

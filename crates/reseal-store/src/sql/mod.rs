@@ -19,6 +19,15 @@ use crate::driver::{Driver, Statement};
 use crate::names::table_ref;
 use crate::{Database, Dialect, Kind, StoreError, TableName, Trouble, mysql, postgres, sqlite};
 
+async fn driver(database: &Database) -> Result<Box<dyn Driver>, StoreError> {
+    let url = database.url();
+    Ok(match database.dialect() {
+        Dialect::Postgres => Box::new(postgres::Postgres::connect(url).await?),
+        Dialect::Mysql => Box::new(mysql::Mysql::connect(url).await?),
+        Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(url).await?),
+    })
+}
+
 /// One connection to a database that holds tables of Reseal's own.
 pub struct Connection {
     pub(crate) driver: Box<dyn Driver>,
@@ -33,13 +42,13 @@ impl Connection {
     pub fn open(database: &Database) -> BoxFuture<'_, Result<Self, StoreError>> {
         // An `async fn` is compiled where it is awaited: boxed, the drivers are compiled here and not in every crate above.
         Box::pin(async move {
-            let url = database.url();
-            let driver: Box<dyn Driver> = match database.dialect() {
-                Dialect::Postgres => Box::new(postgres::Postgres::connect(url).await?),
-                Dialect::Mysql => Box::new(mysql::Mysql::connect(url).await?),
-                Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(url).await?),
-            };
-            Ok(Connection { driver, dialect: database.dialect() })
+            let open = driver(database);
+            #[cfg(feature = "faults")]
+            if let Some(faults) = database.faults() {
+                let driver = crate::faults::Faulty::connect(faults, open).await?;
+                return Ok(Connection { driver, dialect: database.dialect() });
+            }
+            Ok(Connection { driver: open.await?, dialect: database.dialect() })
         })
     }
 

@@ -18,11 +18,14 @@ use tempfile::TempDir;
 /// How many rows the table has.
 pub(crate) const ROWS: usize = 5;
 
-/// A table `note (id, text)` whose cells are under the key `v1`.
+/// A table `note (id, text)` in a file, whose cells are under the key `v1`.
 pub(crate) struct Notes {
     pub(crate) database: Database,
     _folder: TempDir,
 }
+
+/// The statement that makes the table.
+pub(crate) const TABLE: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)";
 
 impl Notes {
     pub(crate) async fn new() -> Notes {
@@ -30,10 +33,9 @@ impl Notes {
         let file = folder.path().join("notes.db");
         let database = Database::parse(&format!("sqlite://{}?mode=rwc", file.display())).unwrap();
         let mut session = database.connect().await.unwrap();
-        let table = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)";
-        session.script(&["PRAGMA journal_mode = WAL".into(), table.into()]).await.unwrap();
+        session.script(&["PRAGMA journal_mode = WAL".into(), TABLE.into()]).await.unwrap();
         for id in 1..=ROWS {
-            let cell = sealed(&key("v1"), format!("note {id}").as_bytes());
+            let cell = sealed("v1", &format!("note {id}"));
             session.script(&[format!("INSERT INTO note VALUES ({id}, '{cell}')")]).await.unwrap();
         }
         Notes { database, _folder: folder }
@@ -45,55 +47,49 @@ impl Notes {
         let query = format!("SELECT id FROM note WHERE text LIKE '{key}:%'");
         session.look_up(&query).await.unwrap().rows.len()
     }
+}
 
-    /// From `v1` to `v2`, with a step before, one after, and one when the run is rolled back.
-    pub(crate) fn job(&self) -> Arc<Job> {
-        let keyset = Keyset::new("notes", vec![key("v1"), key("v2")], Some("v2")).unwrap();
-        let keyset = Arc::new(keyset);
-        let seal = Seal::new(
-            "note",
-            NamedFormat { name: "named", built: named() },
-            keyset.clone(),
-            None,
-            None,
-            None,
-        );
-        let field = FieldJob {
-            name: "text".into(),
-            to: Arc::new(seal),
-            from: Vec::new(),
-            columns: vec![(Part::Ciphertext, "text".into())],
-            mirrors: Vec::new(),
-            last_error: None,
-            encoding: CellEncoding::Raw,
-        };
-        let table = TableJob {
-            name: TableName { schema: None, name: "note".into() },
-            row_key: vec!["id".into()],
-            tenant: None,
-            domain: None,
-            filter: None,
-            key_column: None,
-            fields: vec![field],
-        };
-        Arc::new(Job {
-            plan: "notes".into(),
-            digest: "d".into(),
-            application: Application::BothKeys,
-            keysets: vec![KeysetJob { keyset, passphrases: false, roles: false }],
-            tables: vec![table],
-            recognisers: Vec::new(),
-            expiries: Vec::new(),
-            ignore: Vec::new(),
-            side_effects: Vec::new(),
-            undo: true,
-            guard: None,
-            pace: pace(),
-            reread: None,
-            deks: Arc::default(),
-            hooks: Arc::new(hooks()),
-            keys_missing: None,
-        })
+/// From `v1` to `v2`, two rows at a time, with a step before, one after, and one when the run is rolled back.
+pub(crate) fn job() -> Job {
+    let keyset = Keyset::new("notes", vec![key("v1"), key("v2")], Some("v2")).unwrap();
+    let keyset = Arc::new(keyset);
+    let seal =
+        Seal::new("note", NamedFormat { name: "named", built: named() }, keyset.clone(), None, None, None);
+    let field = FieldJob {
+        name: "text".into(),
+        to: Arc::new(seal),
+        from: Vec::new(),
+        columns: vec![(Part::Ciphertext, "text".into())],
+        mirrors: Vec::new(),
+        last_error: None,
+        encoding: CellEncoding::Raw,
+    };
+    let table = TableJob {
+        name: TableName { schema: None, name: "note".into() },
+        row_key: vec!["id".into()],
+        tenant: None,
+        domain: None,
+        filter: None,
+        key_column: None,
+        fields: vec![field],
+    };
+    Job {
+        plan: "notes".into(),
+        digest: "d".into(),
+        application: Application::BothKeys,
+        keysets: vec![KeysetJob { keyset, passphrases: false, roles: false }],
+        tables: vec![table],
+        recognisers: Vec::new(),
+        expiries: Vec::new(),
+        ignore: Vec::new(),
+        side_effects: Vec::new(),
+        undo: true,
+        guard: None,
+        pace: pace(),
+        reread: None,
+        deks: Arc::default(),
+        hooks: Arc::new(hooks()),
+        keys_missing: None,
     }
 }
 
@@ -151,8 +147,9 @@ fn named() -> BuiltFormat {
 /// Cells that name their key and hold the plaintext in hexadecimal: no cipher, but enough to tell keys and cells apart.
 struct Named;
 
-fn sealed(key: &Key, text: &[u8]) -> String {
-    format!("{}:{}", key.tag(), hex::encode(text))
+/// A cell under a key.
+pub(crate) fn sealed(key: &str, text: &str) -> String {
+    format!("{key}:{}", hex::encode(text))
 }
 
 impl Format for Named {
@@ -178,6 +175,6 @@ impl Format for Named {
         _: &[u8],
         _: Option<&Cell>,
     ) -> Result<Cell<'static>, SealError> {
-        Ok(Cell::whole(Value::Text(sealed(key, text.expose()))))
+        Ok(Cell::whole(Value::Text(format!("{}:{}", key.tag(), hex::encode(text.expose())))))
     }
 }

@@ -1,9 +1,5 @@
 //! A whole run and a rollback without a control database: what they tell their observer, when, and what it can refuse.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod common;
-
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -14,7 +10,7 @@ use reseal_engine::{
 };
 use reseal_store::{RunRow, Session};
 
-use common::{Notes, ROWS};
+use crate::notes::{Notes, ROWS, job};
 
 /// What a refusal of an observer comes to.
 #[derive(Debug, thiserror::Error)]
@@ -107,13 +103,13 @@ fn followed(notes: &Notes, recorder: &Arc<Recorder>) -> Environment {
     Environment::new(notes.database.clone()).followed_by(recorder.clone())
 }
 
-async fn run(notes: &Notes, environment: &Environment) -> Result<RunState, RunError> {
-    reseal_engine::run(&notes.job(), &RunOptions::default(), environment).await.map(|report| report.state)
+async fn run(environment: &Environment) -> Result<RunState, RunError> {
+    reseal_engine::run(&Arc::new(job()), &RunOptions::default(), environment).await.map(|report| report.state)
 }
 
-async fn roll_back(notes: &Notes, environment: &Environment) -> Result<RunState, RunError> {
+async fn roll_back(environment: &Environment) -> Result<RunState, RunError> {
     let options = RollbackOptions::default();
-    reseal_engine::rollback(&notes.job(), &options, environment).await.map(|report| report.state)
+    reseal_engine::rollback(&Arc::new(job()), &options, environment).await.map(|report| report.state)
 }
 
 async fn states(notes: &Notes) -> Vec<RunState> {
@@ -128,7 +124,7 @@ async fn a_run_and_its_rollback_tell_their_observer_in_order() {
     let recorder = Recorder::new(&notes, None);
     let environment = followed(&notes, &recorder);
 
-    assert_eq!(run(&notes, &environment).await.unwrap(), RunState::Complete);
+    assert_eq!(run(&environment).await.unwrap(), RunState::Complete);
     let expect = [
         "created, 0 cells moved",
         "before 0 all begun, 0 cells moved",
@@ -141,7 +137,7 @@ async fn a_run_and_its_rollback_tell_their_observer_in_order() {
     ];
     assert_eq!(recorder.events(), expect);
 
-    assert_eq!(roll_back(&notes, &environment).await.unwrap(), RunState::RolledBack);
+    assert_eq!(roll_back(&environment).await.unwrap(), RunState::RolledBack);
     let expect = [
         "rollback to v1 begins, 5 cells moved",
         "on_failure 1 undo done, 0 cells moved",
@@ -157,7 +153,7 @@ async fn what_an_observer_refuses_writes_nothing() {
     for refused in ["before_run_created", "stepped", "keys_read", "before_first_write"] {
         let notes = Arc::new(Notes::new().await);
         let recorder = Recorder::new(&notes, Some(refused));
-        let error = run(&notes, &followed(&notes, &recorder)).await.unwrap_err();
+        let error = run(&followed(&notes, &recorder)).await.unwrap_err();
         assert_eq!(error.to_string(), format!("{refused}: no"));
         assert_eq!(notes.cells_under("v1").await, ROWS, "{refused}");
         let events = recorder.events();
@@ -166,7 +162,7 @@ async fn what_an_observer_refuses_writes_nothing() {
             "before_run_created" => assert_eq!((states(&notes).await, events.len()), (Vec::new(), 1)),
             _ => assert_eq!(last, "paused, 0 cells rotated, 0 cells moved", "{refused}"),
         }
-        let state = run(&notes, &Environment::new(notes.database.clone())).await.unwrap();
+        let state = run(&Environment::new(notes.database.clone())).await.unwrap();
         assert_eq!((state, states(&notes).await.len()), (RunState::Complete, 1), "{refused}");
     }
 }
@@ -174,9 +170,9 @@ async fn what_an_observer_refuses_writes_nothing() {
 #[tokio::test]
 async fn a_rollback_that_an_observer_refuses_puts_nothing_back() {
     let notes = Arc::new(Notes::new().await);
-    run(&notes, &Environment::new(notes.database.clone())).await.unwrap();
+    run(&Environment::new(notes.database.clone())).await.unwrap();
     let recorder = Recorder::new(&notes, Some("rollback_began"));
-    let error = roll_back(&notes, &followed(&notes, &recorder)).await.unwrap_err();
+    let error = roll_back(&followed(&notes, &recorder)).await.unwrap_err();
     assert_eq!(error.to_string(), "rollback_began: no");
     assert_eq!((notes.cells_under("v2").await, states(&notes).await), (ROWS, vec![RunState::Complete]));
 }
