@@ -7,6 +7,7 @@
 //! the operating system's random source).
 
 pub mod audit;
+mod backoff;
 mod cell;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -33,6 +34,7 @@ mod step;
 mod template;
 mod value;
 
+pub use backoff::backoff;
 pub use cell::{Cell, Part};
 pub use format::{Broken, Format, Identified, OpenError, SealError};
 pub use kdf::{Digest, Kdf};

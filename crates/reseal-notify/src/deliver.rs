@@ -196,11 +196,10 @@ fn settle(outcome: Delivery, attempt: i64, now: i64, jitter: f64) -> Settled {
 /// by `jitter` from 0 to 1.
 #[must_use]
 pub fn backoff(attempt: i64, jitter: f64) -> Duration {
-    const FIRST: f64 = 30.0;
-    const LONGEST: f64 = 4.0 * 3600.0;
-    let doublings = i32::try_from(attempt.clamp(1, 30) - 1).unwrap_or_default();
-    let pause = (FIRST * 2f64.powi(doublings)).min(LONGEST);
-    Duration::from_secs_f64(pause * (0.5 + 0.5 * jitter.clamp(0.0, 1.0)))
+    const FIRST: Duration = Duration::from_secs(30);
+    const LONGEST: Duration = Duration::from_secs(4 * 3600);
+    let attempts = u32::try_from(attempt.max(1)).unwrap_or(u32::MAX);
+    reseal_core::backoff(attempts, FIRST, LONGEST).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

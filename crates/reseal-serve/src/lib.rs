@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reseal_control::{ControlDatabase, ControlSession};
+use reseal_core::backoff;
 use reseal_engine::Stopper;
 use reseal_plan::{Plan, ScheduleSpec};
 use reseal_store::{StoreError, Trouble};
@@ -51,7 +52,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The shortest, so that an error is no hot loop.
 const SHORTEST: Duration = Duration::from_millis(50);
 /// The longest wait between attempts to reach the control database.
-const RETRY: Duration = Duration::from_secs(30);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+const FIRST_RETRY: Duration = Duration::from_millis(200);
 
 /// A plan that is served.
 #[derive(Debug)]
@@ -167,7 +169,7 @@ impl Daemon {
                 self.state.record_failure(&error.message);
                 tracing::warn!("the control database: {error}; trying again");
                 self.control = self.control.take().filter(|_| error.trouble == Trouble::Retry);
-                RETRY.min(Duration::from_millis(100) * 2u32.pow(self.failures.min(10)))
+                backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reseal_core::backoff;
 use reseal_store::{StoreError, Trouble};
 
 /// How often a transaction that deadlocked, or found a lock taken, is begun again.
@@ -9,25 +10,20 @@ const MOST: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The retries that one transaction has left.
+/// How often one transaction was begun again.
+#[derive(Default)]
 pub(crate) struct Retries {
-    left: u32,
-    pause: Duration,
+    done: u32,
 }
 
 impl Retries {
-    pub(crate) fn new() -> Self {
-        Retries { left: MOST, pause: FIRST_PAUSE }
-    }
-
     /// Whether the transaction is to be begun again after this error; if so, the pause before it is over.
     pub(crate) async fn again(&mut self, error: &StoreError) -> bool {
-        if error.trouble != Trouble::Retry || self.left == 0 {
+        if error.trouble != Trouble::Retry || self.done == MOST {
             return false;
         }
-        self.left -= 1;
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.done += 1;
+        tokio::time::sleep(backoff(self.done, FIRST_PAUSE, LONGEST_PAUSE)).await;
         true
     }
 }

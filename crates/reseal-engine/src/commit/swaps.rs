@@ -24,7 +24,7 @@ impl Commit<'_> {
         if swaps.is_empty() {
             return Ok(Vec::new());
         }
-        let mut retries = Retries::new();
+        let mut retries = Retries::default();
         loop {
             match self.try_swaps(shape, swaps, by_version).await {
                 Ok(Tried::Written(written)) => return Ok(lost(swaps, &written)),

@@ -143,7 +143,7 @@ impl<'w> Writer<'w> {
     }
 
     async fn transaction(&mut self, what: Attempt<'_>, end: Option<End<'_>>) -> Result<Done, Refusal> {
-        let mut retries = Retries::new();
+        let mut retries = Retries::default();
         loop {
             let outcome = match what {
                 Attempt::Whole(parts) => self.whole(parts, end).await,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use reseal_core::digest::Parts;
-use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes, WrappedDek};
+use reseal_core::{Kek, KekContext, KekError, KekFault, Key, SecretBytes, WrappedDek, backoff};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
@@ -180,7 +180,6 @@ impl DekCache {
         ask: impl Fn() -> BoxFuture<'a, Result<T, KekError>>,
     ) -> Result<Option<T>, RunError> {
         let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
         for attempt in 0.. {
             let error = {
                 // The gate is never closed; if it were, nothing would be lost but the bound.
@@ -192,12 +191,12 @@ impl DekCache {
                 }
             };
             let retries = if error.fault == KekFault::Refused { RETRIES_AFTER_REFUSAL } else { RETRIES };
+            let pause = backoff(attempt + 1, FIRST_PAUSE, LONGEST_PAUSE);
             if attempt >= retries || begun.elapsed() + pause > PATIENCE {
                 return Err(trouble(key, &error));
             }
             debug!(key = key.id(), attempt, %error, "the KEK did not answer; once more");
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(None)
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reseal_core::backoff;
 use reseal_store::{Session, ShardRow, StoreError, Trouble};
 
 use crate::error::RunError;
@@ -9,11 +10,13 @@ use crate::rotate::shared::Shared;
 
 /// How often a lost connection is made anew before the run stops; it can be resumed.
 pub(crate) const RECONNECTS: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(6400);
 
 /// A new connection for a writer; `attempt` is how often it was tried in vain.
 async fn again(shared: &Shared, attempt: u32, error: StoreError) -> Result<Session, RunError> {
     for attempt in attempt..=RECONNECTS {
-        tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+        tokio::time::sleep(backoff(attempt + 1, FIRST_PAUSE, LONGEST_PAUSE)).await;
         if let Ok(session) = shared.connect().await {
             return Ok(session);
         }
