@@ -25,6 +25,7 @@ mod hooks;
 mod kms;
 mod later;
 mod leaks;
+mod left_behind;
 mod letters;
 mod neighbours;
 mod notify;

@@ -84,10 +84,11 @@ impl Custodian<'_> {
             let (keyset, key) = (row.keyset.clone(), row.key_id.clone());
             return Err(RetireError::Primary { keyset, key }.into());
         }
-        self.holds_nothing(&mut control, &found, progress).await?;
+        let unseen = self.holds_nothing(&mut control, &found, progress).await?;
         let why = reason.unwrap_or("nothing holds its cells");
         self.move_to(&mut control, row, KeyState::Retired, why).await?;
-        let mut notes = self.unseen();
+        let mut notes = unseen;
+        notes.extend(self.unseen());
         notes.push(self.outside(&found));
         Ok(given_up(row, notes))
     }
@@ -114,7 +115,7 @@ impl Custodian<'_> {
         }
         let now = control.now_ms().await?;
         self.kept_long_enough(row, now)?;
-        self.holds_nothing(&mut control, &found, progress).await?;
+        let unseen = self.holds_nothing(&mut control, &found, progress).await?;
         let entries = catalogue::find(&mut control, self.job).await?;
         let scope = format!("{}/{} {}", row.keyset, row.key_id, row.fingerprint);
         let facts = Facts::new(self.plan, Kind::Destroy, scope, &entries);
@@ -127,6 +128,7 @@ impl Custodian<'_> {
         // The state first, since of two that try only one gets past it: a file that then stays is told of.
         self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
         let mut notes = vec![self.delete(&found)];
+        notes.extend(unseen);
         for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
             notes.push(format!("the {} {} still holds it", copy.kind, copy.file));
         }

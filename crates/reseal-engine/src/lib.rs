@@ -41,7 +41,7 @@ pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread,
 pub use observer::{
     Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
 };
-pub use preflight::{outside, preflight};
+pub use preflight::{Outside, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use reason::{Reason, explain_reason};
 pub use report::{Report, step_documents};
@@ -52,4 +52,4 @@ pub use stop::{Stop, Stopper};
 pub use sweep::census::{Census, CensusField, CensusLine};
 pub use sweep::inspect::{Inspected, inspect};
 pub use sweep::trial::{Tried, try_cells};
-pub use sweep::{census, verify};
+pub use sweep::{census, left_out, verify};

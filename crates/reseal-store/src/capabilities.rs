@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub alters_in_transactions: bool,
     /// Whether the ledger can be written while another connection reads a snapshot.
     pub writes_beside_snapshots: bool,
+    /// Whether a column may hold text or bytes whatever its declared type.
+    pub types_by_value: bool,
     /// Seconds that writing a row takes beside reading and crypto, by rule of thumb: measured with two small cells a row,
     /// one worker, data in memory. Disks, indexes and other writers make it more.
     pub seconds_per_row: f64,

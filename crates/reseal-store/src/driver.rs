@@ -143,6 +143,16 @@ pub(crate) trait Driver: Send {
     /// How a column is read so that it decodes as its kind.
     fn read(&self, column: &Column) -> Expr;
 
+    /// How a column is read so that whatever it holds can be searched for cells: as the text or the bytes that stand in it.
+    fn searched(&self, column: &Column) -> Expr {
+        self.read(column)
+    }
+
+    /// As what [`Driver::searched`] gives travels.
+    fn searched_kind(&self, kind: Kind) -> Kind {
+        kind
+    }
+
     /// A column's size in bytes, as an SQL expression that gives 0 for NULL.
     fn size(&self, column: &Column) -> Expr;
 

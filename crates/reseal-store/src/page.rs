@@ -30,6 +30,12 @@ pub struct KeyRange<'k> {
     pub upto: Option<&'k RowKey>,
 }
 
+/// A query for what columns hold, and the kinds of what it gives.
+struct Searched {
+    select: SelectStatement,
+    kinds: Vec<Kind>,
+}
+
 impl Session {
     /// Rows after `after`, up to and with `upto`, in row-key order: at most `rows`, and no more than fit `bytes`, but always
     /// one; where rows turn out larger than those before, the one that brings them to `bytes` is the last. No lock is held.
@@ -198,7 +204,8 @@ impl Session {
         Ok(self.query(&select, &key_kinds).await?.pop().map(RowKey))
     }
 
-    /// Up to `limit` values of one column that are not NULL, each followed by what other columns of its row hold.
+    /// Up to `limit` values of one column that are not NULL, as text or bytes, each followed by what other columns of its row
+    /// hold.
     ///
     /// # Errors
     /// When the server refuses, or the connection is lost.
@@ -209,14 +216,43 @@ impl Session {
         beside: &[Column],
         limit: u64,
     ) -> Result<Vec<Vec<Value>>, StoreError> {
+        let Searched { mut select, kinds } = self.searched(table, std::slice::from_ref(column), beside);
+        select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
+        self.query(&select, &kinds).await
+    }
+
+    /// Sends all rows of a table in chunks of about `chunk_bytes`, in no particular order: what these columns hold, as text
+    /// or bytes, followed by what other columns hold. Ends early when the receiver is gone; the session is then good for
+    /// nothing but to be closed, and so it is after an error.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn search(
+        &mut self,
+        table: &TableName,
+        columns: &[Column],
+        beside: &[Column],
+        chunk_bytes: usize,
+        chunks: &Sender<Rows>,
+    ) -> Result<(), StoreError> {
+        let Searched { select, kinds } = self.searched(table, columns, beside);
+        let statement = self.build_for_rows(&select);
+        self.sql.driver.scan(ScanPlan { statement, kinds: &kinds, key_width: 0, chunk_bytes }, chunks).await
+    }
+
+    /// Reads columns as they are searched, and others beside them.
+    fn searched(&self, table: &TableName, columns: &[Column], beside: &[Column]) -> Searched {
+        let driver = &self.sql.driver;
         let mut select = Query::select();
-        for column in std::iter::once(column).chain(beside) {
-            select.expr(self.sql.driver.read(column));
+        for column in columns {
+            select.expr(driver.searched(column));
+        }
+        for column in beside {
+            select.expr(driver.read(column));
         }
         select.from(table_ref(table));
-        select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
-        let kinds: Vec<Kind> = std::iter::once(column).chain(beside).map(|column| column.kind).collect();
-        self.query(&select, &kinds).await
+        let searched = columns.iter().map(|column| driver.searched_kind(column.kind));
+        Searched { select, kinds: searched.chain(beside.iter().map(|column| column.kind)).collect() }
     }
 
     /// The rows in which this column is longest, at most `limit`.

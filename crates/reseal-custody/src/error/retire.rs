@@ -92,6 +92,14 @@ pub enum Held {
         /// How many.
         cells: u64,
     },
+    /// Cells of a field are under it in rows that the plan's condition leaves out.
+    #[error("{field} holds {cells} cells under it in rows that `where:` leaves out")]
+    InRowsLeftOut {
+        /// Table and field.
+        field: String,
+        /// How many.
+        cells: u64,
+    },
     /// Cells of a field are under a key that the plan does not have, which may be this one.
     #[error("{field} holds {cells} cells that open under no key of the plan")]
     Unknown {
@@ -117,6 +125,10 @@ impl Advise for Held {
     fn advice(&self) -> Advice {
         match self {
             Held::InField { .. } => Advice::refused("key-in-use", "`reseal run` moves them"),
+            Held::InRowsLeftOut { .. } => Advice::refused(
+                "rows-left-out",
+                "widen the `where:` of their table and run, or let the application move these cells",
+            ),
             Held::Unknown { .. } => {
                 Advice::refused("cells-unknown", "bring the key back into the plan, or mend those cells")
             }

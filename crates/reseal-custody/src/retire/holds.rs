@@ -1,32 +1,36 @@
 //! Whether anything that can be looked at still holds a cell of a key.
 
 use reseal_control::ControlSession;
-use reseal_core::RunState;
-use reseal_engine::{Census, Progress, Scope};
+use reseal_core::{Key, RunState};
+use reseal_engine::{Census, KeysetJob, Progress, Scope};
 use reseal_store::RunRow;
 
 use super::{Custodian, Found};
 use crate::error::{CustodyError, Held, RetireError};
 
 impl Custodian<'_> {
-    /// Refuses as long as a sweep, kept old cells, or a column that nobody thought of holds cells of a key.
+    /// Refuses as long as a sweep, rows that the plan leaves out, kept old cells, or a column that nobody thought of holds
+    /// cells of a key. Gives what could not be looked at.
     pub(super) async fn holds_nothing(
         &self,
         control: &mut ControlSession,
         found: &Found,
         progress: &Progress,
-    ) -> Result<(), CustodyError> {
+    ) -> Result<Vec<String>, CustodyError> {
         self.no_run_goes_on().await?;
         let census =
             reseal_engine::census(self.job, self.database, &Scope::default(), true, progress).await?;
         let document = census.json().to_string();
         control.keep_census(&self.plan.name, &Scope::default().json().to_string(), true, &document).await?;
         let mut held = self.in_fields(&census, found);
+        let left_out = reseal_engine::left_out(self.job, self.database, progress).await?;
+        held.extend(self.in_rows_left_out(&left_out, found));
         held.extend(self.in_undo(found).await?);
-        let outside = reseal_engine::outside(self.job, self.database).await?;
-        held.extend(outside.into_iter().map(Held::Outside));
+        let key = self.key_in_plan(found).map(|(_, key)| key);
+        let outside = reseal_engine::outside(self.job, self.database, key).await?;
+        held.extend(outside.findings.into_iter().map(Held::Outside));
         match held.is_empty() {
-            true => Ok(()),
+            true => Ok(outside.unseen),
             false => Err(RetireError::Held { key: found.row.key_id.clone(), held }.into()),
         }
     }
@@ -43,6 +47,16 @@ impl Custodian<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What lies under the key in rows that the plan's conditions leave out. What opens under no key may be anything there:
+    /// such a column is only sometimes sealed.
+    fn in_rows_left_out(&self, census: &Census, found: &Found) -> Vec<Held> {
+        let known = |held| match held {
+            Held::InField { field, cells } => Some(Held::InRowsLeftOut { field, cells }),
+            _ => None,
+        };
+        self.in_fields(census, found).into_iter().filter_map(known).collect()
     }
 
     /// What the sweep found under the key. Where the plan no longer has the key, cells that open under none may be its.
@@ -90,11 +104,16 @@ impl Custodian<'_> {
 }
 
 impl Custodian<'_> {
+    /// The key with its keyset, where the plan has it.
+    fn key_in_plan(&self, found: &Found) -> Option<(&KeysetJob, &Key)> {
+        let keyset = self.job.keysets.iter().find(|keyset| keyset.keyset.name() == found.row.keyset)?;
+        let key = keyset.keyset.by_id(&found.row.key_id)?;
+        found.in_plan.then_some((keyset, key))
+    }
+
     /// Whether a run may have moved cells away from the key: by its bytes, or where nobody has them, by its id.
     fn moved_away(&self, found: &Found, run: &RunRow) -> Result<bool, CustodyError> {
-        let of_key = self.job.keysets.iter().find(|keyset| keyset.keyset.name() == found.row.keyset);
-        let key = of_key.and_then(|keyset| Some((keyset, keyset.keyset.by_id(&found.row.key_id)?)));
-        if let Some((keyset, key)) = key.filter(|_| found.in_plan) {
+        if let Some((keyset, key)) = self.key_in_plan(found) {
             return Ok(reseal_engine::moved_away_from(keyset, key, run)?);
         }
         let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();

@@ -230,6 +230,17 @@ impl Job {
         Arc::new(Job { pace, ..Job::clone(self) })
     }
 
+    /// The same job for the rows that the conditions of its tables leave out; `None` where there are no conditions.
+    pub(crate) fn of_rows_left_out(self: &Arc<Job>) -> Option<Arc<Job>> {
+        let left_out = |table: &TableJob| {
+            // A condition that is NULL for a row leaves it out too.
+            let filter = format!("({}) IS NOT TRUE", table.filter.as_ref()?);
+            Some(TableJob { filter: Some(filter), ..table.clone() })
+        };
+        let tables: Vec<TableJob> = self.tables.iter().filter_map(left_out).collect();
+        (!tables.is_empty()).then(|| Arc::new(Job { tables, ..Job::clone(self) }))
+    }
+
     /// Keyset to primary, as the ledger notes it.
     #[must_use]
     pub fn primaries(&self) -> BTreeMap<String, String> {

@@ -8,7 +8,7 @@ use reseal_core::{
     BuiltFormat, Cell, Context, Kdf, Key, Keyset, OpenError, Plaintext, SealError, Template, TemplateError,
 };
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Move};
 use crate::reason::Reason;
 
 /// How many derived keys a seal keeps at hand; past that it starts anew.
@@ -110,6 +110,11 @@ impl Seal {
     /// Whether what a cell says of its key names the one that seals.
     pub(crate) fn is_primary_tag(&self, tag: &str) -> bool {
         self.keyset.primary().is_some_and(|primary| primary.tag() == tag)
+    }
+
+    /// Whether cells of this seal keep payload and DEK when they go from one of its keys to another.
+    pub(crate) fn is_rewrapped(&self) -> bool {
+        self.envelope.as_ref().is_some_and(|envelope| envelope.r#move == Move::Rewrap)
     }
 
     /// All templates that are filled for a cell.

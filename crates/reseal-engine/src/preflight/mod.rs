@@ -3,11 +3,12 @@
 mod discovery;
 mod escrow;
 mod guards;
+mod left_out;
 mod privileges;
 mod sample;
 mod schema;
 
-pub use discovery::outside;
+pub use discovery::{Outside, outside};
 
 use std::sync::Arc;
 
@@ -51,7 +52,8 @@ pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -
     for table in tables.iter().filter(|table| may_open && (asks || !table.target.enveloped)) {
         findings.extend(sample::check(session, &table.target, &table.facts).await?);
     }
-    findings.extend(discovery::look(session, job, discovery::BEFORE_A_RUN).await?);
+    findings.extend(discovery::look(session, job).await?);
+    findings.extend(left_out::check(session, job, &targets).await?);
     findings.extend(guards::check(job, &targets, session.capabilities()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(

@@ -124,6 +124,17 @@ pub async fn census(
     Ok(census)
 }
 
+/// The same, by opening each, for the rows that the plan's conditions leave out: no run moves their cells.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn left_out(job: &Arc<Job>, database: &Database, progress: &Progress) -> Result<Census, RunError> {
+    match job.of_rows_left_out() {
+        Some(job) => census(&job, database, &Scope::default(), true, progress).await,
+        None => Ok(Census::default()),
+    }
+}
+
 /// The sweep alone: every cell in scope opened, in one snapshot.
 ///
 /// # Errors

@@ -53,6 +53,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     guards_by_constraint: false,
     alters_in_transactions: false,
     writes_beside_snapshots: true,
+    types_by_value: false,
     seconds_per_row: 60e-6,
 };
 
@@ -193,6 +194,18 @@ impl Driver for Mysql {
             Kind::Uuid | Kind::Other => Expr::cust(format!("CAST({name} AS CHAR)")),
             Kind::Int | Kind::Binary | Kind::Text | Kind::Json => Expr::col(iden(&column.name)),
         }
+    }
+
+    fn searched(&self, column: &Column) -> Expr {
+        match column.kind {
+            Kind::Other => Expr::cust(format!("CAST({} AS BINARY)", quote(&column.name))),
+            _ => self.read(column),
+        }
+    }
+
+    fn searched_kind(&self, kind: Kind) -> Kind {
+        // What a spatial or a bit column holds is no text.
+        if kind == Kind::Other { Kind::Binary } else { kind }
     }
 
     fn size(&self, column: &Column) -> Expr {

@@ -9,5 +9,6 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     guards_by_constraint: true,
     alters_in_transactions: true,
     writes_beside_snapshots: true,
+    types_by_value: false,
     seconds_per_row: 15e-6,
 };

@@ -96,20 +96,26 @@ pub(super) async fn unreadable(
 }
 
 async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>, StoreError> {
-    let sql = "SELECT a.attname::text, \
-                      coalesce(nullif(b.typname, ''), t.typname)::text, format_type(a.atttypid, a.atttypmod), \
+    // A domain may be one over another: the last one down has the type that values are of, and the first one on the way
+    // that bounds their length does so for all.
+    let sql = "SELECT a.attname::text, b.typname::text, format_type(a.atttypid, a.atttypmod), \
                       a.attnotnull::int::bigint, \
-                      CASE WHEN coalesce(b.typname, t.typname) IN ('varchar', 'bpchar') AND \
-                                coalesce(nullif(a.atttypmod, -1), t.typtypmod) > 4 \
-                           THEN (coalesce(nullif(a.atttypmod, -1), t.typtypmod) - 4)::bigint END, \
+                      CASE WHEN b.typname IN ('varchar', 'bpchar') AND b.typmod > 4 THEN (b.typmod - 4)::bigint END, \
                       (a.attgenerated <> '')::int::bigint, \
                       (EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND \
                           ((f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey)) OR \
                            (f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey)))))::int::bigint, \
                       (has_column_privilege(a.attrelid, a.attnum, 'SELECT') AND \
                        has_column_privilege(a.attrelid, a.attnum, 'UPDATE'))::int::bigint \
-               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
-               LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype \
+               FROM pg_attribute a CROSS JOIN LATERAL ( \
+                   WITH RECURSIVE down AS ( \
+                       SELECT t.typname, t.typtype, t.typbasetype, \
+                              coalesce(nullif(a.atttypmod, -1), t.typtypmod) AS typmod \
+                       FROM pg_type t WHERE t.oid = a.atttypid \
+                       UNION ALL \
+                       SELECT t.typname, t.typtype, t.typbasetype, coalesce(nullif(d.typmod, -1), t.typtypmod) \
+                       FROM down d JOIN pg_type t ON t.oid = d.typbasetype WHERE d.typtype = 'd') \
+                   SELECT typname, typmod FROM down WHERE typtype <> 'd') b \
                WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     let kinds = [Kind::Text, Kind::Text, Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int, Kind::Int];
     let rows = ask(session, sql, &[name], &kinds).await?;
@@ -186,7 +192,7 @@ async fn partition_columns(session: &mut Postgres, name: &str) -> Result<Vec<Str
 pub(super) async fn tables(session: &mut Postgres) -> Result<Vec<TableName>, StoreError> {
     let sql = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname::text END, c.relname::text \
                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition \
+               WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition \
                AND n.nspname NOT IN ('reseal', 'pg_catalog', 'information_schema') AND n.nspname !~ '^pg_' ORDER BY 1, 2";
     let rows = ask(session, sql, &[], &[Kind::Text, Kind::Text]).await?;
     Ok(rows.into_iter().map(|mut row| TableName { schema: row.optional_text(), name: row.text() }).collect())

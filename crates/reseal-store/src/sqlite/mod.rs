@@ -39,6 +39,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     guards_by_constraint: false,
     alters_in_transactions: true,
     writes_beside_snapshots: false,
+    types_by_value: true,
     seconds_per_row: 15e-6,
 };
 
@@ -173,6 +174,15 @@ impl Driver for Sqlite {
             Kind::Other | Kind::Json => Expr::cust(format!("CAST({} AS TEXT)", quote(&column.name))),
             _ => Expr::col(iden(&column.name)),
         }
+    }
+
+    fn searched(&self, column: &Column) -> Expr {
+        Expr::col(iden(&column.name))
+    }
+
+    fn searched_kind(&self, _kind: Kind) -> Kind {
+        // Each value has a type of its own, whatever the column declares.
+        Kind::Text
     }
 
     fn size(&self, column: &Column) -> Expr {

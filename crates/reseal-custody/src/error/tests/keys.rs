@@ -174,6 +174,12 @@ pub(super) fn of_places() -> Vec<Case> {
             "when no rollback is needed any more",
         ),
         held(
+            vec![Held::InRowsLeftOut { field: s("t.c"), cells: 2 }],
+            "rows-left-out",
+            "v1 cannot be given up:\nt.c holds 2 cells under it in rows that `where:` leaves out",
+            "widen the `where:` of their table and run, or let the application move these cells",
+        ),
+        held(
             vec![outside("add it to the plan")],
             "sealed-outside",
             "v1 cannot be given up:\nt.c looks sealed",
