@@ -106,4 +106,21 @@ pub trait Format: Send + Sync {
         aad: &[u8],
         like: Option<&Cell>,
     ) -> Result<Cell<'static>, SealError>;
+
+    /// Seals a plaintext under the nonce that `beside` has in a column of its own: of cells that share that column. `like` is
+    /// as above.
+    ///
+    /// # Errors
+    /// As for [`Format::seal`], and where cells of the format cannot share a nonce.
+    fn seal_beside(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        like: Option<&Cell>,
+        beside: &Cell,
+    ) -> Result<Cell<'static>, SealError> {
+        let _ = (text, key, aad, like, beside);
+        Err(SealError::Unfit("cells of this format cannot share a nonce"))
+    }
 }

@@ -47,7 +47,7 @@ pub use notice::{Notice, NoticeKind, Severity};
 pub use notifier::{BuildNotifier, Delivery, Message, Notifier, NotifierPlugin, Secrets};
 pub use options::{OptionError, OptionKind, OptionSpec, OptionValue, Options};
 pub use plaintext::Plaintext;
-pub use plugin::{BuiltFormat, FormatPlugin, KeyLength};
+pub use plugin::{BuiltFormat, FittedFormat, FormatPlugin, KeyLength};
 pub use run_state::RunState;
 pub use scrub::{Scrub, looks_like_key};
 pub use secret::SecretBytes;

@@ -18,6 +18,42 @@ pub struct FormatPlugin {
     pub build: fn(options: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError>,
 }
 
+/// A format that was built for a field.
+#[derive(Clone)]
+pub struct FittedFormat {
+    /// The format.
+    pub built: BuiltFormat,
+    /// The columns that it reads and writes, of those that the field has.
+    pub parts: Vec<Part>,
+}
+
+impl FormatPlugin {
+    /// Builds the format for a field whose cells have these columns. A nonce or a tag that stands in the layout is left out:
+    /// its column is then for other seals of the field.
+    ///
+    /// # Errors
+    /// When it cannot be built for all of the columns, and for none that are left by that.
+    pub fn fit(&self, options: &Options, parts: &[Part]) -> Result<FittedFormat, OptionError> {
+        let whole = match (self.build)(options, parts) {
+            Ok(built) => return Ok(FittedFormat { built, parts: parts.to_vec() }),
+            Err(error) => error,
+        };
+        for left_out in [&[Part::Nonce][..], &[Part::Tag], &[Part::Nonce, Part::Tag]] {
+            if !left_out.iter().all(|part| parts.contains(part)) {
+                continue;
+            }
+            let mut parts: Vec<Part> = parts.iter().copied().filter(|part| !left_out.contains(part)).collect();
+            if parts == [Part::Ciphertext] {
+                parts.clear();
+            }
+            if let Ok(built) = (self.build)(options, &parts) {
+                return Ok(FittedFormat { built, parts });
+            }
+        }
+        Err(whole)
+    }
+}
+
 /// A format, ready to use, with the facts that the rest of Reseal needs to know of it.
 #[derive(Clone)]
 pub struct BuiltFormat {

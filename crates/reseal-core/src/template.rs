@@ -126,6 +126,12 @@ impl Template {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Hole(Hole::Key, _)))
     }
 
+    /// Whether the template reads the field's name.
+    #[must_use]
+    pub fn reads_field(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Hole(Hole::Field, _)))
+    }
+
     /// Whether filling the template gives the same bytes for every cell.
     #[must_use]
     pub fn is_constant(&self) -> bool {

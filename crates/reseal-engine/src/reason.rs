@@ -115,6 +115,9 @@ reasons! {
     SealedByAStranger "sealed-by-a-stranger"
         "The value looks like a ciphertext, and no seal of the field knows it."
         "Add the seal that it has to `from:` in the plan."
+    SharedPartDiffers "shared-part-differs"
+        "Cells of the row that share a column would write different values into it."
+        "Give the fields that share the column the same seals in the plan."
     StillUnderTheNewKey "still-under-the-new-key"
         "The cell is still under the new key after the rollback."
         "Roll back again; the application may still write under the new key."
@@ -159,6 +162,7 @@ impl Reason {
                 | Reason::DoesNotReopen
                 | Reason::KeyDoesNotFit
                 | Reason::PartMissing
+                | Reason::SharedPartDiffers
         )
     }
 }

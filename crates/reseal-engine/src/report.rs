@@ -31,6 +31,8 @@ pub struct Report {
     pub counts: Counts,
     /// Cells under another key than the primary, by the last sweep; in a dry run, cells to rotate.
     pub cells_old: u64,
+    /// Nonces that several cells of a row share, as the plan accepts, with the fields whose cells those are.
+    pub shared_nonces: Vec<String>,
     /// How long the command took, in seconds.
     pub seconds: f64,
     /// For a dry run: how long a run would take, in seconds.
@@ -60,6 +62,9 @@ impl Report {
         });
         if !self.steps.is_empty() {
             out["steps"] = step_documents(&self.steps);
+        }
+        if !self.shared_nonces.is_empty() {
+            out["shared_nonces"] = self.shared_nonces.as_slice().into();
         }
         if let Some(estimate) = self.estimate_seconds {
             out["estimate_seconds"] = ((estimate * 10.0).round() / 10.0).into();

@@ -11,6 +11,7 @@ mod pace;
 mod policy;
 mod schedule;
 mod seals;
+mod shared;
 mod tables;
 mod together;
 mod upkeep;

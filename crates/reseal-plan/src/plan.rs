@@ -193,6 +193,8 @@ pub struct TableSpec {
     pub r#where: Option<String>,
     /// The column that holds the key's mark for all fields of a row: then the row moves whole or not at all.
     pub key_column: Option<String>,
+    /// Whether several cells of a row may share one nonce under a fresh key.
+    pub shared_nonce: bool,
     /// The fields.
     pub fields: Vec<FieldSpec>,
     /// Line in the file, from 1.

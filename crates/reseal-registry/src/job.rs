@@ -49,6 +49,7 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
             domain: table.domain.clone(),
             filter: table.r#where.clone(),
             key_column: table.key_column.clone(),
+            shared_nonce: table.shared_nonce,
             fields,
         });
     }
@@ -174,8 +175,8 @@ fn build_format(spec: &SealSpec, parts: &[Part]) -> Result<(&'static str, BuiltF
         .iter()
         .find(|plugin| plugin.name == spec.format)
         .ok_or_else(|| failed(format!("this build has no format {}", spec.format)))?;
-    let built = (plugin.build)(&spec.options, parts).map_err(|error| failed(error.to_string()))?;
-    Ok((plugin.name, built))
+    let fitted = plugin.fit(&spec.options, parts).map_err(|error| failed(error.to_string()))?;
+    Ok((plugin.name, fitted.built))
 }
 
 /// The keyset of a format without keys.

@@ -102,17 +102,41 @@ impl Format for AesGcm {
         aad: &[u8],
         _: Option<&Cell>,
     ) -> Result<Cell<'static>, SealError> {
-        if !matches!(key.expose().len(), 16 | 32) {
-            return Err(SealError::Key { id: key.id().to_owned(), why: "AES-GCM takes 16 or 32 bytes" });
-        }
         let mut nonce = [0; MOST_NONCE_BYTES];
         let nonce = &mut nonce[..self.shape.nonce_bytes()];
         nonce::fill(nonce).map_err(|_| SealError::Random)?;
+        self.seal_under(text, key, aad, nonce)
+    }
+
+    fn seal_beside(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        _: Option<&Cell>,
+        beside: &Cell,
+    ) -> Result<Cell<'static>, SealError> {
+        let nonce = self.shape.nonce_of(beside).ok_or(SealError::Unfit("the cell beside it has no nonce"))?;
+        self.seal_under(text, key, aad, &nonce)
+    }
+}
+
+impl AesGcm {
+    fn seal_under(
+        &self,
+        text: &Plaintext,
+        key: &Key,
+        aad: &[u8],
+        nonce: &[u8],
+    ) -> Result<Cell<'static>, SealError> {
+        if !matches!(key.expose().len(), 16 | 32) {
+            return Err(SealError::Key { id: key.id().to_owned(), why: "AES-GCM takes 16 or 32 bytes" });
+        }
         let mut sealed = Vec::with_capacity(text.expose().len() + TAG_BYTES);
         sealed.extend_from_slice(text.expose());
         let tag = cipher::seal(key, nonce, aad, &mut sealed)
             .ok_or(SealError::Unfit("it is longer than AES-GCM can seal at once"))?;
-        let mut pieces = Pieces::default().with(Hole::Key, key.tag().as_bytes()).with(Hole::Nonce, &*nonce);
+        let mut pieces = Pieces::default().with(Hole::Key, key.tag().as_bytes()).with(Hole::Nonce, nonce);
         if self.shape.has_tag() {
             pieces = pieces.with(Hole::Tag, tag.as_slice());
         } else {

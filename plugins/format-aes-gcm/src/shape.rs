@@ -140,6 +140,13 @@ impl Shape {
         Ok(pieces)
     }
 
+    /// The nonce that a cell has in a column of its own.
+    pub(crate) fn nonce_of(&self, cell: &Cell) -> Option<Vec<u8>> {
+        let written = cell.get(Part::Nonce).and_then(Value::as_slice).filter(|_| self.has_own(Part::Nonce))?;
+        let nonce = self.column.split(written).ok()?.take(Hole::Ciphertext)?;
+        (nonce.len() == NONCE_BYTES[0]).then(|| nonce.into_owned())
+    }
+
     /// Puts a cell together.
     pub(crate) fn build(&self, mut pieces: Pieces<'_>) -> Result<Cell<'static>, UnfitPiece> {
         let mut cell = Cell::whole(self.main.build(&pieces)?);

@@ -1,6 +1,7 @@
 //! open → seal → reopen for a page of rows. Pure: no I/O, on whichever core is free.
 
 pub(crate) mod chunk;
+mod company;
 pub(crate) mod packed;
 mod plan;
 pub(crate) mod planned;

@@ -11,6 +11,7 @@ use crate::cell::field::{FieldTarget, PartPlace};
 use crate::cell::open::{Opened, Opening, Trust};
 use crate::job::dek_cache::DekId;
 use crate::job::envelope::Move;
+use crate::job::seal::Old;
 use crate::reason::Reason;
 
 /// What the cell of a field comes to.
@@ -31,6 +32,17 @@ pub(super) enum FieldOutcome {
     Refused(Reason),
     /// Not opened.
     Broken(Reason),
+    /// Opened, and left as it is: a cell that it shares a part with cannot move.
+    Held,
+}
+
+/// What a cell is sealed from.
+#[derive(Clone, Copy)]
+struct From<'f, 'c> {
+    row: &'f Row,
+    opened: &'f Opened<'c>,
+    /// The old cell.
+    old: Option<&'f Cell<'c>>,
 }
 
 /// The parts of a new cell; nearly every cell is one.
@@ -40,6 +52,31 @@ pub(super) type Parts = SmallVec<[Placed; 1]>;
 pub(super) struct Placed {
     pub(super) place: usize,
     pub(super) value: Value,
+}
+
+/// How the cell of a field is planned.
+#[derive(Clone, Copy)]
+pub(super) struct Planning<'d> {
+    pub(super) trust: Trust,
+    pub(super) deks: Option<&'d Deks>,
+    /// Whether it is sealed again also where it is under the primary: a part that it shares is written anew.
+    pub(super) anew: bool,
+}
+
+/// The nonces of a row that several cells share: the first of them that was sealed, by the place of its nonce.
+#[derive(Default)]
+pub(super) struct SharedNonces(SmallVec<[(usize, Cell<'static>); 1]>);
+
+impl SharedNonces {
+    fn at(&self, place: Option<usize>) -> Option<&Cell<'static>> {
+        self.0.iter().find(|(other, _)| Some(*other) == place).map(|(_, cell)| cell)
+    }
+
+    fn note(&mut self, place: Option<usize>, sealed: &Cell<'static>) {
+        if let (Some(place), Some(nonce)) = (place.filter(|_| self.at(place).is_none()), sealed.get(Part::Nonce)) {
+            self.0.push((place, Cell::of([(Part::Nonce, nonce.clone())])));
+        }
+    }
 }
 
 impl FieldOutcome {
@@ -53,7 +90,8 @@ impl FieldOutcome {
 
 impl FieldTarget {
     /// Opens the cell of this field in a row, and seals it under the primary where it is not yet.
-    pub(super) fn plan(&self, row: &Row, trust: Trust, deks: Option<&Deks>) -> FieldOutcome {
+    pub(super) fn plan(&self, row: &Row, planning: Planning<'_>, nonces: &mut SharedNonces) -> FieldOutcome {
+        let Planning { trust, deks, anew } = planning;
         if self.mirror_differs(&row.values) {
             return FieldOutcome::Broken(Reason::MirrorDiffers);
         }
@@ -63,9 +101,10 @@ impl FieldTarget {
             Opening::Null => FieldOutcome::Null,
             Opening::Marked => FieldOutcome::Marked,
             Opening::Shut(id) => FieldOutcome::of(false, self.rewrap(row, &id, deks)),
-            Opening::Opened(opened) if opened.current => FieldOutcome::Current,
+            Opening::Opened(opened) if opened.current && !anew => FieldOutcome::Current,
             Opening::Opened(opened) => {
-                let sealed = self.reseal(row, &opened, cell.as_ref(), context, deks);
+                let from = From { row, opened: &opened, old: cell.as_ref() };
+                let sealed = self.reseal(from, context, deks, nonces);
                 FieldOutcome::of(opened.key.is_none(), sealed)
             }
             Opening::Broken(fault) => FieldOutcome::Broken(fault.reason),
@@ -81,12 +120,12 @@ impl FieldTarget {
     /// Seals an opened cell again and opens the result, as it will be read from its columns, before it is written.
     fn reseal(
         &self,
-        row: &Row,
-        opened: &Opened<'_>,
-        old: Option<&Cell>,
+        from: From<'_, '_>,
         context: &Context<'_>,
         deks: Option<&Deks>,
+        nonces: &mut SharedNonces,
     ) -> Result<Parts, Reason> {
+        let From { row, opened, old } = from;
         let to = &self.job().to;
         let primary = to.keyset.primary().ok_or(Reason::NoPrimary)?;
         let (key, wrapped) = match &to.envelope {
@@ -95,7 +134,7 @@ impl FieldTarget {
                     return self.rewrap(row, id, deks);
                 }
                 _ => {
-                    let (dek, wrapped) = deks.ok_or(Reason::DekNotAsked)?.fresh(&row.key, self.at)?;
+                    let (dek, wrapped) = deks.ok_or(Reason::DekNotAsked)?.fresh(&row.key, self.shares.dek_of)?;
                     (dek, Some(wrapped))
                 }
             },
@@ -103,7 +142,9 @@ impl FieldTarget {
         };
         // What belongs to the value survives within a format; between formats there is nothing to keep.
         let like = old.filter(|_| self.keeps_format(opened.seal));
-        let mut sealed = to.seal(&opened.text, key, context, like)?;
+        let old = Old { like, beside: nonces.at(self.shares.nonce) };
+        let mut sealed = to.seal(&opened.text, key, context, old)?;
+        nonces.note(self.shares.nonce, &sealed);
         let new = self.in_places(row, wrapped, Some(&mut sealed))?;
         let written = |place| {
             let new = new.iter().find(|placed| placed.place == place);
@@ -135,7 +176,12 @@ impl FieldTarget {
                 (Part::DekNonce, Some((_, nonce))) => field.encoding.encode(nonce.clone()),
                 (Part::WrappedDek | Part::DekNonce, None) => Value::Null,
                 (part, _) => match sealed.as_mut() {
-                    Some(sealed) => field.encoding.encode(sealed.take(part).ok_or(Reason::PartMissing)?),
+                    Some(sealed) => match sealed.take(part) {
+                        Some(value) => field.encoding.encode(value),
+                        // The new cell holds its own, and what stands there may be another's: reopening tells.
+                        None if matches!(part, Part::Nonce | Part::Tag) => continue,
+                        None => return Err(Reason::PartMissing),
+                    },
                     None => continue,
                 },
             };

@@ -2,8 +2,10 @@
 
 use reseal_core::Value;
 use reseal_store::{Counts, Row, Swap};
+use smallvec::SmallVec;
 
-use super::plan::{FieldOutcome, Placed};
+use super::company::agree;
+use super::plan::{FieldOutcome, Placed, Planning, SharedNonces};
 use super::planned::{Moved, PlannedSwap};
 use super::work::{OpenCount, Work};
 use crate::cell::deks::Deks;
@@ -21,9 +23,14 @@ pub(super) fn plan_row(
     deks: Option<&Deks>,
     work: &mut Work,
 ) -> Option<PlannedSwap> {
+    let planning = Planning { trust, deks, anew: false };
+    let mut nonces = SharedNonces::default();
+    let fields = target.fields.iter();
+    let mut outcomes: SmallVec<[FieldOutcome; 4]> =
+        fields.map(|field| field.plan(&row, planning, &mut nonces)).collect();
+    agree(target, &row, planning, &mut nonces, &mut outcomes);
     let mut plan = RowPlan::new(target);
-    for field in &target.fields {
-        let outcome = field.plan(&row, trust, deks);
+    for (field, outcome) in target.fields.iter().zip(outcomes) {
         work.opened[field.at].add(&outcome);
         plan.add(field, &row.values, outcome, &mut work.counts);
     }
@@ -34,7 +41,10 @@ impl OpenCount {
     fn add(&mut self, outcome: &FieldOutcome) {
         match outcome {
             FieldOutcome::Null | FieldOutcome::Marked => {}
-            FieldOutcome::Current | FieldOutcome::Moved { .. } | FieldOutcome::Refused(_) => self.opened += 1,
+            FieldOutcome::Current
+            | FieldOutcome::Moved { .. }
+            | FieldOutcome::Refused(_)
+            | FieldOutcome::Held => self.opened += 1,
             FieldOutcome::Broken(_) => self.failed += 1,
         }
     }
@@ -69,7 +79,6 @@ impl<'t> RowPlan<'t> {
         match self.put(field, old, outcome, counts) {
             Ok(()) => field.update_error_column(old, &mut self.new, update),
             Err(reason) => {
-                field.parts.iter().for_each(|part| self.new[part.place] = None);
                 field.mirrors.iter().for_each(|mirror| self.new[mirror.copy] = None);
                 self.faults.push(FieldFault { field, reason });
             }
@@ -86,6 +95,7 @@ impl<'t> RowPlan<'t> {
     ) -> Result<(), Reason> {
         match outcome {
             FieldOutcome::Broken(reason) | FieldOutcome::Refused(reason) => return Err(reason),
+            FieldOutcome::Held => {}
             FieldOutcome::Null => {
                 self.fill_mirrors(field, old)?;
                 counts.cells_null += 1;

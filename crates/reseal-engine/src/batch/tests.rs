@@ -80,6 +80,7 @@ fn job() -> Arc<Job> {
         domain: None,
         filter: None,
         key_column: None,
+        shared_nonce: false,
         fields: vec![field("a"), field("b")],
     };
     Arc::new(Job {

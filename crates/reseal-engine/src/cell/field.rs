@@ -18,6 +18,8 @@ pub(crate) struct FieldTarget {
     pub(crate) mirrors: Vec<Mirror>,
     /// Where the column is that shows why its cell is in quarantine.
     pub(crate) error_column: Option<usize>,
+    /// What its cells have in common with those of other fields.
+    pub(crate) shares: Shares,
     /// The position of its group among those of the table: see `Target::groups`.
     pub(crate) group: usize,
     table: Arc<TableNames>,
@@ -42,6 +44,29 @@ pub(crate) struct Mirror {
     pub(crate) copy: usize,
     /// What the copy's column takes.
     pub(crate) kind: Kind,
+}
+
+/// What the cells of a field have in common with those of other fields of their row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shares {
+    /// The first field whose cells have the same wrapped DEK; the field itself where it is that.
+    pub(crate) dek_of: usize,
+    /// Where the nonce is that cells of other fields have too.
+    pub(crate) nonce: Option<usize>,
+}
+
+impl Shares {
+    /// Of the field at this position.
+    pub(super) fn of(at: usize, fields: &[FieldPlaces]) -> Shares {
+        let place = |field: &FieldPlaces, part: Part| {
+            field.parts.iter().find(|other| other.part == part).map(|other| other.place)
+        };
+        let dek = place(&fields[at], Part::WrappedDek);
+        let dek_of = fields.iter().position(|other| dek.is_some() && place(other, Part::WrappedDek) == dek);
+        let nonce = place(&fields[at], Part::Nonce);
+        let same_nonce = fields.iter().filter(|other| place(other, Part::Nonce) == nonce).count();
+        Shares { dek_of: dek_of.unwrap_or(at), nonce: nonce.filter(|_| same_nonce > 1) }
+    }
 }
 
 /// Where the columns of a field lie, before the table is laid out.
@@ -89,11 +114,17 @@ impl TableNames {
 }
 
 impl FieldTarget {
-    pub(super) fn new(at: usize, places: FieldPlaces, groups: &[Vec<usize>], table: Arc<TableNames>) -> Self {
+    pub(super) fn new(
+        at: usize,
+        places: FieldPlaces,
+        shares: Shares,
+        groups: &[Vec<usize>],
+        table: Arc<TableNames>,
+    ) -> Self {
         let FieldPlaces { parts, mirrors, error_column } = places;
         let has_part = |group: &Vec<usize>| parts.iter().any(|part| group.contains(&part.place));
         let group = groups.iter().position(has_part).unwrap_or_default();
-        FieldTarget { at, parts, mirrors, error_column, group, table }
+        FieldTarget { at, parts, mirrors, error_column, shares, group, table }
     }
 
     /// The job that it belongs to.

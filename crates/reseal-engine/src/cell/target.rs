@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reseal_core::{Part, Value};
 use reseal_store::{Column, Kind, Shape, TableFacts};
 
-use super::field::{FieldPlaces, FieldTarget, Mirror, PartPlace, TableNames};
+use super::field::{FieldPlaces, FieldTarget, Mirror, PartPlace, Shares, TableNames};
 use crate::error::{RunError, ScopeError, TableError};
 use crate::job::scope::Scope;
 use crate::job::{FieldJob, Job, TableJob};
@@ -23,6 +23,8 @@ pub(crate) struct Target {
     /// The places of values that stand or fall together: those of a field with its mirrors, or of the whole row where one
     /// column holds the key of all its fields. A column that shows a reason is in none.
     pub(crate) groups: Vec<Vec<usize>>,
+    /// The fields of each group that holds cells of several.
+    pub(crate) companies: Vec<Vec<usize>>,
     /// The shape without what narrows it: a row that has left the scope since keeps its way back.
     pub(crate) unscoped: Shape,
     /// Whether cells of any field carry their own key.
@@ -45,9 +47,13 @@ impl Target {
         let shape = layout.shape(key, cells, scope)?;
         let groups = groups(&fields);
         let names = Arc::new(TableNames::new(job, at, &shape));
-        let field = |(at, places)| FieldTarget::new(at, places, &groups, names.clone());
+        let shares: Vec<Shares> = (0..fields.len()).map(|at| Shares::of(at, &fields)).collect();
+        let field =
+            |(at, places)| FieldTarget::new(at, places, shares[at], &groups, names.clone());
+        let fields: Vec<FieldTarget> = fields.into_iter().enumerate().map(field).collect();
         Ok(Target {
-            fields: fields.into_iter().enumerate().map(field).collect(),
+            companies: companies(&fields, groups.len()),
+            fields,
             job: job.clone(),
             at,
             unscoped: Shape { filter: None, only: None, ..shape.clone() },
@@ -248,6 +254,13 @@ fn groups(fields: &[FieldPlaces]) -> Vec<Vec<usize>> {
         groups.push(group);
     }
     groups
+}
+
+/// The fields of each group, where there are several.
+fn companies(fields: &[FieldTarget], groups: usize) -> Vec<Vec<usize>> {
+    let of_group = |group| fields.iter().filter(move |field| field.group == group).map(|field| field.at);
+    let companies = (0..groups).map(|group| of_group(group).collect::<Vec<_>>());
+    companies.filter(|fields| fields.len() > 1).collect()
 }
 
 /// An integer that somebody wrote, as a column holds it ([`Kind::Int`]).

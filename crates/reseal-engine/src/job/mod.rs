@@ -104,8 +104,33 @@ pub struct TableJob {
     pub filter: Option<String>,
     /// The column that holds the key of all fields of a row.
     pub key_column: Option<String>,
+    /// Whether the plan accepts that cells of a row share one nonce under a fresh key.
+    pub shared_nonce: bool,
     /// The fields.
     pub fields: Vec<FieldJob>,
+}
+
+impl TableJob {
+    /// The fields of which a column holds this part, where there are several.
+    fn sharing(&self, wanted: Part) -> Vec<Sharers<'_>> {
+        let mut found: Vec<Sharers<'_>> = Vec::new();
+        for field in &self.fields {
+            for (_, column) in field.columns.iter().filter(|(part, _)| *part == wanted) {
+                match found.iter_mut().find(|sharers| sharers.column == column) {
+                    Some(sharers) => sharers.fields.push(field),
+                    None => found.push(Sharers { column, fields: vec![field] }),
+                }
+            }
+        }
+        found.retain(|sharers| sharers.fields.len() > 1);
+        found
+    }
+}
+
+/// A column that is a part of the cells of several fields.
+struct Sharers<'j> {
+    column: &'j str,
+    fields: Vec<&'j FieldJob>,
 }
 
 /// One field of a table.
@@ -228,6 +253,18 @@ impl Job {
             ..self.pace.clone()
         };
         Arc::new(Job { pace, ..Job::clone(self) })
+    }
+
+    /// The nonces that several cells of a row share under a fresh key, each with the names of its fields.
+    pub(crate) fn shared_nonces(&self) -> Vec<String> {
+        let mut shared = Vec::new();
+        for table in self.tables.iter().filter(|table| table.shared_nonce) {
+            for Sharers { column, fields } in table.sharing(Part::Nonce) {
+                let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+                shared.push(format!("{}.{column} ({})", table.name, names.join(", ")));
+            }
+        }
+        shared
     }
 
     /// The same job for the rows that the conditions of its tables leave out; `None` where there are no conditions.

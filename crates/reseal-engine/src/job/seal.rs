@@ -37,6 +37,15 @@ pub struct Seal {
     derived: RwLock<Derived>,
 }
 
+/// The cells that a new one takes something from.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Old<'o, 'c> {
+    /// The one that it replaces.
+    pub(crate) like: Option<&'o Cell<'c>>,
+    /// One of its row, already sealed, whose nonce it shares.
+    pub(crate) beside: Option<&'o Cell<'static>>,
+}
+
 /// A format with its name in a plan.
 pub struct NamedFormat {
     /// The name.
@@ -148,19 +157,23 @@ impl Seal {
         }
     }
 
+    /// Seals a plaintext; under the nonce of `beside`, where there is such a cell.
     pub(crate) fn seal(
         &self,
         text: &Plaintext,
         key: &Key,
         context: &Context<'_>,
-        like: Option<&Cell>,
+        old: Old<'_, '_>,
     ) -> Result<Cell<'static>, SealError> {
         let context = &Context { key: key.tag(), ..*context };
         let aad = self.aad(context).map_err(|_| SealError::Unfit("a column that the AAD names is NULL"))?;
         let key = self
             .key_of_row(key, context)
             .map_err(|_| SealError::Unfit("a column that the key derivation names is NULL"))?;
-        self.format.format.seal(text, &key, &aad, like)
+        match old.beside {
+            Some(beside) => self.format.format.seal_beside(text, &key, &aad, old.like, beside),
+            None => self.format.format.seal(text, &key, &aad, old.like),
+        }
     }
 
     fn aad(&self, context: &Context<'_>) -> Result<Vec<u8>, TemplateError> {

@@ -54,6 +54,7 @@ pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -
     }
     findings.extend(discovery::look(session, job).await?);
     findings.extend(left_out::check(session, job, &targets).await?);
+    findings.extend(shared_nonces(job));
     findings.extend(guards::check(job, &targets, session.capabilities()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(
@@ -110,6 +111,17 @@ async fn laid_out(
     let described = refusal.is_none().then_some(Described { target, facts });
     findings.extend(refusal);
     Ok(described)
+}
+
+/// The nonces that are to repeat under a fresh key, as the plan accepts.
+fn shared_nonces(job: &Job) -> impl Iterator<Item = Finding> {
+    job.shared_nonces().into_iter().map(|shared| {
+        Finding::warning(
+            "shared-nonce",
+            format!("{shared}: all of them are sealed under one nonce and one key, which the plan accepts"),
+            "whoever sees two such cells can tell how their plaintexts differ; give each a nonce of its own where you can",
+        )
+    })
 }
 
 /// What is wrong with the keys by what earlier runs have pinned.

@@ -24,6 +24,7 @@ pub(super) fn check(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Find
         }
         findings.extend(writable_column(table, facts, name));
     }
+    findings.extend(shared_key_columns(table));
     for name in table.tenant.iter().filter(|name| facts.column(name).is_none()) {
         findings.push(no_column(table, facts, name));
     }
@@ -254,6 +255,40 @@ fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) 
         )];
     }
     Vec::new()
+}
+
+/// Fields whose cells one column names the key of must end under keys of one tag.
+fn shared_key_columns(table: &TableJob) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let of_table = table.key_column.iter();
+    let of_fields = table.fields.iter().flat_map(|field| &field.columns);
+    let of_fields = of_fields.filter(|(part, _)| *part == Part::Key).map(|(_, name)| name);
+    let mut seen: Vec<&String> = Vec::new();
+    for name in of_table.chain(of_fields) {
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        let has = |field: &&FieldJob| {
+            table.key_column.as_ref() == Some(name)
+                || field.columns.iter().any(|(part, other)| *part == Part::Key && other == name)
+        };
+        let mut primaries = table.fields.iter().filter(has).filter_map(|field| field.to.keyset.primary());
+        let Some(first) = primaries.next() else { continue };
+        if let Some(other) = primaries.find(|other| other.tag() != first.tag()) {
+            findings.push(Finding::refusal(
+                "key-tag",
+                format!(
+                    "{}.{name} names the key of several fields, whose new keys are {} and {}",
+                    table.name,
+                    first.tag(),
+                    other.tag()
+                ),
+                "give the fields one keyset, or key columns of their own",
+            ));
+        }
+    }
+    findings
 }
 
 /// Indexes on rotated columns: each doubles the cost, and a unique one cannot hold while two keys are in use.

@@ -89,6 +89,7 @@ pub async fn rollback(
         steps_failed: false,
         steps: session.steps(&run.id).await?,
         counts,
+        shared_nonces: job.shared_nonces(),
         cells_old: 0,
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,

@@ -82,6 +82,7 @@ pub(crate) async fn conclude(
         steps_failed: failed.is_some(),
         steps: session.steps(&run.id).await?,
         counts,
+        shared_nonces: job.shared_nonces(),
         cells_old: row.cells_old,
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,

@@ -70,6 +70,7 @@ pub(crate) async fn owed(
         steps_failed: failed.is_some(),
         steps: session.steps(&run.id).await?,
         counts: run.counts,
+        shared_nonces: job.shared_nonces(),
         cells_old: run.cells_old,
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,

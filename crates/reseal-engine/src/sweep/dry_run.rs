@@ -98,6 +98,7 @@ pub(crate) async fn dry_run(
         steps_failed: false,
         steps: Vec::new(),
         counts: tried.counts,
+        shared_nonces: job.shared_nonces(),
         cells_old: tried.cells_old,
         seconds,
         estimate_seconds: Some(estimate),

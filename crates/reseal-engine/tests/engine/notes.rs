@@ -71,6 +71,7 @@ pub(crate) fn job() -> Job {
         domain: None,
         filter: None,
         key_column: None,
+        shared_nonce: false,
         fields: vec![field],
     };
     Job {

@@ -58,6 +58,7 @@ impl Meaning<'_> {
             domain: raw.domain,
             r#where: raw.r#where,
             key_column: raw.key,
+            shared_nonce: raw.shared_nonce.is_some(),
             fields,
             line: self.line(&path),
         };
@@ -160,7 +161,8 @@ impl Meaning<'_> {
         })
     }
 
-    /// No column may be rotated twice, nor be rotated while it identifies rows.
+    /// No column may be rotated twice, nor be rotated while it identifies rows. What several cells of a row may share is
+    /// judged elsewhere: see [`Meaning::shared_parts`].
     fn columns_once(&mut self, table: &TableSpec) {
         let mut seen: HashMap<&str, String> = HashMap::new();
         for column in &table.row_key {
@@ -187,6 +189,11 @@ impl Meaning<'_> {
             let last_error =
                 last_error.map(|column| (["last_error", ""], column, format!("the `last_error` of {name}")));
             for (inside, column, place) in parts.chain(mirrors).chain(last_error) {
+                let part = Part::ALL.into_iter().find(|part| ["columns", part.name()] == inside);
+                if part.is_some_and(|part| is_shared_by_parts(table, part, column)) {
+                    seen.insert(column, place);
+                    continue;
+                }
                 if let Some(other) = seen.insert(column, place) {
                     let message = format!("column {} is already {other} of this table", quoted(column));
                     let path = ["tables", &table.label, "fields", &field.name];
@@ -231,4 +238,15 @@ impl Meaning<'_> {
             "`ignore` lists `table.column` or `schema.table.column`",
         );
     }
+}
+
+/// Parts that several cells of a row may have in common. A ciphertext and its tag are one cell's alone.
+pub(super) const SHARED: [Part; 3] = [Part::Nonce, Part::WrappedDek, Part::DekNonce];
+
+/// Whether a column of a table is nothing but this part of its fields' cells, and may be that of several.
+fn is_shared_by_parts(table: &TableSpec, part: Part, column: &String) -> bool {
+    let parts = table.fields.iter().flat_map(|field| &field.columns);
+    let mut uses = parts.filter(|(_, other)| other == column);
+    let of_row = table.row_key.iter().chain(&table.tenant).chain(&table.key_column);
+    SHARED.contains(&part) && uses.all(|(other, _)| *other == part) && !of_row.into_iter().any(|other| other == column)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reseal_core::{BuiltFormat, KeyLength, Part};
+use reseal_core::{BuiltFormat, FittedFormat, KeyLength, Part};
 
+use super::shared::Written;
 use super::{Entries, Meaning, quoted};
 use crate::document::Finding;
 use crate::names::listed;
@@ -14,6 +15,8 @@ pub(super) struct Use<'p> {
     pub(super) seal: &'p SealSpec,
     keyset: Option<&'p KeysetSpec>,
     pub(super) built: BuiltFormat,
+    /// The columns that it reads and writes.
+    pub(super) parts: Vec<Part>,
     /// Whether a cell, or a column beside it, names the key.
     marked: bool,
 }
@@ -26,7 +29,16 @@ impl Use<'_> {
 }
 
 /// Formats as they were built, by seal and parts; `None` where the plugin refused.
-type Built = BTreeMap<(usize, Vec<Part>), Option<BuiltFormat>>;
+type Built = BTreeMap<(usize, Vec<Part>), Option<FittedFormat>>;
+
+/// What the check of a field gives.
+#[derive(Default)]
+struct FieldFit {
+    /// What new cells begin with, where that is known; a NUL stands for their key.
+    begins: Option<Vec<u8>>,
+    /// The columns that new cells fill.
+    writes: Vec<Part>,
+}
 
 impl Meaning<'_> {
     pub(super) fn together(
@@ -39,12 +51,16 @@ impl Meaning<'_> {
         let mut used = BTreeSet::new();
         self.keks_fit(keysets, seals);
         for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
-            let mut begins = Vec::new();
+            let (mut begins, mut written) = (Vec::new(), Vec::new());
             for field in &table.fields {
                 used.extend(field.seals());
-                begins.push(self.field_fits(table, field, keysets, seals, &mut built));
+                let fit = self.field_fits(table, field, keysets, seals, &mut built).unwrap_or_default();
+                begins.push(fit.begins);
+                let to = seals[field.to].1.as_ref();
+                written.extend(to.map(|to| Written { field, to, parts: fit.writes }));
             }
             self.condition(table, &begins);
+            self.shared_parts(table, &written);
         }
         // Where something is broken, nobody knows whether it names what seems to be unused.
         if tables.iter().all(|(_, table)| table.is_some()) {
@@ -77,7 +93,6 @@ impl Meaning<'_> {
         }
     }
 
-    /// Gives what new cells begin with, where that is known; a NUL stands for their key.
     fn field_fits(
         &mut self,
         table: &TableSpec,
@@ -85,23 +100,24 @@ impl Meaning<'_> {
         keysets: &Entries<KeysetSpec>,
         seals: &Entries<SealSpec>,
         built: &mut Built,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<FieldFit> {
         let parts = field.parts(table);
         let mut uses = Vec::new();
         for at in field.seals() {
             let Some(seal) = &seals[at].1 else { continue };
             let format =
                 built.entry((at, parts.clone())).or_insert_with(|| self.built(table, field, seal, &parts));
-            let Some(built) = format.clone() else { continue };
+            let Some(FittedFormat { built, parts }) = format.clone() else { continue };
             let keyset = seal.keyset.and_then(|at| keysets[at].1.as_ref());
             let marked = built.marked || parts.contains(&Part::Key);
-            uses.push((at, Use { seal, keyset, built, marked }));
+            uses.push((at, Use { seal, keyset, built, parts, marked }));
         }
         for (_, one) in &uses {
             self.seal_fits(table, one);
             self.envelope_fits(table, field, one);
         }
         self.dek_columns_fit(table, field, &uses);
+        self.parts_are_read(table, field, &uses);
         let (to, from) = uses.split_first().filter(|((at, _), _)| *at == field.to)?;
         self.can_seal(table, field, &to.1);
         for (_, one) in from {
@@ -116,7 +132,22 @@ impl Meaning<'_> {
             let help = "seal the plain cells in a run of their own, before or after";
             self.at_field("plaintext-beside", table, field, message, Some(help));
         }
-        to.1.built.format.prefix("\0")
+        Some(FieldFit { begins: to.1.built.format.prefix("\0"), writes: to.1.parts.clone() })
+    }
+
+    /// A column for a nonce or a tag is for a seal of the field that keeps them there.
+    fn parts_are_read(&mut self, table: &TableSpec, field: &FieldSpec, uses: &[(usize, Use<'_>)]) {
+        let own = [Part::Nonce, Part::Tag];
+        let columns = field.columns.iter().filter(|(part, _)| own.contains(part));
+        for (part, _) in columns.filter(|_| uses.len() == field.seals().count()) {
+            if uses.iter().any(|(_, one)| one.parts.contains(part) || one.built.plaintext) {
+                continue;
+            }
+            let name = part.name();
+            let path = ["tables", &table.label, "fields", &field.name, "columns", name];
+            let message = format!("the {name} stands in the layout and in a column of its own");
+            self.find_help("part-twice", &path, message, Some("take the column out".to_owned()));
+        }
     }
 
     /// Builds a seal's format, with the plugin's complaint at the option it is about.
@@ -126,10 +157,10 @@ impl Meaning<'_> {
         field: &FieldSpec,
         seal: &SealSpec,
         parts: &[Part],
-    ) -> Option<BuiltFormat> {
+    ) -> Option<FittedFormat> {
         let plugin = self.vocabulary.format(&seal.format)?;
-        let error = match (plugin.build)(&seal.options, parts) {
-            Ok(built) => return Some(built),
+        let error = match plugin.fit(&seal.options, parts) {
+            Ok(fitted) => return Some(fitted),
             Err(error) => error,
         };
         // A seal that every plan has stands nowhere; its field does.

@@ -93,6 +93,10 @@ const AES_GCM: FormatPlugin = FormatPlugin {
             });
         }
         check_layout(layout)?;
+        if layout.contains("{nonce") && parts.contains(&Part::Nonce) {
+            let message = "the nonce stands in the layout and in a column of its own".into();
+            return Err(OptionError { option: None, message, help: None });
+        }
         Ok(BuiltFormat { marked: layout.contains("{key"), ..built() })
     },
 };

@@ -11,7 +11,7 @@ pub(crate) fn length_of(plan: &Plan, seal: &SealSpec, plugin: &FormatPlugin) -> 
     let uses = plan.tables.iter().flat_map(|table| table.fields.iter().map(move |field| (table, field)));
     let mut used = uses.filter(|(_, field)| field.seals().any(|at| plan.seals[at].name == seal.name));
     let (table, field) = used.next()?;
-    (plugin.build)(&seal.options, &field.parts(table)).ok().map(|built| built.key_length)
+    plugin.fit(&seal.options, &field.parts(table)).ok().map(|fitted| fitted.built.key_length)
 }
 
 /// Whether a key has a length that every format that uses it takes; a derivation of the seal has a say before that.

@@ -39,7 +39,7 @@ pub(crate) struct Deks {
     opened: HashMap<DekId, Result<(usize, Key), Reason>>,
     /// By what was asked: the same DEK, wrapped under the primary.
     moved: HashMap<DekId, Result<Vec<u8>, Reason>>,
-    /// Fresh DEKs by row and field, and the same wrapped.
+    /// Fresh DEKs by row and field, the first of those that share them, and the same wrapped.
     fresh: HashMap<(RowKey, usize), Fresh>,
 }
 
@@ -162,11 +162,18 @@ impl Wanted {
         let Some(envelope) = job.to.envelope.as_ref().filter(|_| self.stage != Stage::Open) else { return };
         let Some(primary) = job.to.keyset.primary() else { return };
         // A cell without a DEK needs one if another kind of seal can open it.
-        if !asked.is_empty() || job.from.iter().any(|seal| takes(seal, cell)) {
-            let context = envelope.context(primary, context);
-            let (row, field, to) = (row.key.clone(), field.at, job.to.clone());
-            self.cells.push(WantedCell { row, field, to, context, asked });
+        if asked.is_empty() && !job.from.iter().any(|seal| takes(seal, cell)) {
+            return;
         }
+        // Cells that share a DEK get one; those of a row follow each other.
+        let mut of_row = self.cells.iter_mut().rev().take_while(|other| other.row == row.key);
+        if let Some(other) = of_row.find(|other| other.field == field.shares.dek_of) {
+            other.asked.extend(asked);
+            return;
+        }
+        let context = envelope.context(primary, context);
+        let (row, field, to) = (row.key.clone(), field.shares.dek_of, job.to.clone());
+        self.cells.push(WantedCell { row, field, to, context, asked });
     }
 
     /// Adds what is to be asked about a cell's DEK; `None` for a cell that is left as it is.

@@ -7,7 +7,7 @@ use super::cells::Stands;
 use super::column::{ColumnSearch, Found, RowOf, Trial};
 use super::key_ids::KeyIds;
 use super::names::goes_by;
-use super::parts::{PartsOf, other_parts};
+use super::parts::{PartsOf, is_nonce, other_parts};
 use crate::error::RunError;
 use crate::job::seal::Seal;
 use crate::job::{FieldJob, Job, TableJob};
@@ -215,6 +215,9 @@ fn beside(job: &Job, planned: Option<&TableJob>, facts: &TableFacts) -> Vec<Colu
         }
     }
     names.extend(planned.into_iter().flat_map(|table| &table.fields).filter_map(ciphertext_among_parts));
+    // What has the DEK or the key of a field may have a nonce of its own.
+    let has_nonces = facts.columns.iter().map(|column| column.name.as_str()).filter(|name| is_nonce(name));
+    names.extend(has_nonces);
     let known = facts.columns.iter().filter(|column| names.contains(&column.name.as_str()));
     known.map(|column| Column { name: column.name.clone(), kind: column.kind, collation: None }).collect()
 }
