@@ -37,6 +37,7 @@ mod schedule;
 mod serve;
 mod served;
 mod shapes;
+mod shared_parts;
 mod signed;
 mod stale;
 mod stale_guards;

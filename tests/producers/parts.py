@@ -2,6 +2,7 @@
 
     parts.py seed URL SHAPE KEYS KEY ROWS     make the table `files`: ROWS rows under the key KEY
     parts.py read URL SHAPE KEYS              open both cells of every row: {"rows", "right", "keys": {KEY: rows}, "nonces"}
+    parts.py mix URL KEYS KEY ID              seal the first cell of a row again, under another key and the nonce that is there
     parts.py digest URL                       a digest of all columns, byte for byte
 
 SHAPE says what the two cells share: `nonce` (columns iv), `key` (kv), `nonce-key` (iv and kv), `dek` (dek, kv names the KEK;
@@ -93,11 +94,19 @@ def read(url, shape, keys):
     return {**counts, "nonces": len(nonces)}
 
 
+def mix(url, keys, name, number):
+    """An application that wrote one cell of a row under a new key, and kept the row's nonce."""
+    database, number = Database(url), int(number)
+    nonce = raw(database.run("SELECT iv FROM files WHERE id = %s", (number,))[0][0])
+    key = base64.b64decode(Keks(keys).keks[name]["local"])
+    database.run("UPDATE files SET a = %s WHERE id = %s", (sealed(key, number, "a", nonce), number))
+
+
 def digest(url):
     rows = Database(url).run(f"SELECT id, {', '.join(COLUMNS)} FROM files ORDER BY id")
     return {"digest": hashlib.sha256(repr([tuple(row) for row in rows]).encode()).hexdigest(), "rows": len(rows)}
 
 
 if __name__ == "__main__":
-    commands = {"seed": seed, "read": read, "digest": digest}
+    commands = {"seed": seed, "read": read, "mix": mix, "digest": digest}
     print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))

@@ -42,7 +42,8 @@ impl FormatPlugin {
             if !left_out.iter().all(|part| parts.contains(part)) {
                 continue;
             }
-            let mut parts: Vec<Part> = parts.iter().copied().filter(|part| !left_out.contains(part)).collect();
+            let mut parts: Vec<Part> =
+                parts.iter().copied().filter(|part| !left_out.contains(part)).collect();
             if parts == [Part::Ciphertext] {
                 parts.clear();
             }

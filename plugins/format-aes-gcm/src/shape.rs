@@ -142,7 +142,8 @@ impl Shape {
 
     /// The nonce that a cell has in a column of its own.
     pub(crate) fn nonce_of(&self, cell: &Cell) -> Option<Vec<u8>> {
-        let written = cell.get(Part::Nonce).and_then(Value::as_slice).filter(|_| self.has_own(Part::Nonce))?;
+        let written =
+            cell.get(Part::Nonce).and_then(Value::as_slice).filter(|_| self.has_own(Part::Nonce))?;
         let nonce = self.column.split(written).ok()?.take(Hole::Ciphertext)?;
         (nonce.len() == NONCE_BYTES[0]).then(|| nonce.into_owned())
     }

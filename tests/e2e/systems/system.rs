@@ -215,9 +215,11 @@ impl System {
         let harms = forgetful.contains("key: encryption_key_version");
         let (exit, code) = if harms { (3, "shared-part") } else { (0, "column-outside-the-plan") };
         let check = self.ends(exit, &["check", "forgetful.yaml", "--connect"]);
-        let named = check["problems"].as_array().unwrap().iter().any(|problem| {
-            problem["code"] == code && problem["message"].to_string().contains(column)
-        });
+        let named = check["problems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|problem| problem["code"] == code && problem["message"].to_string().contains(column));
         assert!(named, "{}: {column} is not named: {check}", self.name);
         self.refused(3, "column-outside-the-plan", &["keys", "retire", "forgetful.yaml", key]);
         let retired = self.ends(0, &["keys", "retire", "PLAN", key]);

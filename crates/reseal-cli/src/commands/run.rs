@@ -75,7 +75,8 @@ pub(crate) fn text(report: &Report, plan: &Path) -> String {
     ];
     lines.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("  {} {what}", cells(*n))));
     let shared = report.shared_nonces.iter();
-    lines.extend(shared.map(|shared| format!("  one nonce for several cells, as the plan accepts: {shared}")));
+    lines
+        .extend(shared.map(|shared| format!("  one nonce for several cells, as the plan accepts: {shared}")));
     lines.push(format!("  {}", duration(report.seconds)));
     if let Some(estimate) = report.estimate_seconds {
         lines.push(format!("  a run would take about {}", duration(estimate)));

@@ -82,7 +82,8 @@ impl Company<'_> {
 
     /// Where one of them cannot move, none does.
     fn hold_all_for_one(&mut self) {
-        let fails = |at: &usize| matches!(self.outcomes[*at], FieldOutcome::Refused(_) | FieldOutcome::Broken(_));
+        let fails =
+            |at: &usize| matches!(self.outcomes[*at], FieldOutcome::Refused(_) | FieldOutcome::Broken(_));
         if !self.company.iter().any(fails) {
             return;
         }

@@ -73,7 +73,9 @@ impl SharedNonces {
     }
 
     fn note(&mut self, place: Option<usize>, sealed: &Cell<'static>) {
-        if let (Some(place), Some(nonce)) = (place.filter(|_| self.at(place).is_none()), sealed.get(Part::Nonce)) {
+        if let (Some(place), Some(nonce)) =
+            (place.filter(|_| self.at(place).is_none()), sealed.get(Part::Nonce))
+        {
             self.0.push((place, Cell::of([(Part::Nonce, nonce.clone())])));
         }
     }
@@ -134,7 +136,8 @@ impl FieldTarget {
                     return self.rewrap(row, id, deks);
                 }
                 _ => {
-                    let (dek, wrapped) = deks.ok_or(Reason::DekNotAsked)?.fresh(&row.key, self.shares.dek_of)?;
+                    let (dek, wrapped) =
+                        deks.ok_or(Reason::DekNotAsked)?.fresh(&row.key, self.shares.dek_of)?;
                     (dek, Some(wrapped))
                 }
             },

@@ -48,8 +48,7 @@ impl Target {
         let groups = groups(&fields);
         let names = Arc::new(TableNames::new(job, at, &shape));
         let shares: Vec<Shares> = (0..fields.len()).map(|at| Shares::of(at, &fields)).collect();
-        let field =
-            |(at, places)| FieldTarget::new(at, places, shares[at], &groups, names.clone());
+        let field = |(at, places)| FieldTarget::new(at, places, shares[at], &groups, names.clone());
         let fields: Vec<FieldTarget> = fields.into_iter().enumerate().map(field).collect();
         Ok(Target {
             companies: companies(&fields, groups.len()),

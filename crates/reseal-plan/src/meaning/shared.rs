@@ -65,7 +65,13 @@ impl Meaning<'_> {
             part.name(),
             quoted(&first.field.name)
         );
-        self.at_part("shared-part", table, other.field, part, Said { message, help: "give both the same `encoding:`" });
+        self.at_part(
+            "shared-part",
+            table,
+            other.field,
+            part,
+            Said { message, help: "give both the same `encoding:`" },
+        );
     }
 
     /// Under a fresh key, one nonce for several cells is a nonce that repeats.
@@ -86,24 +92,38 @@ impl Meaning<'_> {
             quoted(&other.field.name),
             quoted(column)
         );
-        let help = "let cells end with a seal whose layout holds a nonce of their own, such as \
-                    {nonce|base64}:{ciphertext|base64}, and name this seal under `from`; or say \
-                    `shared_nonce: accepted` in the table";
-        self.at_part("shared-nonce", table, other.field, Part::Nonce, Said { message, help });
+        // What a field encodes as a whole is bytes before that.
+        let layout = match other.field.encoding {
+            Some(_) => "{nonce|12}{ciphertext|raw}",
+            None => "{nonce|base64}:{ciphertext|base64}",
+        };
+        let help = format!(
+            "let cells end with a seal whose layout holds a nonce of their own, such as {layout}, and name this seal \
+             under `from`; or say `shared_nonce: accepted` in the table"
+        );
+        self.at_part("shared-nonce", table, other.field, Part::Nonce, Said { message, help: &help });
     }
 
     /// One DEK for several cells moves once, so all of them must ask for the same.
     fn dek_is_one(&mut self, table: &TableSpec, part: Part, first: &Written<'_>, other: &Written<'_>) {
         let same = |part| first.column(part) == other.column(part);
         let seals = |field: &FieldSpec| field.from.iter().copied().collect::<BTreeSet<usize>>();
-        let names = |column: fn(&FieldSpec) -> &str| listed(&[column(first.field), column(other.field)], "and");
+        let names =
+            |column: fn(&FieldSpec) -> &str| listed(&[column(first.field), column(other.field)], "and");
         let both = names(|field| &field.name);
-        let reads_field =
-            other.to.envelope.iter().flat_map(|envelope| &envelope.context).any(|(_, text)| text.reads_field());
+        let reads_field = other
+            .to
+            .envelope
+            .iter()
+            .flat_map(|envelope| &envelope.context)
+            .any(|(_, text)| text.reads_field());
         let (message, help) = if first.field.to != other.field.to {
             (format!("{both} share a wrapped DEK, and end with different seals"), "give both the same `to`")
         } else if seals(first.field) != seals(other.field) {
-            (format!("{both} share a wrapped DEK, and come from different seals"), "give both the same `from`")
+            (
+                format!("{both} share a wrapped DEK, and come from different seals"),
+                "give both the same `from`",
+            )
         } else if ![Part::WrappedDek, Part::DekNonce, Part::Key].into_iter().all(same) {
             let help = "give both the same `wrapped_dek`, `dek_nonce` and `key`";
             (format!("{both} share a part of their DEK, and not all of it"), help)

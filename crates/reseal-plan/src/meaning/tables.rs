@@ -248,5 +248,7 @@ fn is_shared_by_parts(table: &TableSpec, part: Part, column: &String) -> bool {
     let parts = table.fields.iter().flat_map(|field| &field.columns);
     let mut uses = parts.filter(|(_, other)| other == column);
     let of_row = table.row_key.iter().chain(&table.tenant).chain(&table.key_column);
-    SHARED.contains(&part) && uses.all(|(other, _)| *other == part) && !of_row.into_iter().any(|other| other == column)
+    SHARED.contains(&part)
+        && uses.all(|(other, _)| *other == part)
+        && !of_row.into_iter().any(|other| other == column)
 }

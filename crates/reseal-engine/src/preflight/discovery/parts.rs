@@ -129,12 +129,7 @@ impl<'j> PartsOf<'j> {
         found
     }
 
-    fn cell<'v>(
-        &self,
-        value: &'v Value,
-        encoding: CellEncoding,
-        beside: &'v [Value],
-    ) -> Option<Cell<'v>> {
+    fn cell<'v>(&self, value: &'v Value, encoding: CellEncoding, beside: &'v [Value]) -> Option<Cell<'v>> {
         let mut parts = vec![(Part::Ciphertext, encoding.decode(value)?)];
         for (part, at) in &self.parts {
             let value = beside.get(*at)?;
@@ -167,7 +162,8 @@ impl<'j> PartsOf<'j> {
 /// Whether a column holds nonces, by its name.
 pub(super) fn is_nonce(column: &str) -> bool {
     let column = column.to_ascii_lowercase();
-    column.contains("nonce") || column.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "iv")
+    column.contains("nonce")
+        || column.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "iv")
 }
 
 fn is_text(cell: &Cell<'_>) -> bool {
