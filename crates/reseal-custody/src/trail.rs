@@ -61,6 +61,7 @@ pub(crate) async fn run_begins(
     }
     event = agreed(event, permit);
     event = permit.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
+    event = job.shared_nonces().iter().fold(event, |event, nonce| event.with("shared_nonce", nonce.as_str()));
     for pin in session.pins(&job.plan).await? {
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);

@@ -40,6 +40,13 @@ impl Moved {
         self.fields.len()
     }
 
+    /// Takes a field out again: nothing of it is written.
+    pub(crate) fn leave(&mut self, field: usize) {
+        for fields in [&mut self.fields, &mut self.filled, &mut self.plain] {
+            fields.remove(field);
+        }
+    }
+
     /// Whether anything of a field is written.
     pub(crate) fn writes(&self, field: usize) -> bool {
         self.fields.contains(field) || self.filled.contains(field)
@@ -57,6 +64,12 @@ impl Fields {
             self.0.resize(word + 1, 0);
         }
         self.0[word] |= 1 << (at % 64);
+    }
+
+    pub(crate) fn remove(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word &= !(1 << (at % 64));
+        }
     }
 
     pub(crate) fn contains(&self, at: usize) -> bool {
@@ -86,5 +99,7 @@ mod tests {
         let held: Vec<usize> = (0..200).filter(|at| fields.contains(*at)).collect();
         assert_eq!(held, [3, 64, 130]);
         assert_eq!(fields.len(), 3);
+        [64, 65, 999].iter().for_each(|at| fields.remove(*at));
+        assert_eq!((fields.contains(64), fields.len()), (false, 2));
     }
 }

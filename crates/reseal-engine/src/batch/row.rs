@@ -79,6 +79,7 @@ impl<'t> RowPlan<'t> {
         match self.put(field, old, outcome, counts) {
             Ok(()) => field.update_error_column(old, &mut self.new, update),
             Err(reason) => {
+                field.parts.iter().for_each(|part| self.new[part.place] = None);
                 field.mirrors.iter().for_each(|mirror| self.new[mirror.copy] = None);
                 self.faults.push(FieldFault { field, reason });
             }
@@ -123,10 +124,33 @@ impl<'t> RowPlan<'t> {
         Ok(())
     }
 
+    /// Leaves what shares a part with a cell that cannot be written, which was not known before its mirrors were filled.
+    fn hold_companies(&mut self, old: &[Value]) {
+        let target = self.target;
+        for company in &target.companies {
+            if !self.faults.iter().any(|fault| company.contains(&fault.field.at)) {
+                continue;
+            }
+            for field in company.iter().map(|at| &target.fields[*at]) {
+                if !self.moved.writes(field.at) {
+                    continue;
+                }
+                self.moved.leave(field.at);
+                field.error_column.into_iter().for_each(|place| self.new[place] = None);
+                field.update_error_column(old, &mut self.new, ErrorColumnUpdate::ClearReason);
+            }
+            let group = company.first().map(|at| target.fields[*at].group).unwrap_or_default();
+            target.groups[group].iter().for_each(|place| self.new[*place] = None);
+        }
+    }
+
     /// Makes what the fields came to a swap, and lists those that are broken.
     fn finish(mut self, row: Row, work: &mut Work) -> Option<PlannedSwap> {
         work.counts.cells_quarantined += self.faults.len() as u64;
         work.broken.extend(self.faults.iter().map(|fault| fault.field.quarantined(&row.key, fault.reason)));
+        if !self.faults.is_empty() {
+            self.hold_companies(&row.values);
+        }
         if self.target.moves_whole() && !self.faults.is_empty() {
             self.new.fill(None);
             self.moved = Moved::default();

@@ -256,7 +256,8 @@ impl Job {
     }
 
     /// The nonces that several cells of a row share under a fresh key, each with the names of its fields.
-    pub(crate) fn shared_nonces(&self) -> Vec<String> {
+    #[must_use]
+    pub fn shared_nonces(&self) -> Vec<String> {
         let mut shared = Vec::new();
         for table in self.tables.iter().filter(|table| table.shared_nonce) {
             for Sharers { column, fields } in table.sharing(Part::Nonce) {

@@ -37,7 +37,7 @@ pub(crate) async fn conclude(
     begun: Instant,
 ) -> Result<Report, RunError> {
     let stopped = matches!(outcome, Ok(Outcome::Stopped(_)));
-    let (state, mut reason, error) = match outcome {
+    let (state, reason, error) = match outcome {
         Ok(Outcome::Clean) if run.whole => (RunState::Complete, None, None),
         Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
         Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
@@ -69,11 +69,10 @@ pub(crate) async fn conclude(
     if let Some(error) = error {
         return Err(error);
     }
-    reason = reason.or(failed.as_ref().map(RunError::to_string));
     Ok(Report {
         run_id: run.id.clone(),
         state,
-        reason,
+        reason: reason.or(failed.as_ref().map(RunError::to_string)),
         plan: run.plan.clone(),
         plan_digest: run.plan_digest.clone(),
         scope: options.scope.json(),

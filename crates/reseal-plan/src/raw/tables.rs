@@ -29,8 +29,7 @@ pub(crate) struct Table {
     /// The column that holds the key's mark for all fields of a row.
     #[schemars(length(min = 1))]
     pub(crate) key: Option<String>,
-    /// What is accepted where several cells of a row share one nonce. Under a fresh key that nonce is used for each of them,
-    /// which tells whoever sees the cells how their plaintexts differ, and lets him forge others.
+    /// That cells of a row may share one nonce under a fresh key, which breaks their encryption.
     pub(crate) shared_nonce: Option<SharedNonce>,
     /// The fields: a column with its seal, or more about it.
     #[schemars(extend("minProperties" = 1))]

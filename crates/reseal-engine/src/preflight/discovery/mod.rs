@@ -25,9 +25,8 @@ use crate::job::{Job, TableJob};
 use findings::{before_a_run, of_a_key};
 use table::{Purpose, TableSearch};
 
-/// Values of a column that are looked at before a run; more where the plan rotates others of its table.
+/// Values of a column that are looked at before a run.
 const BEFORE_A_RUN: u64 = 50;
-const IN_A_TABLE_OF_THE_PLAN: u64 = 200;
 /// Bytes of a chunk of rows on its way from the database.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -70,10 +69,9 @@ pub(super) async fn look(session: &mut Session, job: &Arc<Job>) -> Result<Vec<Fi
     let mut findings = Vec::new();
     for name in session.tables().await? {
         let Ok(mut search) = tables.search(session, &name, Purpose::Run).await? else { continue };
-        let most = if search.planned.is_some() { IN_A_TABLE_OF_THE_PLAN } else { BEFORE_A_RUN };
         for at in 0..search.columns.len() {
             let column = search.columns[at].column.clone();
-            let rows = session.sample(&name, &column, &search.beside, most).await;
+            let rows = session.sample(&name, &column, &search.beside, BEFORE_A_RUN).await;
             // A column that cannot be read is not in the way of the run.
             for row in rows.unwrap_or_default() {
                 if let Some((value, beside)) = row.split_first() {

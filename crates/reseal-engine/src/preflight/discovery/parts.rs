@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use reseal_core::{Cell, Context, Identified, Key, Part, Value};
 use reseal_store::Column;
 
+use super::shapes::is_opaque;
 use crate::cell::ask::Question;
 use crate::cell::claim::{Claim, claim, takes};
 use crate::error::RunError;
@@ -81,6 +82,10 @@ impl<'j> PartsOf<'j> {
         context: &Context<'_>,
     ) -> Result<Option<OpenedWith<'j>>, RunError> {
         if value.as_slice().is_none_or(|bytes| bytes.len() < TAG_BYTES) {
+            return Ok(None);
+        }
+        // No KEK is asked about words.
+        if self.field.seals().any(|seal| seal.envelope.is_some()) && !is_opaque(value) {
             return Ok(None);
         }
         let encodings = [self.field.encoding, CellEncoding::Raw, CellEncoding::Base64, CellEncoding::Hex];
