@@ -291,8 +291,6 @@ fn one_nonce_for_two(store: &str) {
     );
 
     NONCE.plan(&world, &["a", "b"], "    shared_nonce: accepted\n");
-    // A row that the application has begun to write under the new key, with the nonce that was there.
-    parts(&world, &["mix", &world.url, "keys.json", "v2", "5"]);
     let before = digest(&world);
     let (exit, run) = world.reseal(&["run", "PLAN"]);
     assert_eq!((exit, run["state"].as_str()), (0, Some("complete")), "{store}: {run}");
@@ -303,6 +301,14 @@ fn one_nonce_for_two(store: &str) {
     let (exit, back) = world.reseal(&["rollback", "PLAN", "--confirm", "files"]);
     assert_eq!((exit, back["state"].as_str()), (0, Some("rolled_back")), "{store}: {back}");
     assert_eq!(digest(&world), before, "{store}: not the exact old bytes");
+
+    // A row that the application has begun to write under the new key, with the nonce that was there: its cell is sealed again
+    // with the other, or it would be left with a nonce that is gone.
+    parts(&world, &["mix", &world.url, "keys.json", "v2", "5"]);
+    let (exit, run) = world.reseal(&["run", "PLAN"]);
+    assert_eq!((exit, &run["cells_rotated"]), (0, &json!(ROWS + SECONDS)), "{store}: {run}");
+    let again = parts(&world, &["read", &world.url, "nonce", "keys.json"]);
+    assert_eq!((&again["right"], &again["keys"]), (&json!(ROWS), &json!({ "v2": ROWS })), "{store}: {again}");
 }
 
 #[test]
