@@ -201,6 +201,8 @@ fn a_sealed_column_beside_a_table_wide_key_is_refused() {
         assert_eq!(code(&refused), (3, "key-column-shared"), "{store}: {}", refused.1);
         let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
         std::fs::write(world.path("plan.yaml"), format!("{plan}ignore: [files.note]\n")).unwrap();
+        let (exit, check) = world.reseal(&["check", "PLAN", "--connect"]);
+        assert_eq!((exit, &check["problems"]), (0, &json!([])), "{store}: {check}");
         assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
     }
 }

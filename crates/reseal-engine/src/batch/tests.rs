@@ -44,7 +44,7 @@ impl Format for Lying {
     }
 }
 
-fn job() -> Arc<Job> {
+fn job(change: fn(&mut TableJob)) -> Arc<Job> {
     let key = |id: &str, byte: u8| Key::new(id, SecretBytes::new(vec![byte; 4]));
     let keyset = Keyset::new("main", vec![key("v1", 1), key("v2", 2)], Some("v2")).unwrap();
     let format = BuiltFormat {
@@ -73,7 +73,7 @@ fn job() -> Arc<Job> {
         last_error: None,
         encoding: CellEncoding::Raw,
     };
-    let table = TableJob {
+    let mut table = TableJob {
         name: TableName { schema: None, name: "t".into() },
         row_key: vec!["id".into()],
         tenant: None,
@@ -83,6 +83,7 @@ fn job() -> Arc<Job> {
         shared_nonce: false,
         fields: vec![field("a"), field("b")],
     };
+    change(&mut table);
     Arc::new(Job {
         plan: "t".into(),
         digest: String::new(),
@@ -104,6 +105,10 @@ fn job() -> Arc<Job> {
 }
 
 fn target() -> Target {
+    target_with(|_| {})
+}
+
+fn target_with(change: fn(&mut TableJob)) -> Target {
     let column = |name: &str, kind: Kind| ColumnFacts {
         name: name.into(),
         kind,
@@ -118,14 +123,20 @@ fn target() -> Target {
     let facts = TableFacts {
         name: TableName { schema: None, name: "t".into() },
         relation: Relation::Table,
-        columns: vec![column("id", Kind::Int), column("a", Kind::Text), column("b", Kind::Text)],
+        columns: vec![
+            column("id", Kind::Int),
+            column("a", Kind::Text),
+            column("b", Kind::Text),
+            column("k", Kind::Text),
+            column("numbers", Kind::Int),
+        ],
         indexes: vec![],
         update_triggers: vec![],
         guards: vec![],
         transactional: true,
         partition_columns: vec![],
     };
-    Target::new(&job(), 0, &facts, &Scope::default()).unwrap()
+    Target::new(&job(change), 0, &facts, &Scope::default()).unwrap()
 }
 
 const RECIPE: Recipe = Recipe { trust: Trust::Marks, form: Form::Rows { undo: true } };
@@ -158,6 +169,43 @@ fn what_is_under_the_primary_is_left_alone() {
     let work = worked("v2:done", "v1:not yet");
     assert_eq!(work.swaps[0].swap.new, [Value::Text("v2:done".into()), Value::Text("v2:not yet".into())]);
     assert_eq!((work.counts.cells_current, cells(&work.swaps)), (1, 1));
+}
+
+/// One column names the key of both fields.
+fn with_one_key_column(table: &mut TableJob) {
+    table.fields.iter_mut().for_each(|field| field.columns.push((Part::Key, "k".into())));
+}
+
+fn with_a_mirror_for_numbers(table: &mut TableJob) {
+    with_one_key_column(table);
+    table.fields[1].mirrors = vec![(Part::Ciphertext, "numbers".into())];
+}
+
+#[test]
+fn cells_that_share_a_column_move_together_or_not_at_all() {
+    let text = |text: &str| Value::Text(text.into());
+    let worked = |change: fn(&mut TableJob), a: &str, b: &str| {
+        let target = target_with(change);
+        let mut values = vec![text(a), text("v1"), text(b)];
+        values.resize(target.shape.cells.len(), Value::Null);
+        let rows = vec![Row { key: RowKey(vec![Value::Int(1)]), values, version: None, slot: 0 }];
+        work(&target, rows.into(), RECIPE, None).unwrap()
+    };
+    let work = worked(with_one_key_column, "v1:one", "v1:two");
+    assert_eq!(work.swaps[0].swap.new, [text("v2:one"), text("v2"), text("v2:two")]);
+    assert_eq!(cells(&work.swaps), 2);
+    for (change, a, b, reason) in [
+        (with_one_key_column as fn(&mut TableJob), "v1:one", "v1:a lie", "does-not-reopen"),
+        (with_one_key_column, "v1:a lie", "v1:two", "does-not-reopen"),
+        (with_one_key_column, "v9:nobody's", "v1:two", "unknown-key"),
+        // That a mirror cannot hold the new cell is known last.
+        (with_a_mirror_for_numbers, "v1:one", "v1:two", "column-type"),
+    ] {
+        let work = worked(change, a, b);
+        assert_eq!(work.swaps.len(), 0, "{a}, {b}");
+        assert_eq!(work.broken.len(), 1, "{a}, {b}");
+        assert_eq!(work.broken[0].reason, reason, "{a}, {b}");
+    }
 }
 
 fn row(id: i64, cells: [Option<&str>; 2]) -> Row {
@@ -220,7 +268,7 @@ fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
 
 #[test]
 fn one_rule_says_which_cells_are_old() {
-    let job = job();
+    let job = job(|_| {});
     let field = &job.tables[0].fields[0];
     for (seal, key, standing) in [
         (Some(0), Some("v2"), Standing::Current),

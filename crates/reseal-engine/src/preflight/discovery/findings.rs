@@ -26,8 +26,9 @@ fn places<'f, 'j>(search: &'f TableSearch<'j>) -> impl Iterator<Item = Place<'f,
 pub(super) fn before_a_run(search: &TableSearch<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for place in places(search) {
-        findings.extend(place.harmed().or_else(|| place.left_behind()));
-        findings.extend(place.key_ids().filter(|_| !place.is_ignored()));
+        let silenced = place.is_ignored();
+        findings.extend(place.harmed().or_else(|| place.left_behind().filter(|_| !silenced)));
+        findings.extend(place.key_ids().filter(|_| !silenced));
     }
     findings
 }

@@ -7,6 +7,9 @@ const CIPHERTEXTS: [&str; 9] =
 const PARTS: [&str; 13] =
     ["iv", "nonce", "tag", "mac", "auth", "dek", "key", "wrapped", "data", "salt", "version", "id", "kid"];
 
+/// The one of them that stands in the names of ciphertexts too.
+const DATA: &str = "data";
+
 /// What a column's name says, its words about parts taken off: `email` for `encrypted_email` and for `email_iv`.
 fn stem(column: &str, about: &[&str]) -> Option<String> {
     let words: Vec<String> = words(column);
@@ -22,7 +25,10 @@ fn words(column: &str) -> Vec<String> {
 /// that are nobody's by their names, as `iv` is in `iv, email_encrypted, phone_encrypted`. `part` is such a column that the
 /// plan knows as a part of the ciphertext `of`.
 pub(super) fn goes_by(column: &str, part: &str, of: &str, all: &[&str]) -> bool {
-    let Some(own) = stem(column, &CIPHERTEXTS) else { return false };
+    let is_part = |word: &String| word != DATA && PARTS.contains(&word.as_str());
+    let Some(own) = stem(column, &CIPHERTEXTS).filter(|_| !words(column).iter().any(is_part)) else {
+        return false;
+    };
     let mut stems = all.iter().filter(|other| **other != column).filter_map(|other| part_stem(other));
     if stems.any(|stem| !own.is_empty() && stem == own) {
         return false;
@@ -56,6 +62,12 @@ mod tests {
         assert!(!goes_by("encrypted_phone", "encrypted_email_iv", "encrypted_email", &row));
         let row = ["id", "email_ct", "email_iv", "phone_ct"];
         assert!(!goes_by("phone_ct", "email_iv", "email_ct", &row), "the nonce is another's by its name");
+        for part in ["data_key_ciphertext", "enc_id", "encrypted_email_tag"] {
+            assert!(
+                !goes_by(part, "iv", "email_encrypted", &["id", "iv", "email_encrypted", part]),
+                "{part}"
+            );
+        }
         assert!(!goes_by(
             "description",
             "iv",
