@@ -22,6 +22,7 @@ mod names;
 mod nodelay;
 mod page;
 mod postgres;
+mod read_back;
 mod row;
 mod rows;
 mod session;
@@ -34,7 +35,7 @@ pub use capabilities::Capabilities;
 pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
-pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
+pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, TriggerWrite};
 pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
     Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, NewRun, Pin, Process,
@@ -43,7 +44,8 @@ pub use ledger::{
 };
 pub use look_up::LookedUp;
 pub use page::{KeyRange, Slice};
+pub use read_back::{Difference, Differing, Swapped};
 pub use row::{Row, RowKey};
 pub use rows::{EachRow, Rows};
 pub use session::Session;
-pub use shape::{Column, Kind, Shape, Swap, TableName};
+pub use shape::{Column, Kind, Planned, Shape, Swap, TableName, Watch};

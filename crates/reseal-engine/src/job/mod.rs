@@ -64,6 +64,14 @@ pub struct Job {
     pub keys_missing: Option<RunError>,
 }
 
+impl Job {
+    /// Whether `side_effects:` names a trigger or a column of a table, alone or with the table's name.
+    pub(crate) fn expects(&self, table: &TableJob, name: &str) -> bool {
+        let full = format!("{}.{name}", table.name);
+        self.side_effects.iter().any(|effect| effect == name || *effect == full)
+    }
+}
+
 /// Reads the keysets of a job again, in their order.
 pub type Reread = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Arc<Keyset>>, RunError>> + Send + Sync>;
 

@@ -19,7 +19,8 @@ pub(super) fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
     (trouble, show || error.code().as_deref() == Some("P0001"))
 }
 
-/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values.
+/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values. 54000 is what an
+/// index says whose entry would be too long.
 fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
@@ -36,7 +37,7 @@ fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
         _ if code.starts_with("23")
             || code.starts_with("22")
             || code.starts_with("P0")
-            || code == "44000" =>
+            || matches!(code.as_ref(), "44000" | "54000") =>
         {
             (Trouble::Constraint, false)
         }
