@@ -146,7 +146,8 @@ impl Advise for RunError {
                 match back {
                     PutBack::Whole => advice,
                     PutBack::Damaged(_) | PutBack::Failed(_) => {
-                        Advice { help: Some(NOT_BACK.into()), ..advice }
+                        let said = advice.help.map(|help| format!("{help}\n")).unwrap_or_default();
+                        Advice { help: Some((said + NOT_BACK).into()), ..advice }
                     }
                 }
             }

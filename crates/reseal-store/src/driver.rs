@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 use crate::guard::Guard;
 use crate::{
     Column, Kind, LookedUp, Planned, Replication, Row, RowKey, Rows, ServerFacts, Shape, StoreError, Swap,
-    SwapColumns, TableFacts, TableName,
+    SwapColumns, TableFacts, TableName, TriggerWrite,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -49,6 +49,19 @@ pub(crate) struct Written<'w> {
 pub(crate) struct OtherCell {
     pub(crate) table: TableName,
     pub(crate) column: String,
+}
+
+impl Planned {
+    /// The cells of the table that are among what triggers write.
+    pub(crate) fn written_by(&self, writes: &[TriggerWrite]) -> Vec<OtherCell> {
+        let here = writes.iter().filter(|write| write.table.eq_ignore_ascii_case(&self.table.name));
+        let cells = here.flat_map(|write| {
+            let is_written =
+                |cell: &&String| write.column.as_ref().is_none_or(|column| column.eq_ignore_ascii_case(cell));
+            self.cells.iter().filter(is_written)
+        });
+        cells.map(|cell| OtherCell { table: self.table.clone(), column: cell.clone() }).collect()
+    }
 }
 
 /// A row key as one text, as a dialect's own SQL can make it too: what each value is as text, bytes in hexadecimal, with a

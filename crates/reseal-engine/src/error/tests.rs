@@ -97,6 +97,25 @@ fn of_preflight_and_steps() -> Vec<Case> {
             "hooks, canary, step 2 (judge of line 9): exit status: 1; the first batch is put back",
             "it said:\n3 of 9",
         ),
+        case(
+            RunError::Canary { error: Box::new(failed_step(" ").into()), back: PutBack::Damaged(3) },
+            Refused,
+            "canary-failed",
+            "hooks, canary, step 2 (judge of line 9): exit status: 1; 3 cells of the first batch do not open any more and \
+             are NOT put back; their old bytes are kept",
+            "put it right and run again",
+        ),
+        case(
+            RunError::Canary {
+                error: Box::new(failed_step(" ").into()),
+                back: PutBack::Failed(Box::new(RunError::Random)),
+            },
+            Refused,
+            "canary-failed",
+            "hooks, canary, step 2 (judge of line 9): exit status: 1; the first batch is NOT put back (the operating system \
+             gave no random bytes); its old bytes are kept",
+            "put it right and run again",
+        ),
     ]
 }
 
@@ -128,6 +147,7 @@ fn each_error_has_its_code_its_class_and_its_words() {
         runs::of_rollbacks(),
         plan::of_names(),
         plan::of_tables(),
+        plan::of_what_is_stored(),
         plan::of_keys(),
         plan::of_keys_to_go_back_to(),
         plan::of_keks(),

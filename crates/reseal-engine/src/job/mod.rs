@@ -46,7 +46,7 @@ pub struct Job {
     pub expiries: Vec<(String, String, i64)>,
     /// Columns that discovery must not ask about, as `table.column`.
     pub ignore: Vec<String>,
-    /// Triggers and generated columns that may change with a row.
+    /// Triggers that may fire with a swap, and columns outside the plan that may change with it.
     pub side_effects: Vec<String>,
     /// Whether old cells are kept for a rollback.
     pub undo: bool,

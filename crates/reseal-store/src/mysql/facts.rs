@@ -144,7 +144,7 @@ pub(super) async fn triggers(session: &mut Mysql, table: &TableName) -> Result<V
 }
 
 /// What the triggers of a table write elsewhere.
-async fn trigger_writes(
+pub(super) async fn trigger_writes(
     session: &mut Mysql,
     table: &TableName,
     update_triggers: &[String],

@@ -20,7 +20,7 @@ use sqlx::{
 };
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
+use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written, send_in_chunks};
 use crate::facts::without_guards;
 use crate::guard::Guard;
 use crate::names::iden;
@@ -217,6 +217,14 @@ impl Driver for Mysql {
 
     fn fingerprint(&self, column: &str) -> Expr {
         Expr::cust(format!("MD5({})", quote(column)))
+    }
+
+    async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
+        // What was written cannot be watched here: what the triggers of this moment say counts.
+        let triggers = self.update_triggers(swapped.table).await?;
+        let writes = facts::trigger_writes(self, swapped.table, &triggers).await?;
+        let other = swapped.planned.iter().filter(|planned| planned.table != *swapped.table);
+        Ok(other.flat_map(|planned| planned.written_by(&writes)).next())
     }
 
     async fn swap(
