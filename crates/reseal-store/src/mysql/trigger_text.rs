@@ -220,7 +220,9 @@ mod tests {
         TriggerText { name: name.into(), table: table.into(), event: event.into(), body: body.into() }
     }
 
-    fn written(body: &str) -> Vec<(String, Option<String>)> {
+    type Written = Vec<(String, Option<String>)>;
+
+    fn written(body: &str) -> Written {
         let triggers = [
             trigger("t", "people", "UPDATE", body),
             trigger("u", "audit", "INSERT", "UPDATE notes SET cell = NEW.x"),
@@ -234,7 +236,7 @@ mod tests {
     fn writes_are_found_in_the_text_of_a_trigger() {
         let cell = |table: &str| (table.to_owned(), Some("cell".to_owned()));
         let set = "SET n.cell = CONCAT(NEW.a, ','), n.at = NOW() WHERE n.cell = x";
-        let cases: [(&str, Vec<(String, Option<String>)>); 8] = [
+        let cases: [(&str, Written); 8] = [
             ("SET NEW.a = UPPER(NEW.a)", vec![]),
             ("UPDATE `notes` SET cell = NEW.a WHERE id = NEW.id", vec![cell("notes")]),
             (
