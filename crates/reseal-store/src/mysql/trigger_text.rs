@@ -133,8 +133,9 @@ struct Statement {
 fn statements(words: &[Word]) -> Vec<Statement> {
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        let end = words[at..].iter().position(|word| matches!(word, Word::Sign(';')));
-        let rest = &words[at + 1..end.map_or(words.len(), |end| at + end)];
+        let rest = &words[at + 1..];
+        let rest =
+            &rest[..rest.iter().position(|word| matches!(word, Word::Sign(';'))).unwrap_or(rest.len())];
         let before = at.checked_sub(1).map(|at| &words[at]);
         if word.is("update") && !before.is_some_and(|word| word.is_any(&["key", "for"])) {
             found.extend(update(rest));

@@ -177,8 +177,8 @@ async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, 
 
 /// Triggers that an UPDATE of the table `$1` fires, guards of ours among them. Bit 4 of tgtype is UPDATE; 'D' is a disabled
 /// trigger.
-pub(super) const TRIGGERS: &str = "SELECT DISTINCT tgname::text FROM pg_trigger WHERE tgrelid IN (\
-    SELECT to_regclass($1)::oid UNION ALL SELECT relid::oid FROM pg_partition_tree(to_regclass($1))) \
+pub(super) const TRIGGERS: &str = "SELECT DISTINCT tgname::text FROM pg_trigger WHERE tgrelid = ANY (ARRAY (\
+    SELECT to_regclass($1)::oid UNION ALL SELECT relid::oid FROM pg_partition_tree(to_regclass($1)))) \
     AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & 16) <> 0";
 
 pub(super) async fn triggers(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
