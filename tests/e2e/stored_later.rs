@@ -91,3 +91,64 @@ fn a_canary_whose_batch_is_destroyed_does_not_say_put_back() {
         assert!(rows.iter().all(same), "{store}: {after}");
     }
 }
+
+/// Watches that a trigger which comes during a run, and changes nothing, is in nobody's way: what is stored is read back from
+/// there on.
+#[test]
+fn a_harmless_trigger_may_come_during_a_run() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 3000);
+        world.plan(SLOW);
+        world.sql(&["CREATE TABLE log (row_id integer)"]);
+        let mut run = world.start(&["run", "PLAN"]);
+        wait_for_first_swap(&world);
+        match store {
+            "postgres" => world.sql(&[
+                "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 INSERT INTO log VALUES (new.id); RETURN new; END $$",
+                BEFORE,
+            ]),
+            "sqlite" => world.sql(&[
+                "CREATE TRIGGER loud AFTER UPDATE ON people BEGIN INSERT INTO log VALUES (NEW.id); END",
+            ]),
+            _ => world.sql(&[
+                "CREATE TRIGGER loud AFTER UPDATE ON people FOR EACH ROW INSERT INTO log VALUES (NEW.id)",
+            ]),
+        };
+        assert_eq!(run.wait().unwrap().code(), Some(0), "{store}");
+        assert_eq!(world.read("v2").2, 3000, "{store}");
+        let logged = world.sql(&["SELECT count(*), count(DISTINCT row_id) FROM log"]);
+        assert!(logged[0][0].as_u64() > Some(0) && logged[0][0] == logged[0][1], "{store}: {logged}");
+    }
+}
+
+/// Watches the column that shows why a cell is listed: a row that a trigger skips cannot show it, and the others do.
+#[test]
+fn a_row_that_cannot_show_its_reason_ends_no_run() {
+    let skips = [
+        (
+            "postgres",
+            &[
+                "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 RETURN CASE WHEN new.id = 30 THEN NULL ELSE new END; END $$",
+                BEFORE,
+            ][..],
+        ),
+        (
+            "sqlite",
+            &["CREATE TRIGGER loud BEFORE UPDATE ON people WHEN NEW.id = 30 BEGIN SELECT RAISE(IGNORE); END"],
+        ),
+    ];
+    for (store, make) in skips {
+        let world = World::new(store, "aes-gcm", 60);
+        world.sql(&["UPDATE people SET a = 'v1:broken' WHERE id = 31", "UPDATE people SET note = NULL"]);
+        world.sql(make);
+        world.plan("side_effects: [loud]\n");
+        world.rewrite_plan("      a: { to: main }", "      a: { to: main, last_error: note }");
+        let (exit, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((exit, &run["cells_quarantined"]), (1, &json!(3)), "{store}: {run}");
+        let shown = world.sql(&["SELECT id, note FROM people WHERE note IS NOT NULL ORDER BY id"]);
+        assert_eq!(shown[0][0], json!(31), "{store}: {shown}");
+        assert_eq!(shown.as_array().unwrap().len(), 1, "{store}: {shown}");
+    }
+}

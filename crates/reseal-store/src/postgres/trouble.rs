@@ -30,7 +30,9 @@ fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
         // The server has one code for both, and names row-level security in its message alone.
         "42501" if error.message().contains("row-level security") => (Trouble::RowSecurity, true),
         "42501" => (Trouble::Permission, true),
-        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" | "55000" => (Trouble::Missing, true),
+        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" | "55000" => {
+            (Trouble::Missing, true)
+        }
         "25006" | "53100" | "53200" | "53400" => (Trouble::Unwritable, true),
         "28000" | "28P01" | "3D000" | "53300" => (Trouble::Refused, true),
         _ if code.starts_with("08") => (Trouble::ConnectionLost, true),
