@@ -3,6 +3,7 @@
 
 mod advice;
 mod busy;
+mod canary;
 mod fault;
 mod keys;
 mod resume;
@@ -10,6 +11,7 @@ mod rollback;
 mod scope;
 mod steps;
 mod store;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -23,12 +25,15 @@ use crate::finding::{self, Finding};
 
 pub use advice::{Advice, Advise, Class};
 pub use busy::{Busy, ColumnHolder, KnownHolder};
+use canary::NOT_BACK;
+pub use canary::PutBack;
 pub use fault::{LedgerFault, UndoError};
 pub use keys::{KekTrouble, KeysError};
 pub use resume::ResumeRefused;
 pub use rollback::RollbackRefused;
 pub use scope::ScopeError;
 pub use steps::StepError;
+pub use stored::{Culprit, StoredError};
 pub use table::TableError;
 
 /// Why a command ended without doing what it was asked.
@@ -63,6 +68,9 @@ pub enum RunError {
     /// A table cannot be rotated as the plan says.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The database stores something else than what it is sent.
+    #[error(transparent)]
+    Stored(#[from] StoredError),
     /// The plan's keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -79,8 +87,14 @@ pub enum RunError {
     #[error(transparent)]
     Step(#[from] StepError),
     /// The canary was judged bad.
-    #[error("{0}; the first batch is put back")]
-    Canary(#[source] Box<RunError>),
+    #[error("{error}; {back}")]
+    Canary {
+        /// The step that judged it.
+        #[source]
+        error: Box<RunError>,
+        /// What became of the first batch.
+        back: PutBack,
+    },
     /// Kept old cells.
     #[error(transparent)]
     Undo(#[from] UndoError),
@@ -122,11 +136,21 @@ impl Advise for RunError {
             }
             RunError::Scope(error) => error.advice(),
             RunError::Table(error) => error.advice(),
+            RunError::Stored(error) => error.advice(),
             RunError::Keys(error) => error.advice(),
             RunError::Kek(error) => error.advice(),
             RunError::NoKek { .. } => Advice::failed("no-kek"),
             RunError::Step(error) => error.advice(),
-            RunError::Canary(error) => Advice { code: "canary-failed", ..error.advice() },
+            RunError::Canary { error, back } => {
+                let advice = Advice { code: "canary-failed", ..error.advice() };
+                match back {
+                    PutBack::Whole => advice,
+                    PutBack::Damaged(_) | PutBack::Failed(_) => {
+                        let said = advice.help.map(|help| format!("{help}\n")).unwrap_or_default();
+                        Advice { help: Some((said + NOT_BACK).into()), ..advice }
+                    }
+                }
+            }
             RunError::Undo(error) => error.advice(),
             RunError::Ledger(error) => error.advice(),
             RunError::Random => Advice::failed("random"),

@@ -26,8 +26,9 @@ mod sweep;
 
 pub use environment::Environment;
 pub use error::{
-    Advice, Advise, Busy, Class, ColumnHolder, KekTrouble, KeysError, KnownHolder, LedgerFault,
-    ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, TableError, UndoError,
+    Advice, Advise, Busy, Class, ColumnHolder, Culprit, KekTrouble, KeysError, KnownHolder, LedgerFault,
+    PutBack, ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, StoredError, TableError,
+    UndoError,
 };
 pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;

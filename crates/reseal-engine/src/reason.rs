@@ -103,6 +103,9 @@ reasons! {
     NotRecognised "not-recognised"
         "No seal of the field recognises the value."
         "Add the seal that it has to `from:` in the plan, or correct the value."
+    NotStored "not-stored"
+        "A trigger keeps the row from being updated."
+        "See which trigger of the table skips it, then run again."
     OpensUnderNoKey "opens-under-no-key"
         "The cell opens under none of its seal's keys."
         "Add the key that it was sealed under to the keyset, or restore the cell from a backup."
@@ -161,6 +164,7 @@ impl Reason {
                 | Reason::DoesNotFitTheFormat
                 | Reason::DoesNotReopen
                 | Reason::KeyDoesNotFit
+                | Reason::NotStored
                 | Reason::PartMissing
                 | Reason::SharedPartDiffers
         )

@@ -74,7 +74,7 @@ pub(crate) struct Plan {
     /// Whether old cells are kept for an exact rollback.
     #[serde(default)]
     pub(crate) undo: Undo,
-    /// Triggers and generated columns that may change with a row.
+    /// Triggers that may fire with a swap, and columns outside the plan that may change with it.
     #[serde(default)]
     pub(crate) side_effects: Vec<String>,
     /// What refuses late writes under an old key.

@@ -190,6 +190,8 @@ mod tests {
             keep: vec![],
             filter: None,
             only: None,
+            read_back: false,
+            watch: std::sync::Arc::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a dialect has to bring.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +11,8 @@ use tokio::sync::mpsc::Sender;
 
 use crate::guard::Guard;
 use crate::{
-    Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
-    TableFacts, TableName,
+    Column, Kind, LookedUp, Planned, Replication, Row, RowKey, Rows, ServerFacts, Shape, StoreError, Swap,
+    SwapColumns, TableFacts, TableName, TriggerWrite,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -30,6 +31,51 @@ pub(crate) struct ScanPlan<'a> {
     /// Bytes after which a chunk is handed on.
     pub(crate) chunk_bytes: usize,
 }
+
+/// What a transaction has swapped.
+pub(crate) struct Written<'w> {
+    /// The tables that were watched.
+    pub(crate) planned: &'w [Planned],
+    /// The table of the swaps.
+    pub(crate) table: &'w TableName,
+    /// The row keys of all swaps, each as [`key_text`] writes it.
+    pub(crate) keys: HashSet<String>,
+    /// How many of them were written.
+    pub(crate) rows: usize,
+}
+
+/// A cell that was written beside the swaps.
+#[derive(Debug)]
+pub(crate) struct OtherCell {
+    pub(crate) table: TableName,
+    pub(crate) column: String,
+}
+
+impl Planned {
+    /// The cells of the table that are among what triggers write.
+    pub(crate) fn written_by(&self, writes: &[TriggerWrite]) -> Vec<OtherCell> {
+        let here = writes.iter().filter(|write| write.table.eq_ignore_ascii_case(&self.table.name));
+        let cells = here.flat_map(|write| {
+            let is_written =
+                |cell: &&String| write.column.as_ref().is_none_or(|column| column.eq_ignore_ascii_case(cell));
+            self.cells.iter().filter(is_written)
+        });
+        cells.map(|cell| OtherCell { table: self.table.clone(), column: cell.clone() }).collect()
+    }
+}
+
+/// A row key as one text, as a dialect's own SQL can make it too: what each value is as text, bytes in hexadecimal, with a
+/// unit separator between them.
+pub(crate) fn key_text(key: &RowKey) -> String {
+    let text = |value: &Value| match value {
+        Value::Bytes(bytes) => format!("\\x{}", hex::encode(bytes)),
+        other => other.text().unwrap_or_default().into_owned(),
+    };
+    key.0.iter().map(text).collect::<Vec<_>>().join(SEPARATOR)
+}
+
+/// Between the values of a row key.
+pub(crate) const SEPARATOR: &str = "\u{1f}";
 
 /// One connection of one dialect: only what differs between databases.
 #[async_trait]
@@ -99,6 +145,35 @@ pub(crate) trait Driver: Send {
     async fn stage(&mut self, shape: &Shape, swaps: &[&Swap]) -> Result<(), StoreError> {
         let _ = (shape, swaps);
         Ok(())
+    }
+
+    /// The triggers that an update of the table fires by now, without guards of ours.
+    async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError>;
+
+    /// What locks the rows that a query reads until the transaction ends; nothing where a transaction that writes is
+    /// alone.
+    fn lock(&self) -> &'static str {
+        ""
+    }
+
+    /// Has the triggers fire now that wait for the end of the transaction, and from now on each with its statement.
+    async fn fire_deferred(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// A text by which the value of a column, of whatever type, is told from another one; NULL for NULL.
+    fn fingerprint(&self, column: &str) -> Expr;
+
+    /// Begins to watch who writes the cells of these tables on this connection, where the database lets it.
+    async fn watch(&mut self, planned: &[Planned]) -> Result<(), StoreError> {
+        let _ = planned;
+        Ok(())
+    }
+
+    /// A cell that somebody wrote since [`Driver::watch`] in a row that was not swapped.
+    async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
+        let _ = swapped;
+        Ok(None)
     }
 
     /// Writes the new cells of the rows that still hold the old values, inside a transaction; gives the positions

@@ -51,6 +51,8 @@ pub struct IndexFacts {
     pub unique: bool,
     /// Whether it covers part of the table only.
     pub partial: bool,
+    /// The most bytes that its columns may have in one row, where the database refuses more.
+    pub max_bytes: Option<u64>,
 }
 
 /// What the catalogue says of a table.
@@ -67,12 +69,30 @@ pub struct TableFacts {
     pub indexes: Vec<IndexFacts>,
     /// Names of the triggers that an UPDATE fires.
     pub update_triggers: Vec<String>,
+    /// What those triggers write in other tables, as far as their text tells, on a database that cannot be watched while
+    /// it writes.
+    pub trigger_writes: Vec<TriggerWrite>,
+    /// Names of the rules that turn an UPDATE into something else.
+    pub update_rules: Vec<String>,
+    /// The publication for which the server refuses any update of the table, because nothing identifies its rows there.
+    pub unidentified_in: Option<String>,
     /// Whether a guard of ours stands on it.
     pub guards: Vec<String>,
     /// Whether its storage engine has transactions.
     pub transactional: bool,
     /// Columns that decide where a row is stored (the partition key), which no swap may write.
     pub partition_columns: Vec<String>,
+}
+
+/// A column that a trigger writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerWrite {
+    /// The trigger that an update of the table fires.
+    pub trigger: String,
+    /// The table that is written in the end, without its schema.
+    pub table: String,
+    /// The column; `None` where whole rows are replaced.
+    pub column: Option<String>,
 }
 
 /// Positions in the server's log, in bytes.
@@ -119,4 +139,6 @@ pub struct ServerFacts {
     pub replication_problem: Option<String>,
     /// The setting by which the server writes bound parameters to a log, if it does.
     pub logs_parameters: Option<String>,
+    /// The most bytes that the server takes in one statement, where it bounds them (`max_allowed_packet`).
+    pub max_packet: Option<u64>,
 }

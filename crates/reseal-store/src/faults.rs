@@ -12,11 +12,11 @@ use reseal_core::Value;
 use sea_query::Expr;
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, ScanPlan, Statement};
+use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written};
 use crate::guard::Guard;
 use crate::{
-    Column, Kind, LookedUp, Replication, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns, TableFacts,
-    TableName, Trouble,
+    Column, Kind, LookedUp, Planned, Replication, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
+    TableFacts, TableName, Trouble,
 };
 
 /// What a call asks of the database.
@@ -193,6 +193,38 @@ impl Driver for Faulty {
         riders: Vec<Statement>,
     ) -> Result<bool, StoreError> {
         asked!(self, Call::Swap, self.inner.swap_whole(shape, swaps, riders).await)
+    }
+
+    async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError> {
+        asked!(self, Call::Read, self.inner.update_triggers(table).await)
+    }
+
+    fn lock(&self) -> &'static str {
+        self.inner.lock()
+    }
+
+    async fn fire_deferred(&mut self) -> Result<(), StoreError> {
+        asked!(self, Call::Write, self.inner.fire_deferred().await)
+    }
+
+    fn fingerprint(&self, column: &str) -> Expr {
+        self.inner.fingerprint(column)
+    }
+
+    async fn watch(&mut self, planned: &[Planned]) -> Result<(), StoreError> {
+        asked!(self, Call::Write, self.inner.watch(planned).await)
+    }
+
+    async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
+        asked!(self, Call::Read, self.inner.written_beside(swapped).await)
+    }
+
+    fn searched(&self, column: &Column) -> Expr {
+        self.inner.searched(column)
+    }
+
+    fn searched_kind(&self, kind: Kind) -> Kind {
+        self.inner.searched_kind(kind)
     }
 
     fn guard(&self, guard: &Guard<'_>) -> Vec<String> {

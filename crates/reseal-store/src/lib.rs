@@ -24,6 +24,7 @@ mod names;
 mod nodelay;
 mod page;
 mod postgres;
+mod read_back;
 mod row;
 mod rows;
 mod session;
@@ -36,7 +37,7 @@ pub use capabilities::Capabilities;
 pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
-pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
+pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, TriggerWrite};
 #[cfg(feature = "faults")]
 pub use faults::{Call, Faults};
 pub use guard::{Forbidden, GuardKind};
@@ -47,7 +48,8 @@ pub use ledger::{
 };
 pub use look_up::LookedUp;
 pub use page::{KeyRange, Slice};
+pub use read_back::{Difference, Differing, Swapped};
 pub use row::{Row, RowKey};
 pub use rows::{EachRow, Rows};
 pub use session::Session;
-pub use shape::{Column, Kind, Shape, Swap, TableName};
+pub use shape::{Column, Kind, Planned, Shape, Swap, TableName, Watch};

@@ -10,7 +10,7 @@ use crate::session::kinds;
 use crate::{Column, Kind, Row, RowKey, Rows, Session, Shape, StoreError, TableName};
 
 /// How many row keys one statement names at the most.
-const KEYS_PER_QUERY: usize = 200;
+pub(crate) const KEYS_PER_QUERY: usize = 200;
 
 /// A part of a table's storage, for [`Session::scan`].
 #[derive(Clone, Debug)]
@@ -283,7 +283,7 @@ impl Session {
         }
     }
 
-    fn select_columns(&self, shape: &Shape) -> SelectStatement {
+    pub(crate) fn select_columns(&self, shape: &Shape) -> SelectStatement {
         let mut select = Query::select();
         for column in shape.key.iter().chain(&shape.cells).chain(&shape.context) {
             select.expr(self.sql.driver.read(column));
@@ -306,7 +306,7 @@ impl Session {
     }
 
     /// Which rows belong to the shape at all.
-    fn scope(&self, shape: &Shape) -> Cond {
+    pub(crate) fn scope(&self, shape: &Shape) -> Cond {
         let mut all = Cond::all();
         if let Some(filter) = &shape.filter {
             all = all.add(Expr::cust(format!("({filter})")));
@@ -329,7 +329,7 @@ impl Session {
         all
     }
 
-    fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
+    pub(crate) fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
         let mut all = Cond::all();
         for (column, value) in columns.iter().zip(&key.0) {
             all = all.add(self.sql.driver.key(column).eq(self.sql.driver.argument(column.kind, value)));

@@ -152,7 +152,10 @@ impl Session {
     /// When the server refuses.
     pub async fn unreadable(&mut self, shape: &Shape) -> Result<Vec<String>, StoreError> {
         let columns = shape.key.iter().chain(&shape.cells).chain(&shape.context);
-        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        let mut columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        if shape.read_back {
+            columns.extend(shape.watch.beside.iter().map(String::as_str));
+        }
         self.sql.driver.unreadable(&shape.table, &columns).await
     }
 

@@ -1,6 +1,7 @@
 //! What is read from a table and written to it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use reseal_core::Value;
 
@@ -70,6 +71,38 @@ pub struct Shape {
     pub filter: Option<String>,
     /// Column and value that narrow the rows further (`--tenant`).
     pub only: Option<(Column, Value)>,
+    /// Whether what a swap has stored is read back and compared before it is committed.
+    pub read_back: bool,
+    /// What is compared then, beside the cells themselves.
+    pub watch: Arc<Watch>,
+}
+
+/// What must not change with a swap, beside the cells that it writes.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Columns of the table that nobody expects to change.
+    pub beside: Vec<String>,
+    /// The tables of the plan, this one among them: of rows that are not swapped, nobody may write the cells.
+    pub planned: Vec<Planned>,
+}
+
+/// A table whose cells are written by swaps alone.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The table.
+    pub table: TableName,
+    /// The columns of its row key.
+    pub key: Vec<String>,
+    /// The columns of its cells.
+    pub cells: Vec<String>,
+}
+
+impl Shape {
+    /// The same, with every swap read back.
+    #[must_use]
+    pub fn with_read_back(&self) -> Shape {
+        Shape { read_back: true, ..self.clone() }
+    }
 }
 
 /// One row's new cells, and what must still be there for them to be written.

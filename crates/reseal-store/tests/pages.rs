@@ -26,6 +26,8 @@ fn shape() -> Shape {
         keep: vec![],
         filter: None,
         only: None,
+        read_back: false,
+        watch: std::sync::Arc::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reseal_core::{Part, Value};
-use reseal_store::{Column, Kind, Shape, TableFacts};
+use reseal_store::{Column, Kind, Planned, Shape, TableFacts, Watch};
 
 use super::field::{FieldPlaces, FieldTarget, Mirror, PartPlace, Shares, TableNames};
 use crate::error::{RunError, ScopeError, TableError};
@@ -44,7 +44,7 @@ impl Target {
         let layout = Layout { facts, table };
         let key = layout.row_key()?;
         let Places { cells, fields } = layout.places()?;
-        let shape = layout.shape(key, cells, scope)?;
+        let shape = layout.shape(job, key, cells, scope)?;
         let groups = groups(&fields);
         let names = Arc::new(TableNames::new(job, at, &shape));
         let shares: Vec<Shares> = (0..fields.len()).map(|at| Shares::of(at, &fields)).collect();
@@ -151,7 +151,14 @@ impl Layout<'_> {
         Ok(places)
     }
 
-    fn shape(&self, key: Vec<Column>, cells: Vec<Column>, scope: &Scope) -> Result<Shape, RunError> {
+    fn shape(
+        &self,
+        job: &Job,
+        key: Vec<Column>,
+        cells: Vec<Column>,
+        scope: &Scope,
+    ) -> Result<Shape, RunError> {
+        let watch = self.watch(job, &cells);
         let mut context: Vec<Column> = Vec::new();
         for name in self.context_columns() {
             if !cells.iter().chain(&context).any(|column| column.name == name) {
@@ -167,7 +174,23 @@ impl Layout<'_> {
             keep: touched.map(|column| column.name.clone()).collect(),
             filter: self.table.filter.clone(),
             only: self.tenant_of(scope)?,
+            read_back: !self.facts.update_triggers.is_empty(),
+            watch: Arc::new(watch),
         })
+    }
+
+    /// What no swap may change beside its cells. What the database computes is for preflight to judge.
+    fn watch(&self, job: &Job, cells: &[Column]) -> Watch {
+        let beside = self.facts.columns.iter().filter(|column| {
+            !column.generated
+                && !cells.iter().any(|cell| cell.name == column.name)
+                && !self.table.row_key.contains(&column.name)
+                && !job.expects(self.table, &column.name)
+        });
+        Watch {
+            beside: beside.map(|column| column.name.clone()).collect(),
+            planned: job.tables.iter().map(planned).collect(),
+        }
     }
 
     /// The column and the value that a scope's tenant narrows the table to.
@@ -233,6 +256,15 @@ impl Layout<'_> {
         }
         names
     }
+}
+
+/// A table of the plan, as far as who writes its cells is watched.
+fn planned(table: &TableJob) -> Planned {
+    let mut cells: Vec<String> = table.fields.iter().flat_map(FieldJob::written).cloned().collect();
+    cells.extend(table.key_column.clone());
+    cells.sort_unstable();
+    cells.dedup();
+    Planned { table: table.name.clone(), key: table.row_key.clone(), cells }
 }
 
 /// The places of each field, those that share one joined.

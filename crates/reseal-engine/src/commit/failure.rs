@@ -12,6 +12,18 @@ pub(super) enum Failure {
     Store(StoreError),
     /// It could not be made.
     Engine(RunError),
+    /// The table has triggers, and nothing was read back.
+    Unwatched,
+    /// Triggers keep rows from being stored.
+    Swallowed(Swallowed),
+}
+
+/// Rows that triggers keep from being stored.
+pub(super) struct Swallowed {
+    /// Their positions among the swaps.
+    pub(super) rows: Vec<usize>,
+    /// The triggers of the table.
+    pub(super) by: Vec<String>,
 }
 
 impl From<StoreError> for Failure {

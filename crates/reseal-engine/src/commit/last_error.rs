@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use reseal_core::Value;
-use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap};
+use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap, Trouble};
 
 use super::Commit;
 use crate::cell::target::Target;
-use crate::error::RunError;
+use crate::error::{RunError, StoredError};
 
 /// Rows that are told of at once.
 const AT_ONCE: usize = 200;
@@ -29,10 +29,39 @@ pub(crate) async fn write_last_error(
             let rows = session.rows_by_key(&target.shape, &keys).await?;
             let swaps: Vec<Swap> =
                 rows.into_iter().filter_map(|row| with_reasons(target, row, cells)).collect();
-            Commit::new(session, lease).swaps(&target.shape, &swaps, true).await?;
+            show(session, lease, target, &swaps).await?;
         }
     }
     Ok(())
+}
+
+/// Writes reasons; a row that does not take its own keeps the others from nothing.
+async fn show(
+    session: &mut Session,
+    lease: &RunLease,
+    target: &Target,
+    swaps: &[Swap],
+) -> Result<(), RunError> {
+    match Commit::new(session, lease).swaps(&target.shape, swaps, true).await {
+        Err(error) if is_of_rows(&error) => {}
+        outcome => return outcome.map(drop),
+    }
+    for swap in swaps {
+        match Commit::new(session, lease).swaps(&target.shape, std::slice::from_ref(swap), true).await {
+            Err(error) if is_of_rows(&error) => {}
+            outcome => drop(outcome?),
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is rows that the database does not store.
+fn is_of_rows(error: &RunError) -> bool {
+    match error {
+        RunError::Stored(StoredError::Swallowed { .. }) => true,
+        RunError::Store(error) => error.trouble == Trouble::Constraint,
+        _ => false,
+    }
 }
 
 /// The row with its reasons; `None` where it shows them already.

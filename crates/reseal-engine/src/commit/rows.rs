@@ -1,10 +1,11 @@
 //! Swaps one by one, with all that is committed beside them.
 
-use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, Swap};
+use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, Swap, Swapped};
 
-use super::failure::Failure;
+use super::failure::{Failure, Swallowed};
 use super::undo::Keeper;
 use crate::batch::planned::PlannedSwap;
+use crate::error::StoredError;
 
 /// What the last transaction of a batch commits beside its swaps.
 pub(crate) struct Closing<'a> {
@@ -55,9 +56,16 @@ pub(super) struct RowByRow<'r> {
 impl RowByRow<'_> {
     pub(super) async fn write(&self, guarded: &mut Guarded<'_>) -> Result<Done, Failure> {
         let mut held = vec![false; self.chunk.len()];
-        for at in guarded.swap(self.shape, self.swaps, self.by_version).await? {
-            held[at] = true;
-        }
+        let written = match guarded.swap(self.shape, self.swaps, self.by_version).await? {
+            Swapped::Written(written) => written,
+            Swapped::Unwatched => return Err(Failure::Unwatched),
+            Swapped::Swallowed { rows, by } => return Err(Failure::Swallowed(Swallowed { rows, by })),
+            Swapped::Differs(difference) => {
+                let table = self.shape.table.to_string();
+                return Err(Failure::Engine(StoredError::of(&table, difference).into()));
+            }
+        };
+        written.into_iter().for_each(|at| held[at] = true);
         self.keep(guarded, &held).await?;
         let (cells, lost) = (self.cells(&held, true), self.lost(&held));
         let mut add =

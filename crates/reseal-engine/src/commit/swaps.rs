@@ -1,16 +1,22 @@
 //! Swaps in a transaction of their own, outside of any shard.
 
-use reseal_store::{RowKey, Shape, StoreError, Swap, Trouble};
+use std::borrow::Cow;
+
+use reseal_store::{RowKey, Shape, StoreError, Swap, Swapped, Trouble};
 
 use super::Commit;
 use super::retries::Retries;
-use crate::error::{Busy, RunError};
+use crate::error::{Busy, Culprit, RunError, StoredError};
 
 /// What a transaction came to.
 enum Tried {
     /// The swaps at these positions were written.
     Written(Vec<usize>),
     Superseded,
+    /// The table has triggers by now, and nothing was read back.
+    Unwatched,
+    /// The database stores something else.
+    Otherwise(StoredError),
 }
 
 impl Commit<'_> {
@@ -25,12 +31,15 @@ impl Commit<'_> {
             return Ok(Vec::new());
         }
         let mut retries = Retries::default();
+        let mut shape = Cow::Borrowed(shape);
         loop {
-            match self.try_swaps(shape, swaps, by_version).await {
+            match self.try_swaps(&shape, swaps, by_version).await {
                 Ok(Tried::Written(written)) => return Ok(lost(swaps, &written)),
                 Ok(Tried::Superseded) => return Err(RunError::Superseded),
+                Ok(Tried::Unwatched) => shape = Cow::Owned(shape.with_read_back()),
+                Ok(Tried::Otherwise(error)) => return Err(error.into()),
                 Err(error) if retries.again(&error).await => {}
-                Err(error) if error.trouble == Trouble::Retry => return Err(stays_locked(shape)),
+                Err(error) if error.trouble == Trouble::Retry => return Err(stays_locked(&shape)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -47,13 +56,20 @@ impl Commit<'_> {
         let Some(mut guarded) = self.session.guarded(self.lease).await? else {
             return Ok(Tried::Superseded);
         };
-        match guarded.swap(shape, &swaps, by_version).await {
-            Ok(written) => guarded.commit().await.map(|()| Tried::Written(written)),
-            Err(error) => {
-                let _ = guarded.rollback().await;
-                Err(error)
+        let tried = match guarded.swap(shape, &swaps, by_version).await {
+            Ok(Swapped::Written(written)) => return guarded.commit().await.map(|()| Tried::Written(written)),
+            Ok(Swapped::Unwatched) => Ok(Tried::Unwatched),
+            Ok(Swapped::Swallowed { rows, by }) => {
+                let (table, by) = (shape.table.to_string(), Culprit(by));
+                Ok(Tried::Otherwise(StoredError::Swallowed { table, rows: rows.len(), by }))
             }
-        }
+            Ok(Swapped::Differs(difference)) => {
+                Ok(Tried::Otherwise(StoredError::of(&shape.table.to_string(), difference)))
+            }
+            Err(error) => Err(error),
+        };
+        let _ = guarded.rollback().await;
+        tried
     }
 }
 

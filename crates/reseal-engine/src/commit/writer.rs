@@ -1,11 +1,12 @@
 //! swap + checkpoint: what a batch writes, in short transactions in the target database.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use reseal_store::{Counts, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble};
 
-use super::failure::Failure;
+use super::failure::{Failure, Swallowed};
 use super::retries::Retries;
 use super::rows::{Closing, Done, End, RowByRow};
 use super::undo::Keeper;
@@ -17,7 +18,7 @@ use crate::batch::work_through;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
-use crate::error::{Busy, RunError};
+use crate::error::{Busy, Culprit, RunError, StoredError};
 use crate::reason::Reason;
 
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
@@ -46,6 +47,9 @@ pub(crate) struct Writer<'w> {
     pub(crate) undo: bool,
     /// The key that kept cells are sealed under, in an emergency.
     pub(crate) undo_key: Option<UndoKey>,
+    /// Whether each batch is read back and compared before it is committed, also where the table had no trigger when the
+    /// run began.
+    pub(crate) read_back: bool,
 }
 
 impl<'w> Writer<'w> {
@@ -57,13 +61,14 @@ impl<'w> Writer<'w> {
     pub(crate) async fn commit(&mut self, batch: Batch, closing: &Closing<'_>) -> Result<u64, Halt> {
         let Batch { chunk, counts, broken, .. } = batch;
         let swaps = match chunk {
+            Chunk::Packed(parts) if self.reads_back() => Chunk::Packed(parts).rows(),
             Chunk::Packed(parts) => {
                 let end = End { closing, counts: &counts, broken: &broken };
                 match self.transaction(Attempt::Whole(&parts), Some(end)).await {
                     Ok(done) if done.closed => return Ok(done.cells),
-                    // A row was changed meanwhile or is refused, or the shard is another engine's: which of them is
-                    // found out row by row.
-                    Ok(_) | Err(Refusal::Row) => Chunk::Packed(parts).rows(),
+                    // A row was changed meanwhile or is refused, the table has a trigger by now, or the shard is another
+                    // engine's: which of them is found out row by row.
+                    Ok(_) | Err(Refusal::Row | Refusal::Swallowed(_)) => Chunk::Packed(parts).rows(),
                     Err(Refusal::Halt(halt)) => return Err(halt),
                 }
             }
@@ -80,7 +85,7 @@ impl<'w> Writer<'w> {
         mut broken: Vec<Quarantined>,
         closing: &Closing<'_>,
     ) -> Result<u64, Halt> {
-        let mut rotated = 0;
+        let (mut rotated, rows) = (0, swaps.len());
         let mut queue = VecDeque::from([swaps]);
         let mut races = 0;
         let mut lost: Vec<RowKey> = Vec::new();
@@ -97,8 +102,18 @@ impl<'w> Writer<'w> {
                 }
                 Err(Refusal::Row) if chunk.len() <= 1 => {
                     // Only this row's new cells are refused; the batch goes on without it.
-                    chunk.iter().for_each(|planned| broken.extend(self.refused(planned)));
+                    chunk.iter().for_each(|planned| broken.extend(self.refused(planned, Reason::Constraint)));
                     counts.cells_quarantined += cells(&chunk);
+                }
+                Err(Refusal::Swallowed(swallowed)) => {
+                    let skipped = self.skipped(&mut chunk, swallowed, rows)?;
+                    skipped
+                        .iter()
+                        .for_each(|planned| broken.extend(self.refused(planned, Reason::NotStored)));
+                    counts.cells_quarantined += cells(&skipped);
+                    if !chunk.is_empty() {
+                        queue.push_front(chunk);
+                    }
                 }
                 Err(Refusal::Row) => {
                     let right = chunk.split_off(chunk.len() / 2);
@@ -136,10 +151,36 @@ impl<'w> Writer<'w> {
         work_through(self.target.clone(), rows, Trust::Marks).await.map_err(Halt::End)
     }
 
-    /// The fields of a row that the database refuses to hold.
-    fn refused(&self, planned: &PlannedSwap) -> Vec<Quarantined> {
+    /// Whether batches are read back.
+    fn reads_back(&self) -> bool {
+        self.read_back || self.target.shape.read_back
+    }
+
+    /// Takes the rows out of a chunk that triggers keep from being stored. Where that is every row of the batch, it will be
+    /// every row of the table.
+    fn skipped(
+        &self,
+        chunk: &mut Vec<PlannedSwap>,
+        swallowed: Swallowed,
+        rows: usize,
+    ) -> Result<Vec<PlannedSwap>, Halt> {
+        if rows > 1 && swallowed.rows.len() == rows {
+            let (table, by) = (self.target.label().to_owned(), Culprit(swallowed.by));
+            return Err(Halt::End(StoredError::Swallowed { table, rows, by }.into()));
+        }
+        let mut at = 0;
+        let (skipped, kept) = std::mem::take(chunk).into_iter().partition(|_| {
+            at += 1;
+            swallowed.rows.contains(&(at - 1))
+        });
+        *chunk = kept;
+        Ok(skipped)
+    }
+
+    /// The fields of a row that is not stored.
+    fn refused(&self, planned: &PlannedSwap, reason: Reason) -> Vec<Quarantined> {
         let fields = self.target.fields.iter().filter(|field| planned.moved.writes(field.at));
-        fields.map(|field| field.quarantined(&planned.swap.key, Reason::Constraint)).collect()
+        fields.map(|field| field.quarantined(&planned.swap.key, reason)).collect()
     }
 
     async fn transaction(&mut self, what: Attempt<'_>, end: Option<End<'_>>) -> Result<Done, Refusal> {
@@ -153,6 +194,11 @@ impl<'w> Writer<'w> {
                 Ok(done) => return Ok(done),
                 Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(RunError::Superseded))),
                 Err(Failure::Engine(error)) => return Err(Refusal::Halt(Halt::End(error))),
+                Err(Failure::Swallowed(swallowed)) => return Err(Refusal::Swallowed(swallowed)),
+                Err(Failure::Unwatched) => {
+                    self.read_back = true;
+                    continue;
+                }
                 Err(Failure::Store(error)) => error,
             };
             match error.trouble {
@@ -181,8 +227,12 @@ impl<'w> Writer<'w> {
         let (target, undo_key) = (self.target.clone(), self.undo_key.clone());
         let keeper =
             Keeper { shard: self.shard, batch: self.batches, table: target.label(), key: undo_key.as_ref() };
+        let shape = match self.reads_back() {
+            true => Cow::Owned(target.shape.with_read_back()),
+            false => Cow::Borrowed(&target.shape),
+        };
         let rows = RowByRow {
-            shape: &target.shape,
+            shape: &shape,
             chunk,
             swaps: &swaps,
             by_version,
@@ -260,6 +310,7 @@ impl Attempt<'_> {
 
 enum Refusal {
     Row,
+    Swallowed(Swallowed),
     Halt(Halt),
 }
 

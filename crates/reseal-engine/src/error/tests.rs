@@ -91,11 +91,30 @@ fn of_preflight_and_steps() -> Vec<Case> {
         case(failed_step(" \n"), Refused, "hook-failed", step, "put it right and run again"),
         case(failed_step("3 of 9\n"), Refused, "hook-failed", step, "it said:\n3 of 9"),
         case(
-            RunError::Canary(Box::new(failed_step("3 of 9").into())),
+            RunError::Canary { error: Box::new(failed_step("3 of 9").into()), back: PutBack::Whole },
             Refused,
             "canary-failed",
             "hooks, canary, step 2 (judge of line 9): exit status: 1; the first batch is put back",
             "it said:\n3 of 9",
+        ),
+        case(
+            RunError::Canary { error: Box::new(failed_step(" ").into()), back: PutBack::Damaged(3) },
+            Refused,
+            "canary-failed",
+            "hooks, canary, step 2 (judge of line 9): exit status: 1; 3 cells of the first batch do not open any more and \
+             are NOT put back; their old bytes are kept",
+            "put it right and run again",
+        ),
+        case(
+            RunError::Canary {
+                error: Box::new(failed_step(" ").into()),
+                back: PutBack::Failed(Box::new(RunError::Random)),
+            },
+            Refused,
+            "canary-failed",
+            "hooks, canary, step 2 (judge of line 9): exit status: 1; the first batch is NOT put back (the operating system \
+             gave no random bytes); its old bytes are kept",
+            "put it right and run again",
         ),
     ]
 }
@@ -128,6 +147,7 @@ fn each_error_has_its_code_its_class_and_its_words() {
         runs::of_rollbacks(),
         plan::of_names(),
         plan::of_tables(),
+        plan::of_what_is_stored(),
         plan::of_keys(),
         plan::of_keys_to_go_back_to(),
         plan::of_keks(),
@@ -146,7 +166,7 @@ fn each_error_has_its_code_its_class_and_its_words() {
 fn a_canary_is_what_it_is_whatever_ended_it() {
     let lost: RunError = StoreError::new(Trouble::ConnectionLost, "why").into();
     assert!(lost.is_connection_lost());
-    let canary = RunError::Canary(Box::new(lost));
+    let canary = RunError::Canary { error: Box::new(lost), back: PutBack::Whole };
     assert!(!canary.is_connection_lost(), "it would be swept again");
     assert_eq!((canary.advice().code, canary.advice().class), ("canary-failed", Stopped));
 }

@@ -46,7 +46,7 @@ pub struct Job {
     pub expiries: Vec<(String, String, i64)>,
     /// Columns that discovery must not ask about, as `table.column`.
     pub ignore: Vec<String>,
-    /// Triggers and generated columns that may change with a row.
+    /// Triggers that may fire with a swap, and columns outside the plan that may change with it.
     pub side_effects: Vec<String>,
     /// Whether old cells are kept for a rollback.
     pub undo: bool,
@@ -62,6 +62,14 @@ pub struct Job {
     pub hooks: Arc<Hooks>,
     /// Why its keysets are empty, where the keys may be what the steps of `before` bring. Only a run takes such a job.
     pub keys_missing: Option<RunError>,
+}
+
+impl Job {
+    /// Whether `side_effects:` names a trigger or a column of a table, alone or with the table's name.
+    pub(crate) fn expects(&self, table: &TableJob, name: &str) -> bool {
+        let full = format!("{}.{name}", table.name);
+        self.side_effects.iter().any(|effect| effect == name || *effect == full)
+    }
 }
 
 /// Reads the keysets of a job again, in their order.

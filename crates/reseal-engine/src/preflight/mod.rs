@@ -5,14 +5,16 @@ mod escrow;
 mod guards;
 mod left_out;
 mod privileges;
+mod room;
 mod sample;
 mod schema;
+mod side_effects;
 
 pub use discovery::{Outside, outside};
 
 use std::sync::Arc;
 
-use reseal_store::{Database, Session, TableFacts};
+use reseal_store::{Database, ServerFacts, Session, TableFacts};
 
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
@@ -35,7 +37,9 @@ struct Described {
 
 /// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
 pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Passed, RunError> {
-    let mut findings = server(session, job).await?;
+    let facts = session.server().await?;
+    let packet = facts.max_packet;
+    let mut findings = server(session, job, facts);
     let pins = pinned(session, job).await?;
     let mut tables: Vec<Described> = Vec::new();
     for at in in_scope(job, scope)? {
@@ -50,7 +54,7 @@ pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -
     let asks = !escrow.kek_refuses;
     findings.extend(pins.into_iter().chain(escrow.findings));
     for table in tables.iter().filter(|table| may_open && (asks || !table.target.enveloped)) {
-        findings.extend(sample::check(session, &table.target, &table.facts).await?);
+        findings.extend(sample::check(session, &table.target, &table.facts, packet).await?);
     }
     findings.extend(discovery::look(session, job).await?);
     findings.extend(left_out::check(session, job, &targets).await?);
@@ -136,8 +140,7 @@ async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, Run
     }
 }
 
-async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, RunError> {
-    let server = session.server().await?;
+fn server(session: &Session, job: &Job, server: ServerFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(why) = server.unwritable {
         findings.push(Finding::refusal(
@@ -167,7 +170,7 @@ async fn server(session: &mut Session, job: &Job) -> Result<Vec<Finding>, RunErr
             ),
         });
     }
-    Ok(findings)
+    findings
 }
 
 /// What an error says, as a finding.

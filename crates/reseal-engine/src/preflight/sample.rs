@@ -1,11 +1,10 @@
-//! A sample of cells opened, sealed and opened again; and whether the longest of them still fit once sealed again.
+//! A sample of cells opened, sealed and opened again.
 
 use std::sync::Arc;
 
-use reseal_core::Value;
 use reseal_store::{Session, TableFacts};
 
-use super::refused_by;
+use super::{refused_by, room};
 use crate::batch::work_through;
 use crate::cell::condition::of_condition;
 use crate::cell::open::Trust;
@@ -20,13 +19,12 @@ const SAMPLE_BYTES: usize = 4 << 20;
 const TELLING: u64 = 20;
 /// Rows of a sample of a table with envelopes.
 const SAMPLE_OF_ENVELOPES: usize = 50;
-/// Longest cells that are tried against the width of their column.
-const LONGEST: u64 = 20;
 
 pub(super) async fn check(
     session: &mut Session,
     target: &Arc<Target>,
     facts: &TableFacts,
+    packet: Option<u64>,
 ) -> Result<Vec<Finding>, RunError> {
     let mut findings = Vec::new();
     // A KEK may be asked about each cell of the sample.
@@ -39,27 +37,6 @@ pub(super) async fn check(
             findings.push(refused_by(&wrong_key(field, count.failed)));
         }
     }
-    for (place, column) in target.shape.cells.iter().enumerate() {
-        let Some(max) = facts.column(&column.name).and_then(|facts| facts.max_length) else { continue };
-        let rows = session.longest(&target.shape, column, LONGEST).await;
-        let rows = rows.map_err(|error| of_condition(target, error))?;
-        let work = work_through(target.clone(), rows, Trust::Nothing).await?;
-        let needed = work.swaps.iter().map(|planned| length(&planned.swap.new[place])).max().unwrap_or(0);
-        if needed > max {
-            findings.push(Finding::refusal(
-                "too-narrow",
-                format!("{}.{} holds {max}, and new cells need up to {needed}", target.label(), column.name),
-                "widen the column before the run",
-            ));
-        }
-    }
+    findings.extend(room::check(session, target, facts, packet).await?);
     Ok(findings)
-}
-
-/// Length as the column counts it: characters of a text, bytes of a binary value.
-fn length(value: &Value) -> u64 {
-    match value {
-        Value::Text(text) => text.chars().count() as u64,
-        other => other.size() as u64,
-    }
 }

@@ -3,6 +3,7 @@
 use reseal_core::Part;
 use reseal_store::{ColumnFacts, Kind, Relation, TableFacts};
 
+use super::side_effects::side_effects;
 use crate::finding::Finding;
 use crate::job::{Application, FieldJob, Job, TableJob};
 use crate::reason::Reason;
@@ -319,31 +320,6 @@ fn indexes(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
                 "if nobody searches by it, drop it before the run",
             ));
         }
-    }
-    findings
-}
-
-fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let expected = |name: &str| {
-        let full = format!("{}.{name}", table.name);
-        job.side_effects.iter().any(|effect| effect == name || *effect == full)
-    };
-    for trigger in facts.update_triggers.iter().filter(|name| !expected(name)) {
-        findings.push(Finding::refusal(
-            "trigger",
-            format!("the trigger {trigger} on {} fires with every swap", table.name),
-            format!("if that may happen, list it: side_effects: [{trigger}]"),
-        ));
-    }
-    let generated = |column: &&ColumnFacts| column.generated && !expected(&column.name);
-    for column in facts.columns.iter().filter(generated) {
-        let full = format!("{}.{}", table.name, column.name);
-        findings.push(Finding::refusal(
-            "generated-column",
-            format!("{full} is computed by the database and may change with a swap"),
-            format!("if that may happen, list it: side_effects: [{full}]"),
-        ));
     }
     findings
 }

@@ -76,7 +76,7 @@ async fn pump_once(
         pacer: shared.pacer.clone(),
         target: target.clone(),
         stripes,
-        packed: session.swaps_whole(),
+        packed: session.swaps_whole() && !target.shape.read_back,
         windows: rows_out,
         sparse: false,
     };
@@ -103,6 +103,7 @@ async fn write_groups(
         batches: shard.batches,
         undo: shared.undo,
         undo_key: shared.undo_key.clone(),
+        read_back: false,
     };
     loop {
         if shared.stop.asked().is_some() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reseal_store::{Session, ShardRow};
+use reseal_store::{Quarantined, RowKey, Session, ShardRow, Trouble};
 
 use crate::batch::work_through;
 use crate::cell::open::Trust;
@@ -11,7 +11,7 @@ use crate::commit::Commit;
 use crate::commit::restore::restore;
 use crate::commit::rows::Closing;
 use crate::commit::writer::{Halt, Writer};
-use crate::error::RunError;
+use crate::error::{PutBack, RunError};
 use crate::job::hooks::Phase;
 use crate::rotate::shared::Shared;
 use crate::run::steps::{Cut, Steps};
@@ -44,8 +44,12 @@ pub(crate) async fn sent_ahead(
         Ok(()) => {}
         Err(Cut::Stopped(stop)) => return Ok(Sent::Stopped(stop)),
         Err(Cut::Failed(error)) => {
-            put_back(shared, session, targets).await?;
-            return Err(RunError::Canary(Box::new(error)));
+            let back = match put_back(shared, session, targets).await {
+                Ok(back) => back,
+                Err(why) if is_refusal(&why) => PutBack::Failed(Box::new(why)),
+                Err(error) => return Err(error),
+            };
+            return Err(RunError::Canary { error: Box::new(error), back });
         }
     }
     if !shared.undo {
@@ -78,6 +82,7 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
             batches: shard.batches,
             undo: true,
             undo_key: shared.undo_key.clone(),
+            read_back: true,
         };
         let closing = Closing { checkpoint: Some(&last), done: false };
         let cells = writer.commit(work.into(), &closing).await.map_err(|halt| match halt {
@@ -90,15 +95,50 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
     Ok(())
 }
 
+/// Whether the database refuses to hold what is put back.
+fn is_refusal(error: &RunError) -> bool {
+    match error {
+        RunError::Stored(_) => true,
+        RunError::Store(error) => error.trouble == Trouble::Constraint,
+        _ => false,
+    }
+}
+
 /// Puts the one batch back to its old bytes, and its shard to the beginning. Cells that the application has written
-/// since are its own, and stay.
-async fn put_back(shared: &Shared, session: &mut Session, targets: &[Arc<Target>]) -> Result<(), RunError> {
-    let mut after = None;
+/// since are its own, and stay. Where cells hold neither, nothing is dropped of what was kept.
+async fn put_back(
+    shared: &Shared,
+    session: &mut Session,
+    targets: &[Arc<Target>],
+) -> Result<PutBack, RunError> {
+    let (mut after, mut lost) = (None, 0);
     while let Some(batch) = session.next_undo(shared.lease.run_id(), after).await? {
         after = Some(batch.place());
         if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
-            restore(session, &shared.lease, target, &batch).await?;
+            let restored = restore(session, &shared.lease, target, &batch).await?;
+            lost += damaged(shared, session, target, &restored.rewritten).await?;
         }
     }
-    Commit::new(session, &shared.lease).restart().await
+    if lost > 0 {
+        return Ok(PutBack::Damaged(lost));
+    }
+    Commit::new(session, &shared.lease).restart().await?;
+    Ok(PutBack::Whole)
+}
+
+/// How many cells of these rows do not open, though they did when the batch was written: no application wrote them.
+async fn damaged(
+    shared: &Shared,
+    session: &mut Session,
+    target: &Arc<Target>,
+    keys: &[RowKey],
+) -> Result<u64, RunError> {
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    let listed = session.quarantined(shared.lease.run_id()).await?;
+    let rows = session.rows_by_key(&target.unscoped, keys).await?;
+    let work = work_through(target.clone(), rows, Trust::Nothing).await?;
+    let is_listed = |cell: &Quarantined| listed.iter().any(|listed| listed.cell == cell.cell);
+    Ok(work.broken.iter().filter(|cell| !is_listed(cell)).count() as u64)
 }

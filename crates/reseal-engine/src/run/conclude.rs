@@ -48,7 +48,7 @@ pub(crate) async fn conclude(
         Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
         Err(RunError::Superseded) => return Err(RunError::Superseded),
         Err(error) => {
-            let failed = error.advice().class == Class::Failed || matches!(error, RunError::Canary(_));
+            let failed = error.advice().class == Class::Failed || matches!(error, RunError::Canary { .. });
             let state = if failed { RunState::Failed } else { RunState::Paused };
             (state, Some(error.to_string()), Some(error))
         }

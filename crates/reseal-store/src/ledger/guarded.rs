@@ -4,7 +4,7 @@ use sea_query::{Expr, ExprTrait, Query, QueryStatementWriter};
 
 use super::run_lease::RunLease;
 use crate::taker::Taker;
-use crate::{Dialect, Kind, Session, Shape, StoreError, Swap, Trouble};
+use crate::{Dialect, Kind, Session, Shape, StoreError, Swap, Swapped, Trouble};
 
 /// An open transaction that writes under a lease. Whatever it holds is committed only if the lease's epoch was still the
 /// run's, or the shard's, inside this very transaction: an engine that was superseded commits nothing, whatever it
@@ -14,6 +14,8 @@ pub struct Guarded<'s> {
     pub(super) lease: &'s RunLease,
     /// Whether the epoch was found to be the lease's in this transaction.
     pub(super) checked: bool,
+    /// Whether it holds swaps that are not what they were to be.
+    spoiled: bool,
 }
 
 impl Session {
@@ -28,7 +30,7 @@ impl Session {
             self.rollback().await?;
             return Ok(None);
         }
-        Ok(Some(Guarded { session: self, lease, checked: true }))
+        Ok(Some(Guarded { session: self, lease, checked: true, spoiled: false }))
     }
 
     /// Begins a transaction whose epoch is checked by [`Guarded::advance`]: it cannot be committed without. Swaps handed to
@@ -38,7 +40,7 @@ impl Session {
     /// When the server refuses.
     pub async fn guarded_by_shard<'s>(&'s mut self, lease: &'s RunLease) -> Result<Guarded<'s>, StoreError> {
         self.begin().await?;
-        Ok(Guarded { session: self, lease, checked: false })
+        Ok(Guarded { session: self, lease, checked: false, spoiled: false })
     }
 
     /// The run's epoch, its row locked against a change until the transaction ends. SQLite's transaction locks it all.
@@ -60,10 +62,27 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Writes swaps, if the table has no trigger.
+    async fn swap_unwatched(
+        &mut self,
+        shape: &Shape,
+        swaps: &[&Swap],
+        by_version: bool,
+    ) -> Result<Swapped, StoreError> {
+        let written = self.sql.driver.swap(shape, swaps, by_version).await?;
+        let triggers = self.sql.driver.update_triggers(&shape.table).await?;
+        Ok(if triggers.is_empty() { Swapped::Written(written) } else { Swapped::Unwatched })
+    }
+}
+
 impl Guarded<'_> {
-    /// Writes new cells where the old ones still stand (compare-and-set); gives the positions of the swaps that were
-    /// written. With `by_version`, rows are compared by version where the database has one: equal versions prove equal
-    /// rows, and no old value travels to the server.
+    /// Writes new cells where the old ones still stand (compare-and-set). With `by_version`, rows are compared by version
+    /// where the database has one: equal versions prove equal rows, and no old value travels to the server.
+    ///
+    /// Where the shape asks for it, what is stored then is read back and compared. Else the table must have no trigger,
+    /// which is looked at behind the write: by then nobody can create one before the transaction ends. Anything but
+    /// [`Swapped::Written`] can only be rolled back.
     ///
     /// # Errors
     /// When the server refuses one of the rows, or a row key names two: nothing of the transaction must then be committed.
@@ -72,19 +91,26 @@ impl Guarded<'_> {
         shape: &Shape,
         swaps: &[&Swap],
         by_version: bool,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Swapped, StoreError> {
         if swaps.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Swapped::Written(Vec::new()));
         }
-        let written = self.session.sql.driver.swap(shape, swaps, by_version).await?;
-        let mut seen = vec![false; swaps.len()];
-        for at in &written {
-            match seen.get_mut(*at) {
-                Some(seen) if !*seen => *seen = true,
-                _ => return Err(several_rows(shape)),
+        self.spoiled = true;
+        let swapped = match shape.read_back {
+            true => self.session.swap_and_read_back(shape, swaps, by_version).await?,
+            false => self.session.swap_unwatched(shape, swaps, by_version).await?,
+        };
+        if let Swapped::Written(written) = &swapped {
+            let mut seen = vec![false; swaps.len()];
+            for at in written {
+                match seen.get_mut(*at) {
+                    Some(seen) if !*seen => *seen = true,
+                    _ => return Err(several_rows(shape)),
+                }
             }
+            self.spoiled = false;
         }
-        Ok(written)
+        Ok(swapped)
     }
 
     /// Commits. After [`Trouble::ConnectionLost`] the outcome is unknown: read the ledger.
@@ -92,14 +118,13 @@ impl Guarded<'_> {
     /// # Errors
     /// When the server refuses, or the connection is lost; when the epoch was not checked, which is a fault of the caller.
     pub async fn commit(self) -> Result<(), StoreError> {
-        if !self.checked {
-            self.session.rollback().await?;
-            return Err(StoreError::new(
-                Trouble::Other,
-                "a transaction without its epoch checked is not committed",
-            ));
-        }
-        self.session.commit().await
+        let fault = match (self.checked, self.spoiled) {
+            (true, false) => return self.session.commit().await,
+            (false, _) => "a transaction without its epoch checked is not committed",
+            (true, true) => "a transaction whose swaps are not what was sent is not committed",
+        };
+        self.session.rollback().await?;
+        Err(StoreError::new(Trouble::Other, fault))
     }
 
     /// Rolls back.

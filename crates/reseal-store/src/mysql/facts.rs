@@ -3,8 +3,11 @@
 use sea_query::Values;
 
 use super::Mysql;
+use super::trigger_text::{Routine, TriggerText, writes_of};
 use crate::driver::{Driver, Statement};
-use crate::facts::{ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, without_guards};
+use crate::facts::{
+    ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, TriggerWrite, without_guards,
+};
 use crate::taker::Taker;
 use crate::{Kind, StoreError, TableName};
 
@@ -38,7 +41,10 @@ pub(super) async fn describe(
         relation: if table_type == "BASE TABLE" { Relation::Table } else { Relation::View },
         columns: columns(session, table).await?,
         indexes: indexes(session, table).await?,
+        trigger_writes: trigger_writes(session, table, &update_triggers).await?,
         update_triggers,
+        update_rules: vec![],
+        unidentified_in: None,
         guards,
         transactional: engine.eq_ignore_ascii_case("InnoDB"),
         partition_columns: vec![],
@@ -111,7 +117,14 @@ async fn indexes(session: &mut Mysql, table: &TableName) -> Result<Vec<IndexFact
     for mut row in ask(session, sql, Some(table), &[Kind::Text, Kind::Int, Kind::Int, Kind::Text]).await? {
         let (name, unique, partial) = (row.text(), row.int() == 1, row.int() == 1);
         if found.last().is_none_or(|index| index.name != name) {
-            found.push(IndexFacts { name, columns: vec![], collations: vec![], unique, partial });
+            found.push(IndexFacts {
+                name,
+                columns: vec![],
+                collations: vec![],
+                unique,
+                partial,
+                max_bytes: None,
+            });
         }
         if let Some(index) = found.last_mut() {
             index.partial |= partial;
@@ -122,11 +135,47 @@ async fn indexes(session: &mut Mysql, table: &TableName) -> Result<Vec<IndexFact
     Ok(found)
 }
 
-async fn triggers(session: &mut Mysql, table: &TableName) -> Result<Vec<String>, StoreError> {
+/// Triggers that an UPDATE fires, and guards of ours.
+pub(super) async fn triggers(session: &mut Mysql, table: &TableName) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS \
                WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
                AND (EVENT_MANIPULATION = 'UPDATE' OR TRIGGER_NAME LIKE 'reseal\\_guard%') ORDER BY 1";
     Ok(ask(session, sql, Some(table), &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+}
+
+/// What the triggers of a table write elsewhere.
+pub(super) async fn trigger_writes(
+    session: &mut Mysql,
+    table: &TableName,
+    update_triggers: &[String],
+) -> Result<Vec<TriggerWrite>, StoreError> {
+    if update_triggers.is_empty() {
+        return Ok(vec![]);
+    }
+    let sql = "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_STATEMENT \
+               FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) \
+               AND ? <> '' AND TRIGGER_NAME NOT LIKE 'reseal\\_guard%'";
+    let found = ask(session, sql, Some(table), &[Kind::Text; 4]).await?.into_iter();
+    let triggers = found.map(|mut row| TriggerText {
+        name: row.text(),
+        table: row.text(),
+        event: row.text(),
+        body: row.text(),
+    });
+    let triggers: Vec<TriggerText> = triggers.collect();
+    let sql = "SELECT ROUTINE_NAME, COALESCE(ROUTINE_DEFINITION, '') FROM information_schema.ROUTINES \
+               WHERE ROUTINE_SCHEMA = COALESCE(?, DATABASE()) AND ? <> ''";
+    let found = ask(session, sql, Some(table), &[Kind::Text; 2]).await?.into_iter();
+    let routines: Vec<Routine> =
+        found.map(|mut row| Routine { name: row.text(), body: row.text() }).collect();
+    Ok(update_triggers.iter().flat_map(|name| writes_of(name, &triggers, &routines)).collect())
+}
+
+/// The most bytes that the server takes in one statement.
+pub(super) async fn max_packet(session: &mut Mysql) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT CAST(@@max_allowed_packet AS SIGNED)";
+    let row = ask(session, sql, None, &[Kind::Int]).await?.pop();
+    Ok(row.and_then(|mut row| row.optional_int()).and_then(|bytes| u64::try_from(bytes).ok()))
 }
 
 pub(super) async fn tables(session: &mut Mysql) -> Result<Vec<TableName>, StoreError> {
@@ -153,5 +202,6 @@ pub(super) async fn server(session: &mut Mysql) -> Result<ServerFacts, StoreErro
                 .to_owned()
         }),
         logs_parameters: general_log.then(|| "general_log = ON".to_owned()),
+        max_packet: u64::try_from(session.packet.bytes).ok(),
     })
 }

@@ -3,6 +3,7 @@
 mod facts;
 mod guard;
 mod swap;
+mod trigger_text;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use sqlx::{
 };
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
+use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written, send_in_chunks};
+use crate::facts::without_guards;
 use crate::guard::Guard;
 use crate::names::iden;
 use crate::nodelay;
@@ -33,16 +35,46 @@ pub(crate) struct Mysql {
     connection: MySqlConnection,
     in_transaction: bool,
     staged: Option<swap::Stage>,
+    packet: Packet,
+}
+
+/// What the server takes in one statement.
+#[derive(Clone, Copy)]
+struct Packet {
+    bytes: usize,
+}
+
+impl Packet {
+    /// Bytes of values that fit with what is sent beside them.
+    fn room(self) -> usize {
+        self.bytes - self.bytes / 8
+    }
+
+    /// Refuses what the server would break the connection for.
+    fn takes(self, bytes: usize) -> Result<(), StoreError> {
+        match bytes > self.room() {
+            true => Err(StoreError::new(
+                Trouble::Constraint,
+                format!(
+                    "{bytes} bytes are more than the server takes at once: max_allowed_packet = {}",
+                    self.bytes
+                ),
+            )),
+            false => Ok(()),
+        }
+    }
 }
 
 /// How long a statement waits for those who use or change a table, in seconds; the server's own default is a day.
 const LOCK_WAIT_SECONDS: u32 = 5;
 
-/// What every connection is set to: no gap locks, a value that does not fit is an error and not a shorter value.
-const SETTINGS: [&str; 4] = [
+/// What every connection is set to: no gap locks, a value that does not fit is an error and not a shorter value. A
+/// statement outside of a transaction is one by itself, whatever the server makes of new connections.
+const SETTINGS: [&str; 5] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION innodb_lock_wait_timeout = 5",
     "SET SESSION lock_wait_timeout = 5",
+    "SET SESSION autocommit = 1",
     "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES,STRICT_ALL_TABLES')",
 ];
 
@@ -69,9 +101,13 @@ impl Mysql {
         let connection =
             connected.map_err(|error| StoreError::unreachable(failed(&error), &error, &place()))?;
         nodelay::set();
-        let mut session = Mysql { connection, in_transaction: false, staged: None };
+        let packet = Packet { bytes: usize::MAX };
+        let mut session = Mysql { connection, in_transaction: false, staged: None, packet };
         for setting in SETTINGS {
             session.connection.execute(setting).await.map_err(|error| failed(&error))?;
+        }
+        if let Some(bytes) = facts::max_packet(&mut session).await? {
+            session.packet.bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         }
         Ok(session)
     }
@@ -84,6 +120,7 @@ impl Mysql {
 #[async_trait]
 impl Driver for Mysql {
     async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        self.packet.takes(statement.args.iter().map(size).sum())?;
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
         let done = query.execute(&mut self.connection).await.map_err(|error| failed(&error))?;
         Ok(done.rows_affected())
@@ -167,8 +204,28 @@ impl Driver for Mysql {
 
     async fn stage(&mut self, shape: &Shape, swaps: &[&Swap]) -> Result<(), StoreError> {
         let before = self.staged.take();
-        self.staged = Some(swap::stage(&mut self.connection, before, shape, swaps).await?);
+        self.staged = Some(swap::stage(&mut self.connection, before, shape, swaps, self.packet).await?);
         Ok(())
+    }
+
+    async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError> {
+        Ok(without_guards(facts::triggers(self, table).await?).0)
+    }
+
+    fn lock(&self) -> &'static str {
+        " FOR UPDATE"
+    }
+
+    fn fingerprint(&self, column: &str) -> Expr {
+        Expr::cust(format!("MD5({})", quote(column)))
+    }
+
+    async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
+        // What was written cannot be watched here: what the triggers of this moment say counts.
+        let triggers = self.update_triggers(swapped.table).await?;
+        let writes = facts::trigger_writes(self, swapped.table, &triggers).await?;
+        let other = swapped.planned.iter().filter(|planned| planned.table != *swapped.table);
+        Ok(other.flat_map(|planned| planned.written_by(&writes)).next())
     }
 
     async fn swap(
@@ -263,6 +320,15 @@ fn full(table: &TableName) -> String {
     }
 }
 
+/// Size of an argument, where it may be large.
+fn size(argument: &sea_query::Value) -> usize {
+    match argument {
+        sea_query::Value::Bytes(Some(bytes)) => bytes.len(),
+        sea_query::Value::String(Some(text)) => text.len(),
+        _ => 9,
+    }
+}
+
 fn decode(row: &MySqlRow, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
     kinds
         .iter()
@@ -316,7 +382,7 @@ fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
         1142 | 1143 | 1227 | 1370 => (Trouble::Permission, true),
         1050 | 1051 | 1054 | 1146 | 1305 => (Trouble::Missing, true),
         1021 | 1114 | 1290 | 1792 | 1836 => (Trouble::Unwritable, true),
-        1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 1644 | 3819 | 4025 => {
+        1048 | 1062 | 1118 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 1644 | 1713 | 3819 | 4025 => {
             (Trouble::Constraint, false)
         }
         _ => (Trouble::Other, true),

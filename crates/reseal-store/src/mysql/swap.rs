@@ -9,7 +9,7 @@ use reseal_core::Value;
 use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::{Arguments, AssertSqlSafe, Executor, Row as _};
 
-use super::{failed, full, quote};
+use super::{Packet, failed, full, quote};
 use crate::{Column, Kind, Shape, StoreError, Swap, TableName};
 
 /// Widest value that still goes into a table of the MEMORY engine, whose rows are of fixed length.
@@ -32,7 +32,16 @@ pub(super) async fn stage(
     before: Option<Stage>,
     shape: &Shape,
     swaps: &[&Swap],
+    packet: Packet,
 ) -> Result<Stage, StoreError> {
+    let size = |swap: &Swap| {
+        let values = swap.key.0.iter().chain(&swap.old).chain(&swap.new);
+        values.map(|value| value.size() + 9).sum::<usize>()
+    };
+    for swap in swaps {
+        packet.takes(size(swap))?;
+    }
+    let most = INSERT_BYTES.min(packet.room());
     let widest =
         swaps.iter().flat_map(|swap| swap.old.iter().chain(&swap.new)).map(Value::size).max().unwrap_or(0);
     let stage = match before {
@@ -48,9 +57,9 @@ pub(super) async fn stage(
     while !rest.is_empty() {
         let mut bytes = 0;
         let fit = rest.iter().take(PLACEHOLDERS / columns).take_while(|swap| {
-            let fits = bytes < INSERT_BYTES;
-            bytes += swap.old.iter().chain(&swap.new).map(Value::size).sum::<usize>();
-            fits
+            let first = bytes == 0;
+            bytes += size(swap);
+            first || bytes <= most
         });
         let (now, later) = rest.split_at(fit.count());
         insert(connection, shape, now, position, columns).await?;

@@ -51,6 +51,9 @@ pub(super) async fn describe(
         columns: columns(session, &name).await?,
         indexes: indexes(session, &name).await?,
         update_triggers,
+        trigger_writes: vec![],
+        update_rules: update_rules(session, &name).await?,
+        unidentified_in: unidentified_in(session, &name).await?,
         guards,
         transactional: true,
         partition_columns: partition_columns(session, &name).await?,
@@ -152,20 +155,23 @@ fn kind_of(base: &str) -> Kind {
 async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, StoreError> {
     // One row per index column; indcollation differs from the column's where the index has one of its own.
     let sql = "SELECT c.relname::text, (i.indisunique AND i.indisvalid AND i.indimmediate)::int::bigint, \
-                      (i.indpred IS NOT NULL)::int::bigint, a.attname::text, \
+                      (i.indpred IS NOT NULL)::int::bigint, \
+                      CASE WHEN m.amname = 'btree' THEN current_setting('block_size')::bigint / 3 - 38 END, a.attname::text, \
                       CASE WHEN o.coll <> 0 AND o.coll <> a.attcollation THEN l.collname::text END \
-               FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+               FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam \
                CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[]) \
                     WITH ORDINALITY AS o(attnum, coll, n) \
                LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = o.attnum AND o.attnum > 0 \
                LEFT JOIN pg_collation l ON l.oid = o.coll \
                WHERE i.indrelid = to_regclass($1) AND o.n <= i.indnkeyatts ORDER BY c.relname, o.n";
-    let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Text, Kind::Text];
+    let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Text, Kind::Text];
     let mut found: Vec<IndexFacts> = Vec::new();
     for mut row in ask(session, sql, &[name], &kinds).await? {
         let (name, unique, partial) = (row.text(), row.int() == 1, row.int() == 1);
+        // An entry of a B-tree takes up to a third of a page, less the page's own lines and the entry's header.
+        let max_bytes = row.optional_int().and_then(|n| u64::try_from(n).ok());
         if found.last().is_none_or(|index| index.name != name) {
-            found.push(IndexFacts { name, columns: vec![], collations: vec![], unique, partial });
+            found.push(IndexFacts { name, columns: vec![], collations: vec![], unique, partial, max_bytes });
         }
         if let Some(index) = found.last_mut() {
             index.columns.push(row.optional_text());
@@ -175,11 +181,38 @@ async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, 
     Ok(found)
 }
 
-async fn triggers(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
-    // Bit 4 of tgtype is UPDATE; 'D' is a disabled trigger.
-    let sql = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal \
-               AND tgenabled <> 'D' AND (tgtype & 16) <> 0 ORDER BY 1";
+/// Triggers that an UPDATE of the table `$1` fires, guards of ours among them. Bit 4 of tgtype is UPDATE; 'D' is a disabled
+/// trigger.
+pub(super) const TRIGGERS: &str = "SELECT DISTINCT tgname::text FROM pg_trigger WHERE tgrelid = ANY (ARRAY (\
+    SELECT to_regclass($1)::oid UNION ALL SELECT relid::oid FROM pg_partition_tree(to_regclass($1)))) \
+    AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & 16) <> 0";
+
+pub(super) async fn triggers(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
+    let sql = format!("{TRIGGERS} ORDER BY 1");
+    Ok(ask(session, &sql, &[name], &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+}
+
+/// Rules that an UPDATE is rewritten by.
+async fn update_rules(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT rulename::text FROM pg_rewrite WHERE ev_class = to_regclass($1) AND ev_type = '2' \
+               AND ev_enabled <> 'D' ORDER BY 1";
     Ok(ask(session, sql, &[name], &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+}
+
+/// The publication that publishes updates of the table, or of a partition, whose rows it cannot identify: the server
+/// then refuses any update.
+async fn unidentified_in(session: &mut Postgres, name: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT p.pubname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_publication p ON p.pubupdate \
+         WHERE (c.oid = to_regclass($1) OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1)))) AND c.relkind = 'r' AND NOT CASE c.relreplident \
+             WHEN 'f' THEN true WHEN 'n' THEN false \
+             WHEN 'd' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate) \
+             ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) END \
+         AND EXISTS (SELECT FROM pg_publication_tables t JOIN pg_class k ON k.relname = t.tablename \
+             JOIN pg_namespace s ON s.oid = k.relnamespace AND s.nspname = t.schemaname \
+             WHERE t.pubname = p.pubname AND (k.oid = c.oid OR k.oid IN (SELECT relid FROM pg_partition_ancestors(c.oid)))) \
+         ORDER BY 1 LIMIT 1";
+    Ok(ask(session, sql, &[name], &[Kind::Text]).await?.pop().map(|mut row| row.text()))
 }
 
 async fn partition_columns(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
@@ -228,5 +261,5 @@ pub(super) async fn server(session: &mut Postgres) -> Result<ServerFacts, StoreE
     let logs_parameters = logs.then(|| {
         format!("log_statement = {statements}, log_min_duration_statement = {duration}, log_parameter_max_length = {parameters}")
     });
-    Ok(ServerFacts { version, unwritable, replication_problem: None, logs_parameters })
+    Ok(ServerFacts { version, unwritable, replication_problem: None, logs_parameters, max_packet: None })
 }

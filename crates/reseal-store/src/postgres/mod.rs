@@ -2,12 +2,15 @@
 
 mod array;
 mod capabilities;
+mod connect;
 mod copy;
 mod decode;
 mod facts;
 mod guard;
+mod own;
 mod swap;
 mod trouble;
+mod watch;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,22 +20,23 @@ use futures::TryStreamExt;
 use reseal_core::Value;
 use sea_query::{Expr, ExprTrait, Values};
 use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _};
 use tokio::sync::mpsc::Sender;
 
 pub(crate) use self::capabilities::CAPABILITIES;
+use self::connect::connect;
 use self::copy::{Columns, Copied};
-use self::decode::{as_written, decode, line_pointer, version};
-use self::trouble::{classify_step, failed, unreachable};
-use crate::driver::{Driver, ScanPlan, Statement};
+use self::decode::{decode, line_pointer, version};
+use self::trouble::failed;
+use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written};
+use crate::facts::without_guards;
 use crate::guard::Guard;
 use crate::names::iden;
-use crate::nodelay;
 use crate::rows::Sent as _;
 use crate::{
-    Column, Kind, LookedUp, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
-    TableFacts, TableName, Trouble,
+    Column, Kind, LookedUp, Planned, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap,
+    SwapColumns, TableFacts, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -42,22 +46,16 @@ pub(crate) struct Postgres {
     in_transaction: bool,
     /// Whether a copy was begun and not read to its end: what comes next on this connection is no answer to anything.
     cut_off: bool,
+    /// Rows that were updated in each of the tables that are watched, when the watch began.
+    updated: Vec<i64>,
 }
-
-/// What every connection is set to. `row_security = off` makes the server err where a policy would hide rows; the
-/// timeouts are the server's, since a statement in flight is never cancelled from here; generic plans keep the swap
-/// from being planned anew, or wrongly, for every batch.
-const SETTINGS: &str = "SET application_name = 'reseal'; SET row_security = off; \
-    SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
-    SET statement_timeout = '120s'; SET idle_in_transaction_session_timeout = '120s'; \
-    SET plan_cache_mode = force_generic_plan; SET jit = off; SET client_min_messages = warning";
 
 impl Postgres {
     pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
         let options =
             PgConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
         let connection = connect(&options).await?;
-        Ok(Postgres { options, connection, in_transaction: false, cut_off: false })
+        Ok(Postgres { options, connection, in_transaction: false, cut_off: false, updated: Vec::new() })
     }
 
     /// Reads a query to its end, or until `most_bytes` have come. Whoever wants no more of an answer can but close the
@@ -97,18 +95,6 @@ impl Postgres {
             false => Ok(&mut self.connection),
         }
     }
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    let place = || match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    };
-    let connected = PgConnection::connect_with(options).await;
-    let mut connection = connected.map_err(|error| unreachable(&error, &place()))?;
-    nodelay::set();
-    connection.execute(SETTINGS).await.map_err(|error| failed(&error))?;
-    Ok(connection)
 }
 
 #[async_trait]
@@ -158,32 +144,11 @@ impl Driver for Postgres {
     }
 
     async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError> {
-        let bounded = format!("SET statement_timeout = {}", limit.as_millis().max(1));
-        self.connection.execute(AssertSqlSafe(bounded)).await.map_err(|error| failed(&error))?;
-        let sql = AssertSqlSafe(statement.sql);
-        // Without arguments in the protocol that takes every statement there is.
-        let outcome = match statement.args.0.is_empty() {
-            true => self.connection.execute(sqlx::raw_sql(sql)).await,
-            false => sqlx::query_with(sql, SqlxValues(statement.args)).execute(&mut self.connection).await,
-        };
-        outcome.map(drop).map_err(|error| StoreError::from_driver(&error, classify_step))
+        own::step(&mut self.connection, statement, limit).await
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
-        // Prepared first, which refuses a second statement behind the first; then asked in the protocol in which the
-        // server writes every type as text.
-        let once = AssertSqlSafe(sql.to_owned()).into_sql_str();
-        (&mut self.connection).prepare(once).await.map_err(|error| failed(&error))?;
-        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        let rows = query.fetch_all(&mut self.connection).await.map_err(|error| failed(&error))?;
-        let columns = rows.first().map(|row| row.columns().iter().map(|c| c.name().to_owned()).collect());
-        let read = |row: &PgRow| {
-            (0..row.len()).map(|at| as_written(row, at).map_err(|error| failed(&error))).collect()
-        };
-        Ok(LookedUp {
-            columns: columns.unwrap_or_default(),
-            rows: rows.iter().map(read).collect::<Result<_, _>>()?,
-        })
+        own::look_up(&mut self.connection, sql).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -230,6 +195,33 @@ impl Driver for Postgres {
             self.connection.execute("ROLLBACK").await.map_err(|error| failed(&error))?;
         }
         Ok(())
+    }
+
+    async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError> {
+        Ok(without_guards(facts::triggers(self, &full(table)).await?).0)
+    }
+
+    fn lock(&self) -> &'static str {
+        " FOR NO KEY UPDATE"
+    }
+
+    async fn fire_deferred(&mut self) -> Result<(), StoreError> {
+        let set = "SET CONSTRAINTS ALL IMMEDIATE";
+        self.connection.execute(set).await.map(drop).map_err(|error| failed(&error))
+    }
+
+    fn fingerprint(&self, column: &str) -> Expr {
+        Expr::cust(watch::fingerprint(column))
+    }
+
+    async fn watch(&mut self, planned: &[Planned]) -> Result<(), StoreError> {
+        self.updated = watch::updated(&mut self.connection, planned).await?;
+        Ok(())
+    }
+
+    async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
+        let updated = std::mem::take(&mut self.updated);
+        watch::written_beside(&mut self.connection, &self.options, swapped, &updated).await
     }
 
     async fn swap(

@@ -8,9 +8,11 @@ use sqlx::postgres::{PgArguments, PgBindIterExt, PgConnection};
 use sqlx::{Arguments, AssertSqlSafe, IntoArguments, Postgres, Row as _};
 
 use super::array::{ArrayOf, ArrayType};
+use super::facts::TRIGGERS;
 use super::{failed, full, quote};
 use crate::columns::Elements;
 use crate::driver::Statement;
+use crate::guard::PREFIX;
 use crate::{Column, Kind, Shape, StoreError, Swap, SwapColumns};
 
 /// Swaps what still stands; gives the positions that were written.
@@ -62,7 +64,8 @@ pub(super) async fn swap_whole(
     let count = arrays.count(rows);
     let sql = format!(
         "WITH {with}swapped AS ({update} RETURNING 1) \
-         SELECT 1 / CASE WHEN (SELECT count(*) FROM swapped) = {count}{holds} THEN 1 ELSE 0 END"
+         SELECT 1 / CASE WHEN (SELECT count(*) FROM swapped) = {count}{holds} AND NOT EXISTS ({}) THEN 1 ELSE 0 END",
+        triggers_of(shape)
     );
     let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
     match query.execute(connection).await {
@@ -70,6 +73,14 @@ pub(super) async fn swap_whole(
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DIVISION_BY_ZERO) => Ok(false),
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// The triggers that the table has by now, apart from our own guards. The statement sees those that were there when it got
+/// its lock, and nobody makes another one while it holds that.
+fn triggers_of(shape: &Shape) -> String {
+    let table = full(&shape.table).replace('\'', "''");
+    TRIGGERS.replace("$1", &format!("'{table}'"))
+        + &format!(" AND left(tgname::text, {}) <> '{PREFIX}'", PREFIX.len())
 }
 
 /// SQLSTATE 22012.
@@ -284,6 +295,8 @@ mod tests {
             keep: vec![],
             filter: None,
             only: None,
+            read_back: false,
+            watch: std::sync::Arc::default(),
         };
         let text = |text: &str| Value::Text(text.into());
         let mut swap = Swap {

@@ -19,7 +19,8 @@ pub(super) fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
     (trouble, show || error.code().as_deref() == Some("P0001"))
 }
 
-/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values.
+/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values. 54000 is what an
+/// index says whose entry would be too long.
 fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
@@ -29,14 +30,16 @@ fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
         // The server has one code for both, and names row-level security in its message alone.
         "42501" if error.message().contains("row-level security") => (Trouble::RowSecurity, true),
         "42501" => (Trouble::Permission, true),
-        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" => (Trouble::Missing, true),
+        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" | "55000" => {
+            (Trouble::Missing, true)
+        }
         "25006" | "53100" | "53200" | "53400" => (Trouble::Unwritable, true),
         "28000" | "28P01" | "3D000" | "53300" => (Trouble::Refused, true),
         _ if code.starts_with("08") => (Trouble::ConnectionLost, true),
         _ if code.starts_with("23")
             || code.starts_with("22")
             || code.starts_with("P0")
-            || code == "44000" =>
+            || matches!(code.as_ref(), "44000" | "54000") =>
         {
             (Trouble::Constraint, false)
         }

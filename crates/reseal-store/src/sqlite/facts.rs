@@ -43,22 +43,31 @@ pub(super) async fn describe(
             collations: vec![None],
             unique: true,
             partial: false,
+            max_bytes: None,
         });
     }
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? \
-               AND (upper(sql) LIKE '%UPDATE%ON%' OR name LIKE 'reseal\\_guard%' ESCAPE '\\') ORDER BY 1";
-    let triggers = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
-    let (update_triggers, guards) = without_guards(triggers.into_iter().map(|mut row| row.text()).collect());
+    let (update_triggers, guards) = without_guards(triggers(session, table).await?);
     Ok(Some(TableFacts {
         name: TableName { schema: None, name: table.name.clone() },
         relation,
         columns,
         indexes,
+        trigger_writes: vec![],
         update_triggers,
+        update_rules: vec![],
+        unidentified_in: None,
         guards,
         transactional: true,
         partition_columns: vec![],
     }))
+}
+
+/// Triggers that an UPDATE fires, and guards of ours.
+pub(super) async fn triggers(session: &mut Sqlite, table: &TableName) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE \
+               AND (upper(sql) LIKE '%UPDATE%ON%' OR name LIKE 'reseal\\_guard%' ESCAPE '\\') ORDER BY 1";
+    let found = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
+    Ok(found.into_iter().map(|mut row| row.text()).collect())
 }
 
 /// The columns, and the one that is an alias of the rowid.
@@ -131,7 +140,14 @@ async fn indexes(session: &mut Sqlite, table: &TableName) -> Result<Vec<IndexFac
     for mut row in ask(session, sql, &[&table.name], &kinds).await? {
         let (name, unique, partial) = (row.text(), row.int() == 1, row.int() == 1);
         if found.last().is_none_or(|index| index.name != name) {
-            found.push(IndexFacts { name, columns: vec![], collations: vec![], unique, partial });
+            found.push(IndexFacts {
+                name,
+                columns: vec![],
+                collations: vec![],
+                unique,
+                partial,
+                max_bytes: None,
+            });
         }
         if let Some(index) = found.last_mut() {
             index.columns.push(row.optional_text());

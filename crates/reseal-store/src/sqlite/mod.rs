@@ -3,6 +3,7 @@
 mod facts;
 mod guard;
 mod swap;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -18,12 +19,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, TypeInfo, ValueRef};
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
+use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written, send_in_chunks};
+use crate::facts::without_guards;
 use crate::guard::Guard;
 use crate::names::iden;
 use crate::{
-    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
-    Trouble,
+    Capabilities, Column, Kind, LookedUp, Planned, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
+    TableName, Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -59,6 +61,32 @@ impl Sqlite {
         let options = SqliteConnectOptions::from_str(url).ok()?;
         let elsewhere = url.contains(":memory:") || url.contains("mode=memory") || url.contains("mode=ro");
         (!elsewhere).then(|| options.get_filename().to_owned())
+    }
+
+    /// Why the file takes no writes. BEGIN IMMEDIATE says nothing of a file that may only be read, so a page is written that
+    /// holds what it held, and that is rolled back.
+    async fn unwritable(&mut self) -> Result<Option<String>, StoreError> {
+        let ask = |sql: &str| Statement { sql: sql.into(), args: sea_query::Values(vec![]) };
+        let version =
+            self.fetch(ask("PRAGMA user_version"), &[Kind::Int]).await?.into_iter().flatten().next();
+        let Some(Value::Int(version)) = version else { return Ok(None) };
+        let outcome = match self.simple("BEGIN IMMEDIATE").await {
+            Ok(()) => {
+                let write = format!("PRAGMA user_version = {version}");
+                let written = self.script(&[write]).await;
+                // Some errors roll back by themselves, and then there is nothing left to roll back.
+                let _ = self.simple("ROLLBACK").await;
+                written
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if matches!(error.trouble, Trouble::Unwritable | Trouble::NoFile) => {
+                Ok(Some(error.message))
+            }
+            Err(error) if error.trouble != Trouble::Retry => Err(error),
+            _ => Ok(None),
+        }
     }
 
     async fn simple(&mut self, sql: &'static str) -> Result<(), StoreError> {
@@ -152,6 +180,22 @@ impl Driver for Sqlite {
         Ok(())
     }
 
+    async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError> {
+        Ok(without_guards(facts::triggers(self, table).await?).0)
+    }
+
+    fn fingerprint(&self, column: &str) -> Expr {
+        Expr::cust(watch::fingerprint(column))
+    }
+
+    async fn watch(&mut self, planned: &[Planned]) -> Result<(), StoreError> {
+        watch::begin(self, planned).await
+    }
+
+    async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
+        watch::written_beside(self, swapped).await
+    }
+
     async fn swap(
         &mut self,
         shape: &Shape,
@@ -222,11 +266,7 @@ impl Driver for Sqlite {
     }
 
     async fn server(&mut self) -> Result<ServerFacts, StoreError> {
-        let unwritable = match self.simple("BEGIN IMMEDIATE; ROLLBACK").await {
-            Err(error) if error.trouble == Trouble::Unwritable => Some(error.message),
-            Err(error) if error.trouble != Trouble::Retry => return Err(error),
-            _ => None,
-        };
+        let unwritable = self.unwritable().await?;
         let version = Statement { sql: "SELECT sqlite_version()".into(), args: sea_query::Values(vec![]) };
         let version = self.fetch(version, &[Kind::Text]).await?.into_iter().flatten().next();
         let version =

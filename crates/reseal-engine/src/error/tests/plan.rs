@@ -44,6 +44,50 @@ pub(super) fn of_names() -> Vec<Case> {
     ]
 }
 
+pub(super) fn of_what_is_stored() -> Vec<Case> {
+    let stored = |error: StoredError, code, message, help| case(error, Refused, code, message, help);
+    let by = |triggers: &[&str]| Culprit(triggers.iter().map(|name| s(name)).collect());
+    let (table, row, column) = (|| s("t"), || s("7"), || s("c"));
+    vec![
+        stored(
+            StoredError::Cell { table: table(), row: row(), column: column(), by: by(&["x"]) },
+            "stored-otherwise",
+            "t, row 7: trigger x changes the cell as it is written (c)",
+            "nothing of this batch was written; disable the trigger",
+        ),
+        stored(
+            StoredError::Cell { table: table(), row: row(), column: column(), by: by(&[]) },
+            "stored-otherwise",
+            "t, row 7: the database changes the cell as it is written (c)",
+            "nothing of this batch was written",
+        ),
+        stored(
+            StoredError::Gone { table: table(), row: row(), by: by(&["x", "y"]) },
+            "stored-otherwise",
+            "t, row 7: trigger x or y removes the row as it is written, or changes its row key",
+            "nothing of this batch was written",
+        ),
+        stored(
+            StoredError::Beside { table: table(), row: row(), column: column(), by: by(&["x"]) },
+            "side-effect",
+            "t, row 7: trigger x changes c with every swap, and `side_effects:` does not name it",
+            "nothing of this batch was written; if that may happen, list it: side_effects: [t.c]",
+        ),
+        stored(
+            StoredError::OtherRow { table: table(), other: s("u"), column: column(), by: by(&["x"]) },
+            "trigger-writes-cells",
+            "t: trigger x writes u.c in rows other than the one it is fired for",
+            "nothing of this batch was written; disable the trigger",
+        ),
+        stored(
+            StoredError::Swallowed { table: table(), rows: 20, by: by(&["x"]) },
+            "not-stored",
+            "t: trigger x keeps updates from being stored: 20 rows stand as they stood",
+            "disable the trigger while cells are moved",
+        ),
+    ]
+}
+
 pub(super) fn of_tables() -> Vec<Case> {
     let table = |error: TableError, code, message, help| case(error, Refused, code, message, help);
     vec![

@@ -1,0 +1,33 @@
+//! What became of the first batch, where the steps of `canary` failed.
+
+use super::RunError;
+
+/// What became of the first batch.
+#[derive(Clone, Debug)]
+pub enum PutBack {
+    /// It is back: each cell holds its old bytes, or what the application wrote there since.
+    Whole,
+    /// So many of its cells hold neither, and do not open any more.
+    Damaged(u64),
+    /// The database did not take it back.
+    Failed(Box<RunError>),
+}
+
+/// What to do where it is not back.
+pub(super) const NOT_BACK: &str =
+    "find out what writes over these cells, then `reseal rollback`; until then the run keeps their old bytes";
+
+impl std::fmt::Display for PutBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PutBack::Whole => f.write_str("the first batch is put back"),
+            PutBack::Damaged(cells) => write!(
+                f,
+                "{cells} cells of the first batch do not open any more and are NOT put back; their old bytes are kept"
+            ),
+            PutBack::Failed(why) => {
+                write!(f, "the first batch is NOT put back ({why}); its old bytes are kept")
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What else an update of a table does, as the catalogue tells: triggers, rules, generated columns, publications.
+
+use reseal_store::{ColumnFacts, TableFacts};
+
+use crate::finding::Finding;
+use crate::job::{FieldJob, Job, TableJob};
+
+pub(super) fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let mut findings = triggers(job, table, facts);
+    for rule in &facts.update_rules {
+        findings.push(Finding::refusal(
+            "rule",
+            format!("the rule {rule} on {} puts something else in the place of an update", table.name),
+            "drop the rule before the run, or make it a trigger",
+        ));
+    }
+    if let Some(publication) = &facts.unidentified_in {
+        findings.push(Finding::refusal(
+            "no-replica-identity",
+            format!(
+                "the publication {publication} publishes updates of {}, which has no replica identity: the server \
+                 refuses every update of it",
+                table.name
+            ),
+            format!("ALTER TABLE {} REPLICA IDENTITY …, or take it out of the publication", table.name),
+        ));
+    }
+    let generated = |column: &&ColumnFacts| column.generated && !job.expects(table, &column.name);
+    for column in facts.columns.iter().filter(generated) {
+        let full = format!("{}.{}", table.name, column.name);
+        findings.push(Finding::refusal(
+            "generated-column",
+            format!("{full} is computed by the database and may change with a swap"),
+            format!("if that may happen, list it: side_effects: [{full}]"),
+        ));
+    }
+    findings
+}
+
+fn triggers(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for trigger in facts.update_triggers.iter().filter(|name| !job.expects(table, name)) {
+        findings.push(Finding::refusal(
+            "trigger",
+            format!("the trigger {trigger} on {} fires with every swap", table.name),
+            format!("if that may happen, list it: side_effects: [{trigger}]"),
+        ));
+    }
+    for write in &facts.trigger_writes {
+        let planned = job.tables.iter().filter(|other| other.name.name.eq_ignore_ascii_case(&write.table));
+        let columns = planned.flat_map(|other| {
+            let columns = other.fields.iter().flat_map(FieldJob::written).chain(&other.key_column);
+            columns
+                .filter(|column| write.column.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(column)))
+        });
+        if let Some(column) = columns.into_iter().next() {
+            findings.push(Finding::refusal(
+                "trigger-writes-cells",
+                format!(
+                    "the trigger {} on {} writes {}.{column}, which the plan moves",
+                    write.trigger, table.name, write.table
+                ),
+                "drop or disable it while cells are moved: it would write over cells that are moved already",
+            ));
+        }
+    }
+    findings
+}
