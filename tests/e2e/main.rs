@@ -43,6 +43,7 @@ mod steered;
 mod steering;
 mod systems;
 mod unattended;
+mod undoing;
 mod upgrade;
 mod upkeep;
 mod way_back;

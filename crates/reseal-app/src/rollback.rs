@@ -38,7 +38,8 @@ pub async fn rollback(caller: &Caller, request: &RollbackRequest) -> Result<Repo
         let message = "a rollback puts old cells back: say so with the plan's name";
         return Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)));
     }
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    // A run that stopped among its steps of `before` may have left no key active: going back needs none then.
+    let opened = open::job_for_run(&request.plan, &Overrides::default()).await?;
     let control = control::database()?;
     let options = RollbackOptions {
         run_id: request.run.clone(),

@@ -103,6 +103,12 @@ pub async fn before_rollback(
         Some(_) => to_roll_back(&mut target, &plan.name).await?,
         None => None,
     };
+    // Without keys there is only a run to roll back that came to know none: it moved no cell.
+    if let Some(error) = &job.keys_missing
+        && newest.as_ref().is_none_or(|newest| !newest.primaries.is_empty())
+    {
+        return Err(error.clone().into());
+    }
     let asked = |newest: &RunRow| options.run_id.as_ref().is_none_or(|run| *run == newest.id);
     let begins = |newest: &RunRow| asked(newest) && newest.state != RunState::RollingBack;
     if let Some(newest) = newest.filter(begins) {

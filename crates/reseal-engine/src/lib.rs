@@ -32,7 +32,7 @@ pub use error::{
 pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;
 pub use job::envelope::{Envelope, Move};
-pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, When};
+pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, StepPlace, When};
 pub use job::options::{RollbackOptions, RunOptions};
 pub use job::pins::{fingerprint, moved_away_from, new_pin, same_primaries};
 pub use job::scope::Scope;

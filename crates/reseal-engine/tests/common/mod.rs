@@ -114,6 +114,7 @@ fn step(label: &str, when: Option<When>) -> Step {
         digest: label.into(),
         when,
         scoped: true,
+        undoes: Vec::new(),
         limit: Duration::from_secs(10),
         deed: Deed::Sql(vec![StepPiece::Text(nothing.into())]),
     }
