@@ -22,6 +22,7 @@ mod formats;
 mod given_up;
 mod guards;
 mod hooks;
+mod identity;
 mod kms;
 mod later;
 mod leaks;

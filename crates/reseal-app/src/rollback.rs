@@ -26,6 +26,8 @@ pub struct RollbackRequest {
     pub confirm: Option<String>,
     /// The old keys for cells written since, one for each keyset that has several.
     pub to_keys: Vec<String>,
+    /// Tables that are the run's, though the database says otherwise.
+    pub accept_tables: Vec<String>,
 }
 
 /// Puts the old cells of the latest run back.
@@ -45,6 +47,7 @@ pub async fn rollback(caller: &Caller, request: &RollbackRequest) -> Result<Repo
         run_id: request.run.clone(),
         to_keys: request.to_keys.clone(),
         operator: caller.operator.clone(),
+        accept_tables: request.accept_tables.clone(),
     };
     match restore(caller, &opened, &control, &options).await {
         Ok(report) => {

@@ -4,6 +4,7 @@
 mod advice;
 mod busy;
 mod fault;
+mod identity;
 mod keys;
 mod resume;
 mod rollback;
@@ -24,6 +25,7 @@ use crate::finding::{self, Finding};
 pub use advice::{Advice, Advise, Class};
 pub use busy::{Busy, ColumnHolder, KnownHolder};
 pub use fault::{LedgerFault, UndoError};
+pub use identity::{IdentityRefused, OtherTable};
 pub use keys::{KekTrouble, KeysError};
 pub use resume::ResumeRefused;
 pub use rollback::RollbackRefused;
@@ -49,6 +51,9 @@ pub enum RunError {
     /// The rollback cannot begin.
     #[error(transparent)]
     Rollback(#[from] RollbackRefused),
+    /// A table is not the one that the run worked on.
+    #[error(transparent)]
+    Identity(#[from] IdentityRefused),
     /// The refusals that preflight found: at least one.
     #[error("{}", finding::lines(.0, |finding| &finding.message))]
     Preflight(Vec<Finding>),
@@ -113,6 +118,7 @@ impl Advise for RunError {
             RunError::Busy(error) => error.advice(),
             RunError::Resume(error) => error.advice(),
             RunError::Rollback(error) => error.advice(),
+            RunError::Identity(error) => error.advice(),
             RunError::Preflight(refusals) => Advice::refused(
                 refusals.first().map_or("preflight", |first| first.code),
                 finding::lines(refusals, |finding| &finding.help),

@@ -26,8 +26,9 @@ mod sweep;
 
 pub use environment::Environment;
 pub use error::{
-    Advice, Advise, Busy, Class, ColumnHolder, KekTrouble, KeysError, KnownHolder, LedgerFault,
-    ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, TableError, UndoError,
+    Advice, Advise, Busy, Class, ColumnHolder, IdentityRefused, KekTrouble, KeysError, KnownHolder,
+    LedgerFault, OtherTable, ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, TableError,
+    UndoError,
 };
 pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;

@@ -15,6 +15,7 @@ mod driver;
 mod error;
 mod facts;
 mod guard;
+mod identity;
 mod ledger;
 mod look_up;
 mod mysql;
@@ -36,10 +37,11 @@ pub use database::{Database, Dialect};
 pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
 pub use guard::{Forbidden, GuardKind};
+pub use identity::{Likeness, TableIdentity, TableMark, row_key_text};
 pub use ledger::{
-    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, NewRun, Pin, Process,
-    Quarantined, Renewed, Request, RunLease, RunRow, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey,
-    StepRow, StepState, UndoBatch, UndoPlace,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, Found, Guarded, Guarding, Holder, NewRun, NotedTable,
+    Pin, Process, Quarantined, Renewed, Request, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart,
+    StepDone, StepKey, StepRow, StepState, UndoBatch, UndoPlace,
 };
 pub use look_up::LookedUp;
 pub use page::{KeyRange, Slice};

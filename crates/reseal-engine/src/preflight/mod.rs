@@ -3,6 +3,7 @@
 mod discovery;
 mod escrow;
 mod guards;
+pub(crate) mod identity;
 mod privileges;
 mod sample;
 mod schema;

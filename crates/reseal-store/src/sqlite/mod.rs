@@ -22,8 +22,8 @@ use crate::driver::{Driver, ScanPlan, Statement, send_in_chunks};
 use crate::guard::Guard;
 use crate::names::iden;
 use crate::{
-    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
-    Trouble,
+    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableMark,
+    TableName, Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -205,6 +205,10 @@ impl Driver for Sqlite {
 
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
         facts::describe(self, table).await
+    }
+
+    async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+        facts::mark(self, table).await
     }
 
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
