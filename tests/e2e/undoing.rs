@@ -1,5 +1,9 @@
-//! A rollback undoes the steps that were carried out, and no others.
+//! A rollback undoes the steps that were carried out, and no others; and it seals under no key that the application has
+//! given up by its own table.
 
+use serde_json::{Value, json};
+
+use crate::custody::code;
 use crate::world::{STORES, World};
 
 const ROWS: u32 = 60;
@@ -119,4 +123,49 @@ fn a_rollback_is_told_of_where_cells_went_back() {
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
     assert_eq!(world.reseal(&BACK).0, 0);
     assert!(told.exists());
+}
+
+fn source_of(world: &World, key: &str) -> Value {
+    let (code, list) = world.reseal(&["keys", "list", "PLAN"]);
+    assert_eq!(code, 0, "{list}");
+    let keys = list["keys"].as_array().unwrap();
+    let found = keys.iter().find(|other| other["key"] == key).unwrap_or_else(|| panic!("{key}: {list}"));
+    json!([found["source_state"], found["source_created"]])
+}
+
+/// Watches that what the application's own table says of keys is in the catalogue, and that neither a run nor a rollback
+/// seals under a key that it has given up.
+#[test]
+fn nothing_is_sealed_under_a_key_that_the_application_retired() {
+    for store in STORES {
+        let world = by_table(store, "");
+        let before = world.digest();
+        world.sql(&[
+            "UPDATE key_record SET state = 'rotating' WHERE id = 'v1'",
+            "INSERT INTO key_record VALUES ('v2', 'active', '2026-01-01 00:00:00')",
+        ]);
+        let (code_of_run, done) = world.reseal(&["run", "PLAN"]);
+        assert_eq!(code_of_run, 0, "{store}: {done}");
+        assert_eq!(source_of(&world, "v1"), json!(["rotating", "2025-01-01T00:00:00Z"]), "{store}");
+        let to = |key: &'static str| world.reseal(&[&BACK[..], &["--to-key", key]].concat());
+        // One that it had retired when the run began, one that it retires now, and one that it destroys.
+        let rotated = world.digest();
+        for (key, state) in [("v0", "retired"), ("v1", "retired"), ("v1", "Destroyed")] {
+            world.sql(&[&format!("UPDATE key_record SET state = '{state}' WHERE id = '{key}'")]);
+            let refused = to(key);
+            assert_eq!(code(&refused), (3, "key-given-up"), "{store}, {key} {state}: {}", refused.1);
+            let message = refused.1["error"]["message"].as_str().unwrap();
+            assert!(message.contains(key) && message.contains(state), "{store}: {message}");
+            assert_eq!(world.digest(), rotated, "{store}, {key} {state}: it wrote");
+        }
+        assert_eq!(source_of(&world, "v1")[0], "Destroyed", "{store}");
+        world.sql(&[
+            "UPDATE key_record SET state = 'active' WHERE id = 'v1'",
+            "UPDATE key_record SET state = 'rotating' WHERE id = 'v2'",
+        ]);
+        let (exit, done) = to("v1");
+        assert_eq!((exit, world.digest()), (0, before), "{store}: {done}");
+        let refused = world.reseal(&["run", "PLAN", "--primary", "v0"]);
+        assert_eq!(code(&refused), (3, "key-given-up"), "{store}: {}", refused.1);
+    }
 }

@@ -42,6 +42,9 @@ pub async fn before_run(
         None => {
             proofs(&plan.policy, Timestamp::now()).await?;
             catalogue::may_seal(&entries)?;
+            if plan.hooks.before.is_empty() {
+                catalogue::may_seal_by_source(job)?;
+            }
             let now = session.now_ms().await?;
             permit.skipped = criteria(&plan.policy, &entries, options.emergency, now)?;
             let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);

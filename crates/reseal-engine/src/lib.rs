@@ -38,7 +38,7 @@ pub use job::options::{RollbackOptions, RunOptions};
 pub use job::pins::{fingerprint, moved_away_from, new_pin, same_primaries};
 pub use job::scope::Scope;
 pub use job::seal::{NamedFormat, Seal, Validator};
-pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, TableJob};
+pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, SourceFacts, TableJob};
 pub use observer::{
     Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
 };

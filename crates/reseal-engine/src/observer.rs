@@ -138,6 +138,8 @@ pub struct RollbackBegins<'a> {
     pub run: &'a RunRow,
     /// Its tables that are not as they were recorded: rebuilt since, or accepted.
     pub tables: &'a [NotedTable],
+    /// Whether the run carried out steps of `after`, and steps of `on_failure` are to follow that undo what it did.
+    pub takes_back_after: bool,
 }
 
 /// A rollback that is done.

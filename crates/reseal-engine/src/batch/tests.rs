@@ -89,7 +89,7 @@ fn job() -> Arc<Job> {
         keysets: vec![],
         tables: vec![table],
         recognisers: vec![],
-        expiries: vec![],
+        key_facts: vec![],
         ignore: vec![],
         side_effects: vec![],
         undo: true,

@@ -322,6 +322,19 @@ impl Steps {
     }
 }
 
+/// Whether a run carried out steps of `after`, and its rollback is to carry out steps that undo what it did.
+pub(crate) async fn takes_back_after(
+    session: &mut Session,
+    job: &Job,
+    run: &RunRow,
+) -> Result<bool, RunError> {
+    let done = Done { rows: session.steps(&run.id).await?, moved: run.counts.cells_rotated > 0 };
+    let is_after = |row: &StepRow| row.key.phase == Phase::After.name() && row.state == StepState::Done;
+    let follows =
+        |step: &Step| step.when != Some(When::Failed) && done.calls_for(step, Some(When::RolledBack));
+    Ok(done.rows.iter().any(is_after) && job.hooks.on_failure.iter().any(follows))
+}
+
 /// What a run has done, for the steps that undo it.
 struct Done {
     rows: Vec<StepRow>,

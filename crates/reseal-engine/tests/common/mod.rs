@@ -83,7 +83,7 @@ impl Notes {
             keysets: vec![KeysetJob { keyset, passphrases: false, roles: false }],
             tables: vec![table],
             recognisers: Vec::new(),
-            expiries: Vec::new(),
+            key_facts: Vec::new(),
             ignore: Vec::new(),
             side_effects: Vec::new(),
             undo: true,
