@@ -26,6 +26,8 @@ pub struct RollbackRequest {
     pub confirm: Option<String>,
     /// The old keys for cells written since, one for each keyset that has several.
     pub to_keys: Vec<String>,
+    /// Tables that are the run's, though the database says otherwise.
+    pub accept_tables: Vec<String>,
 }
 
 /// Puts the old cells of the latest run back.
@@ -38,12 +40,14 @@ pub async fn rollback(caller: &Caller, request: &RollbackRequest) -> Result<Repo
         let message = "a rollback puts old cells back: say so with the plan's name";
         return Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)));
     }
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    // A run that stopped among its steps of `before` may have left no key active: going back needs none then.
+    let opened = open::job_for_run(&request.plan, &Overrides::default()).await?;
     let control = control::database()?;
     let options = RollbackOptions {
         run_id: request.run.clone(),
         to_keys: request.to_keys.clone(),
         operator: caller.operator.clone(),
+        accept_tables: request.accept_tables.clone(),
     };
     match restore(caller, &opened, &control, &options).await {
         Ok(report) => {

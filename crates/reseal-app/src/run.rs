@@ -34,6 +34,8 @@ pub struct RunRequest {
     pub accept_outage: bool,
     /// When to stop.
     pub until: Option<Timestamp>,
+    /// Tables that are the run's, though the database says otherwise.
+    pub accept_tables: Vec<String>,
     /// Whether a schedule asks, and nobody in person: an answer that the trail has already is not recorded again.
     pub scheduled: bool,
 }
@@ -45,6 +47,8 @@ pub struct ResumeRequest {
     pub plan: PathBuf,
     /// Whether rows may be unreadable to the application for a while.
     pub accept_outage: bool,
+    /// Tables that are the run's, though the database says otherwise.
+    pub accept_tables: Vec<String>,
 }
 
 /// Rotates, or resumes a run that is not over.
@@ -84,6 +88,7 @@ pub async fn resume(caller: &Caller, request: &ResumeRequest) -> Result<Report, 
         primary: primary_of(&found.plan, row),
         emergency: row.emergency,
         accept_outage: request.accept_outage,
+        accept_tables: request.accept_tables.clone(),
         ..RunRequest::default()
     };
     run(caller, &resumed).await
@@ -110,6 +115,7 @@ impl RunRequest {
             emergency: self.emergency,
             until: self.until,
             pace: self.pace,
+            accept_tables: self.accept_tables.clone(),
         }
     }
 }

@@ -86,13 +86,7 @@ pub(crate) enum Command {
     /// Ask the engine that works on a run to stop after the batch in hand
     Pause(SteerArgs),
     /// Go on with a paused run (the same as `run` with the run's own scope)
-    Resume {
-        /// The plan
-        plan: PathBuf,
-        /// Go on although rows become unreadable to the application for a while
-        #[arg(long)]
-        accept_outage: bool,
-    },
+    Resume(ResumeArgs),
     /// Give a run up; cells stay as they are, some under the new key
     Cancel(SteerArgs),
     /// List the cells that could not be opened, or not be written under the new key
@@ -263,9 +257,24 @@ pub(crate) struct RunArgs {
     /// Go on although rows become unreadable to the application for a while
     #[arg(long)]
     pub(crate) accept_outage: bool,
+    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) accept_table: Vec<String>,
     /// For the daemon: asks again and again, so an answer that the trail has already is not recorded anew
     #[arg(long, hide = true)]
     pub(crate) scheduled: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Go on although rows become unreadable to the application for a while
+    #[arg(long)]
+    pub(crate) accept_outage: bool,
+    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) accept_table: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -281,6 +290,9 @@ pub(crate) struct RollbackArgs {
     /// The old key for cells written since; once for each keyset that has several
     #[arg(long, value_name = "KEY")]
     pub(crate) to_key: Vec<String>,
+    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) accept_table: Vec<String>,
 }
 
 #[derive(Debug, Args)]

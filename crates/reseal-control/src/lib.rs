@@ -18,6 +18,7 @@ mod migrations;
 mod outbox;
 mod schedule;
 mod session;
+mod sources;
 
 pub use alert::{AlertKey, AlertRow};
 pub use approvals::{Approval, ApprovalRequest};
@@ -30,3 +31,4 @@ pub use keys::{KeyMove, KeyRow, NewKey, NewMove, Since};
 pub use outbox::{LetterCounts, LetterRow, LetterState, NewLetter, Settled};
 pub use schedule::ScheduleRow;
 pub use session::{ControlDatabase, ControlSession};
+pub use sources::KeySource;

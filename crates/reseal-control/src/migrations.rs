@@ -21,6 +21,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(3, "postgres/control/0003_catalogue"),
             script!(4, "postgres/control/0004_schedule"),
             script!(5, "postgres/control/0005_outbox"),
+            script!(6, "postgres/control/0006_sources"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/control/0001_control"),
@@ -28,6 +29,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(3, "mysql/control/0003_catalogue"),
             script!(4, "mysql/control/0004_schedule"),
             script!(5, "mysql/control/0005_outbox"),
+            script!(6, "mysql/control/0006_sources"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/control/0001_control"),
@@ -35,6 +37,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(3, "sqlite/control/0003_catalogue"),
             script!(4, "sqlite/control/0004_schedule"),
             script!(5, "sqlite/control/0005_outbox"),
+            script!(6, "sqlite/control/0006_sources"),
         ],
     }
 }

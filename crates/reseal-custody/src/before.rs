@@ -42,6 +42,9 @@ pub async fn before_run(
         None => {
             proofs(&plan.policy, Timestamp::now()).await?;
             catalogue::may_seal(&entries)?;
+            if plan.hooks.before.is_empty() {
+                catalogue::may_seal_by_source(job)?;
+            }
             let now = session.now_ms().await?;
             permit.skipped = criteria(&plan.policy, &entries, options.emergency, now)?;
             let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
@@ -103,6 +106,12 @@ pub async fn before_rollback(
         Some(_) => to_roll_back(&mut target, &plan.name).await?,
         None => None,
     };
+    // Without keys there is only a run to roll back that came to know none: it moved no cell.
+    if let Some(error) = &job.keys_missing
+        && newest.as_ref().is_none_or(|newest| !newest.primaries.is_empty())
+    {
+        return Err(error.clone().into());
+    }
     let asked = |newest: &RunRow| options.run_id.as_ref().is_none_or(|run| *run == newest.id);
     let begins = |newest: &RunRow| asked(newest) && newest.state != RunState::RollingBack;
     if let Some(newest) = newest.filter(begins) {

@@ -1,9 +1,9 @@
 //! The key catalogue, as runs move it: the new primary is active and the old keys are rotating from before the first
 //! write; `restored.rs` turns that back. Nothing here retires a key or destroys one.
 
-use reseal_control::{ControlSession, KeyRow, NewKey, NewMove, Since};
+use reseal_control::{ControlSession, KeyRow, KeySource, NewKey, NewMove, Since};
 use reseal_core::{Key, KeyState};
-use reseal_engine::{Job, RunError, fingerprint, new_pin};
+use reseal_engine::{Job, RollbackBegins, RunError, SourceFacts, fingerprint, new_pin};
 
 use crate::error::RecordsError;
 
@@ -67,7 +67,7 @@ pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<Catalo
     for _ in 0..ATTEMPTS {
         let entries = find(control, job).await?;
         if entries.iter().all(|entry| entry.row.is_some()) {
-            return update_expiries(control, job, entries).await;
+            return note_facts(control, job, entries).await;
         }
         let rows = control.catalogued(&job.plan).await?;
         for entry in entries.iter().filter(|entry| entry.row.is_none()) {
@@ -83,19 +83,28 @@ pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<Catalo
     Err(raced())
 }
 
-/// Notes when keys expire, where their sources say so and the catalogue says otherwise.
-async fn update_expiries(
+/// Notes what the sources of keys say of them: when they were made and expire, and their states by the application's own
+/// table. What the catalogue has already is left.
+async fn note_facts(
     control: &mut ControlSession,
     job: &Job,
     mut entries: Vec<CatalogueEntry>,
 ) -> Result<Vec<CatalogueEntry>, RunError> {
+    if job.key_facts.is_empty() {
+        return Ok(entries);
+    }
+    let known = control.key_sources().await?;
     for entry in &mut entries {
-        let Some(row) = &mut entry.row else { continue };
-        let noted =
-            job.expiries.iter().find(|(keyset, id, _)| (keyset, id) == (&entry.keyset, &entry.key_id));
-        if let Some((_, _, at)) = noted.filter(|(_, _, at)| row.expires_at != Some(*at)) {
-            control.date_key(&row.id, Some(*at), None).await?;
-            row.expires_at = Some(*at);
+        let facts = facts_of(job, &entry.keyset, &entry.key_id);
+        let (Some(row), Some(facts)) = (&mut entry.row, facts) else { continue };
+        if let Some(at) = facts.expires_at.filter(|at| row.expires_at != Some(*at)) {
+            control.date_key(&row.id, Some(at), None).await?;
+            row.expires_at = Some(at);
+        }
+        let (state, created_at) = (facts.state.clone(), facts.created_at);
+        let source = KeySource { entry: row.id.clone(), state, created_at };
+        if !known.contains(&source) && (source.state.is_some() || source.created_at.is_some()) {
+            control.note_source(&source).await?;
         }
     }
     Ok(entries)
@@ -165,6 +174,31 @@ pub fn may_seal(entries: &[CatalogueEntry]) -> Result<(), RunError> {
     Ok(())
 }
 
+/// What the source of a key says of it.
+fn facts_of<'j>(job: &'j Job, keyset: &str, key: &str) -> Option<&'j SourceFacts> {
+    job.key_facts.iter().find(|facts| (facts.keyset.as_str(), facts.key.as_str()) == (keyset, key))
+}
+
+/// The state of a key by its source, where that says that the application seals with it no more.
+fn given_up<'j>(job: &'j Job, keyset: &str, key: &str) -> Option<&'j str> {
+    facts_of(job, keyset, key)?.state.as_deref().filter(|state| SourceFacts::gives_up(state))
+}
+
+/// Why a key may not seal: the application has given it up, by its own table.
+///
+/// # Errors
+/// When a primary is such a key.
+pub(crate) fn may_seal_by_source(job: &Job) -> Result<(), RunError> {
+    for keyset in job.keysets.iter().map(|keyset| &keyset.keyset) {
+        let Some(primary) = keyset.primary() else { continue };
+        if let Some(state) = given_up(job, keyset.name(), primary.id()) {
+            let (keyset, key) = (keyset.name().to_owned(), primary.id().to_owned());
+            return Err(RecordsError::PrimaryRetiredOutside { keyset, key, state: state.to_owned() }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Why a run moves a key. What a rollback takes back, it finds by this.
 pub(crate) fn reason_of_run(run_id: &str) -> String {
     format!("run {run_id}")
@@ -181,9 +215,14 @@ pub(crate) async fn run_starts(
     for _ in 0..ATTEMPTS {
         let entries = enter(control, job).await?;
         may_seal(&entries)?;
+        may_seal_by_source(job)?;
         let mut moved = true;
         for entry in &entries {
             let Some(row) = &entry.row else { continue };
+            let state = facts_of(job, &entry.keyset, &entry.key_id).and_then(|facts| facts.state.as_deref());
+            if let Some(state) = state {
+                control.note_state_of_run(run_id, &row.id, state).await?;
+            }
             let sealing = entries.iter().any(|other| other.primary && other.keyset == entry.keyset);
             for ((from, to), since) in starting(entry, row, sealing) {
                 let step = NewMove { from, to, operator, reason: &reason, since };
@@ -228,6 +267,38 @@ pub(crate) fn may_seal_again(entries: &[CatalogueEntry], back: &Job) -> Result<(
         if let Some((entry, state @ (KeyState::Retired | KeyState::Destroyed))) = state {
             let (keyset, key) = (entry.keyset.clone(), entry.key_id.clone());
             return Err(RecordsError::OldKeyGivenUp { keyset, key, state }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Why a rollback may not seal under an old key: the application has given it up, by its own table. What the run's own
+/// steps of `after` have said there, its steps of `on_failure` take back.
+pub(crate) async fn may_seal_again_by_source(
+    control: &mut ControlSession,
+    entries: &[CatalogueEntry],
+    rollback: &RollbackBegins<'_>,
+) -> Result<(), RunError> {
+    let RollbackBegins { job, reversed, run, .. } = rollback;
+    for keyset in reversed.keysets.iter().map(|keyset| &keyset.keyset) {
+        let Some(old) = keyset.primary() else { continue };
+        let new = job.keysets.iter().find(|other| other.keyset.name() == keyset.name());
+        if new.and_then(|new| new.keyset.primary()).is_some_and(|new| new.id() == old.id()) {
+            continue;
+        }
+        let Some(state) = given_up(job, keyset.name(), old.id()) else { continue };
+        let same = |entry: &&CatalogueEntry| {
+            (entry.keyset.as_str(), entry.key_id.as_str()) == (keyset.name(), old.id())
+        };
+        let row = entries.iter().find(same).and_then(|entry| entry.row.as_ref());
+        let then = match row {
+            Some(row) => control.state_of_run(&run.id, &row.id).await?,
+            None => None,
+        };
+        let was_given_up = then.is_some_and(|then| SourceFacts::gives_up(&then));
+        if was_given_up || !rollback.takes_back_after {
+            let (keyset, key) = (keyset.name().to_owned(), old.id().to_owned());
+            return Err(RecordsError::OldKeyRetiredOutside { keyset, key, state: state.to_owned() }.into());
         }
     }
     Ok(())

@@ -87,6 +87,7 @@ impl RunObserver for Custody {
     async fn keys_read(&self, job: &Job) -> Result<(), RunError> {
         let mut control = self.connect().await?;
         let entries = catalogue::enter(&mut control, job).await?;
+        catalogue::may_seal_by_source(job)?;
         let Some(rules) = &self.rules else { return catalogue::may_seal(&entries) };
         let allowed = rules.judge(&entries, control.now_ms().await?)?;
         *self.allowed.lock().unwrap_or_else(PoisonError::into_inner) = allowed;
@@ -135,6 +136,7 @@ impl RunObserver for Custody {
         let mut control = self.connect().await?;
         let entries = catalogue::enter(&mut control, rollback.job).await?;
         catalogue::may_seal_again(&entries, rollback.reversed)?;
+        catalogue::may_seal_again_by_source(&mut control, &entries, &rollback).await?;
         // An approval was used when a rollback began that is resumed here.
         if rollback.run.state != RunState::RollingBack {
             self.use_approval(&rollback.run.id).await?;

@@ -8,7 +8,7 @@ use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
 use reseal_engine::{Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, StepEvent};
-use reseal_store::{Counts, RunRow, Session, StoreError};
+use reseal_store::{Counts, NotedTable, RunRow, Session, StoreError};
 use tracing::warn;
 
 use crate::error::RecordsError;
@@ -31,7 +31,7 @@ const OF_RUNS: [EventKind; 8] = [
 pub(crate) async fn run_begins(
     control: &mut ControlSession,
     session: &mut Session,
-    RunBegins { job, run }: RunBegins<'_>,
+    RunBegins { job, run, tables }: RunBegins<'_>,
     permit: &Permit,
 ) -> Result<(), RunError> {
     catch_up(control, session, job, run, &permit.operator).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn run_begins(
     if kind == EventKind::RunResumed {
         event = event.with("was", run.state.name());
     }
-    event = agreed(event, permit);
+    event = found(agreed(event, permit), tables);
     event = permit.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     event = job.shared_nonces().iter().fold(event, |event, nonce| event.with("shared_nonce", nonce.as_str()));
     for pin in session.pins(&job.plan).await? {
@@ -169,11 +169,20 @@ pub(crate) async fn stepped(
 /// A rollback begins, or goes on; nothing is put back yet.
 pub(crate) async fn rollback_begins(
     control: &mut ControlSession,
-    RollbackBegins { job, run, .. }: RollbackBegins<'_>,
+    RollbackBegins { job, run, tables, .. }: RollbackBegins<'_>,
     permit: &Permit,
 ) -> Result<(), RunError> {
     let event = event(control, EventKind::RollbackStarted, job, &permit.operator).await?.of_run(&run.id);
-    record(control, &agreed(event.with("was", run.state.name()), permit)).await
+    record(control, &found(agreed(event.with("was", run.state.name()), permit), tables)).await
+}
+
+/// An event with the tables that are not as the run recorded them: `accepted_table` where somebody said that they are the
+/// run's.
+fn found(event: Event, tables: &[NotedTable]) -> Event {
+    tables.iter().fold(event, |event, NotedTable { table, found }| {
+        let now = format!("{}: {}", table.label, table.identity.for_people());
+        event.with(&format!("{}_table", found.name()), now.as_str())
+    })
 }
 
 /// An event with what people agreed to, and who did.

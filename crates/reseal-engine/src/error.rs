@@ -5,6 +5,7 @@ mod advice;
 mod busy;
 mod canary;
 mod fault;
+mod identity;
 mod keys;
 mod resume;
 mod rollback;
@@ -28,6 +29,7 @@ pub use busy::{Busy, ColumnHolder, KnownHolder};
 use canary::NOT_BACK;
 pub use canary::PutBack;
 pub use fault::{LedgerFault, UndoError};
+pub use identity::{IdentityRefused, OtherTable};
 pub use keys::{KekTrouble, KeysError};
 pub use resume::ResumeRefused;
 pub use rollback::RollbackRefused;
@@ -54,6 +56,9 @@ pub enum RunError {
     /// The rollback cannot begin.
     #[error(transparent)]
     Rollback(#[from] RollbackRefused),
+    /// A table is not the one that the run worked on.
+    #[error(transparent)]
+    Identity(#[from] IdentityRefused),
     /// The refusals that preflight found: at least one.
     #[error("{}", finding::lines(.0, |finding| &finding.message))]
     Preflight(Vec<Finding>),
@@ -127,6 +132,7 @@ impl Advise for RunError {
             RunError::Busy(error) => error.advice(),
             RunError::Resume(error) => error.advice(),
             RunError::Rollback(error) => error.advice(),
+            RunError::Identity(error) => error.advice(),
             RunError::Preflight(refusals) => Advice::refused(
                 refusals.first().map_or("preflight", |first| first.code),
                 finding::lines(refusals, |finding| &finding.help),

@@ -26,19 +26,19 @@ mod sweep;
 
 pub use environment::Environment;
 pub use error::{
-    Advice, Advise, Busy, Class, ColumnHolder, Culprit, KekTrouble, KeysError, KnownHolder, LedgerFault,
-    PutBack, ResumeRefused, RollbackRefused, RunError, ScopeError, StepError, StoredError, TableError,
-    UndoError,
+    Advice, Advise, Busy, Class, ColumnHolder, Culprit, IdentityRefused, KekTrouble, KeysError, KnownHolder,
+    LedgerFault, OtherTable, PutBack, ResumeRefused, RollbackRefused, RunError, ScopeError, StepError,
+    StoredError, TableError, UndoError,
 };
 pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;
 pub use job::envelope::{Envelope, Move};
-pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, When};
+pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, StepPlace, When};
 pub use job::options::{RollbackOptions, RunOptions};
 pub use job::pins::{fingerprint, moved_away_from, new_pin, same_primaries};
 pub use job::scope::Scope;
 pub use job::seal::{NamedFormat, Seal, Validator};
-pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, TableJob};
+pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, SourceFacts, TableJob};
 pub use observer::{
     Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
 };

@@ -4,7 +4,7 @@
 //! do without (ledger, undo, quarantine) is not its business.
 
 use async_trait::async_trait;
-use reseal_store::{Counts, RunRow, Session};
+use reseal_store::{Counts, NotedTable, RunRow, Session};
 
 use crate::error::RunError;
 use crate::job::Job;
@@ -72,6 +72,8 @@ pub struct RunBegins<'a> {
     pub job: &'a Job,
     /// The run as it was found, so that its state tells whether it is new.
     pub run: &'a RunRow,
+    /// Its tables that are not as they were recorded: rebuilt since, or accepted.
+    pub tables: &'a [NotedTable],
 }
 
 /// A run that stopped or is over.
@@ -134,6 +136,10 @@ pub struct RollbackBegins<'a> {
     pub reversed: &'a Job,
     /// The run as it was found.
     pub run: &'a RunRow,
+    /// Its tables that are not as they were recorded: rebuilt since, or accepted.
+    pub tables: &'a [NotedTable],
+    /// Whether the run carried out steps of `after`, and steps of `on_failure` are to follow that undo what it did.
+    pub takes_back_after: bool,
 }
 
 /// A rollback that is done.

@@ -31,8 +31,8 @@ pub use plan::{
     EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
     KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, NotifySpec, Overlap, Pace, Period, Plan, Policy,
     PrimarySpec, Proof, Recipient, Recipients, RunWindow, SLOT, ScheduleSpec, SealSpec, SourceSpec, Standard,
-    StepActionSpec, StepEnvSpec, StepSpec, Switch, TableSpec, Throttle, Timing, Undo, VarSpec, ViaSpec, When,
-    WordingSpec,
+    StepActionSpec, StepEnvSpec, StepPlace, StepSpec, Switch, TableSpec, Throttle, Timing, Undo, VarSpec,
+    ViaSpec, When, WordingSpec,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};

@@ -10,7 +10,7 @@ mod schedule;
 
 use reseal_core::{Kdf, Options, Part, Template};
 
-pub use hooks::{Hooks, StepActionSpec, StepEnvSpec, StepSpec, VarSpec, When};
+pub use hooks::{Hooks, StepActionSpec, StepEnvSpec, StepPlace, StepSpec, VarSpec, When};
 pub use keys::{
     Encoding, JsonPick, KeyIdSpec, KeyOfRow, KeySpec, KeysFromSpec, KeysPlace, KeysetSpec, PrimarySpec,
     SourceSpec,

@@ -11,8 +11,8 @@ use reseal_core::{Digest, Kdf, NoticeKind, OptionValue, Part, StepHole, StepPiec
 use reseal_plan::{
     Action, Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard,
     JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Period, Plan, Policy,
-    PrimarySpec, Proof, Recipients, RunWindow, StepActionSpec, StepEnvSpec, Throttle, Undo, Validator, When,
-    parse, schema,
+    PrimarySpec, Proof, Recipients, RunWindow, StepActionSpec, StepEnvSpec, StepPlace, Throttle, Undo,
+    Validator, When, parse, schema,
 };
 
 const FIRST: &str = include_str!("right/first.yaml");
@@ -104,6 +104,7 @@ fn hooks_and_vars_become_types() {
     assert!(matches!(&env[0], StepEnvSpec::Set(name, source) if name == "KEY" && source.kind == "env"));
     assert_eq!((hooks.after[0].scoped, hooks.after[0].when), (true, None));
     assert_eq!((hooks.on_failure[0].scoped, hooks.on_failure[0].when), (false, Some(When::RolledBack)));
+    assert_eq!(hooks.on_failure[0].undoes, [StepPlace { phase: "before", at: 0 }]);
     assert_ne!(hooks.before[0].digest, hooks.before[1].digest);
     assert_eq!((plan.vars[0].name.as_str(), plan.vars[0].source.kind.as_str()), ("key_id", "env"));
 }

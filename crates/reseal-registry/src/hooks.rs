@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reseal_core::Scrub;
-use reseal_engine::{Deed, Hooks, Job, Ran, Resolver, RunError, Runner, Step, When};
+use reseal_engine::{Deed, Hooks, Job, Ran, Resolver, RunError, Runner, Step, StepPlace, When};
 use reseal_plan::{Plan, StepActionSpec, StepEnvSpec, StepSpec};
 use reseal_store::Database;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -60,9 +60,14 @@ fn build_step(spec: &StepSpec, database: &Database) -> Step {
             reseal_plan::When::RolledBack => When::RolledBack,
         }),
         scoped: spec.scoped,
+        undoes: spec.undoes.iter().map(place).collect(),
         limit: spec.timeout,
         deed,
     }
+}
+
+fn place(place: &reseal_plan::StepPlace) -> StepPlace {
+    StepPlace { phase: place.phase.to_owned(), number: place.at as i64 + 1 }
 }
 
 /// Builds the job anew, once steps may have changed which keys there are.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use reseal_core::{BuiltFormat, Format, KeyLength, Keyset, Options, Part};
 use reseal_engine::{
-    Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, NamedFormat, Pace, Seal, TableJob,
-    Validator,
+    Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, NamedFormat, Pace, Seal,
+    SourceFacts, TableJob, Validator,
 };
 use reseal_plan::{Encoding, FieldSpec, Guard, Plan, SealSpec, TableSpec, Undo};
 use reseal_store::{GuardKind, TableName};
 
-use crate::keys::length_of;
+use crate::keys::{KeyFacts, length_of};
 use crate::plugins::FORMATS;
 use crate::{BuildError, Keys};
 
@@ -68,7 +68,7 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
         keysets: keysets(plan, keys),
         tables,
         recognisers: recognisers(),
-        expiries: expiries(keys),
+        key_facts: keys.facts.iter().map(source_facts).collect(),
         ignore: ignore.collect(),
         side_effects: plan.side_effects.clone(),
         undo: plan.undo == Undo::Keep,
@@ -85,14 +85,15 @@ pub fn job(plan: &Plan, keys: &Keys, overrides: &Overrides) -> Result<Job, Build
     })
 }
 
-/// When keys expire, as a query that lists them says.
-fn expiries(keys: &Keys) -> Vec<(String, String, i64)> {
-    let facts = keys.facts.iter();
-    facts
-        .filter_map(|facts| {
-            Some((facts.keyset.clone(), facts.id.clone(), facts.expires_at?.as_millisecond()))
-        })
-        .collect()
+/// What a query that lists keys says of one.
+fn source_facts(facts: &KeyFacts) -> SourceFacts {
+    SourceFacts {
+        keyset: facts.keyset.clone(),
+        key: facts.id.clone(),
+        state: facts.state.clone(),
+        created_at: facts.created_at.map(|at| at.as_millisecond()),
+        expires_at: facts.expires_at.map(|at| at.as_millisecond()),
+    }
 }
 
 fn keysets(plan: &Plan, keys: &Keys) -> Vec<KeysetJob> {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Sender;
 use crate::guard::Guard;
 use crate::{
     Column, Kind, LookedUp, Planned, Replication, Row, RowKey, Rows, ServerFacts, Shape, StoreError, Swap,
-    SwapColumns, TableFacts, TableName, TriggerWrite,
+    SwapColumns, TableFacts, TableMark, TableName, TriggerWrite,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -281,6 +281,9 @@ pub(crate) trait Driver: Send {
 
     /// What the catalogue says of a table; `None` where there is no such table.
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError>;
+
+    /// What the database tells a table by, beside its name; `None` where there is no such table.
+    async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError>;
 
     /// All tables of the schemas that the application can see, without the ledger's and the system's.
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError>;

@@ -16,7 +16,7 @@ use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written};
 use crate::guard::Guard;
 use crate::{
     Column, Kind, LookedUp, Planned, Replication, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
-    TableFacts, TableName, Trouble,
+    TableFacts, TableMark, TableName, Trouble,
 };
 
 /// What a call asks of the database.
@@ -197,6 +197,10 @@ impl Driver for Faulty {
 
     async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError> {
         asked!(self, Call::Read, self.inner.update_triggers(table).await)
+    }
+
+    async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+        asked!(self, Call::Read, self.inner.mark(table).await)
     }
 
     fn lock(&self) -> &'static str {

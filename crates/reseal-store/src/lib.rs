@@ -17,6 +17,7 @@ mod facts;
 #[cfg(feature = "faults")]
 mod faults;
 mod guard;
+mod identity;
 mod ledger;
 mod look_up;
 mod mysql;
@@ -41,10 +42,11 @@ pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, Tab
 #[cfg(feature = "faults")]
 pub use faults::{Call, Faults};
 pub use guard::{Forbidden, GuardKind};
+pub use identity::{Likeness, TableIdentity, TableMark, row_key_text};
 pub use ledger::{
-    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, NewRun, Pin, Process,
-    Quarantined, Renewed, Request, RunLease, RunRow, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey,
-    StepRow, StepState, UndoBatch, UndoPlace,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, Found, Guarded, Guarding, Holder, NewRun, NotedTable,
+    Pin, Process, Quarantined, Renewed, Request, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart,
+    StepDone, StepKey, StepRow, StepState, UndoBatch, UndoPlace,
 };
 pub use look_up::LookedUp;
 pub use page::{KeyRange, Slice};

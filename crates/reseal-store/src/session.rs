@@ -7,7 +7,7 @@ use crate::driver::Statement;
 use crate::sql::Connection;
 use crate::{
     Capabilities, Column, Database, Dialect, Kind, LookedUp, Replication, ServerFacts, Shape, StoreError,
-    Swap, TableFacts, TableName, Trouble,
+    Swap, TableFacts, TableIdentity, TableName, Trouble,
 };
 
 /// One connection to the database that is rotated. A worker owns its own; nothing is pooled.
@@ -144,6 +144,16 @@ impl Session {
     pub async fn describe(&mut self, table: &TableName) -> Result<TableFacts, StoreError> {
         let facts = self.sql.driver.describe(table).await?;
         facts.ok_or_else(|| StoreError::new(Trouble::Missing, format!("there is no table {table}")))
+    }
+
+    /// Which table of the database it is that goes by this name; `None` where there is none. `own_name` is the table's own,
+    /// as [`TableFacts::name`] has it: a name that is looked for in several schemas may stand for another table each time.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn identify(&mut self, own_name: &TableName) -> Result<Option<TableIdentity>, StoreError> {
+        let mark = self.sql.driver.mark(own_name).await?;
+        Ok(mark.map(|mark| TableIdentity { name: own_name.clone(), mark }))
     }
 
     /// Which columns of a shape the user may not read; none where the database does not tell.

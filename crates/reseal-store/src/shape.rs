@@ -42,6 +42,20 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// The kind's name in the ledger.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Int => "integer",
+            Kind::Text => "text",
+            Kind::Binary => "binary",
+            Kind::Uuid => "uuid",
+            Kind::Json => "json",
+            Kind::Other => "other",
+        }
+    }
+}
+
 /// A column as a [`Shape`] uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

@@ -33,6 +33,8 @@ fn connections_carries_out_its_runbook() {
     system.ends(0, &["check", "PLAN", "--connect"]);
     system.ends(0, &["run", "PLAN", "--dry-run"]);
     assert_eq!(system.digest(), before, "a dry run wrote");
+    undone_step_by_step(&system);
+    assert_eq!(system.digest(), before, "a run without a key wrote");
     let payloads = envelopes(&system);
     completes_with_errors(&system);
     system.reads_all(&new, &old);
@@ -69,6 +71,26 @@ fn connections_carries_out_its_runbook() {
 fn envelopes(system: &System) -> Value {
     let of = "SELECT md5(string_agg(payload_ciphertext || payload_iv, ',' ORDER BY number))";
     system.value(&format!("{of} FROM connections WHERE number % 4 <> 1"))
+}
+
+/// A run that fails at its first step, and at its second: its rollback leaves the key active that was.
+fn undone_step_by_step(system: &System) {
+    system.sql(&[
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$",
+    ]);
+    for (event, then) in [("UPDATE", "active"), ("INSERT", "rotating")] {
+        let create = format!(
+            "CREATE TRIGGER refuse BEFORE {event} ON encryption_keys FOR EACH ROW EXECUTE FUNCTION refuse()"
+        );
+        system.sql(&[&create]);
+        system.refused(3, "hook-failed", &["run", "PLAN"]);
+        assert_eq!(key_status(system, "2024-03-kms"), then);
+        // What refused the step must not refuse what undoes it.
+        system.sql(&["DROP TRIGGER refuse ON encryption_keys"]);
+        system.runs("rolled_back", &["rollback", "PLAN", "--confirm", "connections"]);
+        assert_eq!(key_status(system, "2024-03-kms"), "active", "{event}");
+    }
+    system.sql(&["DROP FUNCTION refuse"]);
 }
 
 fn key_status(system: &System, id: &str) -> Value {

@@ -128,7 +128,38 @@ fn stuck(system: &System) {
     let (code, refused) = system.reseal(&["run", "PLAN"]);
     assert!(code == 3 && refused.to_string().contains("stuck in rotating"), "{code}: {refused}");
     assert_eq!((system.digest(), restarts_none(system)), (before, true));
+    rolls_back(system, "rotating");
     system.sql(&[&set("retired")]);
+    undone_step_by_step(system);
+}
+
+/// The rollback of a run that came to an end among its first steps: the key that was active is, and nothing else moved.
+fn rolls_back(system: &System, oldest: &str) {
+    system.runs("rolled_back", &["rollback", "PLAN", "--confirm", "intelliwiz"]);
+    assert_eq!((status(system, CURRENT), status(system, OLDEST)), (json!("active"), json!(oldest)));
+}
+
+/// A run that fails once some of its steps succeeded: those are undone, and no others.
+fn undone_step_by_step(system: &System) {
+    let back = |name: &str| std::fs::rename(system.path(name), system.path("application.json")).unwrap();
+    std::fs::rename(system.path("application.json"), system.path("away.json")).unwrap();
+    system.refused(3, "hook-failed", &["run", "PLAN"]);
+    assert_eq!(status(system, CURRENT), "active", "no key could be made");
+    rolls_back(system, "retired");
+    assert!(restarts_none(system));
+    back("away.json");
+
+    system.sql(&[
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON encryption_key_metadata FOR EACH ROW \
+         WHEN (OLD.rotation_status = 'created') EXECUTE FUNCTION refuse()",
+    ]);
+    system.refused(3, "hook-failed", &["run", "PLAN"]);
+    assert_eq!(status(system, CURRENT), "rotating", "the new key could not be made active");
+    rolls_back(system, "retired");
+    assert_eq!(restarts(system), 1, "the application reads the states again");
+    std::fs::remove_file(system.path("supervisor.log")).unwrap();
+    system.sql(&["DROP TRIGGER refuse ON encryption_key_metadata", "DROP FUNCTION refuse"]);
 }
 
 /// A run that fails can be gone on with, so the new key stays active and the old one rotating until it is over; steps

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reseal_control::{CensusRow, ControlSession, KeyCopy, KeyMove, KeyRow};
+use reseal_control::{CensusRow, ControlSession, KeyCopy, KeyMove, KeyRow, KeySource};
 use reseal_custody::{KeyAge, age};
 use reseal_plan::{KeyIdSpec, Plan};
 use reseal_registry::Overrides;
@@ -52,6 +52,8 @@ pub struct CataloguedKey {
     pub row: KeyRow,
     /// How it stands to the policy.
     pub age: KeyAge,
+    /// What its source says of it: the application's own table, where it has one.
+    pub source: Option<KeySource>,
     /// For how long it seals, in milliseconds.
     pub in_use_ms: Option<i64>,
     /// Whether it may be destroyed by now.
@@ -126,6 +128,7 @@ async fn listed(
 ) -> Result<ListedKey, Failure> {
     let moves = session.key_moves(&row.id).await?;
     let copies = session.copies(&row.id).await?;
+    let source = session.key_sources().await?.into_iter().find(|source| source.entry == row.id);
     let age = age(&plan.policy, &row, now);
     let known = CataloguedKey {
         in_use_ms: age.since.map(|since| now - since),
@@ -134,6 +137,7 @@ async fn listed(
         moves,
         copies,
         age,
+        source,
         row,
     };
     let (keyset, key_id) = (known.row.keyset.clone(), known.row.key_id.clone());

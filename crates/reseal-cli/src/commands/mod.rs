@@ -19,7 +19,7 @@ use clap::CommandFactory;
 use reseal_app::{Caller, Failure};
 use serde_json::json;
 
-use crate::args::{Cli, Command, UndoCommand};
+use crate::args::{Cli, Command, ResumeArgs, UndoCommand};
 use crate::exit::{CLEAN, Done, Outcome};
 
 /// Carries out what was asked for.
@@ -31,12 +31,15 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
         Command::Verify { plan, scope } => census::verify(caller, plan, scope).await,
         Command::Inspect { plan, table, row } => census::inspect(plan, table, row).await,
         Command::Run(args) => run::run(caller, args).await,
-        Command::Resume { plan, accept_outage } => run::resume(caller, plan, *accept_outage).await,
+        Command::Resume(args) => run::resume(caller, args).await,
         Command::Runs { plan } => runs::runs(plan).await,
         Command::Status { plan, run, wait } => runs::status(plan, run.as_deref(), *wait).await,
         Command::Pause(args) => runs::pause(caller, args).await,
         Command::Cancel(args) => runs::cancel(caller, args).await,
-        Command::Quarantine { plan, retry: true, .. } => run::resume(caller, plan, false).await,
+        Command::Quarantine { plan, retry: true, .. } => {
+            let plan = plan.clone();
+            run::resume(caller, &ResumeArgs { plan, accept_outage: false, accept_table: Vec::new() }).await
+        }
         Command::Quarantine { plan, run, retry: false } => quarantine::quarantine(plan, run.as_deref()).await,
         Command::Rollback(args) => rollback::rollback(caller, args).await,
         Command::Undo { command: UndoCommand::Drop { plan, run } } => {

@@ -19,6 +19,7 @@ pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
         run: args.run.clone(),
         confirm: args.confirm.clone(),
         to_keys: args.to_key.clone(),
+        accept_tables: args.accept_table.clone(),
     };
     let report = reseal_app::rollback::rollback(caller, &request).await?;
     let counts = &report.counts;

@@ -9,7 +9,7 @@ use reseal_core::RunState;
 use reseal_engine::Report;
 use reseal_store::AskedPace;
 
-use crate::args::RunArgs;
+use crate::args::{ResumeArgs, RunArgs};
 use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
 use crate::output::{cells, duration, number};
 
@@ -24,14 +24,20 @@ pub(crate) async fn run(caller: &Caller, args: &RunArgs) -> Outcome {
         dry_run: args.dry_run,
         accept_outage: args.accept_outage,
         until: args.until.as_deref().map(until).transpose()?,
+        accept_tables: args.accept_table.clone(),
         scheduled: args.scheduled,
     };
     Ok(done(&reseal_app::run::run(caller, &request).await?, &args.plan))
 }
 
 /// Resumes the plan's latest run with what it was started with.
-pub(crate) async fn resume(caller: &Caller, plan: &Path, accept_outage: bool) -> Outcome {
-    let request = ResumeRequest { plan: plan.to_owned(), accept_outage };
+pub(crate) async fn resume(caller: &Caller, args: &ResumeArgs) -> Outcome {
+    let plan = args.plan.as_path();
+    let request = ResumeRequest {
+        plan: plan.to_owned(),
+        accept_outage: args.accept_outage,
+        accept_tables: args.accept_table.clone(),
+    };
     Ok(done(&reseal_app::run::resume(caller, &request).await?, plan))
 }
 

@@ -34,6 +34,28 @@ pub enum RecordsError {
         /// Its state.
         state: KeyState,
     },
+    /// A primary was given up by the application.
+    #[error("keyset {keyset}: {key} is {state} by the application's own table, and would seal")]
+    PrimaryRetiredOutside {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+        /// Its state, in the application's word.
+        state: String,
+    },
+    /// The key that cells written since a run would go back to was given up by the application.
+    #[error(
+        "keyset {keyset}: {key} is {state} by the application's own table, and cells written since would be sealed under it"
+    )]
+    OldKeyRetiredOutside {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+        /// Its state, in the application's word.
+        state: String,
+    },
     /// What people agreed to once was done once.
     #[error("request {request} was made use of meanwhile")]
     ApprovalUsed {
@@ -61,6 +83,15 @@ impl Advise for RecordsError {
             RecordsError::OldKeyGivenUp { .. } => Advice::refused(
                 "key-given-up",
                 "there is no way back to it; another key of the keyset: --to-key",
+            ),
+            RecordsError::PrimaryRetiredOutside { .. } => Advice::refused(
+                "key-given-up",
+                "make another key the primary, or set its state back in that table",
+            ),
+            RecordsError::OldKeyRetiredOutside { .. } => Advice::refused(
+                "key-given-up",
+                "set its state back in that table if the application may seal with it again; another key of the keyset: \
+                 --to-key",
             ),
             RecordsError::ApprovalUsed { .. } => {
                 Advice::stopped("approval-used", "the same command again asks for new approvals")

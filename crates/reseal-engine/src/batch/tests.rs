@@ -91,7 +91,7 @@ fn job(change: fn(&mut TableJob)) -> Arc<Job> {
         keysets: vec![],
         tables: vec![table],
         recognisers: vec![],
-        expiries: vec![],
+        key_facts: vec![],
         ignore: vec![],
         side_effects: vec![],
         undo: true,

@@ -167,7 +167,8 @@ impl Layout<'_> {
         }
         let touched = self.facts.columns.iter().filter(|column| column.touched);
         Ok(Shape {
-            table: self.table.name.clone(),
+            // Found once: by the plan's own spelling each connection would look for it again, where its search path leads.
+            table: self.facts.name.clone(),
             key,
             cells,
             context,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reseal_store::{Pin, Quarantined, ShardRow, StepDone, StepKey};
+use reseal_store::{ColumnName, NotedTable, Pin, Quarantined, ShardRow, StepDone, StepKey};
 
 use super::{Commit, finish};
 use crate::error::RunError;
@@ -22,6 +22,21 @@ impl Commit<'_> {
     pub(crate) async fn shards(mut self, shards: &[ShardRow]) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.add_shards(shards).await;
+        finish(guarded, outcome).await
+    }
+
+    /// Records tables that the run was found to have by now, and claims its columns of them.
+    pub(crate) async fn tables(
+        mut self,
+        tables: &[NotedTable],
+        columns: &[ColumnName],
+        operator: &str,
+    ) -> Result<(), RunError> {
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.note_tables(tables, columns, operator).await;
         finish(guarded, outcome).await
     }
 

@@ -145,6 +145,7 @@ fn each_error_has_its_code_its_class_and_its_words() {
         runs::of_the_application(),
         runs::of_earlier_runs(),
         runs::of_rollbacks(),
+        runs::of_other_tables(),
         plan::of_names(),
         plan::of_tables(),
         plan::of_what_is_stored(),

@@ -39,10 +39,21 @@ pub struct Step {
     pub when: Option<When>,
     /// For a step of `after`: whether it is also for runs of a part of the plan.
     pub scoped: bool,
+    /// For a step of `on_failure`: the steps that it undoes. It is carried out only where one of them was.
+    pub undoes: Vec<StepPlace>,
     /// How long it may take.
     pub limit: Duration,
     /// What is done.
     pub deed: Deed,
+}
+
+/// Which step of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepPlace {
+    /// Its phase, as plan and ledger name it.
+    pub phase: String,
+    /// Its place in the phase, from 1.
+    pub number: i64,
 }
 
 /// The case that a step of `on_failure` is for.

@@ -42,8 +42,8 @@ pub struct Job {
     pub tables: Vec<TableJob>,
     /// Formats that recognise ciphertext: nothing that one of them recognises counts as plaintext.
     pub recognisers: Vec<Arc<dyn Format>>,
-    /// When keys expire, as their sources say: keyset, key id, milliseconds since 1970.
-    pub expiries: Vec<(String, String, i64)>,
+    /// What the sources of keys say of them, beside their bytes.
+    pub key_facts: Vec<SourceFacts>,
     /// Columns that discovery must not ask about, as `table.column`.
     pub ignore: Vec<String>,
     /// Triggers that may fire with a swap, and columns outside the plan that may change with it.
@@ -84,6 +84,32 @@ pub enum Application {
     Paused,
     /// It opens cells under one key only: rows are unreadable to it for a while.
     OneKey,
+}
+
+/// What the source of a key says of it, beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// The keyset.
+    pub keyset: String,
+    /// The key's id.
+    pub key: String,
+    /// The state that the application keeps for it, in its own words.
+    pub state: Option<String>,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at: Option<i64>,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_at: Option<i64>,
+}
+
+impl SourceFacts {
+    /// Words for keys that an application seals with no more.
+    const GIVEN_UP: [&str; 4] = ["retired", "disabled", "destroyed", "archived"];
+
+    /// Whether a word of the application says that it seals with a key no more.
+    #[must_use]
+    pub fn gives_up(state: &str) -> bool {
+        Self::GIVEN_UP.contains(&state.to_ascii_lowercase().as_str())
+    }
 }
 
 /// A keyset with what pinning needs to know.

@@ -22,6 +22,8 @@ pub struct RunOptions {
     pub until: Option<Timestamp>,
     /// What is asked for in place of the plan's own pace.
     pub pace: AskedPace,
+    /// Tables that somebody says are the run's, though the database says otherwise.
+    pub accept_tables: Vec<String>,
 }
 
 /// How a rollback is to be carried out.
@@ -33,4 +35,6 @@ pub struct RollbackOptions {
     pub to_keys: Vec<String>,
     /// Who rolls back, for the trail.
     pub operator: String,
+    /// Tables that somebody says are the run's, though the database says otherwise.
+    pub accept_tables: Vec<String>,
 }

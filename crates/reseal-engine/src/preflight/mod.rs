@@ -3,6 +3,7 @@
 mod discovery;
 mod escrow;
 mod guards;
+pub(crate) mod identity;
 mod left_out;
 mod privileges;
 mod room;

@@ -24,13 +24,14 @@ use crate::job::options::RollbackOptions;
 use crate::job::reversed::{of_run, turned_back};
 use crate::job::scope::Scope;
 use crate::observer::{RollbackBegins, RollbackEnd};
+use crate::preflight::identity;
 use crate::progress::{self, Progress};
 use crate::report::Report;
 use crate::rotate::pace::Pacer;
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
 use crate::run::reopen;
 use crate::run::resume::{claims, held_by};
-use crate::run::steps::Steps;
+use crate::run::steps::{Steps, takes_back_after};
 use crate::stop::Stopper;
 use other_runs::Held;
 pub use plan::to_roll_back;
@@ -57,8 +58,14 @@ pub async fn rollback(
     let back = Arc::new(turned_back(job, &options.to_keys)?);
     let targets = layout(&mut session, job, &scope).await?;
     let targets_back = layout(&mut session, &back, &scope).await?;
-    observer.rollback_began(RollbackBegins { job, reversed: &back, run: &run }).await?;
+    let found = identity::compare(&mut session, &run, &targets, &options.accept_tables).await?;
+    let takes_back_after = takes_back_after(&mut session, job, &run).await?;
+    let tables = &found.changed;
+    observer
+        .rollback_began(RollbackBegins { job, reversed: &back, run: &run, tables, takes_back_after })
+        .await?;
     let lease = acquire(&mut session, job, &run, &scope).await?;
+    Commit::new(&mut session, &lease).tables(&found.changed, &found.columns, &options.operator).await?;
     let pacer = Arc::new(Pacer::new(&job.pace));
     let renewal = Renewal::start(database.clone(), lease.clone(), pacer, None, stop.clone());
     guard::take_away(&mut session, &lease, &targets).await?;

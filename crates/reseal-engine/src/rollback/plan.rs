@@ -58,5 +58,10 @@ pub(super) async fn newest(
     if newest.plan_digest != job.digest {
         return Err(RollbackRefused::PlanChanged { run: newest.id }.into());
     }
+    // Without keys only a run goes back that came to know none: it moved no cell.
+    if let Some(error) = job.keys_missing.as_ref().filter(|_| !newest.primaries.is_empty()) {
+        return Err(error.clone());
+    }
+    session.migrate().await?;
     Ok(newest)
 }

@@ -25,7 +25,7 @@ use crate::environment::Environment;
 use crate::error::{Busy, RunError, TableError};
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
-use crate::preflight;
+use crate::preflight::{self, identity};
 use crate::progress::Phase;
 use crate::report::Report;
 use crate::rotate::lag::LagWatch;
@@ -38,7 +38,7 @@ use crate::run::canary::Sent;
 use crate::run::conclude::{Outcome, conclude};
 use crate::run::lease::Renewal;
 use crate::run::opening::Opened;
-use crate::run::resume::{acquire, find_or_write, started_with};
+use crate::run::resume::{Held, started_with, take};
 use crate::run::steps::Steps;
 use crate::run::unfinished::owed;
 use crate::sweep::census::Census;
@@ -67,7 +67,7 @@ pub async fn run(
     let options = &started_with(&mut session, job, options).await?;
     let job = &job.at_pace(options.pace);
     progress.begin(Phase::Preflight, 0, 0);
-    let looked = opening::look(&mut session, job, options).await?;
+    let mut looked = opening::look(&mut session, job, options).await?;
     if options.dry_run {
         return dry_run::dry_run(job, database, &looked.targets, options, progress).await;
     }
@@ -80,8 +80,7 @@ pub async fn run(
     }
     session.migrate().await?;
     pins::check(&mut session, job).await?;
-    let run = find_or_write(&mut session, job, options, observer.as_ref()).await?;
-    let lease = acquire(&mut session, &run).await?;
+    let Held { run, lease } = take(&mut session, job, options, &mut looked, observer.as_ref()).await?;
     info!(run = run.id, epoch = lease.epoch(), "run acquired");
     let mut steps = Steps::of(&mut session, environment, job, &run, &lease, &options.operator).await?;
     let renewal = Renewal::start(database.clone(), lease.clone(), pacer.clone(), options.until, stop.clone());
@@ -175,6 +174,8 @@ async fn rounds(
             return Ok(Outcome::Stopped(stop));
         }
         let swept = sweep_all(shared, session, targets).await?;
+        // What another table holds says nothing of the run's, and is not rotated.
+        identity::still_there(session, &shared.lease, run, targets).await?;
         let census = Census { plan: job.plan.clone(), ..swept.census.clone() };
         steps.observer().swept(run, &census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);

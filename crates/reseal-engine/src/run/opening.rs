@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reseal_store::{RunLease, RunRow, Session};
+use reseal_store::{NotedTable, RunLease, RunRow, Session};
 use tracing::warn;
 
 use crate::cell::target::Target;
@@ -14,7 +14,7 @@ use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
 use crate::observer::RunBegins;
-use crate::preflight::{self, Passed};
+use crate::preflight::{self, Passed, identity};
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 
@@ -24,6 +24,8 @@ pub(crate) struct Looked {
     pub(crate) targets: Vec<Arc<Target>>,
     /// What was warned about.
     told: Vec<String>,
+    /// The tables of a run that is resumed which are not as it recorded them.
+    pub(crate) changed: Vec<NotedTable>,
 }
 
 /// Looks before anything is begun. Keys that cannot be read yet may be what the steps of `before` bring: then preflight
@@ -38,7 +40,7 @@ pub(crate) async fn look(
         Some(error) if options.dry_run => Err(error.clone()),
         Some(error) => {
             warn!("{error}; the steps of `before` are carried out first, then the keys are read");
-            Ok(Looked { targets: Vec::new(), told: Vec::new() })
+            Ok(Looked { targets: Vec::new(), told: Vec::new(), changed: Vec::new() })
         }
     }
 }
@@ -52,7 +54,8 @@ fn passed(passed: Passed, told: &[String]) -> Result<Looked, RunError> {
         warn!(code = finding.code, help = finding.help, "{}", finding.message);
     }
     let told = warnings.into_iter().map(|finding| finding.message.clone()).collect();
-    preflight::refusal(&passed.findings).map_or(Ok(Looked { targets: passed.targets, told }), Err)
+    preflight::refusal(&passed.findings)
+        .map_or(Ok(Looked { targets: passed.targets, told, changed: Vec::new() }), Err)
 }
 
 /// What came of all that is to be done before the first write.
@@ -73,7 +76,7 @@ pub(crate) async fn open(
     options: &RunOptions,
     environment: &Environment,
 ) -> Result<Opened, RunError> {
-    let Looked { mut targets, told } = looked;
+    let Looked { mut targets, told, mut changed } = looked;
     steps.settle_vars(session).await?;
     let hooks = steps.job().hooks.clone();
     // Where the run has its keys noted, these steps are done: keys are noted after them.
@@ -89,6 +92,8 @@ pub(crate) async fn open(
             steps.scrub_noted(session).await?;
         }
         targets = passed(preflight::look(session, steps.job(), &options.scope).await?, &told)?.targets;
+        // They may have rebuilt a table.
+        changed.extend(identity::keep(session, lease, run, &targets).await?);
     }
     let job = steps.job();
     let fresh = pins::check(session, job).await?;
@@ -101,7 +106,8 @@ pub(crate) async fn open(
     }
     // Under the epoch, so that an engine which is superseded by now tells nobody that its run begins.
     Commit::new(session, lease).pins(&job.plan, &fresh).await?;
-    let deadline = environment.observer.before_first_write(session, RunBegins { job, run }).await?;
+    let deadline =
+        environment.observer.before_first_write(session, RunBegins { job, run, tables: &changed }).await?;
     environment.progress.due(deadline.0);
     Ok(Opened::Targets(targets))
 }

@@ -3,13 +3,15 @@
 use reseal_core::RunState;
 use reseal_store::{Claimed, ColumnName, NewRun, RunLease, RunRow, Session};
 
-use crate::cell::layout::in_scope;
+use crate::commit::Commit;
 use crate::error::{Busy, ColumnHolder, KnownHolder, LedgerFault, ResumeRefused, RunError};
 use crate::job::options::RunOptions;
 use crate::job::scope::Scope;
-use crate::job::{FieldJob, Job, pins};
+use crate::job::{Job, pins};
 use crate::observer::RunObserver;
+use crate::preflight::identity::{self, Resolved};
 use crate::run::lease::{LEASE_MS, holder, is_held};
+use crate::run::opening::Looked;
 
 /// The options with the pace that an unfinished run of the plan was started with, where this command asks for nothing else.
 pub(crate) async fn started_with(
@@ -31,7 +33,7 @@ pub(crate) async fn started_with(
 }
 
 /// The run of this plan that is not over, if it may go on as it stands, else a new one.
-pub(crate) async fn find_or_write(
+async fn find_or_write(
     session: &mut Session,
     job: &Job,
     options: &RunOptions,
@@ -48,6 +50,7 @@ pub(crate) async fn find_or_write(
         true => pins::keys_of_run(job, &id)?.to_string(),
         false => String::new(),
     };
+    let tables = identity::resolve(session, job, &options.scope).await?;
     let new = NewRun {
         id: id.clone(),
         plan: job.plan.clone(),
@@ -61,7 +64,8 @@ pub(crate) async fn find_or_write(
         holder: holder(),
         // Until it is taken up, the run is nobody's: a crash in between must not keep the next engine waiting.
         lease_ms: 0,
-        columns: claims(session, job, &options.scope).await?,
+        columns: identity::claims(&tables),
+        tables: tables.into_iter().map(|Resolved { table, .. }| table).collect(),
     };
     observer.before_run_created(&id).await?;
     match session.create_run(&new).await? {
@@ -92,19 +96,7 @@ pub(crate) async fn claims(
     job: &Job,
     scope: &Scope,
 ) -> Result<Vec<ColumnName>, RunError> {
-    let mut columns = Vec::new();
-    for at in in_scope(job, scope)? {
-        let table = &job.tables[at];
-        let own_name = session.describe(&table.name).await?.name.to_string();
-        let of_fields = table.fields.iter().flat_map(FieldJob::written);
-        for name in of_fields.chain(&table.key_column) {
-            let column = ColumnName { table: own_name.clone(), column: name.clone() };
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
-        }
-    }
-    Ok(columns)
+    Ok(identity::claims(&identity::resolve(session, job, scope).await?))
 }
 
 fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), RunError> {
@@ -132,8 +124,37 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), RunEr
     Ok(())
 }
 
+/// A run that this engine holds.
+pub(crate) struct Held {
+    pub(crate) run: RunRow,
+    pub(crate) lease: RunLease,
+}
+
+/// Finds the run to resume, or writes a new one, and acquires it. A run that is resumed works on the tables that it began
+/// with, or not at all.
+pub(crate) async fn take(
+    session: &mut Session,
+    job: &Job,
+    options: &RunOptions,
+    looked: &mut Looked,
+    observer: &dyn RunObserver,
+) -> Result<Held, RunError> {
+    let run = find_or_write(session, job, options, observer).await?;
+    let found = identity::compare(session, &run, &looked.targets, &options.accept_tables).await?;
+    if !found.changed.is_empty()
+        && let Some(Claimed::HeldBy { column, run_id }) =
+            session.holder_of_any(&found.columns, &run.id).await?
+    {
+        return Err(held_by(session, column, run_id).await?);
+    }
+    let lease = acquire(session, &run).await?;
+    Commit::new(session, &lease).tables(&found.changed, &found.columns, &options.operator).await?;
+    looked.changed = found.changed;
+    Ok(Held { run, lease })
+}
+
 /// Acquires the run under a new epoch, unless another engine is at work on it.
-pub(crate) async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLease, RunError> {
+async fn acquire(session: &mut Session, run: &RunRow) -> Result<RunLease, RunError> {
     if is_held(run) {
         return Err(busy(run));
     }

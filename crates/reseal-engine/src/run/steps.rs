@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reseal_core::{Key, RunState, Scrub, StepHole, StepPiece, Value};
-use reseal_store::{Database, RunLease, RunRow, Session, SqlPart, StepDone, StepKey, StepState};
+use reseal_store::{Database, RunLease, RunRow, Session, SqlPart, StepDone, StepKey, StepRow, StepState};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -180,10 +180,32 @@ impl Steps {
         Ok(())
     }
 
-    /// Carries out all steps of a phase, whether or not others fail: what they clean up is worth cleaning up alone.
+    /// Carries out all steps of a phase, whether or not others fail: what they clean up is worth cleaning up alone. Those
+    /// that undo something are left out where there is nothing to undo.
     pub(crate) async fn play_all(&self, session: &mut Session, phase: Phase, case: Option<When>) {
-        for (at, step) in self.job.hooks.of(phase).iter().enumerate() {
+        let steps = self.job.hooks.of(phase);
+        if steps.is_empty() {
+            return;
+        }
+        let done = match session.steps(&self.facts.id).await {
+            Ok(rows) => Done { rows, moved: self.facts.cells_rotated > 0 },
+            Err(error) => {
+                warn!(
+                    "steps of `{}` are left out, since nobody knows what they would undo: {error}",
+                    phase.name()
+                );
+                return;
+            }
+        };
+        if case == Some(When::RolledBack) {
+            done.tell_unknown();
+        }
+        for (at, step) in steps.iter().enumerate() {
             if step.when.is_some() && step.when != case {
+                continue;
+            }
+            if !done.calls_for(step, case) {
+                info!(phase = phase.name(), step = step.label, "left out: what it undoes was not done");
                 continue;
             }
             if let Err(error) = self.one(session, &self.key(phase, at), step).await {
@@ -297,6 +319,59 @@ impl Steps {
     fn key(&self, phase: Phase, at: usize) -> StepKey {
         let turn = if phase.is_once() { 0 } else { self.lease.epoch() };
         StepKey { phase: phase.name().to_owned(), number: at as i64 + 1, turn }
+    }
+}
+
+/// Whether a run carried out steps of `after`, and its rollback is to carry out steps that undo what it did.
+pub(crate) async fn takes_back_after(
+    session: &mut Session,
+    job: &Job,
+    run: &RunRow,
+) -> Result<bool, RunError> {
+    let done = Done { rows: session.steps(&run.id).await?, moved: run.counts.cells_rotated > 0 };
+    let is_after = |row: &StepRow| row.key.phase == Phase::After.name() && row.state == StepState::Done;
+    let follows =
+        |step: &Step| step.when != Some(When::Failed) && done.calls_for(step, Some(When::RolledBack));
+    Ok(done.rows.iter().any(is_after) && job.hooks.on_failure.iter().any(follows))
+}
+
+/// What a run has done, for the steps that undo it.
+struct Done {
+    rows: Vec<StepRow>,
+    /// Whether it moved cells.
+    moved: bool,
+}
+
+impl Done {
+    /// Whether a step is called for: one that names what it undoes, where any of that was done; any other, where a run is
+    /// rolled back that did anything at all.
+    fn calls_for(&self, step: &Step, case: Option<When>) -> bool {
+        let of_run = [Phase::Before, Phase::Canary, Phase::After].map(Phase::name);
+        let mut done = self.rows.iter().filter(|row| row.state == StepState::Done);
+        match (step.undoes.as_slice(), case) {
+            ([], Some(When::RolledBack)) => {
+                self.moved || done.any(|row| of_run.contains(&row.key.phase.as_str()))
+            }
+            ([], _) => true,
+            (undoes, _) => done.any(|row| {
+                undoes.iter().any(|place| (&place.phase, place.number) == (&row.key.phase, row.key.number))
+            }),
+        }
+    }
+
+    /// A step that was cut off may have taken effect or not, and is not undone.
+    fn tell_unknown(&self) {
+        let of_run = [Phase::Before, Phase::After].map(Phase::name);
+        for row in self.rows.iter().filter(|row| row.state == StepState::Running) {
+            let (phase, number) = (&row.key.phase, row.key.number);
+            if !of_run.contains(&phase.as_str()) {
+                continue;
+            }
+            warn!(
+                "step {number} of `{phase}` ({}) was cut off: what undoes it is left out, so look whether it took effect",
+                row.label
+            );
+        }
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn job() -> Job {
         keysets: vec![KeysetJob { keyset, passphrases: false, roles: false }],
         tables: vec![table],
         recognisers: Vec::new(),
-        expiries: Vec::new(),
+        key_facts: Vec::new(),
         ignore: Vec::new(),
         side_effects: Vec::new(),
         undo: true,
@@ -111,6 +111,7 @@ fn step(label: &str, when: Option<When>) -> Step {
         digest: label.into(),
         when,
         scoped: true,
+        undoes: Vec::new(),
         limit: Duration::from_secs(10),
         deed: Deed::Sql(vec![StepPiece::Text(nothing.into())]),
     }

@@ -7,12 +7,41 @@ use reseal_core::{StepHole, StepPiece};
 use super::{Entries, Meaning, names_of, quoted};
 use crate::document::Finding;
 use crate::names::{did_you_mean, listed};
-use crate::plan::{Hooks, JsonPick, StepActionSpec, StepEnvSpec, StepSpec, VarSpec, When};
+use crate::plan::{Hooks, JsonPick, StepActionSpec, StepEnvSpec, StepPlace, StepSpec, VarSpec, When};
 use crate::step_text::{HoleError, sql, word};
 use crate::{digest, raw};
 
 /// How long a step may take, where the plan does not say.
 const STEP_LIMIT: Duration = Duration::from_secs(300);
+
+/// A step that others can name.
+struct NamedStep {
+    name: String,
+    place: StepPlace,
+}
+
+/// What steps of both kinds have in common.
+struct StepParts {
+    timeout: Option<String>,
+    when: Option<raw::When>,
+    scoped: bool,
+    name: Option<String>,
+    undoes: Vec<String>,
+}
+
+impl StepParts {
+    fn of(step: &mut raw::Step) -> StepParts {
+        let (timeout, when, scoped, name, undoes) = match step {
+            raw::Step::Sql(step) => {
+                (&mut step.timeout, step.when, step.scoped, &mut step.name, &mut step.undoes)
+            }
+            raw::Step::Command(step) => {
+                (&mut step.timeout, step.when, step.scoped, &mut step.name, &mut step.undoes)
+            }
+        };
+        StepParts { timeout: timeout.take(), when, scoped, name: name.take(), undoes: std::mem::take(undoes) }
+    }
+}
 
 impl Meaning<'_> {
     pub(super) fn vars(&mut self, raw: raw::Named<raw::Source>) -> Entries<VarSpec> {
@@ -39,31 +68,51 @@ impl Meaning<'_> {
     }
 
     pub(super) fn hooks(&mut self, raw: raw::Hooks, vars: &Entries<VarSpec>) -> Hooks {
+        let mut named = Vec::new();
         Hooks {
-            before: self.steps(raw.before, "before", vars),
-            canary: self.steps(raw.canary, "canary", vars),
-            after: self.steps(raw.after, "after", vars),
-            on_stop: self.steps(raw.on_stop, "on_stop", vars),
-            on_failure: self.steps(raw.on_failure, "on_failure", vars),
+            before: self.steps(raw.before, "before", vars, &mut named),
+            canary: self.steps(raw.canary, "canary", vars, &mut named),
+            after: self.steps(raw.after, "after", vars, &mut named),
+            on_stop: self.steps(raw.on_stop, "on_stop", vars, &mut named),
+            // Last, so that all others have their names.
+            on_failure: self.steps(raw.on_failure, "on_failure", vars, &mut named),
         }
     }
 
-    fn steps(&mut self, raw: Vec<raw::Step>, phase: &str, vars: &Entries<VarSpec>) -> Vec<StepSpec> {
-        let steps = raw.into_iter().enumerate();
-        steps.filter_map(|(at, raw)| self.step(raw, &["hooks", phase, &at.to_string()], vars)).collect()
+    fn steps(
+        &mut self,
+        raw: Vec<raw::Step>,
+        phase: &'static str,
+        vars: &Entries<VarSpec>,
+        named: &mut Vec<NamedStep>,
+    ) -> Vec<StepSpec> {
+        let mut steps = Vec::new();
+        for (at, raw) in raw.into_iter().enumerate() {
+            let path = ["hooks", phase, &at.to_string()];
+            steps.extend(self.step(raw, &path, vars, StepPlace { phase, at }, named));
+        }
+        steps
     }
 
-    fn step(&mut self, raw: raw::Step, path: &[&str; 3], vars: &Entries<VarSpec>) -> Option<StepSpec> {
-        let (action, timeout, when, scoped) = match raw {
-            raw::Step::Sql(step) => {
-                (self.sql_step(&step.sql, path, vars), step.timeout, step.when, step.scoped)
-            }
-            raw::Step::Command(step) => {
-                (self.command_step(step.command, step.env, path, vars), step.timeout, step.when, step.scoped)
-            }
+    fn step(
+        &mut self,
+        mut raw: raw::Step,
+        path: &[&str; 3],
+        vars: &Entries<VarSpec>,
+        place: StepPlace,
+        named: &mut Vec<NamedStep>,
+    ) -> Option<StepSpec> {
+        let StepParts { timeout, when, scoped, name, undoes } = StepParts::of(&mut raw);
+        let action = match raw {
+            raw::Step::Sql(step) => self.sql_step(&step.sql, path, vars),
+            raw::Step::Command(step) => self.command_step(step.command, step.env, path, vars),
         };
         let timeout = timeout.and_then(|text| self.duration(&text, &[&path[..], &["timeout"]].concat()));
         let phase = path[1];
+        let undoes = self.undone(undoes, path, named);
+        if let Some(name) = name {
+            self.name_step(name, path, place, named);
+        }
         if when.is_some() && phase != "on_failure" {
             let message = format!("`when:` tells steps of `on_failure` apart; `{phase}` has one case only");
             self.find("misplaced", &[&path[..], &["when"]].concat(), message);
@@ -81,10 +130,60 @@ impl Meaning<'_> {
                 raw::When::RolledBack => When::RolledBack,
             }),
             scoped,
+            undoes,
             timeout: timeout.unwrap_or(STEP_LIMIT),
             digest: node.map(digest::whole).unwrap_or_default(),
             line: self.line(path),
         })
+    }
+
+    /// Notes the name of a step that can be undone.
+    fn name_step(&mut self, name: String, path: &[&str; 3], place: StepPlace, named: &mut Vec<NamedStep>) {
+        let at = [&path[..], &["name"]].concat();
+        if !matches!(place.phase, "before" | "canary" | "after") {
+            let message =
+                format!("`name:` is for steps that others undo; nothing undoes one of `{}`", path[1]);
+            return self.find("misplaced", &at, message);
+        }
+        if name.trim().is_empty() {
+            return self.find("bad-name", &at, "a name without a letter");
+        }
+        if named.iter().any(|other| other.name == name) {
+            return self.find("same-name", &at, format!("there is another step {}", quoted(&name)));
+        }
+        named.push(NamedStep { name, place });
+    }
+
+    /// The steps that a step of `on_failure` undoes.
+    fn undone(&mut self, names: Vec<String>, path: &[&str; 3], named: &[NamedStep]) -> Vec<StepPlace> {
+        let at = [&path[..], &["undoes"]].concat();
+        if !names.is_empty() && path[1] != "on_failure" {
+            let message =
+                format!("`undoes:` is for steps of `on_failure`; those of `{}` undo nothing", path[1]);
+            self.find("misplaced", &at, message);
+            return Vec::new();
+        }
+        let mut places = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            match named.iter().find(|step| step.name == *name) {
+                Some(step) => places.push(step.place.clone()),
+                None => {
+                    let known: Vec<&str> = named.iter().map(|step| step.name.as_str()).collect();
+                    let help = did_you_mean(name, &known).unwrap_or_else(|| {
+                        "give the step of `before`, `canary` or `after` a `name:`".to_owned()
+                    });
+                    let number = number.to_string();
+                    let at = [&at[..], &[number.as_str()]].concat();
+                    self.find_help(
+                        "unknown-step",
+                        &at,
+                        format!("there is no step {}", quoted(name)),
+                        Some(help),
+                    );
+                }
+            }
+        }
+        places
     }
 
     fn sql_step(&mut self, text: &str, path: &[&str; 3], vars: &Entries<VarSpec>) -> Option<StepActionSpec> {

@@ -30,12 +30,23 @@ pub struct StepSpec {
     pub when: Option<When>,
     /// For a step of `after`: whether it is also for runs of a part of the plan.
     pub scoped: bool,
+    /// For a step of `on_failure`: the steps that it undoes. It is carried out only where one of them was.
+    pub undoes: Vec<StepPlace>,
     /// How long it may take.
     pub timeout: Duration,
     /// SHA-256 (hex) of what the plan says of the step.
     pub digest: String,
     /// Line in the file, from 1.
     pub line: usize,
+}
+
+/// Which step of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepPlace {
+    /// The phase: `before`, `canary`, `after`.
+    pub phase: &'static str,
+    /// Its place in the phase, from 0.
+    pub at: usize,
 }
 
 /// What a step does.

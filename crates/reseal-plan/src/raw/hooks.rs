@@ -45,6 +45,11 @@ pub(crate) struct SqlStep {
     /// Also in runs of a part of the plan.
     #[serde(default)]
     pub(crate) scoped: bool,
+    /// What `undoes:` calls the step by.
+    pub(crate) name: Option<String>,
+    /// The steps that this one undoes, by their names: it is carried out only where one of them was.
+    #[serde(default)]
+    pub(crate) undoes: Vec<String>,
 }
 
 /// A program.
@@ -63,6 +68,11 @@ pub(crate) struct CommandStep {
     /// Also in runs of a part of the plan.
     #[serde(default)]
     pub(crate) scoped: bool,
+    /// What `undoes:` calls the step by.
+    pub(crate) name: Option<String>,
+    /// The steps that this one undoes, by their names: it is carried out only where one of them was.
+    #[serde(default)]
+    pub(crate) undoes: Vec<String>,
 }
 
 /// The case that a step of `on_failure` is for.

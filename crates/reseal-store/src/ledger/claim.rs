@@ -5,6 +5,7 @@ use sea_query::{Expr, ExprTrait, Query};
 
 use super::column_name::ColumnName;
 use super::run::NewRun;
+use super::table::{Found, NotedTable};
 use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
 
@@ -84,6 +85,10 @@ impl Session {
             .to_owned();
         self.run(&insert).await?;
         self.note_asked_pace(&run.id, run.pace).await?;
+        for table in &run.tables {
+            let noted = NotedTable { table: table.clone(), found: Found::Began };
+            self.note_table(&run.id, &noted, &run.operator).await?;
+        }
         self.drop_claims_that_are_over(&run.id).await?;
         self.claim(&run.id, &run.columns).await
     }
@@ -92,10 +97,18 @@ impl Session {
     pub(super) async fn claim(&mut self, run_id: &str, columns: &[ColumnName]) -> Result<(), StoreError> {
         let mut claims = Query::insert();
         claims.into_table(self.ledger("claim")).columns(["table_name", "column_name", "run_id"]);
-        for ColumnName { table, column } in columns {
+        let mut by_identity = Query::insert();
+        by_identity.into_table(self.ledger("table_claim")).columns(["identity", "column_name", "table_name"]);
+        for ColumnName { table, identity, column } in columns {
             claims.values_panic([table.as_str().into(), column.as_str().into(), run_id.into()]);
+            by_identity.values_panic([
+                identity.as_str().into(),
+                column.as_str().into(),
+                table.as_str().into(),
+            ]);
         }
-        self.run(&claims).await.map(drop)
+        self.run(&claims).await?;
+        self.run(&by_identity).await.map(drop)
     }
 
     /// Drops claims of this run, and of runs that are over: an engine that ended in an unlucky moment may have left some.
@@ -114,11 +127,15 @@ impl Session {
     }
 
     /// The first of these columns that another run holds.
-    pub(super) async fn holder_of_any(
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn holder_of_any(
         &mut self,
         columns: &[ColumnName],
         run_id: &str,
     ) -> Result<Option<Claimed>, StoreError> {
+        let identities = self.identities_of_claims().await?;
         let select = Query::select()
             .columns(["table_name", "column_name", "run_id"])
             .from(self.ledger("claim"))
@@ -126,13 +143,30 @@ impl Session {
         let kinds = [Kind::Text, Kind::Text, Kind::Text];
         for row in self.query(&select, &kinds).await? {
             let mut take = Taker::new(row);
-            let claimed = ColumnName { table: take.text(), column: take.text() };
-            let holder = take.text();
-            if holder != run_id && columns.contains(&claimed) {
-                let column = format!("{}.{}", claimed.table, claimed.column);
-                return Ok(Some(Claimed::HeldBy { column, run_id: holder }));
+            let (table, column, holder) = (take.text(), take.text(), take.text());
+            // By its name or, where it was renamed since, by what the database tells it by.
+            let same = |asked: &ColumnName| {
+                let known = |of: &ColumnName| {
+                    (&of.table, &of.column, &of.identity) == (&table, &column, &asked.identity)
+                };
+                asked.column == column && (asked.table == table || identities.iter().any(known))
+            };
+            if holder != run_id && columns.iter().any(same) {
+                return Ok(Some(Claimed::HeldBy { column: format!("{table}.{column}"), run_id: holder }));
             }
         }
         Ok(None)
+    }
+
+    /// What the database tells the tables of claims by.
+    async fn identities_of_claims(&mut self) -> Result<Vec<ColumnName>, StoreError> {
+        let select = Query::select()
+            .columns(["table_name", "identity", "column_name"])
+            .from(self.ledger("table_claim"))
+            .to_owned();
+        let rows = self.query(&select, &[Kind::Text; 3]).await?.into_iter().map(Taker::new);
+        Ok(rows
+            .map(|mut take| ColumnName { table: take.text(), identity: take.text(), column: take.text() })
+            .collect())
     }
 }

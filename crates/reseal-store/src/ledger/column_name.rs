@@ -5,6 +5,8 @@
 pub struct ColumnName {
     /// The table.
     pub table: String,
+    /// What the database tells the table by: see [`TableIdentity::claimed_as`](crate::TableIdentity::claimed_as).
+    pub identity: String,
     /// The column.
     pub column: String,
 }

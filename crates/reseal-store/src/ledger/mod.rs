@@ -15,6 +15,7 @@ mod run_keys;
 mod run_lease;
 mod shard;
 mod step;
+mod table;
 mod undo;
 
 use sea_query::{Expr, TableRef};
@@ -32,6 +33,7 @@ pub use run::{NewRun, Request, RunRow};
 pub use run_lease::RunLease;
 pub use shard::{Counts, ShardAdvance, ShardRow};
 pub use step::{SqlPart, StepDone, StepKey, StepRow, StepState};
+pub use table::{Found, NotedTable, RunTable};
 pub use undo::{UndoBatch, UndoPlace};
 
 use crate::Session;

@@ -8,6 +8,7 @@ use super::column_name::ColumnName;
 use super::holder::Holder;
 use super::run_lease::RunLease;
 use super::shard::Counts;
+use super::table::RunTable;
 use crate::taker::{Taker, signed};
 use crate::{Kind, Session, StoreError, Trouble};
 
@@ -61,6 +62,8 @@ pub struct NewRun {
     pub lease_ms: i64,
     /// The columns that it holds.
     pub columns: Vec<ColumnName>,
+    /// Its tables, as they were found.
+    pub tables: Vec<RunTable>,
 }
 
 /// A run as the ledger has it.

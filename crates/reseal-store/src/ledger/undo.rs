@@ -112,6 +112,33 @@ impl Session {
         }))
     }
 
+    /// Where the kept batches of a table stand, in their order.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn undo_places(&mut self, run_id: &str, table: &str) -> Result<Vec<UndoPlace>, StoreError> {
+        let select = Query::select()
+            .columns(["shard", "batch"])
+            .from(self.ledger("undo"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .and_where(Expr::col("table_name").eq(table))
+            .order_by("shard", Order::Asc)
+            .order_by("batch", Order::Asc)
+            .to_owned();
+        let rows = self.query(&select, &[Kind::Int; 2]).await?.into_iter().map(Taker::new);
+        Ok(rows.map(|mut take| UndoPlace { shard: take.int(), batch: take.int() }).collect())
+    }
+
+    /// The kept batch in a place; `None` where it is gone.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn undo_at(&mut self, run_id: &str, place: UndoPlace) -> Result<Option<UndoBatch>, StoreError> {
+        let before = UndoPlace { shard: place.shard, batch: place.batch - 1 };
+        let next = self.next_undo(run_id, Some(before)).await?;
+        Ok(next.filter(|batch| batch.place() == place))
+    }
+
     /// How many old cells are kept for a run.
     ///
     /// # Errors

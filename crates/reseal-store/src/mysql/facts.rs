@@ -9,7 +9,7 @@ use crate::facts::{
     ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, TriggerWrite, without_guards,
 };
 use crate::taker::Taker;
-use crate::{Kind, StoreError, TableName};
+use crate::{Kind, StoreError, TableMark, TableName, Trouble};
 
 async fn ask(
     session: &mut Mysql,
@@ -49,6 +49,34 @@ pub(super) async fn describe(
         transactional: engine.eq_ignore_ascii_case("InnoDB"),
         partition_columns: vec![],
     }))
+}
+
+/// Where the storage of tables is numbered: MariaDB's name for it, and MySQL's.
+const STORAGE: [&str; 2] = ["INNODB_SYS_TABLES", "INNODB_TABLES"];
+
+/// The number of a table's storage, where the user may see it: that takes the privilege PROCESS.
+pub(super) async fn mark(session: &mut Mysql, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+    let sql = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.TABLES \
+               WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
+    let found = ask(session, sql, Some(table), &[Kind::Int]).await?.pop();
+    if found.is_none_or(|mut row| row.int() == 0) {
+        return Ok(None);
+    }
+    for view in STORAGE {
+        let sql = format!(
+            "SELECT CAST(TABLE_ID AS SIGNED) FROM information_schema.{view} \
+             WHERE NAME = CONCAT(COALESCE(?, DATABASE()), '/', ?)"
+        );
+        match ask(session, &sql, Some(table), &[Kind::Int]).await {
+            // A name with other letters than these is written in another way there, and a partitioned table is several.
+            Ok(mut rows) => {
+                return Ok(Some(TableMark::Storage(rows.pop().and_then(|mut row| row.optional_int()))));
+            }
+            Err(error) if error.trouble == Trouble::ConnectionLost => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(Some(TableMark::Storage(None)))
 }
 
 async fn columns(session: &mut Mysql, table: &TableName) -> Result<Vec<ColumnFacts>, StoreError> {

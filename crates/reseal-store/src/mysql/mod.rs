@@ -26,8 +26,8 @@ use crate::guard::Guard;
 use crate::names::iden;
 use crate::nodelay;
 use crate::{
-    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableName,
-    Trouble,
+    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableMark,
+    TableName, Trouble,
 };
 
 /// A connection to MariaDB or MySQL.
@@ -296,6 +296,10 @@ impl Driver for Mysql {
 
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
         facts::describe(self, table).await
+    }
+
+    async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+        facts::mark(self, table).await
     }
 
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {

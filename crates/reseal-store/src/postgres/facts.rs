@@ -6,7 +6,7 @@ use super::{Postgres, full};
 use crate::driver::{Driver, Statement};
 use crate::facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, without_guards};
 use crate::taker::Taker;
-use crate::{Kind, StoreError, TableName};
+use crate::{Kind, StoreError, TableMark, TableName};
 
 async fn ask(
     session: &mut Postgres,
@@ -58,6 +58,14 @@ pub(super) async fn describe(
         transactional: true,
         partition_columns: partition_columns(session, &name).await?,
     }))
+}
+
+/// The oids of database and table.
+pub(super) async fn mark(session: &mut Postgres, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+    let sql = "SELECT d.oid::bigint, c.oid::bigint FROM pg_class c, pg_database d \
+               WHERE c.oid = to_regclass($1) AND d.datname = current_database()";
+    let row = ask(session, sql, &[&full(table)], &[Kind::Int; 2]).await?.pop();
+    Ok(row.map(|mut row| TableMark::Oids { database: row.int(), table: row.int() }))
 }
 
 /// Pages below which a table is not worth cutting.

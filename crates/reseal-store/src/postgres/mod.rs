@@ -36,7 +36,7 @@ use crate::names::iden;
 use crate::rows::Sent as _;
 use crate::{
     Column, Kind, LookedUp, Planned, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap,
-    SwapColumns, TableFacts, TableName, Trouble,
+    SwapColumns, TableFacts, TableMark, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
@@ -353,6 +353,10 @@ impl Driver for Postgres {
 
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
         facts::describe(self, table).await
+    }
+
+    async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+        facts::mark(self, table).await
     }
 
     async fn unreadable(&mut self, table: &TableName, columns: &[&str]) -> Result<Vec<String>, StoreError> {

@@ -6,7 +6,7 @@ use super::Sqlite;
 use crate::driver::{Driver, Statement};
 use crate::facts::{ColumnFacts, IndexFacts, Relation, TableFacts, without_guards};
 use crate::taker::Taker;
-use crate::{Kind, StoreError, TableName};
+use crate::{Kind, StoreError, TableMark, TableName};
 
 async fn ask(
     session: &mut Sqlite,
@@ -68,6 +68,14 @@ pub(super) async fn triggers(session: &mut Sqlite, table: &TableName) -> Result<
                AND (upper(sql) LIKE '%UPDATE%ON%' OR name LIKE 'reseal\\_guard%' ESCAPE '\\') ORDER BY 1";
     let found = ask(session, sql, &[&table.name], &[Kind::Text]).await?;
     Ok(found.into_iter().map(|mut row| row.text()).collect())
+}
+
+/// The file that a table lies in, and how often its schema was changed.
+pub(super) async fn mark(session: &mut Sqlite, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+    let sql = "SELECT d.file, v.schema_version FROM pragma_database_list d, pragma_schema_version v \
+               WHERE d.name = 'main' AND EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)";
+    let row = ask(session, sql, &[&table.name], &[Kind::Text, Kind::Int]).await?.pop();
+    Ok(row.map(|mut row| TableMark::File { path: row.text(), schema_version: row.int() }))
 }
 
 /// The columns, and the one that is an alias of the rowid.

@@ -25,7 +25,7 @@ use crate::guard::Guard;
 use crate::names::iden;
 use crate::{
     Capabilities, Column, Kind, LookedUp, Planned, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableName, Trouble,
+    TableMark, TableName, Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -259,6 +259,10 @@ impl Driver for Sqlite {
 
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
         facts::describe(self, table).await
+    }
+
+    async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+        facts::mark(self, table).await
     }
 
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {

@@ -52,6 +52,8 @@ fn key_document(key: &ListedKey) -> Value {
         "keyset": key.keyset,
         "key": key.key_id,
         "state": row.state.name(),
+        "source_state": known.source.as_ref().and_then(|source| source.state.as_deref()),
+        "source_created": known.source.as_ref().and_then(|source| source.created_at).map(time),
         "method": row.method,
         "fingerprint": row.fingerprint,
         "created": time(row.created_at),
@@ -117,12 +119,21 @@ fn row(key: &ListedKey) -> Vec<String> {
     };
     vec![
         name,
-        known.row.state.name().to_owned(),
+        state(known),
         known.row.fingerprint.chars().take(8).collect(),
         known.in_use_ms.map_or_else(dash, |ms| coarse(millis(ms / 1000 * 1000))),
         expiry(known),
         known.cells.as_deref().map_or_else(dash, held),
     ]
+}
+
+/// The catalogue's state, and the application's own word where it says another.
+fn state(known: &CataloguedKey) -> String {
+    let own = known.row.state.name();
+    match known.source.as_ref().and_then(|source| source.state.as_deref()) {
+        Some(word) if !word.eq_ignore_ascii_case(own) => format!("{own} (application: {word})"),
+        _ => own.to_owned(),
+    }
 }
 
 /// The day on which a key expires; to the second it is in the document.

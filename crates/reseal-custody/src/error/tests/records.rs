@@ -36,6 +36,20 @@ pub(super) fn of_records() -> Vec<Case> {
             "there is no way back to it; another key of the keyset: --to-key",
         ),
         record(
+            RecordsError::PrimaryRetiredOutside { keyset: keyset(), key: key(), state: s("disabled") },
+            Refused,
+            "key-given-up",
+            "keyset main: v1 is disabled by the application's own table, and would seal",
+            "make another key the primary, or set its state back in that table",
+        ),
+        record(
+            RecordsError::OldKeyRetiredOutside { keyset: keyset(), key: key(), state: s("retired") },
+            Refused,
+            "key-given-up",
+            "keyset main: v1 is retired by the application's own table, and cells written since would be sealed under it",
+            "set its state back in that table if the application may seal with it again",
+        ),
+        record(
             RecordsError::ApprovalUsed { request: s("q1") },
             Stopped,
             "approval-used",
