@@ -136,7 +136,7 @@ impl RunObserver for Custody {
         let entries = catalogue::enter(&mut control, rollback.job).await?;
         catalogue::may_seal_again(&entries, rollback.reversed)?;
         // An approval was used when a rollback began that is resumed here.
-        if rollback.run.state != RunState::RollingBack {
+        if !matches!(rollback.run.state, RunState::RollingBack | RunState::RolledBack) {
             self.use_approval(&rollback.run.id).await?;
         }
         trail::rollback_begins(&mut control, rollback, &self.permit).await

@@ -10,24 +10,41 @@ use crate::cell::deks::Deks;
 use crate::cell::error_column::ErrorColumnUpdate;
 use crate::cell::field::FieldTarget;
 use crate::cell::open::Trust;
+use crate::cell::spared::Spared;
 use crate::cell::target::Target;
 use crate::reason::Reason;
 
-/// Opens, seals and reopens the cells of a row. Gives its swap, where any of them is to be written.
-pub(super) fn plan_row(
-    target: &Target,
-    row: Row,
-    trust: Trust,
-    deks: Option<&Deks>,
-    work: &mut Work,
-) -> Option<PlannedSwap> {
-    let mut plan = RowPlan::new(target);
-    for field in &target.fields {
-        let outcome = field.plan(&row, trust, deks);
-        work.opened[field.at].add(&outcome);
-        plan.add(field, &row.values, outcome, &mut work.counts);
+/// Plans the rows of a table.
+pub(super) struct RowPlanner<'p> {
+    pub(super) target: &'p Target,
+    pub(super) trust: Trust,
+    /// What stays as it is, on the way back.
+    pub(super) spared: Option<&'p Spared>,
+    pub(super) deks: Option<&'p Deks>,
+}
+
+impl RowPlanner<'_> {
+    /// Opens, seals and reopens the cells of a row. Gives its swap, where any of them is to be written.
+    pub(super) fn plan(&self, row: Row, work: &mut Work) -> Option<PlannedSwap> {
+        let mut plan = RowPlan::new(self.target);
+        let mut scratch = Vec::new();
+        for field in &self.target.fields {
+            if self.spared.is_some_and(|spared| spared.has(self.target, field.group, &row, &mut scratch)) {
+                continue;
+            }
+            let outcome = field.plan(&row, self.trust, self.deks);
+            work.opened[field.at].add(&outcome);
+            plan.add(field, &row.values, outcome, &mut work.counts);
+        }
+        if self.spared.is_some() {
+            // A rollback moves cells, and tells of those that it could not write: its sweep tells of all others.
+            plan.told = Reason::is_refusal;
+            if plan.moved.cells() == 0 {
+                return plan.only_faults(&row, work);
+            }
+        }
+        plan.finish(row, work)
     }
-    plan.finish(row, work)
 }
 
 impl OpenCount {
@@ -47,6 +64,8 @@ struct RowPlan<'t> {
     new: Vec<Option<Value>>,
     moved: Moved,
     faults: Vec<FieldFault<'t>>,
+    /// Which faults go to quarantine.
+    told: fn(Reason) -> bool,
 }
 
 /// A field whose cell goes to quarantine.
@@ -58,7 +77,7 @@ struct FieldFault<'t> {
 impl<'t> RowPlan<'t> {
     fn new(target: &'t Target) -> Self {
         let new = vec![None; target.shape.cells.len()];
-        RowPlan { target, new, moved: Moved::default(), faults: Vec::new() }
+        RowPlan { target, new, moved: Moved::default(), faults: Vec::new(), told: |_| true }
     }
 
     fn add(&mut self, field: &'t FieldTarget, old: &[Value], outcome: FieldOutcome, counts: &mut Counts) {
@@ -113,15 +132,29 @@ impl<'t> RowPlan<'t> {
         Ok(())
     }
 
+    /// Lists the fields that are broken.
+    fn tell(&self, row: &Row, work: &mut Work) {
+        let told = self.faults.iter().filter(|fault| (self.told)(fault.reason));
+        let told = told.map(|fault| fault.field.quarantined(&row.key, fault.reason));
+        let before = work.broken.len();
+        work.broken.extend(told);
+        work.counts.cells_quarantined += (work.broken.len() - before) as u64;
+    }
+
+    /// A row of which no cell is to be written.
+    fn only_faults(&self, row: &Row, work: &mut Work) -> Option<PlannedSwap> {
+        self.tell(row, work);
+        None
+    }
+
     /// Makes what the fields came to a swap, and lists those that are broken.
     fn finish(mut self, row: Row, work: &mut Work) -> Option<PlannedSwap> {
-        work.counts.cells_quarantined += self.faults.len() as u64;
-        work.broken.extend(self.faults.iter().map(|fault| fault.field.quarantined(&row.key, fault.reason)));
+        self.tell(&row, work);
         if self.target.moves_whole() && !self.faults.is_empty() {
             self.new.fill(None);
             self.moved = Moved::default();
         }
-        for FieldFault { field, reason } in &self.faults {
+        for FieldFault { field, reason } in self.faults.iter().filter(|fault| (self.told)(fault.reason)) {
             field.update_error_column(&row.values, &mut self.new, ErrorColumnUpdate::Show(*reason));
         }
         if self.new.iter().all(Option::is_none) {

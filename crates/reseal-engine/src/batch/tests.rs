@@ -127,13 +127,13 @@ fn target() -> Target {
     Target::new(&job(), 0, &facts, &Scope::default()).unwrap()
 }
 
-const RECIPE: Recipe = Recipe { trust: Trust::Marks, form: Form::Rows { undo: true } };
+const RECIPE: Recipe = Recipe { trust: Trust::Marks, form: Form::Rows { undo: true }, spared: None };
 
 fn worked(a: &str, b: &str) -> Work {
     let text = |text: &str| Value::Text(text.into());
     let key = RowKey(vec![Value::Int(1)]);
     let rows = vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }];
-    work(&target(), rows.into(), RECIPE, None).unwrap()
+    work(&target(), rows.into(), &RECIPE, None).unwrap()
 }
 
 #[test]
@@ -198,9 +198,9 @@ fn written(swaps: Vec<PlannedSwap>) -> Vec<Written> {
 
 #[test]
 fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
-    let plain = work(&target(), rows(), RECIPE, None).unwrap();
+    let plain = work(&target(), rows(), &RECIPE, None).unwrap();
     let form = Form::Packed { undo: true, stripes: 3 };
-    let mut work = work(&target(), rows(), Recipe { form, ..RECIPE }, None).unwrap();
+    let mut work = work(&target(), rows(), &Recipe { form, ..RECIPE }, None).unwrap();
     assert_eq!((work.counts, &work.opened), (plain.counts, &plain.opened));
     assert_eq!(work.broken.len(), plain.broken.len());
     let mut swaps = std::mem::take(&mut work.swaps);

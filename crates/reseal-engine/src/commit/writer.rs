@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reseal_store::{Counts, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble};
 
 use super::failure::Failure;
+use super::planner::Planner;
 use super::retries::Retries;
 use super::rows::{Closing, Done, End, RowByRow};
 use super::undo::Keeper;
@@ -13,11 +14,9 @@ use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;
 use crate::batch::planned::{PlannedSwap, any_plain, cells};
 use crate::batch::work::Work;
-use crate::batch::work_through;
-use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::cell::undo::UndoKey;
-use crate::error::{Busy, RunError};
+use crate::error::RunError;
 use crate::reason::Reason;
 
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
@@ -34,11 +33,23 @@ pub(crate) enum Halt {
     End(RunError),
 }
 
-/// Writes the batches of one shard.
+impl Halt {
+    /// The error where nothing is tried again.
+    pub(crate) fn error(self) -> RunError {
+        match self {
+            Halt::End(error) => error,
+            Halt::Reload(error) | Halt::Smaller(error) => error.into(),
+        }
+    }
+}
+
+/// Writes the batches of one shard, of a run or of a rollback.
 pub(crate) struct Writer<'w> {
     pub(crate) session: &'w mut Session,
     pub(crate) lease: &'w RunLease,
     pub(crate) target: Arc<Target>,
+    /// Plans rows again that were lost to another writer.
+    pub(crate) planner: Arc<dyn Planner>,
     pub(crate) shard: i64,
     /// Transactions that this shard has seen, as the ledger counts them.
     pub(crate) batches: i64,
@@ -124,16 +135,16 @@ impl<'w> Writer<'w> {
     }
 
     fn raced(&self) -> Halt {
-        Halt::End(Busy::Raced { table: self.target.label().to_owned() }.into())
+        Halt::End(self.planner.raced().into())
     }
 
-    /// Reads lost rows again: what is under the primary by now is done, what is gone is gone, the rest is swapped again.
+    /// Reads lost rows again: what is as it should be by now is done, what is gone is gone, the rest is swapped again.
     async fn read_again(&mut self, keys: Vec<RowKey>) -> Result<Work, Halt> {
         if keys.is_empty() {
             return Ok(Work::default());
         }
-        let rows = self.session.rows_by_key(&self.target.shape, &keys).await.map_err(halt)?;
-        work_through(self.target.clone(), rows, Trust::Marks).await.map_err(Halt::End)
+        let rows = self.session.rows_by_key(self.planner.shape(), &keys).await.map_err(halt)?;
+        self.planner.plan(rows).await.map_err(Halt::End)
     }
 
     /// The fields of a row that the database refuses to hold.
@@ -175,14 +186,14 @@ impl<'w> Writer<'w> {
         let by_version = first || any_plain(chunk);
         let swaps: Vec<&Swap> = chunk.iter().map(|planned| &planned.swap).collect();
         if !swaps.is_empty() {
-            self.session.stage(&self.target.shape, &swaps).await?;
+            self.session.stage(self.planner.shape(), &swaps).await?;
         }
         // Their own copies: the transaction borrows the session.
-        let (target, undo_key) = (self.target.clone(), self.undo_key.clone());
+        let (target, planner, undo_key) = (self.target.clone(), self.planner.clone(), self.undo_key.clone());
         let keeper =
             Keeper { shard: self.shard, batch: self.batches, table: target.label(), key: undo_key.as_ref() };
         let rows = RowByRow {
-            shape: &target.shape,
+            shape: planner.shape(),
             chunk,
             swaps: &swaps,
             by_version,
@@ -222,7 +233,7 @@ impl<'w> Writer<'w> {
         };
         let advance = end.closing.advance(self.shard, add);
         let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
-        if !self.session.swap_whole(&self.target.shape, &columns, undo, self.lease, &advance).await? {
+        if !self.session.swap_whole(self.planner.shape(), &columns, undo, self.lease, &advance).await? {
             return Ok(nothing);
         }
         self.batches += 1;

@@ -8,6 +8,7 @@ use crate::batch::work_through;
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::commit::Commit;
+use crate::commit::planner::Onward;
 use crate::commit::restore::restore;
 use crate::commit::rows::Closing;
 use crate::commit::writer::{Halt, Writer};
@@ -74,16 +75,14 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
             session: &mut session,
             lease: &shared.lease,
             target: target.clone(),
+            planner: Arc::new(Onward(target.clone())),
             shard: shard.number,
             batches: shard.batches,
             undo: true,
             undo_key: shared.undo_key.clone(),
         };
         let closing = Closing { checkpoint: Some(&last), done: false };
-        let cells = writer.commit(work.into(), &closing).await.map_err(|halt| match halt {
-            Halt::End(error) => error,
-            Halt::Reload(error) | Halt::Smaller(error) => error.into(),
-        })?;
+        let cells = writer.commit(work.into(), &closing).await.map_err(Halt::error)?;
         shared.progress.add(count, cells);
         return Ok(());
     }
@@ -91,14 +90,18 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
 }
 
 /// Puts the one batch back to its old bytes, and its shard to the beginning. Cells that the application has written
-/// since are its own, and stay.
+/// since are its own, and stay. Where a row is refused, what is kept of it stays too, and the batch is judged again.
 async fn put_back(shared: &Shared, session: &mut Session, targets: &[Arc<Target>]) -> Result<(), RunError> {
-    let mut after = None;
-    while let Some(batch) = session.next_undo(shared.lease.run_id(), after).await? {
-        after = Some(batch.place());
-        if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
-            restore(session, &shared.lease, target, &batch).await?;
+    let run_id = shared.lease.run_id();
+    let mut refused = false;
+    for shard in session.undo_shards(run_id).await? {
+        let mut before = None;
+        while let Some(batch) = session.undo_before(run_id, shard.number, before).await? {
+            before = Some(batch.batch);
+            if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
+                refused |= restore(session, &shared.lease, target, &batch).await?.refused;
+            }
         }
     }
-    Commit::new(session, &shared.lease).restart().await
+    if refused { Ok(()) } else { Commit::new(session, &shared.lease).restart().await }
 }

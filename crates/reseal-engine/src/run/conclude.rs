@@ -72,6 +72,7 @@ pub(crate) async fn conclude(
     reason = reason.or(failed.as_ref().map(RunError::to_string));
     Ok(Report {
         run_id: run.id.clone(),
+        rollback_id: None,
         state,
         reason,
         plan: run.plan.clone(),

@@ -33,7 +33,7 @@ impl Session {
             Ok(()) => self.commit().await.map(|()| Claimed::Yes),
             Err(error) => {
                 self.rollback().await?;
-                match (error.trouble, self.holder_of_any(&run.columns, &run.id).await?) {
+                match (error.trouble, self.holder_of_any(&run.columns, &[&run.id]).await?) {
                     (Trouble::Constraint | Trouble::Retry, Some(held)) => Ok(held),
                     _ => Err(error),
                 }
@@ -113,11 +113,11 @@ impl Session {
         self.run(&delete).await.map(drop)
     }
 
-    /// The first of these columns that another run holds.
+    /// The first of these columns that another run holds than these.
     pub(super) async fn holder_of_any(
         &mut self,
         columns: &[ColumnName],
-        run_id: &str,
+        run_ids: &[&str],
     ) -> Result<Option<Claimed>, StoreError> {
         let select = Query::select()
             .columns(["table_name", "column_name", "run_id"])
@@ -128,7 +128,7 @@ impl Session {
             let mut take = Taker::new(row);
             let claimed = ColumnName { table: take.text(), column: take.text() };
             let holder = take.text();
-            if holder != run_id && columns.contains(&claimed) {
+            if !run_ids.contains(&holder.as_str()) && columns.contains(&claimed) {
                 let column = format!("{}.{}", claimed.table, claimed.column);
                 return Ok(Some(Claimed::HeldBy { column, run_id: holder }));
             }

@@ -19,18 +19,21 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(2, "postgres/0002_steps"),
             script!(4, "postgres/0004_progress"),
             script!(5, "postgres/0005_pace"),
+            script!(6, "postgres/0006_rollback"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/0001_ledger"),
             script!(2, "mysql/0002_steps"),
             script!(4, "mysql/0004_progress"),
             script!(5, "mysql/0005_pace"),
+            script!(6, "mysql/0006_rollback"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/0001_ledger"),
             script!(2, "sqlite/0002_steps"),
             script!(4, "sqlite/0004_progress"),
             script!(5, "sqlite/0005_pace"),
+            script!(6, "sqlite/0006_rollback"),
         ],
     }
 }

@@ -10,6 +10,7 @@ mod lease;
 mod migrations;
 mod pins;
 mod quarantine;
+mod rollback;
 mod run;
 mod run_keys;
 mod run_lease;
@@ -25,14 +26,15 @@ pub use column_name::ColumnName;
 pub use guarded::Guarded;
 pub use guards::Guarding;
 pub use holder::{Holder, Process};
-pub use lease::{Acquired, Renewed};
+pub use lease::Renewed;
 pub use pins::Pin;
 pub use quarantine::Quarantined;
+pub use rollback::{Acquired, NewRollback, RollbackEnds, RollbackLease, RollbackRow};
 pub use run::{NewRun, Request, RunRow};
 pub use run_lease::RunLease;
 pub use shard::{Counts, ShardAdvance, ShardRow};
 pub use step::{SqlPart, StepDone, StepKey, StepRow, StepState};
-pub use undo::{UndoBatch, UndoPlace};
+pub use undo::{UndoBatch, UndoPlace, UndoShard};
 
 use crate::Session;
 

@@ -1,0 +1,277 @@
+//! The kept cells of one shard, from the newest batch to the oldest: read ahead, and written batch by batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use reseal_core::Value;
+use reseal_store::{Counts, Row, RowKey, Session, ShardRow, StoreError, Trouble};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::table::Table;
+use crate::batch::chunk::Batch;
+use crate::batch::work::Work;
+use crate::cell::spared::Spared;
+use crate::cell::undo::Entry;
+use crate::commit::planner::{Anew, Planner};
+use crate::commit::restore::{Exact, entries};
+use crate::commit::rows::Closing;
+use crate::commit::writer::{Halt, Writer, halt};
+use crate::rotate::pump::{Ended, ShardWork};
+use crate::rotate::shared::Shared;
+
+/// What is done with the cells of a kept batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// The old bytes are put back where the new ones still stand.
+    Restore,
+    /// What the application has written since is sealed anew under the old key.
+    SealAnew,
+}
+
+impl Action {
+    const ALL: [Action; 2] = [Action::Restore, Action::SealAnew];
+
+    fn name(self) -> &'static str {
+        match self {
+            Action::Restore => "restore",
+            Action::SealAnew => "seal anew",
+        }
+    }
+}
+
+/// What a rollback's shard says in the place of a row key: it is no range of them, but a shard of the run.
+pub(super) fn marker(action: Action, shard: i64) -> RowKey {
+    // No row key has a part that is NULL.
+    RowKey(vec![Value::Null, Value::Text(action.name().to_owned()), Value::Int(shard)])
+}
+
+/// What is done with a shard's kept cells, and which shard of the run keeps them; `None` for a range of row keys.
+pub(super) fn read_marker(shard: &ShardRow) -> Option<Marked> {
+    match shard.after.as_ref()?.0.as_slice() {
+        [Value::Null, Value::Text(name), Value::Int(number)] => {
+            let action = Action::ALL.into_iter().find(|action| action.name() == name)?;
+            Some(Marked { action, number: *number })
+        }
+        _ => None,
+    }
+}
+
+/// A shard of kept cells.
+#[derive(Clone, Copy)]
+pub(super) struct Marked {
+    pub(super) action: Action,
+    /// The shard of the run.
+    number: i64,
+}
+
+/// The kept cells of one shard on their way back.
+pub(super) struct KeptWork {
+    of_run: String,
+    number: i64,
+    action: Action,
+    table: Table,
+    spared: Spared,
+}
+
+/// Rows of a kept batch that are written together.
+struct Piece {
+    planner: Arc<dyn Planner>,
+    rows: Vec<Row>,
+    /// The batch, where this is its last piece.
+    closes: Option<Closed>,
+}
+
+/// A kept batch that is through.
+#[derive(Clone, Copy)]
+struct Closed {
+    batch: i64,
+    cells: u64,
+}
+
+impl KeptWork {
+    /// The work of a shard that names kept cells.
+    pub(super) fn of(shard: &ShardRow, of_run: &str, table: &Table, spared: &Spared) -> Option<KeptWork> {
+        let Marked { action, number } = read_marker(shard)?;
+        let (table, spared) = (table.clone(), spared.clone());
+        Some(KeptWork { of_run: of_run.to_owned(), number, action, table, spared })
+    }
+
+    /// How the rows of these entries are written, and which they are.
+    fn planner(&self, entries: Vec<Entry>) -> Arc<dyn Planner> {
+        match self.action {
+            Action::Restore => Arc::new(Exact::new(&self.table.target, entries)),
+            Action::SealAnew => {
+                let groups = |entry: Entry| (entry.key, entry.new.into_iter().map(|(at, _)| at).collect());
+                let only: HashMap<RowKey, Vec<usize>> = entries.into_iter().map(groups).collect();
+                let spared = Spared { only: Some(Arc::new(only)), ..self.spared.clone() };
+                Arc::new(Anew { back: self.table.back.clone(), spared })
+            }
+        }
+    }
+
+    /// Reads pieces ahead of the writer until the oldest batch.
+    async fn read(
+        &self,
+        session: &mut Session,
+        shared: &Shared,
+        mut before: Option<i64>,
+        pieces: &Sender<Result<Option<Piece>, Halt>>,
+    ) -> Result<(), Halt> {
+        while let Some(batch) = session.undo_before(&self.of_run, self.number, before).await.map_err(halt)? {
+            before = Some(batch.batch);
+            let mut rest = entries(&self.table.target, &batch).await.map_err(Halt::End)?;
+            loop {
+                let tail = rest.split_off(shared.pacer.rows().min(rest.len()));
+                let part = std::mem::replace(&mut rest, tail);
+                let keys: Vec<RowKey> = part.iter().map(|entry| entry.key.clone()).collect();
+                let planner = self.planner(part);
+                let rows = session.rows_by_key(planner.shape(), &keys).await.map_err(halt)?;
+                let is_last = rest.is_empty();
+                let closes = is_last.then_some(Closed { batch: batch.batch, cells: batch.cells });
+                if pieces.send(Ok(Some(Piece { planner, rows, closes }))).await.is_err() {
+                    return Ok(());
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        // Nobody may take it any more.
+        let _ = pieces.send(Ok(None)).await;
+        Ok(())
+    }
+
+    /// A piece and what it closes, in transactions under the rollback's lease.
+    async fn write(
+        &self,
+        shared: &Shared,
+        session: &mut Session,
+        shard: &mut ShardRow,
+        piece: Piece,
+    ) -> Result<u64, Halt> {
+        let Piece { planner, rows, closes } = piece;
+        let work = planner.plan(rows).await.map_err(Halt::End)?;
+        let checkpoint = closes.map(|closed| RowKey(vec![Value::Int(closed.batch)]));
+        let mut batch = Batch::from(work);
+        batch.counts = Counts {
+            // What is kept is counted in cells, once its batch is through.
+            rows_scanned: closes.map_or(0, |closed| closed.cells),
+            cells_quarantined: batch.counts.cells_quarantined,
+            ..Counts::default()
+        };
+        let closing = Closing { checkpoint: checkpoint.as_ref(), done: false };
+        let mut writer = self.writer(shared, session, shard, planner);
+        let written = writer.commit(batch, &closing).await;
+        shard.batches = writer.batches;
+        written
+    }
+
+    /// The end of the shard.
+    async fn close(&self, shared: &Shared, session: &mut Session, shard: &mut ShardRow) -> Result<(), Halt> {
+        let planner = self.planner(Vec::new());
+        let closing = Closing { checkpoint: None, done: true };
+        let mut writer = self.writer(shared, session, shard, planner);
+        writer.commit(Work::default().into(), &closing).await.map(drop)
+    }
+
+    fn writer<'w>(
+        &self,
+        shared: &'w Shared,
+        session: &'w mut Session,
+        shard: &ShardRow,
+        planner: Arc<dyn Planner>,
+    ) -> Writer<'w> {
+        Writer {
+            session,
+            lease: &shared.lease,
+            target: self.table.target.clone(),
+            planner,
+            shard: shard.number,
+            batches: shard.batches,
+            undo: false,
+            undo_key: None,
+        }
+    }
+
+    async fn write_all(
+        &self,
+        shared: &Shared,
+        session: &mut Session,
+        shard: &mut ShardRow,
+        pieces: &mut Receiver<Result<Option<Piece>, Halt>>,
+    ) -> Result<Ended, Halt> {
+        loop {
+            if shared.stop.asked().is_some() {
+                return Ok(Ended::Stopped);
+            }
+            // KEKs may take their time; nothing of what is waited for was written.
+            let piece = tokio::select! {
+                piece = pieces.recv() => piece,
+                () = shared.stop.wait() => return Ok(Ended::Stopped),
+            };
+            let Some(piece) = piece else {
+                return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped")));
+            };
+            let Some(piece) = piece? else {
+                self.close(shared, session, shard).await?;
+                return Ok(Ended::Done);
+            };
+            let rows = piece.rows.len();
+            if !(shared.pacer.clear(&shared.progress, &shared.stop).await
+                && shared.pacer.keep_rate(rows, &shared.stop).await)
+            {
+                return Ok(Ended::Stopped);
+            }
+            let (begun, closed) = (Instant::now(), piece.closes);
+            let cells = self.write(shared, session, shard, piece).await?;
+            if rows > 0 {
+                shared.pacer.observe(begun.elapsed());
+            }
+            shared.progress.add(closed.map_or(0, |closed| closed.cells), cells);
+        }
+    }
+}
+
+#[async_trait]
+impl ShardWork for KeptWork {
+    async fn go_on(
+        &self,
+        shared: &Arc<Shared>,
+        session: &mut Session,
+        shard: &mut ShardRow,
+    ) -> Result<Ended, Halt> {
+        let before = shard.checkpoint.as_ref().and_then(|key| match key.0.first() {
+            Some(Value::Int(batch)) => Some(*batch),
+            _ => None,
+        });
+        let (into, mut pieces) = channel(1);
+        let read = async {
+            let mut reader = match shared.reader().await {
+                Ok(reader) => reader,
+                Err(error) => {
+                    let lost = StoreError { trouble: Trouble::ConnectionLost, ..error };
+                    let _ = into.send(Err(halt(lost))).await;
+                    return;
+                }
+            };
+            match self.read(&mut reader, shared, before, &into).await {
+                Ok(()) => {
+                    if let Ok(mut idle) = shared.idle.lock() {
+                        idle.push(reader);
+                    }
+                }
+                Err(halt) => drop(into.send(Err(halt)).await),
+            }
+        };
+        let mut reading = Box::pin(read);
+        let writing = self.write_all(shared, session, shard, &mut pieces);
+        tokio::pin!(writing);
+        tokio::select! {
+            ended = &mut writing => return ended,
+            () = &mut reading => {}
+        }
+        writing.await
+    }
+}
