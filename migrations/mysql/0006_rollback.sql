@@ -6,6 +6,16 @@ CREATE TABLE IF NOT EXISTS reseal_rollback (
     restores bigint NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+-- Cells that were under the new key already when a run came to them, batch by batch: digests of 16 bytes each. A rollback
+-- leaves such cells alone.
+CREATE TABLE IF NOT EXISTS reseal_stood (
+    run_id  varchar(64) NOT NULL,
+    shard   bigint NOT NULL,
+    batch   bigint NOT NULL,
+    digests longblob NOT NULL,
+    PRIMARY KEY (run_id, shard, batch)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 -- The view tells a rollback from a rotation: one that is complete is rolled_back. Its records are kept cells.
 DROP VIEW IF EXISTS reseal_rotation_progress;
 

@@ -6,6 +6,16 @@ CREATE TABLE reseal.rollback (
     restores bigint NOT NULL
 );
 
+-- Cells that were under the new key already when a run came to them, batch by batch: digests of 16 bytes each. A rollback
+-- leaves such cells alone.
+CREATE TABLE reseal.stood (
+    run_id  text NOT NULL REFERENCES reseal.run (id),
+    shard   bigint NOT NULL,
+    batch   bigint NOT NULL,
+    digests bytea NOT NULL,
+    PRIMARY KEY (run_id, shard, batch)
+);
+
 -- The view tells a rollback from a rotation: one that is complete is rolled_back. Its records are kept cells.
 DROP VIEW reseal.rotation_progress;
 

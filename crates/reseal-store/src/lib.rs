@@ -37,9 +37,10 @@ pub use error::{StoreError, Trouble};
 pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts};
 pub use guard::{Forbidden, GuardKind};
 pub use ledger::{
-    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, NewRollback, NewRun, Pin,
-    Process, Quarantined, Renewed, Request, RollbackEnds, RollbackLease, RollbackRow, RunLease, RunRow,
-    ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow, StepState, UndoBatch, UndoPlace, UndoShard,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, Guarded, Guarding, Holder, Kept, NewRollback, NewRun,
+    Pin, Process, Quarantined, Renewed, Request, RollbackEnds, RollbackLease, RollbackRow, RunLease, RunRow,
+    ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow, StepState, StoodBatch, UndoBatch, UndoPlace,
+    UndoShard,
 };
 pub use look_up::LookedUp;
 pub use page::{KeyRange, Slice};

@@ -42,6 +42,10 @@ fn text(report: &Report) -> String {
         text +=
             &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
     }
+    if counts.cells_current > 0 {
+        let before = number(counts.cells_current);
+        text += &format!("\n  {before} cells were under the new key before the run, and stay");
+    }
     for reason in report.reason.iter().flat_map(|reason| reason.split("; ")) {
         text += &format!("\n  {reason}");
     }

@@ -37,7 +37,18 @@ pub(crate) async fn work_through(
     let stage = if trust == Trust::Marks { Stage::Move } else { Stage::Try };
     let deks = prepare(&target, &rows, stage).await?;
     let form = Form::Rows { undo: trust == Trust::Marks };
-    crunch(target, rows.into(), Recipe { trust, form, spared: None }, deks).await
+    crunch(target, rows.into(), Recipe { trust, form, spared: None, notes: false }, deks).await
+}
+
+/// The same for rows that are written, and whose old cells are kept whatever the plan says. With `notes`, what is under the
+/// primary already is noted.
+///
+/// # Errors
+/// When a KEK could not be asked.
+pub(crate) async fn work_first(target: Arc<Target>, rows: Vec<Row>, notes: bool) -> Result<Work, RunError> {
+    let deks = prepare(&target, &rows, Stage::Move).await?;
+    let form = Form::Rows { undo: true };
+    crunch(target, rows.into(), Recipe { trust: Trust::Marks, form, spared: None, notes }, deks).await
 }
 
 /// Works rows through on their way back: what is `spared` stays, and what does not open is none of a rollback's.
@@ -51,7 +62,7 @@ pub(crate) async fn work_back(
 ) -> Result<Work, RunError> {
     let deks = prepare(&target, &rows, Stage::Move).await?;
     let form = Form::Rows { undo: false };
-    let recipe = Recipe { trust: Trust::Marks, form, spared: Some(spared.clone()) };
+    let recipe = Recipe { trust: Trust::Marks, form, spared: Some(spared.clone()), notes: false };
     crunch(target, rows.into(), recipe, deks).await
 }
 
@@ -61,12 +72,16 @@ pub(crate) async fn work_ahead(
     target: Arc<Target>,
     rows: Rows,
     stripes: Option<usize>,
-    spared: Option<Spared>,
+    way: Way,
 ) -> Result<Work, RunError> {
+    let (spared, notes) = match way {
+        Way::On { notes } => (None, notes),
+        Way::Back(spared) => (Some(spared), false),
+    };
     let (rows, deks) = with_deks(&target, rows, Stage::Move).await?;
     let undo = target.job.undo;
     let form = stripes.map_or(Form::Rows { undo }, |stripes| Form::Packed { undo, stripes });
-    crunch(target, rows, Recipe { trust: Trust::Marks, form, spared }, deks).await
+    crunch(target, rows, Recipe { trust: Trust::Marks, form, spared, notes }, deks).await
 }
 
 /// Rows with what their cells' DEKs are. Rows of a table without any are left as they were sent.
@@ -98,6 +113,20 @@ struct Recipe {
     form: Form,
     /// What stays as it is, on the way back.
     spared: Option<Spared>,
+    /// Whether what is under the primary already is noted, so that a rollback leaves it alone.
+    notes: bool,
+}
+
+/// Which way cells go.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// To the primary of a run.
+    On {
+        /// Whether what is under it already is noted.
+        notes: bool,
+    },
+    /// Back to the old key, but for what stays.
+    Back(Spared),
 }
 
 async fn crunch(
@@ -139,7 +168,8 @@ fn work(target: &Target, rows: Rows, recipe: &Recipe, deks: Option<&Deks>) -> Re
     let mut work = Work { opened: vec![OpenCount::default(); target.fields.len()], ..Work::default() };
     make_room(target, &rows, form, &mut work);
     let mut scratch = Vec::new();
-    let planner = RowPlanner { target, trust: recipe.trust, spared: recipe.spared.as_ref(), deks };
+    let planner =
+        RowPlanner { target, trust: recipe.trust, spared: recipe.spared.as_ref(), notes: recipe.notes, deks };
     for row in rows {
         let row = row?;
         let slot = usize::from(row.slot);

@@ -12,6 +12,7 @@ use crate::cell::field::FieldTarget;
 use crate::cell::open::Trust;
 use crate::cell::spared::Spared;
 use crate::cell::target::Target;
+use crate::cell::undo;
 use crate::reason::Reason;
 
 /// Plans the rows of a table.
@@ -20,6 +21,8 @@ pub(super) struct RowPlanner<'p> {
     pub(super) trust: Trust,
     /// What stays as it is, on the way back.
     pub(super) spared: Option<&'p Spared>,
+    /// Whether what is under the primary already is noted.
+    pub(super) notes: bool,
     pub(super) deks: Option<&'p Deks>,
 }
 
@@ -34,6 +37,9 @@ impl RowPlanner<'_> {
             }
             let outcome = field.plan(&row, self.trust, self.deks);
             work.opened[field.at].add(&outcome);
+            if self.notes && matches!(outcome, FieldOutcome::Marked | FieldOutcome::Current) {
+                plan.stands.push(field.group);
+            }
             plan.add(field, &row.values, outcome, &mut work.counts);
         }
         if self.spared.is_some() {
@@ -43,6 +49,7 @@ impl RowPlanner<'_> {
                 return plan.only_faults(&row, work);
             }
         }
+        plan.note(&row, work, &mut scratch);
         plan.finish(row, work)
     }
 }
@@ -64,6 +71,8 @@ struct RowPlan<'t> {
     new: Vec<Option<Value>>,
     moved: Moved,
     faults: Vec<FieldFault<'t>>,
+    /// Groups of which a cell is under the primary already.
+    stands: Vec<usize>,
     /// Which faults go to quarantine.
     told: fn(Reason) -> bool,
 }
@@ -77,7 +86,14 @@ struct FieldFault<'t> {
 impl<'t> RowPlan<'t> {
     fn new(target: &'t Target) -> Self {
         let new = vec![None; target.shape.cells.len()];
-        RowPlan { target, new, moved: Moved::default(), faults: Vec::new(), told: |_| true }
+        RowPlan {
+            target,
+            new,
+            moved: Moved::default(),
+            faults: Vec::new(),
+            stands: Vec::new(),
+            told: |_| true,
+        }
     }
 
     fn add(&mut self, field: &'t FieldTarget, old: &[Value], outcome: FieldOutcome, counts: &mut Counts) {
@@ -130,6 +146,17 @@ impl<'t> RowPlan<'t> {
             self.moved.filled.insert(field.at);
         }
         Ok(())
+    }
+
+    /// Notes the groups that are under the primary already, and stay as they are.
+    fn note(&mut self, row: &Row, work: &mut Work, scratch: &mut Vec<u8>) {
+        self.stands.dedup();
+        for group in std::mem::take(&mut self.stands) {
+            let places = &self.target.groups[group];
+            if places.iter().all(|place| self.new[*place].is_none()) {
+                work.stood.push(undo::digest(&row.values, places, scratch));
+            }
+        }
     }
 
     /// Lists the fields that are broken.

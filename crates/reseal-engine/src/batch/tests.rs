@@ -127,7 +127,8 @@ fn target() -> Target {
     Target::new(&job(), 0, &facts, &Scope::default()).unwrap()
 }
 
-const RECIPE: Recipe = Recipe { trust: Trust::Marks, form: Form::Rows { undo: true }, spared: None };
+const RECIPE: Recipe =
+    Recipe { trust: Trust::Marks, form: Form::Rows { undo: true }, spared: None, notes: false };
 
 fn worked(a: &str, b: &str) -> Work {
     let text = |text: &str| Value::Text(text.into());

@@ -39,6 +39,13 @@ impl Commit<'_> {
         finish(guarded, outcome).await
     }
 
+    /// Forgets what the run met under the new key.
+    pub(crate) async fn drop_stood(mut self) -> Result<(), RunError> {
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.drop_stood().await;
+        finish(guarded, outcome).await
+    }
+
     /// Drops batches of a shard that the run has kept which this one rolls back.
     pub(crate) async fn drop_undo_of(
         mut self,

@@ -3,19 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use reseal_store::{Counts, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble};
+use reseal_store::{
+    Counts, Kept, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble, UndoPlace,
+};
 
 use super::failure::Failure;
 use super::planner::Planner;
 use super::retries::Retries;
 use super::rows::{Closing, Done, End, RowByRow};
-use super::undo::Keeper;
+use super::undo::{Keeper, Noting};
 use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;
 use crate::batch::planned::{PlannedSwap, any_plain, cells};
 use crate::batch::work::Work;
 use crate::cell::target::Target;
-use crate::cell::undo::UndoKey;
+use crate::cell::undo::{Fingerprint, UndoKey};
 use crate::error::RunError;
 use crate::reason::Reason;
 
@@ -66,10 +68,10 @@ impl<'w> Writer<'w> {
     /// A crash leaves any of the transactions committed and the checkpoint where it was: the batch is read again, and
     /// what is under the primary by then is left.
     pub(crate) async fn commit(&mut self, batch: Batch, closing: &Closing<'_>) -> Result<u64, Halt> {
-        let Batch { chunk, counts, broken, .. } = batch;
+        let Batch { chunk, counts, broken, stood, .. } = batch;
         let swaps = match chunk {
             Chunk::Packed(parts) => {
-                let end = End { closing, counts: &counts, broken: &broken };
+                let end = End { closing, counts: &counts, broken: &broken, stood: &stood };
                 match self.transaction(Attempt::Whole(&parts), Some(end)).await {
                     Ok(done) if done.closed => return Ok(done.cells),
                     // A row was changed meanwhile or is refused, or the shard is another engine's: which of them is
@@ -80,24 +82,24 @@ impl<'w> Writer<'w> {
             }
             Chunk::Rows(swaps) => swaps,
         };
-        self.commit_rows(swaps, counts, broken, closing).await
+        self.commit_rows(swaps, Told { counts, broken, stood }, closing).await
     }
 
     /// Commits swaps row by row: those that are refused are found by halving, those that are lost are read again.
     async fn commit_rows(
         &mut self,
         swaps: Vec<PlannedSwap>,
-        mut counts: Counts,
-        mut broken: Vec<Quarantined>,
+        told: Told,
         closing: &Closing<'_>,
     ) -> Result<u64, Halt> {
+        let Told { mut counts, mut broken, stood } = told;
         let mut rotated = 0;
         let mut queue = VecDeque::from([swaps]);
         let mut races = 0;
         let mut lost: Vec<RowKey> = Vec::new();
         while let Some(mut chunk) = queue.pop_front() {
             let last = queue.is_empty() && lost.is_empty();
-            let end = last.then_some(End { closing, counts: &counts, broken: &broken });
+            let end = last.then_some(End { closing, counts: &counts, broken: &broken, stood: &stood });
             match self.transaction(Attempt::Rows { swaps: &chunk, first: races == 0 }, end).await {
                 Ok(done) => {
                     rotated += done.cells;
@@ -199,6 +201,7 @@ impl<'w> Writer<'w> {
             by_version,
             end,
             shard: self.shard,
+            place: Noting { place: UndoPlace { shard: self.shard, batch: self.batches } },
             undo: self.undo.then_some(keeper),
         };
         let mut guarded = self.session.guarded_by_shard(self.lease).await?;
@@ -231,9 +234,11 @@ impl<'w> Writer<'w> {
             true => Some(self.keeper().of_parts(parts, cells)?),
             false => None,
         };
+        let noting = Noting { place: UndoPlace { shard: self.shard, batch: self.batches } };
+        let kept = Kept { undo, stood: noting.stood(end.stood) };
         let advance = end.closing.advance(self.shard, add);
         let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
-        if !self.session.swap_whole(self.planner.shape(), &columns, undo, self.lease, &advance).await? {
+        if !self.session.swap_whole(self.planner.shape(), &columns, kept, self.lease, &advance).await? {
             return Ok(nothing);
         }
         self.batches += 1;
@@ -249,6 +254,13 @@ impl<'w> Writer<'w> {
             key: self.undo_key.as_ref(),
         }
     }
+}
+
+/// What is counted, listed and noted with the swaps of a batch.
+struct Told {
+    counts: Counts,
+    broken: Vec<Quarantined>,
+    stood: Vec<Fingerprint>,
 }
 
 /// How swaps are tried.

@@ -88,7 +88,7 @@ impl Rolled<'_> {
             steps.stands(RunState::RolledBack, self.run.counts.cells_rotated);
             steps.play_all(session, Phase::OnFailure, Some(When::RolledBack)).await;
         }
-        let counts = self.counts(session).await?;
+        let counts = Counts { cells_current: proof.before, ..self.counts(session).await? };
         let reason = proof.reason(counts.cells_quarantined);
         let ends = match (&reason, proof.kept.is_empty()) {
             (Some(reason), false) => RollbackEnds::Left { reason },
@@ -120,7 +120,7 @@ impl Rolled<'_> {
     }
 
     /// What the whole rollback came to, whoever began it: cells that are back count as rotated, those that were sealed anew
-    /// as raced.
+    /// as raced, and those that were under the new key before the run as current.
     async fn counts(&self, session: &mut Session) -> Result<Counts, RunError> {
         let id = self.lease.own.run_id();
         let shards = session.shards(id).await?;

@@ -32,7 +32,9 @@ fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, RunError>
 /// The digests of what they wrote, sorted: sixteen bytes a cell, for there may be many.
 #[derive(Default)]
 pub(super) struct Held {
-    pub(super) written: Arc<Vec<Fingerprint>>,
+    written: Arc<Vec<Fingerprint>>,
+    /// What was under the new key before the run came to it.
+    before: Arc<Vec<Fingerprint>>,
     /// The runs: those of the same plan, the newest first, then others.
     runs: Vec<RunRow>,
 }
@@ -65,7 +67,24 @@ impl Held {
             }
         }
         written.sort_unstable();
-        Ok(Held { written: Arc::new(written), runs })
+        let before = Arc::new(before(session, &run.id).await?);
+        Ok(Held { written: Arc::new(written), before, runs })
+    }
+
+    /// All that stays as it is where others are sealed anew.
+    pub(super) fn all(&self) -> Arc<Vec<Fingerprint>> {
+        if self.before.is_empty() {
+            return self.written.clone();
+        }
+        let mut all = [&self.written[..], &self.before[..]].concat();
+        all.sort_unstable();
+        Arc::new(all)
+    }
+
+    /// Whether what these places of a row hold was there before the run.
+    pub(super) fn was_before(&self, values: &[Value], places: &[usize]) -> bool {
+        !self.before.is_empty()
+            && self.before.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
     }
 
     /// The newest of the runs, as people are told of it.
@@ -78,6 +97,17 @@ impl Held {
         !self.written.is_empty()
             && self.written.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
     }
+}
+
+/// The digests of what was under the new key before a run came to it, sorted.
+async fn before(session: &mut Session, run_id: &str) -> Result<Vec<Fingerprint>, RunError> {
+    let (mut before, mut after) = (Vec::new(), None);
+    while let Some(batch) = session.next_stood(run_id, after).await? {
+        after = Some(batch.place);
+        before.extend(batch.digests.as_chunks().0);
+    }
+    before.sort_unstable();
+    Ok(before)
 }
 
 /// Adds the digests of what a run wrote.

@@ -37,6 +37,8 @@ pub(super) struct Proof {
     pub(super) tables: Vec<usize>,
     /// Cells that other runs have moved.
     pub(super) others: u64,
+    /// Cells that were under the new key before the run.
+    pub(super) before: u64,
     /// What is kept of cells that are not back.
     pub(super) kept: Vec<KeptBatch>,
     /// Batches of which every cell is.
@@ -133,6 +135,7 @@ impl Prover<'_> {
             let of_table = strays::look(&mut readers, table, self, &mut listing).await?;
             proof.strays += of_table.strays;
             proof.others += of_table.others;
+            proof.before += of_table.before;
             if of_table.strays > 0 {
                 proof.tables.push(at);
             }
@@ -225,19 +228,17 @@ impl Prover<'_> {
         deks: Option<&Deks>,
         found: &mut JudgedBatch,
     ) -> bool {
-        let mut needed = false;
+        let (mut needed, judge) = (false, self.judge_of_new());
         for field in table.target.fields.iter().filter(|field| field.group == group) {
             match field.open(row, Trust::Nothing, deks) {
-                Opening::Opened(opened) if opened.current => {
-                    match self.judge_of_new().cell(table, field, row) {
-                        New::Others => needed = true,
-                        New::Stray => (needed, found.strays) = (true, found.strays + 1),
-                        New::Listed(cell) => {
-                            needed = true;
-                            found.listed.push(cell);
-                        }
+                Opening::Opened(opened) if opened.current => match judge.of_run(table, field, row) {
+                    New::Others | New::Before => needed = true,
+                    New::Stray => (needed, found.strays) = (true, found.strays + 1),
+                    New::Listed(cell) => {
+                        needed = true;
+                        found.listed.push(cell);
                     }
-                }
+                },
                 Opening::Broken(fault) => {
                     needed = true;
                     let reason = still_marked(field, row).unwrap_or(fault.reason);
@@ -261,8 +262,22 @@ pub(super) struct JudgeOfNew {
 }
 
 impl JudgeOfNew {
-    /// What becomes of a cell.
+    /// What becomes of a cell, whoever wrote it.
     pub(super) fn cell(&self, table: &Table, field: &FieldTarget, row: &Row) -> New {
+        let places = &table.target.groups[field.group];
+        match self.of_run(table, field, row) {
+            New::Stray | New::Listed(_)
+                if self.refused.entry(field, &row.key).is_none()
+                    && table.held.was_before(&row.values, places) =>
+            {
+                New::Before
+            }
+            of_run => of_run,
+        }
+    }
+
+    /// What becomes of a cell that the run has swapped.
+    fn of_run(&self, table: &Table, field: &FieldTarget, row: &Row) -> New {
         if table.held.has(&row.values, &table.target.groups[field.group]) {
             return New::Others;
         }
@@ -296,6 +311,8 @@ struct Doubt {
 pub(super) enum New {
     /// Another run moved it.
     Others,
+    /// It was there before the run.
+    Before,
     /// It can be sealed anew.
     Stray,
     /// It cannot.

@@ -99,7 +99,7 @@ impl Rounds<'_> {
     /// What stays as it is where others are sealed anew.
     async fn spared(&self, session: &mut Session, tables: &[Table]) -> Result<Spared, RunError> {
         let refused = Refused::by(session, self.lease.own.run_id()).await?.cells();
-        let written = tables.first().map(|table| table.held.written.clone()).unwrap_or_default();
+        let written = tables.first().map(|table| table.held.all()).unwrap_or_default();
         Ok(Spared { written, refused: Arc::new(refused), only: None })
     }
 

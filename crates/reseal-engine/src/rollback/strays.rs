@@ -23,6 +23,8 @@ pub(super) struct OfTable {
     pub(super) strays: u64,
     /// Cells that other runs have moved.
     pub(super) others: u64,
+    /// Cells that were there before the run.
+    pub(super) before: u64,
 }
 
 /// Reads a table, each connection a slice of it, and looks at its cells on all cores.
@@ -79,6 +81,7 @@ impl Looking<'_, '_> {
         };
         self.found.strays += chunk.found.strays;
         self.found.others += chunk.found.others;
+        self.found.before += chunk.found.before;
         self.listing.add(&chunk.listed).await
     }
 }
@@ -119,6 +122,7 @@ impl OfChunk {
             }
             match judge.cell(table, field, row) {
                 New::Others => self.found.others += 1,
+                New::Before => self.found.before += 1,
                 New::Stray => self.found.strays += 1,
                 New::Listed(cell) => self.listed.push(cell),
             }

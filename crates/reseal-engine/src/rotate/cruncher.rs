@@ -7,8 +7,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
 use crate::batch::work::Work;
-use crate::batch::work_ahead;
-use crate::cell::spared::Spared;
+use crate::batch::{Way, work_ahead};
 use crate::cell::target::Target;
 use crate::commit::writer::{Halt, halt};
 use crate::rotate::pace::Pacer;
@@ -18,8 +17,7 @@ use crate::rotate::stripes::{Cut, Group};
 pub(crate) struct Cruncher {
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) target: Arc<Target>,
-    /// What stays as it is, on the way back.
-    pub(crate) spared: Option<Spared>,
+    pub(crate) way: Way,
     /// Batches that the database likes a window to be cut into.
     pub(crate) stripes: usize,
     /// Whether swaps are packed for a writer that commits whole batches.
@@ -73,7 +71,7 @@ impl Cruncher {
         let stripes = if self.sparse { 1 } else { cut.stripes_of(rows.len()) };
         let stripes = self.packed.then_some(stripes);
         let work =
-            work_ahead(self.target.clone(), rows, stripes, self.spared.clone()).await.map_err(Halt::End)?;
+            work_ahead(self.target.clone(), rows, stripes, self.way.clone()).await.map_err(Halt::End)?;
         self.sparse = work.swapped() <= cut.rows;
         Ok(work)
     }

@@ -9,6 +9,7 @@ use reseal_store::{Session, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::{Receiver, channel};
 use tracing::debug;
 
+use crate::batch::Way;
 use crate::cell::spared::Spared;
 use crate::cell::target::Target;
 use crate::commit::planner::Planner;
@@ -100,7 +101,11 @@ impl ShardWork for RangeWork {
         let cruncher = Cruncher {
             pacer: shared.pacer.clone(),
             target: self.target.clone(),
-            spared: self.spared.clone(),
+            // Later rounds meet what this run has moved.
+            way: match &self.spared {
+                Some(spared) => Way::Back(spared.clone()),
+                None => Way::On { notes: shared.undo && shard.round == 1 },
+            },
             stripes,
             packed: session.swaps_whole(),
             windows: rows_out,

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use reseal_store::{Session, ShardRow};
 
-use crate::batch::work_through;
-use crate::cell::open::Trust;
+use crate::batch::work_first;
 use crate::cell::target::Target;
 use crate::commit::Commit;
 use crate::commit::planner::Onward;
@@ -67,7 +66,7 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
         let page = session.page(&target.shape, cursor.as_ref(), shard.upto.as_ref(), rows, bytes).await?;
         let Some(last) = page.last().map(|row| row.key.clone()) else { continue };
         let count = page.len() as u64;
-        let work = work_through(target.clone(), page, Trust::Marks).await?;
+        let work = work_first(target.clone(), page, shared.undo && shard.round == 1).await?;
         if work.swaps.is_empty() {
             continue;
         }

@@ -7,6 +7,7 @@ use reseal_store::{RunLease, RunRow, Session};
 
 use tracing::warn;
 
+use crate::commit::Commit;
 use crate::error::{Advise, Class, RunError};
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RunOptions;
@@ -61,6 +62,10 @@ pub(crate) async fn conclude(
     }
     let job = steps.job().clone();
     let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    if row.state.is_over() && row.counts.cells_rotated == 0 && session.steps(&run.id).await?.is_empty() {
+        // It can never be rolled back: what it met needs no note.
+        Commit::new(session, lease).drop_stood().await?;
+    }
     let mut counts = row.counts;
     counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
     steps.observer().ended(RunEnd { job: &job, run: &row, counts: &counts }).await;

@@ -16,6 +16,7 @@ mod run_keys;
 mod run_lease;
 mod shard;
 mod step;
+mod stood;
 mod undo;
 
 use sea_query::{Expr, TableRef};
@@ -32,8 +33,9 @@ pub use quarantine::Quarantined;
 pub use rollback::{Acquired, NewRollback, RollbackEnds, RollbackLease, RollbackRow};
 pub use run::{NewRun, Request, RunRow};
 pub use run_lease::RunLease;
-pub use shard::{Counts, ShardAdvance, ShardRow};
+pub use shard::{Counts, Kept, ShardAdvance, ShardRow};
 pub use step::{SqlPart, StepDone, StepKey, StepRow, StepState};
+pub use stood::StoodBatch;
 pub use undo::{UndoBatch, UndoPlace, UndoShard};
 
 use crate::Session;

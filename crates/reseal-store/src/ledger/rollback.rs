@@ -283,7 +283,11 @@ impl Session {
         }
         self.delete_of_run("quarantine", lease.of.run_id()).await?;
         match ends {
-            RollbackEnds::Clean { .. } => self.delete_of_run("undo", lease.of.run_id()).await?,
+            RollbackEnds::Clean { .. } => {
+                for table in ["undo", "stood"] {
+                    self.delete_of_run(table, lease.of.run_id()).await?;
+                }
+            }
             RollbackEnds::Left { .. } => self.begin_again(lease.own.run_id()).await?,
         }
         Ok(true)

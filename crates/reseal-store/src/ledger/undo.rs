@@ -64,6 +64,7 @@ impl Guarded<'_> {
     /// # Errors
     /// When the server refuses.
     pub async fn drop_undo(&mut self) -> Result<(), StoreError> {
+        self.session.delete_of_run("stood", self.lease.run_id()).await?;
         self.session.delete_of_run("undo", self.lease.run_id()).await
     }
 
