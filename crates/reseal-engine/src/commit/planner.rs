@@ -16,7 +16,7 @@ use crate::error::{Busy, RunError};
 #[async_trait]
 pub(crate) trait Planner: Send + Sync {
     /// What is read of the table and written to it.
-    fn shape(&self) -> &Shape;
+    fn reach(&self) -> &Shape;
 
     /// What is to be written of these rows.
     async fn plan(&self, rows: Vec<Row>) -> Result<Work, RunError>;
@@ -30,7 +30,7 @@ pub(crate) struct Onward(pub(crate) Arc<Target>);
 
 #[async_trait]
 impl Planner for Onward {
-    fn shape(&self) -> &Shape {
+    fn reach(&self) -> &Shape {
         &self.0.shape
     }
 
@@ -54,7 +54,7 @@ pub(crate) struct Anew {
 #[async_trait]
 impl Planner for Anew {
     /// Some rows are named by their keys: those may lie outside of the scope by now.
-    fn shape(&self) -> &Shape {
+    fn reach(&self) -> &Shape {
         if self.spared.only.is_some() { &self.back.unscoped } else { &self.back.shape }
     }
 

@@ -53,7 +53,7 @@ impl Exact {
 #[async_trait]
 impl Planner for Exact {
     /// Whatever narrowed the run, a row that it swapped goes back.
-    fn shape(&self) -> &Shape {
+    fn reach(&self) -> &Shape {
         &self.target.unscoped
     }
 

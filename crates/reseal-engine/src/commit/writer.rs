@@ -145,7 +145,7 @@ impl<'w> Writer<'w> {
         if keys.is_empty() {
             return Ok(Work::default());
         }
-        let rows = self.session.rows_by_key(self.planner.shape(), &keys).await.map_err(halt)?;
+        let rows = self.session.rows_by_key(self.planner.reach(), &keys).await.map_err(halt)?;
         self.planner.plan(rows).await.map_err(Halt::End)
     }
 
@@ -188,14 +188,14 @@ impl<'w> Writer<'w> {
         let by_version = first || any_plain(chunk);
         let swaps: Vec<&Swap> = chunk.iter().map(|planned| &planned.swap).collect();
         if !swaps.is_empty() {
-            self.session.stage(self.planner.shape(), &swaps).await?;
+            self.session.stage(self.planner.reach(), &swaps).await?;
         }
         // Their own copies: the transaction borrows the session.
         let (target, planner, undo_key) = (self.target.clone(), self.planner.clone(), self.undo_key.clone());
         let keeper =
             Keeper { shard: self.shard, batch: self.batches, table: target.label(), key: undo_key.as_ref() };
         let rows = RowByRow {
-            shape: planner.shape(),
+            shape: planner.reach(),
             chunk,
             swaps: &swaps,
             by_version,
@@ -238,7 +238,7 @@ impl<'w> Writer<'w> {
         let kept = Kept { undo, stood: noting.stood(end.stood) };
         let advance = end.closing.advance(self.shard, add);
         let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
-        if !self.session.swap_whole(self.planner.shape(), &columns, kept, self.lease, &advance).await? {
+        if !self.session.swap_whole(self.planner.reach(), &columns, kept, self.lease, &advance).await? {
             return Ok(nothing);
         }
         self.batches += 1;

@@ -111,38 +111,6 @@ impl KeptWork {
         }
     }
 
-    /// Reads pieces ahead of the writer until the oldest batch.
-    async fn read(
-        &self,
-        session: &mut Session,
-        shared: &Shared,
-        mut before: Option<i64>,
-        pieces: &Sender<Result<Option<Piece>, Halt>>,
-    ) -> Result<(), Halt> {
-        while let Some(batch) = session.undo_before(&self.of_run, self.number, before).await.map_err(halt)? {
-            before = Some(batch.batch);
-            let mut rest = entries(&self.table.target, &batch).await.map_err(Halt::End)?;
-            loop {
-                let tail = rest.split_off(shared.pacer.rows().min(rest.len()));
-                let part = std::mem::replace(&mut rest, tail);
-                let keys: Vec<RowKey> = part.iter().map(|entry| entry.key.clone()).collect();
-                let planner = self.planner(part);
-                let rows = session.rows_by_key(planner.shape(), &keys).await.map_err(halt)?;
-                let is_last = rest.is_empty();
-                let closes = is_last.then_some(Closed { batch: batch.batch, cells: batch.cells });
-                if pieces.send(Ok(Some(Piece { planner, rows, closes }))).await.is_err() {
-                    return Ok(());
-                }
-                if is_last {
-                    break;
-                }
-            }
-        }
-        // Nobody may take it any more.
-        let _ = pieces.send(Ok(None)).await;
-        Ok(())
-    }
-
     /// A piece and what it closes, in transactions under the rollback's lease.
     async fn write(
         &self,
@@ -195,6 +163,7 @@ impl KeptWork {
         }
     }
 
+    /// Writes pieces as they are read ahead.
     async fn write_all(
         &self,
         shared: &Shared,
@@ -203,9 +172,6 @@ impl KeptWork {
         pieces: &mut Receiver<Result<Option<Piece>, Halt>>,
     ) -> Result<Ended, Halt> {
         loop {
-            if shared.stop.asked().is_some() {
-                return Ok(Ended::Stopped);
-            }
             // KEKs may take their time; nothing of what is waited for was written.
             let piece = tokio::select! {
                 piece = pieces.recv() => piece,
@@ -214,23 +180,102 @@ impl KeptWork {
             let Some(piece) = piece else {
                 return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped")));
             };
-            let Some(piece) = piece? else {
-                self.close(shared, session, shard).await?;
-                return Ok(Ended::Done);
-            };
-            let rows = piece.rows.len();
-            if !(shared.pacer.clear(&shared.progress, &shared.stop).await
-                && shared.pacer.keep_rate(rows, &shared.stop).await)
-            {
-                return Ok(Ended::Stopped);
+            if let Some(ended) = self.step(shared, session, shard, piece?).await? {
+                return Ok(ended);
             }
-            let (begun, closed) = (Instant::now(), piece.closes);
-            let cells = self.write(shared, session, shard, piece).await?;
-            if rows > 0 {
-                shared.pacer.observe(begun.elapsed());
-            }
-            shared.progress.add(closed.map_or(0, |closed| closed.cells), cells);
         }
+    }
+
+    /// Writes a piece, or ends the shard where there is none any more; tells how the shard ended, where it did.
+    async fn step(
+        &self,
+        shared: &Shared,
+        session: &mut Session,
+        shard: &mut ShardRow,
+        piece: Option<Piece>,
+    ) -> Result<Option<Ended>, Halt> {
+        if shared.stop.asked().is_some() {
+            return Ok(Some(Ended::Stopped));
+        }
+        let Some(piece) = piece else {
+            self.close(shared, session, shard).await?;
+            return Ok(Some(Ended::Done));
+        };
+        let rows = piece.rows.len();
+        if !(shared.pacer.clear(&shared.progress, &shared.stop).await
+            && shared.pacer.keep_rate(rows, &shared.stop).await)
+        {
+            return Ok(Some(Ended::Stopped));
+        }
+        let (begun, closed) = (Instant::now(), piece.closes);
+        let cells = self.write(shared, session, shard, piece).await?;
+        if rows > 0 {
+            shared.pacer.observe(begun.elapsed());
+        }
+        shared.progress.add(closed.map_or(0, |closed| closed.cells), cells);
+        Ok(None)
+    }
+
+    /// Reads ahead on a connection of its own.
+    async fn read_ahead(
+        &self,
+        shared: &Shared,
+        mut reading: Reading<'_>,
+        pieces: Sender<Result<Option<Piece>, Halt>>,
+    ) {
+        let mut reader = match shared.reader().await {
+            Ok(reader) => reader,
+            Err(error) => {
+                let lost = StoreError { trouble: Trouble::ConnectionLost, ..error };
+                // Nobody may take it any more; so it is below.
+                let _ = pieces.send(Err(halt(lost))).await;
+                return;
+            }
+        };
+        loop {
+            let piece = reading.next(&mut reader, shared.pacer.rows()).await;
+            let (is_last, failed) = (matches!(piece, Ok(None)), piece.is_err());
+            if pieces.send(piece).await.is_err() || failed {
+                return;
+            }
+            if is_last {
+                break;
+            }
+        }
+        if let Ok(mut idle) = shared.idle.lock() {
+            idle.push(reader);
+        }
+    }
+}
+
+/// Kept cells as they are read, piece by piece.
+struct Reading<'r> {
+    work: &'r KeptWork,
+    /// The batch before which the next one is looked for.
+    before: Option<i64>,
+    /// What is left of the batch that was read last.
+    rest: Vec<Entry>,
+    closes: Option<Closed>,
+}
+
+impl Reading<'_> {
+    /// The next piece, of so many rows at the most; `None` behind the oldest batch.
+    async fn next(&mut self, session: &mut Session, rows: usize) -> Result<Option<Piece>, Halt> {
+        let work = self.work;
+        if self.closes.is_none() {
+            let batch = session.undo_before(&work.of_run, work.number, self.before).await.map_err(halt)?;
+            let Some(batch) = batch else { return Ok(None) };
+            self.rest = entries(&work.table.target, &batch).await.map_err(Halt::End)?;
+            self.closes = Some(Closed { batch: batch.batch, cells: batch.cells });
+            self.before = Some(batch.batch);
+        }
+        let tail = self.rest.split_off(rows.min(self.rest.len()));
+        let part = std::mem::replace(&mut self.rest, tail);
+        let keys: Vec<RowKey> = part.iter().map(|entry| entry.key.clone()).collect();
+        let planner = work.planner(part);
+        let rows = session.rows_by_key(planner.reach(), &keys).await.map_err(halt)?;
+        let closes = if self.rest.is_empty() { self.closes.take() } else { None };
+        Ok(Some(Piece { planner, rows, closes }))
     }
 }
 
@@ -246,32 +291,24 @@ impl ShardWork for KeptWork {
             Some(Value::Int(batch)) => Some(*batch),
             _ => None,
         });
-        let (into, mut pieces) = channel(1);
-        let read = async {
-            let mut reader = match shared.reader().await {
-                Ok(reader) => reader,
-                Err(error) => {
-                    let lost = StoreError { trouble: Trouble::ConnectionLost, ..error };
-                    let _ = into.send(Err(halt(lost))).await;
-                    return;
+        let mut reading = Reading { work: self, before, rest: Vec::new(), closes: None };
+        if !shared.database.capabilities().concurrent_writers {
+            // A reader would only keep the writer waiting.
+            loop {
+                let piece = reading.next(session, shared.pacer.rows()).await?;
+                if let Some(ended) = self.step(shared, session, shard, piece).await? {
+                    return Ok(ended);
                 }
-            };
-            match self.read(&mut reader, shared, before, &into).await {
-                Ok(()) => {
-                    if let Ok(mut idle) = shared.idle.lock() {
-                        idle.push(reader);
-                    }
-                }
-                Err(halt) => drop(into.send(Err(halt)).await),
             }
-        };
-        let mut reading = Box::pin(read);
-        let writing = self.write_all(shared, session, shard, &mut pieces);
-        tokio::pin!(writing);
-        tokio::select! {
-            ended = &mut writing => return ended,
-            () = &mut reading => {}
         }
-        writing.await
+        let (into, mut pieces) = channel(1);
+        let read = self.read_ahead(shared, reading, into);
+        let write = self.write_all(shared, session, shard, &mut pieces);
+        tokio::pin!(read, write);
+        tokio::select! {
+            ended = &mut write => return ended,
+            () = &mut read => {}
+        }
+        write.await
     }
 }

@@ -7,6 +7,7 @@
 
 mod conclude;
 mod give_up;
+mod judge;
 mod kept;
 mod other_runs;
 mod plan;

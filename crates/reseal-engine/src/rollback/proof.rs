@@ -12,17 +12,16 @@ use reseal_store::{Database, Quarantined, Row, RowKey, RunLease, Session, UndoBa
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::judge::{JudgeOfNew, New, still_marked};
 use super::strays;
-use super::table::{Table, is_marked};
+use super::table::Table;
 use crate::cell::deks::{Deks, Stage, prepare};
-use crate::cell::field::FieldTarget;
 use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::cell::undo::{Entry, OldValue};
 use crate::commit::restore::entries;
 use crate::error::{LedgerFault, RunError};
 use crate::progress::{Phase, Progress};
-use crate::reason::Reason;
 use crate::sweep::listing::{Listing, Refused};
 use crate::sweep::scan::snapshot;
 
@@ -131,8 +130,9 @@ impl Prover<'_> {
         let (read, collected) = tokio::join!(try_join_all(judges), collect(found, &mut proof, &mut listing));
         collected?;
         read?;
+        let judge = self.judge_of_new();
         for (at, table) in self.tables.iter().enumerate() {
-            let of_table = strays::look(&mut readers, table, self, &mut listing).await?;
+            let of_table = strays::look(&mut readers, table, &judge, &mut listing).await?;
             proof.strays += of_table.strays;
             proof.others += of_table.others;
             proof.before += of_table.before;
@@ -250,51 +250,8 @@ impl Prover<'_> {
         needed
     }
 
-    pub(super) fn judge_of_new(&self) -> JudgeOfNew {
+    fn judge_of_new(&self) -> JudgeOfNew {
         JudgeOfNew { refused: self.refused.clone(), lists_strays: self.lists_strays }
-    }
-}
-
-/// Judges cells that are under the new key.
-pub(super) struct JudgeOfNew {
-    refused: Refused,
-    lists_strays: bool,
-}
-
-impl JudgeOfNew {
-    /// What becomes of a cell, whoever wrote it.
-    pub(super) fn cell(&self, table: &Table, field: &FieldTarget, row: &Row) -> New {
-        let places = &table.target.groups[field.group];
-        match self.of_run(table, field, row) {
-            New::Stray | New::Listed(_)
-                if self.refused.entry(field, &row.key).is_none()
-                    && table.held.was_before(&row.values, places) =>
-            {
-                New::Before
-            }
-            of_run => of_run,
-        }
-    }
-
-    /// What becomes of a cell that the run has swapped.
-    fn of_run(&self, table: &Table, field: &FieldTarget, row: &Row) -> New {
-        if table.held.has(&row.values, &table.target.groups[field.group]) {
-            return New::Others;
-        }
-        if !table.has_way_back(field) {
-            return New::Listed(field.quarantined(&row.key, Reason::NoKeyToRollBackTo));
-        }
-        if let Some(cell) = self.refused.entry(field, &row.key) {
-            return New::Listed(cell);
-        }
-        if !self.lists_strays {
-            return New::Stray;
-        }
-        let reason = match field.mirror_differs(&row.values) {
-            true => Reason::MirrorDiffers,
-            false => Reason::StillUnderTheNewKey,
-        };
-        New::Listed(field.quarantined(&row.key, reason))
     }
 }
 
@@ -305,24 +262,6 @@ struct Doubt {
     /// Position of the row.
     row: usize,
     group: usize,
-}
-
-/// What becomes of a cell that is under the new key.
-pub(super) enum New {
-    /// Another run moved it.
-    Others,
-    /// It was there before the run.
-    Before,
-    /// It can be sealed anew.
-    Stray,
-    /// It cannot.
-    Listed(Quarantined),
-}
-
-/// Why a cell that opens under no key is listed where it names the new one.
-pub(super) fn still_marked(field: &FieldTarget, row: &Row) -> Option<Reason> {
-    let marked = is_marked(field) && matches!(field.open(row, Trust::Marks, None), Opening::Marked);
-    marked.then_some(Reason::StillUnderTheNewKey)
 }
 
 /// Whether a group holds its kept bytes. Of what was plaintext nothing is kept: it is back where it is plaintext.

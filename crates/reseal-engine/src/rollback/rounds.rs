@@ -123,7 +123,11 @@ impl Rounds<'_> {
         }
         let first = known.iter().map(|shard| shard.number + 1).max().unwrap_or(0);
         let new = match found {
-            None if round == restores => self.kept(session, first, round, Action::Restore).await?,
+            None if round == restores => {
+                // What was refused before is tried again.
+                Commit::new(session, &self.lease.own).clear_quarantine().await?;
+                self.kept(session, first, round, Action::Restore).await?
+            }
             None => Vec::new(),
             Some(found) => {
                 let mut new = match found.kept_strays {

@@ -6,7 +6,7 @@ use reseal_store::{Quarantined, Row, Rows, Session, StoreError};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
-use super::proof::{JudgeOfNew, New, Prover, still_marked};
+use super::judge::{JudgeOfNew, New, still_marked};
 use super::table::Table;
 use crate::batch::{cores, with_deks};
 use crate::cell::condition::of_condition;
@@ -31,13 +31,13 @@ pub(super) struct OfTable {
 pub(super) async fn look(
     readers: &mut [Session],
     table: &Table,
-    prover: &Prover<'_>,
+    judge: &JudgeOfNew,
     listing: &mut Listing<'_>,
 ) -> Result<OfTable, RunError> {
     let shape = &table.target.shape;
     let (chunks_in, chunks) = channel(1);
     let slices = readers[0].slices(shape, readers.len()).await?;
-    let mut looking = Looking { table, prover, listing, running: VecDeque::new(), found: OfTable::default() };
+    let mut looking = Looking { table, judge, listing, running: VecDeque::new(), found: OfTable::default() };
     let (read, looked) = tokio::join!(scan(readers, shape, &slices, chunks_in), looking.all(chunks));
     looked?;
     read.map_err(|error| of_condition(&table.target, error))?;
@@ -47,7 +47,7 @@ pub(super) async fn look(
 /// Looks at chunks of rows on all cores.
 struct Looking<'l, 's> {
     table: &'l Table,
-    prover: &'l Prover<'l>,
+    judge: &'l JudgeOfNew,
     listing: &'l mut Listing<'s>,
     /// Chunks that are looked at, the oldest first.
     running: VecDeque<JoinHandle<Result<OfChunk, StoreError>>>,
@@ -58,7 +58,7 @@ impl Looking<'_, '_> {
     async fn all(&mut self, mut chunks: Receiver<Rows>) -> Result<(), RunError> {
         while let Some(rows) = chunks.recv().await {
             let (rows, deks) = with_deks(&self.table.back, rows, Stage::Open).await?;
-            let (table, judge) = (self.table.clone(), self.prover.judge_of_new());
+            let (table, judge) = (self.table.clone(), self.judge.clone());
             self.running.push_back(tokio::task::spawn_blocking(move || {
                 OfChunk::of(&table, &judge, rows, deks.as_deref())
             }));

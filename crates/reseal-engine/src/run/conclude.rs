@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{RunLease, RunRow, Session};
+use reseal_store::{Counts, RunLease, RunRow, Session};
 
 use tracing::warn;
 
@@ -60,14 +60,9 @@ pub(crate) async fn conclude(
     if !session.move_run(lease, RunState::Running, state, reason.as_deref()).await? {
         return Err(RunError::Superseded);
     }
-    let job = steps.job().clone();
-    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
-    if row.state.is_over() && row.counts.cells_rotated == 0 && session.steps(&run.id).await?.is_empty() {
-        // It can never be rolled back: what it met needs no note.
-        Commit::new(session, lease).drop_stood().await?;
-    }
-    let mut counts = row.counts;
-    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    let (job, row) = (steps.job().clone(), ended(session, lease, run).await?);
+    let cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    let counts = Counts { cells_quarantined, ..row.counts };
     steps.observer().ended(RunEnd { job: &job, run: &row, counts: &counts }).await;
     steps.stands(state, row.counts.cells_rotated);
     let failed = follow(session, steps, state).await;
@@ -92,6 +87,17 @@ pub(crate) async fn conclude(
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,
     })
+}
+
+/// The run as it ended. One that is over and did nothing can never be rolled back: what it met under the new key needs no
+/// note.
+async fn ended(session: &mut Session, lease: &RunLease, run: &RunRow) -> Result<RunRow, RunError> {
+    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    let did = row.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty();
+    if row.state.is_over() && !did {
+        Commit::new(session, lease).drop_stood().await?;
+    }
+    Ok(row)
 }
 
 /// The steps that follow from how the run ended; gives why one failed that the run still owes. The run's state stays

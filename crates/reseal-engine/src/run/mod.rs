@@ -84,8 +84,7 @@ pub async fn run(
     let lease = acquire(&mut session, &run).await?;
     info!(run = run.id, epoch = lease.epoch(), "run acquired");
     let mut steps = Steps::of(&mut session, environment, job, &run, &lease, &options.operator).await?;
-    let leases = vec![lease.clone()];
-    let renewal = Renewal::start(database.clone(), leases, pacer.clone(), options.until, stop.clone());
+    let renewal = renewal(environment, &lease, &pacer, options);
     let opened = opening::open(&mut session, &mut steps, looked, &run, &lease, options, environment).await;
     let outcome = match opened {
         Ok(Opened::Targets(targets)) => {
@@ -112,6 +111,12 @@ pub async fn run(
     // A lease that cannot be given back ends by itself.
     let _ = renewal.end(&mut session).await;
     report
+}
+
+/// Keeps the lease while the run lasts.
+fn renewal(environment: &Environment, lease: &RunLease, pacer: &Arc<Pacer>, options: &RunOptions) -> Renewal {
+    let Environment { database, stop, .. } = environment;
+    Renewal::start(database.clone(), vec![lease.clone()], pacer.clone(), options.until, stop.clone())
 }
 
 /// The rounds, once nothing stands before the first write.
