@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::steered::{BACK, Engine, age_leases, done, ledger, wait_until};
+use crate::steered::{BACK, Engine, age_leases, done, held_step, ledger, let_go, wait_until};
 use crate::world::{SLOW, STORES, World, wait_for_first_swap};
 
 fn cells(world: &World) -> Value {
@@ -332,4 +332,22 @@ fn what_was_under_the_new_key_before_the_run_is_left_alone() {
             assert_eq!(back["cells_current"], there, "{at}: {back}");
         }
     }
+}
+
+/// Watches what is said of a run that is complete and still carries out the steps that follow it: there is nothing to pause.
+#[test]
+fn a_rollback_waits_for_the_last_steps_of_its_run() {
+    let world = World::new("sqlite", "aes-gcm", 60);
+    let before = cells(&world);
+    world.plan(&format!("hooks:\n  after:\n    - {}\n", held_step(&world, "after", 0, "")));
+    let run = Engine::start(&world, &["run", "PLAN"]);
+    wait_until("the step", || world.path("after").exists());
+    let (exit, refused) = world.reseal(&BACK);
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(exit == 4 && message.contains("last steps"), "{refused}");
+    assert_eq!(refused["error"]["help"], "wait for it", "{refused}");
+    let_go(&world, "after");
+    assert_eq!(run.ends(), Some(0));
+    done(&world, "sqlite", &BACK);
+    assert!(cells(&world) == before);
 }
