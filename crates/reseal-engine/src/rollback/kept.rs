@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use reseal_core::Value;
-use reseal_store::{Counts, Row, RowKey, Session, ShardRow, StoreError, Trouble};
+use reseal_store::{Counts, Row, RowKey, Session, Shape, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::table::Table;
-use crate::batch::chunk::Batch;
+use crate::batch::chunk::{Batch, Chunk};
+use crate::batch::packed::Packed;
+use crate::batch::planned::PlannedSwap;
 use crate::batch::work::Work;
 use crate::cell::spared::Spared;
 use crate::cell::undo::Entry;
@@ -123,6 +125,9 @@ impl KeptWork {
         let work = planner.plan(rows).await.map_err(Halt::End)?;
         let checkpoint = closes.map(|closed| RowKey(vec![Value::Int(closed.batch)]));
         let mut batch = Batch::from(work);
+        if session.swaps_whole() {
+            batch.chunk = packed(planner.reach(), batch.chunk);
+        }
         batch.counts = Counts {
             // What is kept is counted in cells, once its batch is through.
             rows_scanned: closes.map_or(0, |closed| closed.cells),
@@ -245,6 +250,22 @@ impl KeptWork {
         if let Ok(mut idle) = shared.idle.lock() {
             idle.push(reader);
         }
+    }
+}
+
+/// Swaps as a writer takes them that commits whole batches; those of which something is not sent go row by row.
+fn packed(shape: &Shape, chunk: Chunk) -> Chunk {
+    match chunk {
+        Chunk::Rows(swaps)
+            if !swaps.is_empty() && !swaps.iter().any(|planned| planned.swap.withholds_any()) =>
+        {
+            let bytes = |planned: &PlannedSwap| planned.swap.new.iter().map(Value::size).sum::<usize>();
+            let bytes = swaps.iter().map(bytes).sum();
+            let mut part = Packed::with_room(shape, swaps.len(), bytes, false);
+            swaps.into_iter().for_each(|planned| part.push(planned));
+            Chunk::Packed(vec![part])
+        }
+        others => others,
     }
 }
 
