@@ -34,6 +34,7 @@ mod pkcs11;
 mod promises;
 mod put_back;
 mod quarantine;
+mod rolled_back;
 mod schedule;
 mod serve;
 mod served;

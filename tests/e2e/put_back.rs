@@ -141,9 +141,9 @@ fn what_another_run_moved_is_left_to_its_rollback() {
     let part = runs(&world, &["run", "PLAN", "--tenant", "c1"]);
     let between = cells(&world);
     runs(&world, &["run", "PLAN"]);
-    let done = runs(&world, &BACK);
+    let (exit, done) = world.reseal(&BACK);
     assert_eq!(cells(&world), between);
-    assert_eq!(done["cells_resealed"], 0, "{done}");
+    assert_eq!((exit, &done["cells_resealed"]), (1, &json!(0)), "cells remain: {done}");
     let reason = done["reason"].as_str().unwrap();
     assert!(reason.contains(part["run_id"].as_str().unwrap()), "{reason}");
     let done = runs(&world, &BACK);

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::custody::code;
+use crate::steered::ledger;
 use crate::world::{STORES, World, answer, new_database};
 
 fn fixtures() -> PathBuf {
@@ -147,6 +148,26 @@ fn kept_cells_of_an_earlier_version_go_back_exactly() {
             "{}",
             earlier.name
         );
+    });
+}
+
+/// Watches a rollback that an earlier version began, as a run of its own nobody knew: some cells are back, the others go back.
+#[test]
+fn a_rollback_of_an_earlier_version_goes_on() {
+    in_each(|earlier| {
+        let store = earlier.name.rsplit(", ").next().unwrap();
+        let back = |column: &str| {
+            format!("{column} = (SELECT {column} FROM kept_before WHERE kept_before.id = kept.id)")
+        };
+        earlier.world.sql(&[
+            &format!(
+                "UPDATE {} SET state = 'rolling_back', epoch = epoch + 1, lease_until = 0 WHERE plan = 'upgrade-kept'",
+                ledger(store, "run")
+            ),
+            &format!("UPDATE kept SET {}, {} WHERE id <= 7", back("a"), back("b")),
+        ]);
+        assert_eq!(earlier.done(&["status", "kept.yaml"])["state"], "rolling_back", "{}", earlier.name);
+        earlier.goes_back("kept");
     });
 }
 

@@ -7,7 +7,7 @@ use reseal_control::LetterCounts;
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_engine::is_held;
-use reseal_store::{Quarantined, Request, RunRow, StepRow};
+use reseal_store::{Quarantined, Request, RollbackRow, RunRow, StepRow};
 
 use crate::caller::Caller;
 use crate::{Failure, control, notices, open, trail};
@@ -31,6 +31,8 @@ pub struct ListedRun {
     pub run: RunRow,
     /// The steps that it carried out.
     pub steps: Vec<StepRow>,
+    /// The run that rolls it back, where there is one.
+    pub rollback: Option<RollbackRow>,
 }
 
 /// Lists a plan's runs, newest first.
@@ -44,7 +46,8 @@ pub async fn list(path: &Path) -> Result<RunList, Failure> {
     if session.version().await?.is_some() {
         for run in session.runs(Some(&plan.name), LISTED).await? {
             let steps = session.steps(&run.id).await?;
-            runs.push(ListedRun { run, steps });
+            let rollback = session.rollback_of(&run.id).await?;
+            runs.push(ListedRun { run, steps, rollback });
         }
     }
     Ok(RunList { plan: plan.name, runs })
@@ -66,6 +69,10 @@ pub struct RunStatus {
     pub run: RunRow,
     /// The steps that it carried out.
     pub steps: Vec<StepRow>,
+    /// The run that rolls it back, where there is one.
+    pub rollback: Option<RollbackRow>,
+    /// The run that it rolls back, where it is a rollback.
+    pub rolls_back: Option<String>,
     /// When an emergency must be over, in milliseconds since 1970.
     pub deadline: Option<i64>,
     /// How many notices stand where; none where the plan notifies nobody, or they cannot be counted.
@@ -84,8 +91,10 @@ pub async fn status(selector: &RunSelector, wait: bool) -> Result<RunStatus, Fai
         run = session.run_by_id(&run.id).await?.unwrap_or(run);
     }
     let steps = session.steps(&run.id).await?;
+    let rollback = session.rollback_of(&run.id).await?;
+    let rolls_back = session.rolls_back(&run.id).await?;
     let deadline = if run.emergency { deadline(&run).await } else { None };
-    Ok(RunStatus { run, steps, deadline, notices: notices::counts(&plan).await })
+    Ok(RunStatus { run, steps, rollback, rolls_back, deadline, notices: notices::counts(&plan).await })
 }
 
 fn is_in_progress(run: &RunRow) -> bool {
@@ -108,13 +117,18 @@ pub struct Steered {
     pub asked: bool,
 }
 
-/// Asks a run to pause.
+/// Asks a run to pause, or where it is being rolled back, its rollback.
 ///
 /// # Errors
 /// When there is no such run, or the plan's database refuses.
 pub async fn pause(caller: &Caller, selector: &RunSelector) -> Result<Steered, Failure> {
     let found = open::latest(&selector.plan, selector.run.as_deref()).await?;
-    let (mut session, run) = (found.session, found.run);
+    let (mut session, mut run) = (found.session, found.run);
+    if run.state == RunState::RollingBack
+        && let Some(rollback) = session.rollback_of(&run.id).await?
+    {
+        run = rollback.run;
+    }
     let asked = run.state == RunState::Running && is_held(&run);
     if asked {
         session.ask(&run.id, Request::Pause).await?;
@@ -134,8 +148,12 @@ pub async fn cancel(caller: &Caller, selector: &RunSelector) -> Result<Steered, 
         let message = format!("run {} is {} already", run.id, run.state);
         return Err(Failure::usage("run-over", message, "see `reseal runs`"));
     }
-    if run.state == RunState::RollingBack {
-        let message = format!("run {} is being rolled back", run.id);
+    let message = match session.rolls_back(&run.id).await? {
+        Some(of) => Some(format!("run {} rolls run {of} back", run.id)),
+        None if run.state == RunState::RollingBack => Some(format!("run {} is being rolled back", run.id)),
+        None => None,
+    };
+    if let Some(message) = message {
         return Err(Failure::refused("rolling-back", message, "finish it with `reseal rollback`"));
     }
     if run.state == RunState::Running && is_held(&run) {
@@ -173,13 +191,14 @@ pub struct Quarantine {
     pub cells: Vec<Quarantined>,
 }
 
-/// Lists the quarantine of a run.
+/// Lists the quarantine of a run; of one that is rolled back, what its rollback has left.
 ///
 /// # Errors
 /// When there is no such run, or the plan's database refuses.
 pub async fn quarantine(selector: &RunSelector) -> Result<Quarantine, Failure> {
     let found = open::latest(&selector.plan, selector.run.as_deref()).await?;
     let (mut session, run) = (found.session, found.run);
-    let cells = session.quarantined(&run.id).await?;
+    let rollback = session.rollback_of(&run.id).await?.map(|rollback| rollback.run.id);
+    let cells = session.quarantined(rollback.as_ref().unwrap_or(&run.id)).await?;
     Ok(Quarantine { run_id: run.id, cells })
 }

@@ -113,7 +113,8 @@ pub async fn before_rollback(
         return Err(error.clone().into());
     }
     let asked = |newest: &RunRow| options.run_id.as_ref().is_none_or(|run| *run == newest.id);
-    let begins = |newest: &RunRow| asked(newest) && newest.state != RunState::RollingBack;
+    let resumed = [RunState::RollingBack, RunState::RolledBack];
+    let begins = |newest: &RunRow| asked(newest) && !resumed.contains(&newest.state);
     if let Some(newest) = newest.filter(begins) {
         let scope = scope_of_rollback(&newest.id, &options.to_keys);
         let facts = Facts::new(plan, Kind::Rollback, scope, &entries);

@@ -138,7 +138,7 @@ impl RunObserver for Custody {
         catalogue::may_seal_again(&entries, rollback.reversed)?;
         catalogue::may_seal_again_by_source(&mut control, &entries, &rollback).await?;
         // An approval was used when a rollback began that is resumed here.
-        if rollback.run.state != RunState::RollingBack {
+        if !matches!(rollback.run.state, RunState::RollingBack | RunState::RolledBack) {
             self.use_approval(&rollback.run.id).await?;
         }
         trail::rollback_begins(&mut control, rollback, &self.permit).await

@@ -151,7 +151,7 @@ impl Advise for RunError {
                 let advice = Advice { code: "canary-failed", ..error.advice() };
                 match back {
                     PutBack::Whole => advice,
-                    PutBack::Damaged(_) | PutBack::Failed(_) => {
+                    PutBack::Refused | PutBack::Damaged(_) | PutBack::Failed(_) => {
                         let said = advice.help.map(|help| format!("{help}\n")).unwrap_or_default();
                         Advice { help: Some((said + NOT_BACK).into()), ..advice }
                     }

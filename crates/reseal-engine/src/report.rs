@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 pub struct Report {
     /// The run's id; empty for a dry run, which writes none.
     pub run_id: String,
+    /// The id of the rollback, which is a run of its own; `run_id` is then the run that it rolled back.
+    pub rollback_id: Option<String>,
     /// Where it stands.
     pub state: RunState,
     /// Why it stands there.
@@ -60,6 +62,9 @@ impl Report {
             "cells_old": self.cells_old,
             "seconds": (self.seconds * 1000.0).round() / 1000.0,
         });
+        if let Some(id) = &self.rollback_id {
+            out["rollback_id"] = id.as_str().into();
+        }
         if !self.steps.is_empty() {
             out["steps"] = step_documents(&self.steps);
         }

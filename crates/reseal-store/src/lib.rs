@@ -44,9 +44,10 @@ pub use faults::{Call, Faults};
 pub use guard::{Forbidden, GuardKind};
 pub use identity::{Likeness, TableIdentity, TableMark, row_key_text};
 pub use ledger::{
-    Acquired, AskedPace, Claimed, ColumnName, Counts, Found, Guarded, Guarding, Holder, NewRun, NotedTable,
-    Pin, Process, Quarantined, Renewed, Request, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart,
-    StepDone, StepKey, StepRow, StepState, UndoBatch, UndoPlace,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, Found, Guarded, Guarding, Holder, Kept, NewRollback,
+    NewRun, NotedTable, Pin, Process, Quarantined, Renewed, Request, RollbackEnds, RollbackLease,
+    RollbackRow, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow,
+    StepState, StoodBatch, UndoBatch, UndoPlace, UndoShard,
 };
 pub use look_up::LookedUp;
 pub use page::{KeyRange, Slice};

@@ -9,8 +9,10 @@ use crate::names::{iden, table_ref};
 use crate::session::kinds;
 use crate::{Column, Kind, Row, RowKey, Rows, Session, Shape, StoreError, TableName};
 
-/// How many row keys one statement names at the most.
-pub(crate) const KEYS_PER_QUERY: usize = 200;
+/// How many row keys one statement names at the most: those of one column are a list, others an expression as deep as there
+/// are keys.
+const KEYS_IN_LIST: usize = 500;
+pub(crate) const KEYS_IN_EXPRESSION: usize = 200;
 
 /// A part of a table's storage, for [`Session::scan`].
 #[derive(Clone, Debug)]
@@ -120,13 +122,10 @@ impl Session {
     /// When the server refuses, or the connection is lost.
     pub async fn rows_by_key(&mut self, shape: &Shape, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(KEYS_PER_QUERY) {
-            let mut any = Cond::any();
-            for key in keys {
-                any = any.add(self.equals(&shape.key, key));
-            }
+        let at_once = if shape.key.len() == 1 { KEYS_IN_LIST } else { KEYS_IN_EXPRESSION };
+        for keys in keys.chunks(at_once) {
             let mut select = self.select_rows(shape);
-            select.cond_where(self.scope(shape).add(any));
+            select.cond_where(self.scope(shape).add(self.any_of(&shape.key, keys)));
             rows.extend(self.fetch_rows(shape, &select).await?);
         }
         Ok(rows)
@@ -327,6 +326,17 @@ impl Session {
             all = all.add(self.within(&shape.key, key));
         }
         all
+    }
+
+    /// One of these keys. A list of values is one look into an index for each, where servers plan a long OR for longer than
+    /// they carry it out.
+    fn any_of(&self, columns: &[Column], keys: &[RowKey]) -> Cond {
+        if let [column] = columns {
+            let values = keys.iter().filter_map(|key| key.0.first());
+            let values = values.map(|value| self.sql.driver.argument(column.kind, value));
+            return Cond::all().add(self.sql.driver.key(column).is_in(values));
+        }
+        keys.iter().fold(Cond::any(), |any, key| any.add(self.equals(columns, key)))
     }
 
     pub(crate) fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {

@@ -11,7 +11,7 @@ use sea_query::{Cond, Expr};
 
 use crate::driver::{Written, key_text};
 use crate::names::iden;
-use crate::page::KEYS_PER_QUERY;
+use crate::page::KEYS_IN_EXPRESSION;
 use crate::session::kinds;
 use crate::{Kind, Row, RowKey, Session, Shape, StoreError, Swap, TableName};
 
@@ -143,7 +143,7 @@ impl Session {
         columns.extend(beside.iter().map(|_| Kind::Text));
         let values = shape.cells.len() + shape.context.len();
         let mut images = HashMap::with_capacity(swaps.len());
-        for swaps in swaps.chunks(KEYS_PER_QUERY) {
+        for swaps in swaps.chunks(KEYS_IN_EXPRESSION) {
             let any = swaps.iter().fold(Cond::any(), |any, swap| any.add(self.equals(&shape.key, &swap.key)));
             let mut select = select.clone();
             select.cond_where(self.scope(shape).add(any));

@@ -23,7 +23,8 @@ pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
     };
     let report = reseal_app::rollback::rollback(caller, &request).await?;
     let counts = &report.counts;
-    let code = if counts.cells_quarantined > 0 { REMAIN } else { CLEAN };
+    // A reason says that cells remain: listed, or moved by another run.
+    let code = if counts.cells_quarantined > 0 || report.reason.is_some() { REMAIN } else { CLEAN };
     let mut document = report.json();
     document["cells_restored"] = counts.cells_rotated.into();
     document["cells_resealed"] = counts.cells_raced.into();
@@ -42,6 +43,10 @@ fn text(report: &Report) -> String {
         text +=
             &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
     }
+    if counts.cells_current > 0 {
+        let before = number(counts.cells_current);
+        text += &format!("\n  {before} cells were under the new key before the run, and stay");
+    }
     for reason in report.reason.iter().flat_map(|reason| reason.split("; ")) {
         text += &format!("\n  {reason}");
     }
@@ -54,6 +59,9 @@ pub(crate) async fn drop_undo(caller: &Caller, plan: &Path, run: Option<&str>) -
     let dropped = reseal_app::rollback::drop_undo(caller, &request).await?;
     let (id, cells) = (&dropped.run.id, dropped.cells);
     let then = match dropped.run.state {
+        RunState::RolledBack if cells > 0 => {
+            "the run was rolled back, but for those cells: they stay as they are"
+        }
         RunState::RolledBack => "the run was rolled back: nothing needs them",
         _ => "its cells can no longer be put back exactly, only sealed anew under the old key",
     };

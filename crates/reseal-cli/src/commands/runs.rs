@@ -4,10 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use reseal_app::Caller;
-use reseal_app::runs::{RunSelector, RunStatus};
+use reseal_app::runs::{ListedRun, RunSelector, RunStatus};
 use reseal_core::RunState;
 use reseal_core::quantity::{coarse, millis};
-use reseal_store::{RunRow, StepRow, StepState};
+use reseal_store::{RollbackRow, RunRow, StepRow, StepState};
 use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
@@ -19,10 +19,13 @@ pub(crate) async fn runs(plan: &Path) -> Outcome {
     let list = reseal_app::runs::list(plan).await?;
     let text = match list.runs.is_empty() {
         true => format!("plan {} has no run yet", list.plan),
-        false => list.runs.iter().map(|listed| line(&listed.run)).collect::<Vec<_>>().join("\n"),
+        false => list.runs.iter().map(listed).collect::<Vec<_>>().join("\n"),
     };
-    let documents: Vec<Value> =
-        list.runs.iter().map(|listed| with_steps(document(&listed.run), &listed.steps)).collect();
+    let documents: Vec<Value> = list
+        .runs
+        .iter()
+        .map(|listed| listed_document(&listed.run, &listed.steps, listed.rollback.as_ref()))
+        .collect();
     Ok(Done::new(CLEAN, json!({ "runs": documents }), text))
 }
 
@@ -32,6 +35,7 @@ pub(crate) async fn status(plan: &Path, run: Option<&str>, wait: bool) -> Outcom
     let status = reseal_app::runs::status(&selector, wait).await?;
     let code = match status.run.state {
         _ if !wait => CLEAN,
+        RunState::RolledBack if is_left(status.rollback.as_ref()) => REMAIN,
         RunState::Complete | RunState::ScopeDone | RunState::RolledBack => CLEAN,
         RunState::Paused if status.run.cells_old > 0 => REMAIN,
         _ => STOPPED,
@@ -40,7 +44,10 @@ pub(crate) async fn status(plan: &Path, run: Option<&str>, wait: bool) -> Outcom
 }
 
 fn status_document(status: &RunStatus) -> Value {
-    let mut document = with_steps(document(&status.run), &status.steps);
+    let mut document = listed_document(&status.run, &status.steps, status.rollback.as_ref());
+    if let Some(of) = &status.rolls_back {
+        document["rolls_back"] = of.as_str().into();
+    }
     if status.run.emergency {
         document["deadline"] = status.deadline.map(time).into();
     }
@@ -51,7 +58,8 @@ fn status_document(status: &RunStatus) -> Value {
 }
 
 fn status_text(status: &RunStatus) -> String {
-    let mut text = text(&status.run);
+    let mut text = text(&status.run, status.rolls_back.as_deref());
+    text += &status.rollback.as_ref().map(rolled_back_by).unwrap_or_default();
     text += &status.steps.iter().map(step).collect::<String>();
     if status.run.emergency {
         text += &status.deadline.map(|at| due(&status.run, at)).unwrap_or_default();
@@ -72,6 +80,38 @@ fn line(run: &RunRow) -> String {
         plain(&run.operator),
         cells(run.counts.cells_rotated)
     )
+}
+
+fn listed(listed: &ListedRun) -> String {
+    line(&listed.run) + &listed.rollback.as_ref().map(rolled_back_by).unwrap_or_default()
+}
+
+/// Whether a rollback has left cells that are not back.
+fn is_left(rollback: Option<&RollbackRow>) -> bool {
+    rollback.is_some_and(|rollback| rollback.run.state != RunState::Complete || rollback.run.reason.is_some())
+}
+
+/// What rolls a run back, for people.
+fn rolled_back_by(rollback: &RollbackRow) -> String {
+    let run = &rollback.run;
+    let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!(
+        "\n  rolled back by run {}, which is {}{reason}\n  began {} by {}, {} put back or sealed anew",
+        run.id,
+        run.state,
+        time(run.created_at),
+        plain(&run.operator),
+        cells(run.counts.cells_rotated)
+    )
+}
+
+/// A run's document with its steps, and with its rollback's, where there is one.
+fn listed_document(run: &RunRow, steps: &[StepRow], rollback: Option<&RollbackRow>) -> Value {
+    let mut out = with_steps(document(run), steps);
+    if let Some(rollback) = rollback {
+        out["rollback"] = document(&rollback.run);
+    }
+    out
 }
 
 /// A run's document with its steps, where it carried out any.
@@ -108,24 +148,36 @@ fn due(row: &RunRow, deadline: i64) -> String {
     }
 }
 
-fn text(row: &RunRow) -> String {
+fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
     let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let counts = &row.counts;
     let mut lines = vec![
         format!("{} is {}{reason}", row.plan, row.state),
         format!("  run {}, began {}", row.id, time(row.created_at)),
-        format!(
-            "  {} of {} rows, {} rotated",
-            number(counts.rows_scanned),
-            number(counts.rows_total),
-            cells(counts.cells_rotated)
-        ),
+        match rolls_back {
+            Some(of) => format!(
+                "  rolls run {of} back: {} of {} kept cells, {} put back or sealed anew",
+                number(counts.rows_scanned),
+                number(counts.rows_total),
+                cells(counts.cells_rotated)
+            ),
+            None => format!(
+                "  {} of {} rows, {} rotated",
+                number(counts.rows_scanned),
+                number(counts.rows_total),
+                cells(counts.cells_rotated)
+            ),
+        },
     ];
     if matches!(row.state, RunState::Running | RunState::RollingBack) {
         let holder = row.holder.for_people();
         lines.push(match row.lease_left_ms > 0 {
             true => format!("  held by {holder}"),
-            false => format!("  was held by {holder}, which no longer answers: `reseal run` takes it up"),
+            false => {
+                let rolls_back = rolls_back.is_some() || row.state == RunState::RollingBack;
+                let command = if rolls_back { "rollback" } else { "run" };
+                format!("  was held by {holder}, which no longer answers: `reseal {command}` takes it up")
+            }
         });
     }
     lines.join("\n")

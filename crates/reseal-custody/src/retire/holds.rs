@@ -1,7 +1,7 @@
 //! Whether anything that can be looked at still holds a cell of a key.
 
 use reseal_control::ControlSession;
-use reseal_core::{Key, RunState};
+use reseal_core::Key;
 use reseal_engine::{Census, KeysetJob, Progress, Scope};
 use reseal_store::RunRow;
 
@@ -91,9 +91,6 @@ impl Custodian<'_> {
             return Ok(held);
         }
         for run in session.runs(None, 1000).await? {
-            if run.state == RunState::RolledBack {
-                continue;
-            }
             let cells = session.undo_cells(&run.id).await?;
             if cells > 0 && self.moved_away(found, &run)? {
                 held.push(Held::InUndo { run: run.id, cells });

@@ -5,6 +5,7 @@ use reseal_store::{Counts, Quarantined};
 use super::packed::{self, Packed};
 use super::planned::PlannedSwap;
 use super::work::Work;
+use crate::cell::undo::Fingerprint;
 
 /// The swaps of one transaction.
 pub(crate) enum Chunk {
@@ -21,6 +22,8 @@ pub(crate) struct Batch {
     pub(crate) counts: Counts,
     /// The broken cells of a whole group, likewise.
     pub(crate) broken: Vec<Quarantined>,
+    /// What stood under the primary already in a whole group, likewise.
+    pub(crate) stood: Vec<Fingerprint>,
     /// Rows that it stands for.
     pub(crate) rows: u64,
 }
@@ -29,15 +32,15 @@ impl Batch {
     /// A batch of these swaps alone.
     pub(crate) fn of(chunk: Chunk) -> Batch {
         let rows = chunk.len() as u64;
-        Batch { chunk, counts: Counts::default(), broken: Vec::new(), rows }
+        Batch { chunk, counts: Counts::default(), broken: Vec::new(), stood: Vec::new(), rows }
     }
 }
 
 /// Work whose swaps are not packed, as one batch.
 impl From<Work> for Batch {
     fn from(work: Work) -> Batch {
-        let Work { swaps, counts, broken, .. } = work;
-        Batch { chunk: Chunk::Rows(swaps), rows: counts.rows_scanned, counts, broken }
+        let Work { swaps, counts, broken, stood, .. } = work;
+        Batch { chunk: Chunk::Rows(swaps), rows: counts.rows_scanned, counts, broken, stood }
     }
 }
 

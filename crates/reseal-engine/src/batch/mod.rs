@@ -14,12 +14,13 @@ use reseal_store::{Row, Rows, StoreError, Swap};
 
 use packed::Packed;
 use planned::{Fields, PlannedSwap};
-use row::plan_row;
+use row::RowPlanner;
 use work::{OpenCount, Work};
 
 use crate::cell::deks::{Deks, Stage, prepare};
 use crate::cell::field::FieldTarget;
 use crate::cell::open::Trust;
+use crate::cell::spared::Spared;
 use crate::cell::target::Target;
 use crate::cell::undo;
 use crate::error::RunError;
@@ -37,7 +38,33 @@ pub(crate) async fn work_through(
     let stage = if trust == Trust::Marks { Stage::Move } else { Stage::Try };
     let deks = prepare(&target, &rows, stage).await?;
     let form = Form::Rows { undo: trust == Trust::Marks };
-    crunch(target, rows.into(), Recipe { trust, form }, deks).await
+    crunch(target, rows.into(), Recipe { trust, form, spared: None, notes: false }, deks).await
+}
+
+/// The same for rows that are written, and whose old cells are kept whatever the plan says. With `notes`, what is under the
+/// primary already is noted.
+///
+/// # Errors
+/// When a KEK could not be asked.
+pub(crate) async fn work_first(target: Arc<Target>, rows: Vec<Row>, notes: bool) -> Result<Work, RunError> {
+    let deks = prepare(&target, &rows, Stage::Move).await?;
+    let form = Form::Rows { undo: true };
+    crunch(target, rows.into(), Recipe { trust: Trust::Marks, form, spared: None, notes }, deks).await
+}
+
+/// Works rows through on their way back: what is `spared` stays, and what does not open is none of a rollback's.
+///
+/// # Errors
+/// When a KEK could not be asked.
+pub(crate) async fn work_back(
+    target: Arc<Target>,
+    rows: Vec<Row>,
+    spared: &Spared,
+) -> Result<Work, RunError> {
+    let deks = prepare(&target, &rows, Stage::Move).await?;
+    let form = Form::Rows { undo: false };
+    let recipe = Recipe { trust: Trust::Marks, form, spared: Some(spared.clone()), notes: false };
+    crunch(target, rows.into(), recipe, deks).await
 }
 
 /// The same for a page that is written in the order in which it was read ahead. With `stripes`, its swaps are packed for a
@@ -46,11 +73,16 @@ pub(crate) async fn work_ahead(
     target: Arc<Target>,
     rows: Rows,
     stripes: Option<usize>,
+    way: Way,
 ) -> Result<Work, RunError> {
+    let (spared, notes) = match way {
+        Way::On { notes } => (None, notes),
+        Way::Back(spared) => (Some(spared), false),
+    };
     let (rows, deks) = with_deks(&target, rows, Stage::Move).await?;
     let undo = target.job.undo;
     let form = stripes.map_or(Form::Rows { undo }, |stripes| Form::Packed { undo, stripes });
-    crunch(target, rows, Recipe { trust: Trust::Marks, form }, deks).await
+    crunch(target, rows, Recipe { trust: Trust::Marks, form, spared, notes }, deks).await
 }
 
 /// Rows with what their cells' DEKs are. Rows of a table without any are left as they were sent.
@@ -76,10 +108,26 @@ enum Form {
 }
 
 /// How rows are worked through.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Recipe {
     trust: Trust,
     form: Form,
+    /// What stays as it is, on the way back.
+    spared: Option<Spared>,
+    /// Whether what is under the primary already is noted, so that a rollback leaves it alone.
+    notes: bool,
+}
+
+/// Which way cells go.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// To the primary of a run.
+    On {
+        /// Whether what is under it already is noted.
+        notes: bool,
+    },
+    /// Back to the old key, but for what stays.
+    Back(Spared),
 }
 
 async fn crunch(
@@ -96,8 +144,8 @@ async fn crunch(
     while !rest.is_empty() {
         let tail = rest.split_off(size.min(rest.len()));
         let part = std::mem::replace(&mut rest, tail);
-        let (target, deks) = (target.clone(), deks.clone());
-        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, recipe, deks.as_deref())));
+        let (target, deks, recipe) = (target.clone(), deks.clone(), recipe.clone());
+        tasks.push(tokio::task::spawn_blocking(move || work(&target, part, &recipe, deks.as_deref())));
     }
     let mut all = Work::default();
     for task in tasks {
@@ -116,16 +164,18 @@ pub(crate) fn cores() -> usize {
     *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
-fn work(target: &Target, rows: Rows, recipe: Recipe, deks: Option<&Deks>) -> Result<Work, StoreError> {
-    let Recipe { trust, form } = recipe;
+fn work(target: &Target, rows: Rows, recipe: &Recipe, deks: Option<&Deks>) -> Result<Work, StoreError> {
+    let form = recipe.form;
     let mut work = Work { opened: vec![OpenCount::default(); target.fields.len()], ..Work::default() };
     make_room(target, &rows, form, &mut work);
     let mut scratch = Vec::new();
+    let planner =
+        RowPlanner { target, trust: recipe.trust, spared: recipe.spared.as_ref(), notes: recipe.notes, deks };
     for row in rows {
         let row = row?;
         let slot = usize::from(row.slot);
         work.counts.rows_scanned += 1;
-        let Some(mut planned) = plan_row(target, row, trust, deks, &mut work) else { continue };
+        let Some(mut planned) = planner.plan(row, &mut work) else { continue };
         match form {
             Form::Packed { undo, stripes } if !planned.swap.withholds_any() => {
                 let part = &mut work.packed[slot % stripes][0];

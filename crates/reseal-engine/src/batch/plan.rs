@@ -34,6 +34,8 @@ pub(super) enum FieldOutcome {
     Broken(Reason),
     /// Opened, and left as it is: a cell that it shares a part with cannot move.
     Held,
+    /// Not looked at: on the way back it stays as it is.
+    Spared,
 }
 
 /// What a cell is sealed from.

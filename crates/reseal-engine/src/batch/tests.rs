@@ -142,13 +142,14 @@ fn target_with(change: fn(&mut TableJob)) -> Target {
     Target::new(&job(change), 0, &facts, &Scope::default()).unwrap()
 }
 
-const RECIPE: Recipe = Recipe { trust: Trust::Marks, form: Form::Rows { undo: true } };
+const RECIPE: Recipe =
+    Recipe { trust: Trust::Marks, form: Form::Rows { undo: true }, spared: None, notes: false };
 
 fn worked(a: &str, b: &str) -> Work {
     let text = |text: &str| Value::Text(text.into());
     let key = RowKey(vec![Value::Int(1)]);
     let rows = vec![Row { key, values: vec![text(a), text(b)], version: None, slot: 0 }];
-    work(&target(), rows.into(), RECIPE, None).unwrap()
+    work(&target(), rows.into(), &RECIPE, None).unwrap()
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn cells_that_share_a_column_move_together_or_not_at_all() {
         let mut values = vec![text(a), text("v1"), text(b)];
         values.resize(target.shape.cells.len(), Value::Null);
         let rows = vec![Row { key: RowKey(vec![Value::Int(1)]), values, version: None, slot: 0 }];
-        work(&target, rows.into(), RECIPE, None).unwrap()
+        work(&target, rows.into(), &RECIPE, None).unwrap()
     };
     let work = worked(with_one_key_column, "v1:one", "v1:two");
     assert_eq!(work.swaps[0].swap.new, [text("v2:one"), text("v2"), text("v2:two")]);
@@ -250,9 +251,9 @@ fn written(swaps: Vec<PlannedSwap>) -> Vec<Written> {
 
 #[test]
 fn packed_swaps_are_the_same_swaps_each_in_the_stripe_of_its_row() {
-    let plain = work(&target(), rows(), RECIPE, None).unwrap();
+    let plain = work(&target(), rows(), &RECIPE, None).unwrap();
     let form = Form::Packed { undo: true, stripes: 3 };
-    let mut work = work(&target(), rows(), Recipe { form, ..RECIPE }, None).unwrap();
+    let mut work = work(&target(), rows(), &Recipe { form, ..RECIPE }, None).unwrap();
     assert_eq!((work.counts, &work.opened), (plain.counts, &plain.opened));
     assert_eq!(work.broken.len(), plain.broken.len());
     let mut swaps = std::mem::take(&mut work.swaps);

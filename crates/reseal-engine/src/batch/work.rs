@@ -4,6 +4,7 @@ use reseal_store::{Counts, Quarantined};
 
 use super::packed::{self, Packed};
 use super::planned::PlannedSwap;
+use crate::cell::undo::Fingerprint;
 
 /// What a page of rows comes to before anything is written.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(crate) struct Work {
     pub(crate) packed: Vec<Vec<Packed>>,
     /// Cells that could not be opened.
     pub(crate) broken: Vec<Quarantined>,
+    /// Digests of groups of cells that are under the primary already.
+    pub(crate) stood: Vec<Fingerprint>,
     /// What was counted on the way. Swapped cells are counted when they are committed.
     pub(crate) counts: Counts,
     /// For each field of the table: how many cells opened, how many did not.
@@ -39,6 +42,7 @@ impl Work {
         self.swaps.append(&mut other.swaps);
         packed::append(&mut self.packed, other.packed);
         self.broken.append(&mut other.broken);
+        self.stood.append(&mut other.stood);
         self.counts.add(&other.counts);
         if self.opened.is_empty() {
             self.opened = other.opened;

@@ -11,6 +11,7 @@ pub(crate) mod layout;
 pub(crate) mod mirrors;
 pub(crate) mod open;
 pub(crate) mod quarantine;
+pub(crate) mod spared;
 pub(crate) mod standing;
 pub(crate) mod target;
 pub(crate) mod undo;

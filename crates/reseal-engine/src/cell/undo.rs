@@ -112,6 +112,40 @@ pub(crate) fn pack<'e>(entries: usize, pieces: impl Iterator<Item = &'e [u8]> + 
     out
 }
 
+/// Packs entries again, of which some groups were taken out.
+pub(crate) fn repack(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::new());
+    for entry in entries {
+        out.put_u8(entry.key.0.len() as u8);
+        entry.key.0.iter().for_each(|value| put_value(&mut *out, value));
+        out.put_u16(entry.old.len() as u16);
+        for old in &entry.old {
+            match old {
+                OldValue::Kept(value) => put_value(&mut *out, value),
+                OldValue::Same => out.put_u8(b'S'),
+                OldValue::Reopen { text } => out.put_u8(if *text { b'P' } else { b'Q' }),
+            }
+        }
+        for (group, written) in &entry.new {
+            out.put_u8(b'G');
+            out.put_u16(*group as u16);
+            out.put_slice(written);
+        }
+        out.put_u8(b'E');
+    }
+    pack(entries.len(), std::iter::once(out.as_slice()))
+}
+
+impl Entry {
+    /// Takes out all but these groups, with the old values that belong to others.
+    pub(crate) fn keep_only(&mut self, kept: &[usize], groups: &[Vec<usize>]) {
+        self.new.retain(|(at, _)| kept.contains(at));
+        let stays = |place: &usize| kept.iter().filter_map(|at| groups.get(*at)).any(|at| at.contains(place));
+        let others = self.old.iter_mut().enumerate().filter(|(place, _)| !stays(place));
+        others.for_each(|(_, old)| *old = OldValue::Same);
+    }
+}
+
 /// Reads back what [`pack`] wrote; `None` for anything else.
 pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Vec<Entry>> {
     let count = u32::from_be_bytes(take(&mut bytes, 4)?.try_into().ok()?);
@@ -303,6 +337,21 @@ mod tests {
         for cut in 0..packed.len() {
             assert!(unpack(&packed[..cut]).is_none());
         }
+    }
+
+    #[test]
+    fn what_is_packed_again_is_what_was_kept() {
+        let swap = swap();
+        let groups: Vec<Vec<usize>> = (0..swap.new.len()).map(|place| vec![place]).collect();
+        let mut entries = unpack(&packed(&swap, |_| false)).unwrap();
+        assert_eq!(repack(&entries)[1..], packed(&swap, |_| false)[..]);
+        entries[0].keep_only(&[0], &groups);
+        assert_eq!(
+            unpack(&repack(&entries)[1..]).unwrap()[0].old[0],
+            OldValue::Kept(Value::Text("old".into()))
+        );
+        entries[0].keep_only(&[1], &groups);
+        assert!(!repack(&entries).windows(3).any(|window| window == b"old"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reseal_store::{ColumnName, NotedTable, Pin, Quarantined, ShardRow, StepDone, StepKey};
+use reseal_store::{ColumnName, NotedTable, Pin, Quarantined, ShardRow, StepDone, StepKey, UndoBatch};
 
 use super::{Commit, finish};
 use crate::error::RunError;
@@ -51,6 +51,32 @@ impl Commit<'_> {
     pub(crate) async fn drop_undo(mut self) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.drop_undo().await;
+        finish(guarded, outcome).await
+    }
+
+    /// Forgets what the run met under the new key.
+    pub(crate) async fn drop_stood(mut self) -> Result<(), RunError> {
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.drop_stood().await;
+        finish(guarded, outcome).await
+    }
+
+    /// Drops batches of a shard that the run has kept which this one rolls back.
+    pub(crate) async fn drop_undo_of(
+        mut self,
+        run_id: &str,
+        shard: i64,
+        batches: &[i64],
+    ) -> Result<(), RunError> {
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.drop_undo_of(run_id, shard, batches).await;
+        finish(guarded, outcome).await
+    }
+
+    /// Puts another payload in the place of a batch that the run has kept which this one rolls back.
+    pub(crate) async fn replace_undo_of(mut self, run_id: &str, batch: UndoBatch) -> Result<(), RunError> {
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.replace_undo_of(run_id, batch).await;
         finish(guarded, outcome).await
     }
 

@@ -1,53 +1,132 @@
 //! The exact old bytes, where the new ones still stand: cell by cell, or row by row where one column holds the key of all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reseal_core::{Key, Value};
-use reseal_store::{Row, RowKey, RunLease, Session, Swap, UndoBatch};
+use reseal_core::{Key, Part, Value};
+use reseal_store::{Row, RowKey, RunLease, Session, Shape, Swap, UndoBatch};
 
-use super::settle::{WayBack, settle};
-
+use super::planner::Planner;
+use super::rows::Closing;
+use super::writer::{Halt, Writer};
+use crate::batch::cores;
+use crate::batch::planned::{Moved, PlannedSwap};
+use crate::batch::work::Work;
 use crate::cell::deks::{Deks, Stage, prepare};
 use crate::cell::error_column::is_reason;
+use crate::cell::field::PartPlace;
 use crate::cell::open::{Opening, Trust};
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Entry, OldValue};
-use crate::error::{RunError, UndoError};
+use crate::error::{Busy, RunError, UndoError};
 
-/// One batch of old cells, on its way back.
-struct Exact {
+/// Kept cells on their way back.
+#[derive(Clone)]
+pub(crate) struct Exact {
     target: Arc<Target>,
-    wanted: HashMap<RowKey, Entry>,
-    /// Rows of which the application has rewritten something since.
-    rewritten: HashSet<RowKey>,
+    wanted: Arc<HashMap<RowKey, Entry>>,
+}
+
+impl Exact {
+    pub(crate) fn new(target: &Arc<Target>, entries: Vec<Entry>) -> Exact {
+        let wanted = entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
+        Exact { target: target.clone(), wanted: Arc::new(wanted) }
+    }
+
+    /// The rows that they belong to.
+    pub(crate) fn rows(&self) -> Vec<RowKey> {
+        self.wanted.keys().cloned().collect()
+    }
+
+    fn planned(&self, row: Row, deks: Option<&Deks>) -> Option<PlannedSwap> {
+        let back = old_values(&self.target, &row, self.wanted.get(&row.key)?, deks);
+        if back.values[..] == row.values[..back.values.len()] {
+            return None;
+        }
+        let (new, version, unopened) = (back.values, row.version, back.stays);
+        let swap = Swap { key: row.key, old: row.values, new, version, unopened };
+        Some(PlannedSwap { moved: moved(&self.target, &swap), swap })
+    }
+}
+
+#[async_trait]
+impl Planner for Exact {
+    /// Whatever narrowed the run, a row that it swapped goes back.
+    fn reach(&self) -> &Shape {
+        &self.target.unscoped
+    }
+
+    async fn plan(&self, mut rows: Vec<Row>) -> Result<Work, RunError> {
+        let reopens = |entry: &Entry| entry.old.iter().any(|value| matches!(value, OldValue::Reopen { .. }));
+        let mut work = Work::default();
+        // The order in which applications lock rows: whoever locks them in another meets them in a deadlock.
+        rows.sort_by(|a, b| a.key.cmp(&b.key));
+        if !self.wanted.values().any(reopens) {
+            work.swaps = rows.into_iter().filter_map(|row| self.planned(row, None)).collect();
+            return Ok(work);
+        }
+        let deks = prepare(&self.target, &rows, Stage::Open).await?;
+        let mut tasks = Vec::new();
+        let size = rows.len().div_ceil(cores()).max(1);
+        while !rows.is_empty() {
+            let rest = rows.split_off(size.min(rows.len()));
+            let part = std::mem::replace(&mut rows, rest);
+            let (exact, deks) = (self.clone(), deks.clone());
+            tasks.push(tokio::task::spawn_blocking(move || {
+                part.into_iter().filter_map(|row| exact.planned(row, deks.as_deref())).collect::<Vec<_>>()
+            }));
+        }
+        for task in tasks {
+            match task.await {
+                Ok(swaps) => work.swaps.extend(swaps),
+                // A panic in a format is a bug; it must not look like rows that are as they were.
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        Ok(work)
+    }
+
+    fn raced(&self) -> Busy {
+        Busy::RacedBack { table: self.target.label().to_owned() }
+    }
 }
 
 /// What came of putting a batch back.
 pub(crate) struct Restored {
-    /// How many cells are back.
-    pub(crate) cells: u64,
-    /// The rows of which the application has rewritten something since.
-    pub(crate) rewritten: Vec<RowKey>,
+    /// Whether the database refused a row.
+    pub(crate) refused: bool,
+    /// The rows of the batch.
+    pub(crate) rows: Vec<RowKey>,
 }
 
-/// Puts the old cells of one batch back where the new ones still stand.
+/// Puts the old cells of one batch of a run back under the run's own lease, where the new ones still stand.
 pub(crate) async fn restore(
     session: &mut Session,
     lease: &RunLease,
     target: &Arc<Target>,
     batch: &UndoBatch,
 ) -> Result<Restored, RunError> {
-    let entries = entries(target, batch).await?;
-    let wanted: HashMap<RowKey, Entry> =
-        entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
-    let keys: Vec<RowKey> = wanted.keys().cloned().collect();
-    // Whatever narrowed the run, a row that it swapped goes back.
+    let exact = Arc::new(Exact::new(target, entries(target, batch).await?));
+    let keys = exact.rows();
     let rows = session.rows_by_key(&target.unscoped, &keys).await?;
-    let mut way = Exact { target: target.clone(), wanted, rewritten: HashSet::new() };
-    let cells = settle(session, lease, &mut way, rows).await?;
-    Ok(Restored { cells, rewritten: way.rewritten.into_iter().collect() })
+    let work = exact.plan(rows).await?;
+    let listed = session.quarantined(lease.run_id()).await?.len();
+    let mut writer = Writer {
+        session: &mut *session,
+        lease,
+        target: target.clone(),
+        planner: exact,
+        shard: batch.shard,
+        batches: 0,
+        undo: false,
+        undo_key: None,
+        read_back: false,
+    };
+    let closing = Closing { checkpoint: None, done: false };
+    writer.commit(work.into(), &closing).await.map_err(Halt::error)?;
+    let refused = session.quarantined(lease.run_id()).await?.len() > listed;
+    Ok(Restored { refused, rows: keys })
 }
 
 /// The entries of a batch.
@@ -57,32 +136,15 @@ pub(crate) async fn entries(target: &Target, batch: &UndoBatch) -> Result<Vec<En
     packed.and_then(|packed| undo::unpack(&packed)).ok_or_else(|| UndoError::Unreadable.into())
 }
 
-#[async_trait]
-impl WayBack for Exact {
-    fn table(&self) -> &Target {
-        &self.target
+/// The cells that a swap moves.
+fn moved(target: &Target, swap: &Swap) -> Moved {
+    let mut moved = Moved::default();
+    // A rewrap leaves the ciphertext and moves the wrapped DEK.
+    let is_moved = |part: &PartPlace| part.part != Part::Key && swap.old[part.place] != swap.new[part.place];
+    for field in target.fields.iter().filter(|field| field.parts.iter().any(is_moved)) {
+        moved.fields.insert(field.at);
     }
-
-    async fn swaps(&mut self, rows: Vec<Row>) -> Result<Vec<Swap>, RunError> {
-        let reopens = |entry: &Entry| entry.old.iter().any(|value| matches!(value, OldValue::Reopen { .. }));
-        let deks = match self.wanted.values().any(reopens) {
-            true => prepare(&self.target, &rows, Stage::Open).await?,
-            false => None,
-        };
-        let mut swaps = Vec::new();
-        for row in rows {
-            let Some(entry) = self.wanted.get(&row.key) else { continue };
-            let back = old_values(&self.target, &row, entry, deks.as_deref());
-            if back.rewritten {
-                self.rewritten.insert(row.key.clone());
-            }
-            if back.values[..] != row.values[..back.values.len()] {
-                let (new, version, unopened) = (back.values, row.version, back.stays);
-                swaps.push(Swap { key: row.key, old: row.values, new, version, unopened });
-            }
-        }
-        Ok(swaps)
-    }
+    moved
 }
 
 /// A row as it goes back.

@@ -3,8 +3,9 @@
 use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, Swap, Swapped};
 
 use super::failure::{Failure, Swallowed};
-use super::undo::Keeper;
+use super::undo::{Keeper, Noting};
 use crate::batch::planned::PlannedSwap;
+use crate::cell::undo::Fingerprint;
 use crate::error::StoredError;
 
 /// What the last transaction of a batch commits beside its swaps.
@@ -28,6 +29,8 @@ pub(super) struct End<'e> {
     pub(super) counts: &'e Counts,
     /// The broken cells of the batch's group.
     pub(super) broken: &'e [Quarantined],
+    /// What stood under the primary already in the batch's group.
+    pub(super) stood: &'e [Fingerprint],
 }
 
 /// What a transaction came to.
@@ -49,6 +52,7 @@ pub(super) struct RowByRow<'r> {
     pub(super) by_version: bool,
     pub(super) end: Option<End<'r>>,
     pub(super) shard: i64,
+    pub(super) place: Noting,
     /// What keeps the old cells, where they are kept.
     pub(super) undo: Option<Keeper<'r>>,
 }
@@ -74,6 +78,9 @@ impl RowByRow<'_> {
         if let Some(end) = end {
             add.add(end.counts);
             guarded.quarantine(end.broken).await?;
+            if let Some(batch) = self.place.stood(end.stood) {
+                guarded.note_stood(batch).await?;
+            }
         }
         let stays = Closing { checkpoint: None, done: false };
         let closing = end.map_or(&stays, |end| end.closing);

@@ -1,12 +1,12 @@
 //! The old cells of a transaction, as the ledger keeps them.
 
-use reseal_store::UndoBatch;
+use reseal_store::{StoodBatch, UndoBatch, UndoPlace};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use crate::batch::packed::Packed;
 use crate::batch::planned::Moved;
-use crate::cell::undo::{self, UndoKey};
+use crate::cell::undo::{self, Fingerprint, UndoKey};
 use crate::error::UndoError;
 
 /// Where the old cells of a transaction belong.
@@ -18,6 +18,19 @@ pub(super) struct Keeper<'k> {
     pub(super) table: &'k str,
     /// The key that they are kept under, in an emergency.
     pub(super) key: Option<&'k UndoKey>,
+}
+
+/// Where it is noted what stood under the primary already.
+#[derive(Clone, Copy)]
+pub(super) struct Noting {
+    pub(super) place: UndoPlace,
+}
+
+impl Noting {
+    /// The note, where there is anything to note.
+    pub(super) fn stood(self, digests: &[Fingerprint]) -> Option<StoodBatch> {
+        (!digests.is_empty()).then(|| StoodBatch { place: self.place, digests: digests.concat() })
+    }
 }
 
 impl Keeper<'_> {

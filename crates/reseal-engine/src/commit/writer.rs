@@ -4,21 +4,22 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use reseal_store::{Counts, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble};
+use reseal_store::{
+    Counts, Kept, Quarantined, RowKey, RunLease, Session, StoreError, Swap, Trouble, UndoPlace,
+};
 
 use super::failure::{Failure, Swallowed};
+use super::planner::Planner;
 use super::retries::Retries;
 use super::rows::{Closing, Done, End, RowByRow};
-use super::undo::Keeper;
+use super::undo::{Keeper, Noting};
 use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;
 use crate::batch::planned::{PlannedSwap, any_plain, cells};
 use crate::batch::work::Work;
-use crate::batch::work_through;
-use crate::cell::open::Trust;
 use crate::cell::target::Target;
-use crate::cell::undo::UndoKey;
-use crate::error::{Busy, Culprit, RunError, StoredError};
+use crate::cell::undo::{Fingerprint, UndoKey};
+use crate::error::{Culprit, RunError, StoredError};
 use crate::reason::Reason;
 
 /// How often rows that another writer keeps changing are read again before a run or a rollback stops; it can be gone on
@@ -35,11 +36,23 @@ pub(crate) enum Halt {
     End(RunError),
 }
 
-/// Writes the batches of one shard.
+impl Halt {
+    /// The error where nothing is tried again.
+    pub(crate) fn error(self) -> RunError {
+        match self {
+            Halt::End(error) => error,
+            Halt::Reload(error) | Halt::Smaller(error) => error.into(),
+        }
+    }
+}
+
+/// Writes the batches of one shard, of a run or of a rollback.
 pub(crate) struct Writer<'w> {
     pub(crate) session: &'w mut Session,
     pub(crate) lease: &'w RunLease,
     pub(crate) target: Arc<Target>,
+    /// Plans rows again that were lost to another writer.
+    pub(crate) planner: Arc<dyn Planner>,
     pub(crate) shard: i64,
     /// Transactions that this shard has seen, as the ledger counts them.
     pub(crate) batches: i64,
@@ -59,11 +72,11 @@ impl<'w> Writer<'w> {
     /// A crash leaves any of the transactions committed and the checkpoint where it was: the batch is read again, and
     /// what is under the primary by then is left.
     pub(crate) async fn commit(&mut self, batch: Batch, closing: &Closing<'_>) -> Result<u64, Halt> {
-        let Batch { chunk, counts, broken, .. } = batch;
+        let Batch { chunk, counts, broken, stood, .. } = batch;
         let swaps = match chunk {
             Chunk::Packed(parts) if self.reads_back() => Chunk::Packed(parts).rows(),
             Chunk::Packed(parts) => {
-                let end = End { closing, counts: &counts, broken: &broken };
+                let end = End { closing, counts: &counts, broken: &broken, stood: &stood };
                 match self.transaction(Attempt::Whole(&parts), Some(end)).await {
                     Ok(done) if done.closed => return Ok(done.cells),
                     // A row was changed meanwhile or is refused, the table has a trigger by now, or the shard is another
@@ -74,24 +87,24 @@ impl<'w> Writer<'w> {
             }
             Chunk::Rows(swaps) => swaps,
         };
-        self.commit_rows(swaps, counts, broken, closing).await
+        self.commit_rows(swaps, Told { counts, broken, stood }, closing).await
     }
 
     /// Commits swaps row by row: those that are refused are found by halving, those that are lost are read again.
     async fn commit_rows(
         &mut self,
         swaps: Vec<PlannedSwap>,
-        mut counts: Counts,
-        mut broken: Vec<Quarantined>,
+        told: Told,
         closing: &Closing<'_>,
     ) -> Result<u64, Halt> {
+        let Told { mut counts, mut broken, stood } = told;
         let (mut rotated, rows) = (0, swaps.len());
         let mut queue = VecDeque::from([swaps]);
         let mut races = 0;
         let mut lost: Vec<RowKey> = Vec::new();
         while let Some(mut chunk) = queue.pop_front() {
             let last = queue.is_empty() && lost.is_empty();
-            let end = last.then_some(End { closing, counts: &counts, broken: &broken });
+            let end = last.then_some(End { closing, counts: &counts, broken: &broken, stood: &stood });
             match self.transaction(Attempt::Rows { swaps: &chunk, first: races == 0 }, end).await {
                 Ok(done) => {
                     rotated += done.cells;
@@ -139,16 +152,16 @@ impl<'w> Writer<'w> {
     }
 
     fn raced(&self) -> Halt {
-        Halt::End(Busy::Raced { table: self.target.label().to_owned() }.into())
+        Halt::End(self.planner.raced().into())
     }
 
-    /// Reads lost rows again: what is under the primary by now is done, what is gone is gone, the rest is swapped again.
+    /// Reads lost rows again: what is as it should be by now is done, what is gone is gone, the rest is swapped again.
     async fn read_again(&mut self, keys: Vec<RowKey>) -> Result<Work, Halt> {
         if keys.is_empty() {
             return Ok(Work::default());
         }
-        let rows = self.session.rows_by_key(&self.target.shape, &keys).await.map_err(halt)?;
-        work_through(self.target.clone(), rows, Trust::Marks).await.map_err(Halt::End)
+        let rows = self.session.rows_by_key(self.planner.reach(), &keys).await.map_err(halt)?;
+        self.planner.plan(rows).await.map_err(Halt::End)
     }
 
     /// Whether batches are read back.
@@ -221,15 +234,15 @@ impl<'w> Writer<'w> {
         let by_version = first || any_plain(chunk);
         let swaps: Vec<&Swap> = chunk.iter().map(|planned| &planned.swap).collect();
         if !swaps.is_empty() {
-            self.session.stage(&self.target.shape, &swaps).await?;
+            self.session.stage(self.planner.reach(), &swaps).await?;
         }
         // Their own copies: the transaction borrows the session.
-        let (target, undo_key) = (self.target.clone(), self.undo_key.clone());
+        let (target, planner, undo_key) = (self.target.clone(), self.planner.clone(), self.undo_key.clone());
         let keeper =
             Keeper { shard: self.shard, batch: self.batches, table: target.label(), key: undo_key.as_ref() };
         let shape = match self.reads_back() {
-            true => Cow::Owned(target.shape.with_read_back()),
-            false => Cow::Borrowed(&target.shape),
+            true => Cow::Owned(planner.reach().with_read_back()),
+            false => Cow::Borrowed(planner.reach()),
         };
         let rows = RowByRow {
             shape: &shape,
@@ -238,6 +251,7 @@ impl<'w> Writer<'w> {
             by_version,
             end,
             shard: self.shard,
+            place: Noting { place: UndoPlace { shard: self.shard, batch: self.batches } },
             undo: self.undo.then_some(keeper),
         };
         let mut guarded = self.session.guarded_by_shard(self.lease).await?;
@@ -270,9 +284,11 @@ impl<'w> Writer<'w> {
             true => Some(self.keeper().of_parts(parts, cells)?),
             false => None,
         };
+        let noting = Noting { place: UndoPlace { shard: self.shard, batch: self.batches } };
+        let kept = Kept { undo, stood: noting.stood(end.stood) };
         let advance = end.closing.advance(self.shard, add);
         let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
-        if !self.session.swap_whole(&self.target.shape, &columns, undo, self.lease, &advance).await? {
+        if !self.session.swap_whole(self.planner.reach(), &columns, kept, self.lease, &advance).await? {
             return Ok(nothing);
         }
         self.batches += 1;
@@ -288,6 +304,13 @@ impl<'w> Writer<'w> {
             key: self.undo_key.as_ref(),
         }
     }
+}
+
+/// What is counted, listed and noted with the swaps of a batch.
+struct Told {
+    counts: Counts,
+    broken: Vec<Quarantined>,
+    stood: Vec<Fingerprint>,
 }
 
 /// How swaps are tried.

@@ -31,6 +31,14 @@ pub enum Busy {
         /// The run.
         run: String,
     },
+    /// Another engine rolls the run back.
+    #[error("run {run} is being rolled back by {holder}")]
+    RollingBack {
+        /// The run.
+        run: String,
+        /// The engine's process.
+        holder: String,
+    },
     /// An engine works on the run whose kept old cells are to be dropped.
     #[error("run {run} is at work")]
     KeepsUndo {
@@ -119,6 +127,7 @@ impl Advise for Busy {
             ),
             Busy::Run { .. } | Busy::KeepsUndo { .. } => ("run-held", "wait for it, or see `reseal status`"),
             Busy::AtWork { .. } => ("run-held", "pause it first: `reseal pause`"),
+            Busy::RollingBack { .. } => ("run-held", "wait for it, or see `reseal status`"),
             Busy::MovedOn { .. } => ("run-held", "look at `reseal status`"),
             Busy::LastSteps { .. } => ("run-held", "wait for it"),
             Busy::RowsLocked { .. } => ("database-busy", "run the same command again to go on"),

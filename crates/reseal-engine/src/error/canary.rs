@@ -9,6 +9,8 @@ pub enum PutBack {
     Whole,
     /// So many of its cells hold neither, and do not open any more.
     Damaged(u64),
+    /// The database refuses rows of it, which are listed.
+    Refused,
     /// The database did not take it back.
     Failed(Box<RunError>),
 }
@@ -24,6 +26,10 @@ impl std::fmt::Display for PutBack {
             PutBack::Damaged(cells) => write!(
                 f,
                 "{cells} cells of the first batch do not open any more and are NOT put back; their old bytes are kept"
+            ),
+            PutBack::Refused => f.write_str(
+                "the database refuses old bytes of the first batch: what `reseal quarantine` lists is NOT put back, \
+                 and its old bytes are kept",
             ),
             PutBack::Failed(why) => {
                 write!(f, "the first batch is NOT put back ({why}); its old bytes are kept")

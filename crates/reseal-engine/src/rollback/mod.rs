@@ -1,42 +1,51 @@
-//! Back to the old cells: exactly, where the new ones still stand; re-encrypted to the old key, where the application
-//! has written since; never to plaintext.
+//! A rollback is a run of its own: kept cells go back where the new ones still stand, what the application has written since
+//! is sealed anew under the old key, and a sweep proves it. What was kept of a cell is given up only then; never is
+//! anything sealed turned to plaintext.
+//!
+//! acquire → ┌ kept cells, newest first → sweep ┐ → give up what was kept → rolled back
+//!           └──── sealed anew, ←── written since ┘
 
+mod conclude;
+mod give_up;
+mod judge;
+mod kept;
 mod other_runs;
 mod plan;
-mod reencrypt;
+mod proof;
+mod rounds;
+mod strays;
+mod table;
 mod undo;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Acquired, Counts, RunLease, RunRow, Session};
+use reseal_store::{Acquired, NewRollback, RollbackLease, RollbackRow, RunRow, Session};
+use tracing::info;
 
-use crate::cell::layout::layout;
-use crate::cell::target::Target;
-use crate::commit::restore::restore;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
 use crate::error::{Busy, RunError};
-use crate::job::Job;
-use crate::job::hooks::{Phase, When};
 use crate::job::options::RollbackOptions;
 use crate::job::reversed::{of_run, turned_back};
 use crate::job::scope::Scope;
-use crate::observer::{RollbackBegins, RollbackEnd};
+use crate::job::{Job, pins};
+use crate::observer::RollbackBegins;
 use crate::preflight::identity;
-use crate::progress::{self, Progress};
 use crate::report::Report;
+use crate::rotate::lag::LagWatch;
 use crate::rotate::pace::Pacer;
+use crate::rotate::reconnect::RECONNECTS;
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
 use crate::run::reopen;
 use crate::run::resume::{claims, held_by};
-use crate::run::steps::{Steps, takes_back_after};
-use crate::stop::Stopper;
-use other_runs::Held;
+use crate::run::steps::takes_back_after;
+use conclude::{Rolled, conclude};
 pub use plan::to_roll_back;
 use plan::{may_send_plaintext, newest};
-use reencrypt::Anew;
+use rounds::{Rounds, Through};
+use table::Layouts;
 pub use undo::drop_undo;
 
 /// Rolls the newest run of a plan back. Safe to be interrupted and begun again.
@@ -49,132 +58,101 @@ pub async fn rollback(
     environment: &Environment,
 ) -> Result<Report, RunError> {
     let begun = Instant::now();
-    let Environment { database, progress, stop, observer } = environment;
+    let Environment { database, stop, observer, .. } = environment;
     let mut session = database.connect().await?;
     let run = newest(&mut session, job, options).await?;
     let job = &Arc::new(of_run(job, &run)?);
     let scope = Scope::from_json(&run.scope);
     may_send_plaintext(&mut session, job).await?;
     let back = Arc::new(turned_back(job, &options.to_keys)?);
-    let targets = layout(&mut session, job, &scope).await?;
-    let targets_back = layout(&mut session, &back, &scope).await?;
-    let found = identity::compare(&mut session, &run, &targets, &options.accept_tables).await?;
+    let layouts = Layouts::of(&mut session, job, &back, &scope).await?;
+    let jobs = Jobs { of_run: job, back: &back };
+    session.migrate().await?;
+    let known = session.rollback_of(&run.id).await?;
+    is_free(&run)?;
+    let found = identity::compare(&mut session, &run, &layouts.targets, &options.accept_tables).await?;
     let takes_back_after = takes_back_after(&mut session, job, &run).await?;
     let tables = &found.changed;
-    observer
-        .rollback_began(RollbackBegins { job, reversed: &back, run: &run, tables, takes_back_after })
-        .await?;
-    let lease = acquire(&mut session, job, &run, &scope).await?;
-    Commit::new(&mut session, &lease).tables(&found.changed, &found.columns, &options.operator).await?;
+    let begins = RollbackBegins { job, reversed: &back, run: &run, tables, takes_back_after };
+    observer.rollback_began(begins).await?;
+    let lease = acquire(&mut session, jobs, &run, known.as_ref(), &scope, options).await?;
+    Commit::new(&mut session, &lease.of).tables(&found.changed, &found.columns, &options.operator).await?;
+    info!(rollback = lease.own.run_id(), of = run.id, epoch = lease.own.epoch(), "rollback acquired");
     let pacer = Arc::new(Pacer::new(&job.pace));
-    let renewal = Renewal::start(database.clone(), lease.clone(), pacer, None, stop.clone());
-    guard::take_away(&mut session, &lease, &targets).await?;
-    let outcome = put_back(&mut session, &run, &lease, &targets, &targets_back, progress, stop).await;
-    let mut session = reopen(session, database).await?;
-    let (counts, reason) = outcome?;
-    let mut steps = Steps::of(&mut session, environment, job, &run, &lease, &options.operator).await?;
-    steps.stands(RunState::RolledBack, run.counts.cells_rotated);
-    // Before the state says so: a crash among them repeats them, and loses none.
-    steps.play_all(&mut session, Phase::OnFailure, Some(When::RolledBack)).await;
-    if !session.end_rollback(&lease).await? {
-        return Err(RunError::Superseded);
-    }
-    // A lease that cannot be given back ends by itself.
-    let _ = renewal.end(&mut session, &lease).await;
-    let runs = session.runs(Some(&job.plan), 1000).await?;
-    let end = RollbackEnd { job, reversed: &back, run: &run, runs: &runs, counts: &counts };
-    observer.rolled_back(end).await;
-    Ok(Report {
-        run_id: run.id.clone(),
-        state: RunState::RolledBack,
-        reason,
-        plan: job.plan.clone(),
-        plan_digest: job.digest.clone(),
-        scope: scope.json(),
-        dry_run: false,
-        stopped: false,
-        steps_failed: false,
-        steps: session.steps(&run.id).await?,
-        counts,
-        shared_nonces: job.shared_nonces(),
-        cells_old: 0,
-        seconds: begun.elapsed().as_secs_f64(),
-        estimate_seconds: None,
-    })
+    let leases = vec![lease.own.clone(), lease.of.clone()];
+    let renewal = Renewal::start(database.clone(), leases, pacer.clone(), None, stop.clone());
+    let _lag = LagWatch::start(database.clone(), pacer.clone());
+    let rounds = Rounds { environment, run: &run, lease: &lease, pacer };
+    let (mut session, through) = put_back(session, &rounds, &layouts).await?;
+    let rolled = Rolled { environment, jobs, run: &run, lease: &lease, options, begun };
+    let report = conclude(&mut session, rolled, through).await;
+    // Leases that cannot be given back end by themselves.
+    let _ = renewal.end(&mut session).await;
+    report
 }
 
-/// Acquires the run and its columns, so that its old engine, if it still lives, can commit nothing.
+/// The job as the run had it, and the same on its way back.
+#[derive(Clone, Copy)]
+struct Jobs<'j> {
+    of_run: &'j Arc<Job>,
+    back: &'j Arc<Job>,
+}
+
+/// The rounds; where a connection is lost they begin again where they stood, as the ledger tells. Gives a living connection.
+async fn put_back(
+    mut session: Session,
+    rounds: &Rounds<'_>,
+    layouts: &Layouts,
+) -> Result<(Session, Result<Through, RunError>), RunError> {
+    let Environment { database, stop, .. } = rounds.environment;
+    let mut outcome = begin(&mut session, rounds, layouts).await;
+    for _ in 0..RECONNECTS {
+        // Workers that gave up have asked for a stop: what they say stands.
+        let lost = outcome.as_ref().is_err_and(RunError::is_connection_lost);
+        if !lost || stop.asked().is_some() {
+            break;
+        }
+        session = reopen(session, database).await?;
+        outcome = begin(&mut session, rounds, layouts).await;
+    }
+    Ok((reopen(session, database).await?, outcome))
+}
+
+async fn begin(session: &mut Session, rounds: &Rounds<'_>, layouts: &Layouts) -> Result<Through, RunError> {
+    guard::take_away(session, &rounds.lease.own, &layouts.targets).await?;
+    let tables = layouts.tables(session, rounds.run).await?;
+    rounds.go_through(session, &tables).await
+}
+
+/// Refuses a run that another process works on: the run itself, what follows it, or a rollback of it.
+fn is_free(run: &RunRow) -> Result<(), RunError> {
+    let id = || run.id.clone();
+    match run.state {
+        _ if !is_held(run) => Ok(()),
+        RunState::Complete | RunState::ScopeDone => Err(Busy::LastSteps { run: id() }.into()),
+        RunState::RollingBack | RunState::RolledBack => {
+            Err(Busy::RollingBack { run: id(), holder: run.holder.for_people() }.into())
+        }
+        _ => Err(Busy::AtWork { run: id() }.into()),
+    }
+}
+
+/// Acquires the run, its rollback and its columns, so that an old engine, if it still lives, can commit nothing.
 async fn acquire(
     session: &mut Session,
-    job: &Job,
+    jobs: Jobs<'_>,
     run: &RunRow,
+    known: Option<&RollbackRow>,
     scope: &Scope,
-) -> Result<RunLease, RunError> {
-    if is_held(run) {
-        return Err(Busy::AtWork { run: run.id.clone() }.into());
-    }
-    let columns = claims(session, job, scope).await?;
-    match session.acquire_rollback(run, &holder(), LEASE_MS, &columns).await? {
+    options: &RollbackOptions,
+) -> Result<RollbackLease, RunError> {
+    let columns = claims(session, jobs.of_run, scope).await?;
+    let id = uuid::Uuid::now_v7().to_string();
+    let primaries = pins::keys_of_run(jobs.back, &id)?.to_string();
+    let new = NewRollback { id: &id, primaries: &primaries, operator: &options.operator };
+    match session.acquire_rollback(run, known, &new, &holder(), LEASE_MS, &columns).await? {
         Acquired::Yes(lease) => Ok(lease),
         Acquired::Changed => Err(Busy::MovedOn { run: run.id.clone() }.into()),
         Acquired::HeldBy { column, run_id } => Err(held_by(session, column, run_id).await?),
-    }
-}
-
-async fn put_back(
-    session: &mut Session,
-    run: &RunRow,
-    lease: &RunLease,
-    targets: &[Arc<Target>],
-    targets_back: &[Arc<Target>],
-    progress: &Progress,
-    stop: &Stopper,
-) -> Result<(Counts, Option<String>), RunError> {
-    progress.begin(progress::Phase::Rollback, 0, session.undo_cells(&run.id).await?);
-    let held = Arc::new(Held::read(session, run, targets).await?);
-    let anew = |(target, back): (&Arc<Target>, &Arc<Target>)| Anew {
-        target: target.clone(),
-        back: back.clone(),
-        held: held.clone(),
-    };
-    let tables: Vec<Anew> = targets.iter().zip(targets_back).map(anew).collect();
-    let mut counts = Counts::default();
-    Commit::new(session, lease).clear_quarantine().await?;
-    let mut after = None;
-    while let Some(batch) = session.next_undo(&run.id, after).await? {
-        after = Some(batch.place());
-        let Some(table) = tables.iter().find(|table| table.target.label() == batch.table) else { continue };
-        let restored = restore(session, lease, &table.target, &batch).await?;
-        counts.rows_scanned += batch.cells;
-        counts.cells_rotated += restored.cells;
-        counts.cells_raced += table.rows(session, lease, &restored.rewritten).await?;
-        progress.add(batch.cells, 0);
-        interrupted(stop)?;
-    }
-    let mut left = 0;
-    for table in &tables {
-        let of_table = table.all(session, lease, stop).await?;
-        counts.cells_raced += of_table.resealed;
-        left += of_table.left;
-    }
-    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
-    Ok((counts, reason(counts.cells_quarantined, left, &held)))
-}
-
-/// What is not back, and why.
-fn reason(listed: u64, left: u64, held: &Held) -> Option<String> {
-    let listed = (listed > 0).then(|| format!("{listed} cells stay as they are: see `reseal quarantine`"));
-    let left = held.runs.first().filter(|_| left > 0).map(|newest| {
-        let (run, plan) = (&newest.id, &newest.plan);
-        format!("{left} cells were moved by run {run} of plan {plan}, or one before it: roll that back too")
-    });
-    let both: Vec<String> = listed.into_iter().chain(left).collect();
-    (!both.is_empty()).then(|| both.join("; "))
-}
-
-fn interrupted(stop: &Stopper) -> Result<(), RunError> {
-    match stop.asked() {
-        None => Ok(()),
-        Some(stop) => Err(Busy::RollbackStopped(stop).into()),
     }
 }

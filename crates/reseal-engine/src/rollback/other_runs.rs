@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use reseal_core::{RunState, Value};
+use reseal_core::Value;
 use reseal_store::{RunRow, Session, TableName, Trouble};
 
 use crate::cell::target::Target;
@@ -32,9 +32,11 @@ fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, RunError>
 /// The digests of what they wrote, sorted: sixteen bytes a cell, for there may be many.
 #[derive(Default)]
 pub(super) struct Held {
-    written: Vec<Fingerprint>,
+    written: Arc<Vec<Fingerprint>>,
+    /// What was under the new key before the run came to it.
+    before: Arc<Vec<Fingerprint>>,
     /// The runs: those of the same plan, the newest first, then others.
-    pub(super) runs: Vec<RunRow>,
+    runs: Vec<RunRow>,
 }
 
 impl Held {
@@ -44,58 +46,90 @@ impl Held {
         run: &RunRow,
         targets: &[Arc<Target>],
     ) -> Result<Held, RunError> {
-        let mut held = Held::default();
-        let Some(job) = targets.first().map(|target| target.job.clone()) else { return Ok(held) };
+        let (mut written, mut runs) = (Vec::new(), Vec::new());
+        let Some(job) = targets.first().map(|target| target.job.clone()) else { return Ok(Held::default()) };
         let mut tables = Tables::of(session, targets).await?;
         let own = session.runs(Some(&run.plan), RUNS).await?;
         let all = session.runs(None, RUNS).await?;
         let strangers = all.into_iter().filter(|other| other.plan != run.plan);
         for other in own.into_iter().chain(strangers) {
-            if other.id == run.id || other.state == RunState::RolledBack {
+            // Of one that is rolled back something may still be kept.
+            if other.id == run.id {
                 continue;
             }
             let stranger = other.plan != run.plan;
             if tables.any_of(session, &other.id).await? && ends_alike(&job, &other, stranger)? {
-                let before = held.written.len();
-                held.add(session, &other.id, stranger, &mut tables).await?;
-                if held.written.len() > before {
-                    held.runs.push(other);
+                let before = written.len();
+                add(session, &other.id, stranger, &mut tables, &mut written).await?;
+                if written.len() > before {
+                    runs.push(other);
                 }
             }
         }
-        held.written.sort_unstable();
-        Ok(held)
+        written.sort_unstable();
+        let before = Arc::new(before(session, &run.id).await?);
+        Ok(Held { written: Arc::new(written), before, runs })
     }
 
-    async fn add(
-        &mut self,
-        session: &mut Session,
-        run_id: &str,
-        stranger: bool,
-        tables: &mut Tables<'_>,
-    ) -> Result<(), RunError> {
-        let mut after = None;
-        while let Some(batch) = session.next_undo(run_id, after).await? {
-            after = Some(batch.place());
-            let Some(target) = tables.find(session, &batch.table).await? else { continue };
-            let entries = match entries(target, &batch).await {
-                // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
-                Err(RunError::Undo(UndoError::Unreadable)) if stranger => continue,
-                entries => entries?,
-            };
-            self.written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, written)| written));
+    /// All that stays as it is where others are sealed anew.
+    pub(super) fn all(&self) -> Arc<Vec<Fingerprint>> {
+        if self.before.is_empty() {
+            return self.written.clone();
         }
-        Ok(())
+        let mut all = [&self.written[..], &self.before[..]].concat();
+        all.sort_unstable();
+        Arc::new(all)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.written.is_empty()
+    /// Whether what these places of a row hold was there before the run.
+    pub(super) fn was_before(&self, values: &[Value], places: &[usize]) -> bool {
+        !self.before.is_empty()
+            && self.before.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
+    }
+
+    /// The newest of the runs, as people are told of it.
+    pub(super) fn newest(&self) -> Option<String> {
+        self.runs.first().map(|run| format!("run {} of plan {}", run.id, run.plan))
     }
 
     /// Whether another run wrote what these places of a row hold.
     pub(super) fn has(&self, values: &[Value], places: &[usize]) -> bool {
-        !self.is_empty() && self.written.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
+        !self.written.is_empty()
+            && self.written.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
     }
+}
+
+/// The digests of what was under the new key before a run came to it, sorted.
+async fn before(session: &mut Session, run_id: &str) -> Result<Vec<Fingerprint>, RunError> {
+    let (mut before, mut after) = (Vec::new(), None);
+    while let Some(batch) = session.next_stood(run_id, after).await? {
+        after = Some(batch.place);
+        before.extend(batch.digests.as_chunks().0);
+    }
+    before.sort_unstable();
+    Ok(before)
+}
+
+/// Adds the digests of what a run wrote.
+async fn add(
+    session: &mut Session,
+    run_id: &str,
+    stranger: bool,
+    tables: &mut Tables<'_>,
+    written: &mut Vec<Fingerprint>,
+) -> Result<(), RunError> {
+    let mut after = None;
+    while let Some(batch) = session.next_undo(run_id, after).await? {
+        after = Some(batch.place());
+        let Some(target) = tables.find(session, &batch.table).await? else { continue };
+        let entries = match entries(target, &batch).await {
+            // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
+            Err(RunError::Undo(UndoError::Unreadable)) if stranger => continue,
+            entries => entries?,
+        };
+        written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, digest)| digest));
+    }
+    Ok(())
 }
 
 /// The tables of a rollback, by the names that runs call them.

@@ -20,18 +20,26 @@ pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Resu
 }
 
 /// The run that a rollback is of: the newest that swapped anything or carried out steps, and no other. A run that moved
-/// nothing may have changed something by its steps, and `on_failure` undoes what those changed.
+/// nothing may have changed something by its steps, and `on_failure` undoes what those changed. One that is rolled back but
+/// for some cells is tried again.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<RunRow>, RunError> {
     for run in session.runs(Some(plan), 1000).await? {
         let did = run.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty();
-        if did && run.state != RunState::RolledBack {
+        if did && (run.state != RunState::RolledBack || is_left(session, &run).await?) {
             return Ok(Some(run));
         }
     }
     Ok(None)
+}
+
+/// Whether the rollback of a run has left cells that can be tried again.
+async fn is_left(session: &mut Session, run: &RunRow) -> Result<bool, RunError> {
+    let rollback = session.rollback_of(&run.id).await?;
+    let is_open = rollback.is_some_and(|rollback| rollback.run.state != RunState::Complete);
+    Ok(is_open && session.undo_cells(&run.id).await? > 0)
 }
 
 /// The run that is to be rolled back, where it may be.

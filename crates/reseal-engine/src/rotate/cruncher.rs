@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
 use crate::batch::work::Work;
-use crate::batch::work_ahead;
+use crate::batch::{Way, work_ahead};
 use crate::cell::target::Target;
 use crate::commit::writer::{Halt, halt};
 use crate::rotate::pace::Pacer;
@@ -17,6 +17,7 @@ use crate::rotate::stripes::{Cut, Group};
 pub(crate) struct Cruncher {
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) target: Arc<Target>,
+    pub(crate) way: Way,
     /// Batches that the database likes a window to be cut into.
     pub(crate) stripes: usize,
     /// Whether swaps are packed for a writer that commits whole batches.
@@ -69,7 +70,8 @@ impl Cruncher {
     async fn work(&mut self, rows: Rows, cut: Cut) -> Result<Work, Halt> {
         let stripes = if self.sparse { 1 } else { cut.stripes_of(rows.len()) };
         let stripes = self.packed.then_some(stripes);
-        let work = work_ahead(self.target.clone(), rows, stripes).await.map_err(Halt::End)?;
+        let work =
+            work_ahead(self.target.clone(), rows, stripes, self.way.clone()).await.map_err(Halt::End)?;
         self.sparse = work.swapped() <= cut.rows;
         Ok(work)
     }

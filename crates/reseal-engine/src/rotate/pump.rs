@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+use async_trait::async_trait;
 use reseal_store::{Session, ShardRow, StoreError, Trouble};
 use tokio::sync::mpsc::{Receiver, channel};
 use tracing::debug;
 
+use crate::batch::Way;
+use crate::cell::spared::Spared;
 use crate::cell::target::Target;
+use crate::commit::planner::Planner;
 use crate::commit::rows::Closing;
 use crate::commit::writer::{Halt, Writer};
 use crate::error::RunError;
@@ -28,19 +32,30 @@ pub(crate) enum Ended {
     Stopped,
 }
 
+/// How one shard is worked on.
+#[async_trait]
+pub(crate) trait ShardWork: Send + Sync {
+    /// Goes on from the shard's checkpoint to its end, or to the first halt.
+    async fn go_on(
+        &self,
+        shared: &Arc<Shared>,
+        session: &mut Session,
+        shard: &mut ShardRow,
+    ) -> Result<Ended, Halt>;
+}
+
 /// Works a shard through. A lost connection, or a batch that was too slow, starts again from the ledger.
 pub(crate) async fn pump(
     shared: &Arc<Shared>,
     session: &mut Session,
-    target: &Arc<Target>,
+    work: &dyn ShardWork,
     shard: &ShardRow,
-    fails: &Arc<Vec<AtomicU64>>,
 ) -> Result<Ended, RunError> {
     let mut shard = shard.clone();
     let mut reconnects = 0;
     loop {
         let before = shard.batches;
-        match pump_once(shared, session, target, &mut shard, fails).await {
+        match work.go_on(shared, session, &mut shard).await {
             Ok(ended) => return Ok(ended),
             Err(Halt::End(error)) => return Err(error),
             Err(Halt::Smaller(error)) => {
@@ -61,44 +76,61 @@ pub(crate) async fn pump(
     }
 }
 
-async fn pump_once(
-    shared: &Arc<Shared>,
-    session: &mut Session,
-    target: &Arc<Target>,
-    shard: &mut ShardRow,
-    fails: &[AtomicU64],
-) -> Result<Ended, Halt> {
-    let (rows_in, rows_out) = channel(1);
-    let (groups_in, mut groups) = channel(1);
-    let stripes = session.stripes();
-    let reader = spawn_reader(shared.clone(), target.clone(), shard.clone(), stripes, rows_in);
-    let cruncher = Cruncher {
-        pacer: shared.pacer.clone(),
-        target: target.clone(),
-        stripes,
-        packed: session.swaps_whole() && !target.shape.read_back,
-        windows: rows_out,
-        sparse: false,
-    };
-    let cruncher = cruncher.spawn(groups_in);
-    let ended = write_groups(shared, session, target, shard, fails, &mut groups).await;
-    reader.abort();
-    cruncher.abort();
-    ended
+/// A range of row keys whose cells move to the primary of their target.
+pub(crate) struct RangeWork {
+    pub(crate) target: Arc<Target>,
+    pub(crate) planner: Arc<dyn Planner>,
+    /// What stays as it is, on the way back.
+    pub(crate) spared: Option<Spared>,
+    /// For each field the failures in a row; none on the way back, where what does not open is not looked for.
+    pub(crate) fails: Option<Arc<Vec<AtomicU64>>>,
+}
+
+#[async_trait]
+impl ShardWork for RangeWork {
+    async fn go_on(
+        &self,
+        shared: &Arc<Shared>,
+        session: &mut Session,
+        shard: &mut ShardRow,
+    ) -> Result<Ended, Halt> {
+        let (rows_in, rows_out) = channel(1);
+        let (groups_in, mut groups) = channel(1);
+        let stripes = session.stripes();
+        let reader = spawn_reader(shared.clone(), self.target.clone(), shard.clone(), stripes, rows_in);
+        let cruncher = Cruncher {
+            pacer: shared.pacer.clone(),
+            target: self.target.clone(),
+            // Later rounds meet what this run has moved.
+            way: match &self.spared {
+                Some(spared) => Way::Back(spared.clone()),
+                None => Way::On { notes: shared.undo && shard.round == 1 },
+            },
+            stripes,
+            packed: session.swaps_whole() && !self.target.shape.read_back,
+            windows: rows_out,
+            sparse: false,
+        };
+        let cruncher = cruncher.spawn(groups_in);
+        let ended = write_groups(shared, session, self, shard, &mut groups).await;
+        reader.abort();
+        cruncher.abort();
+        ended
+    }
 }
 
 async fn write_groups(
     shared: &Shared,
     session: &mut Session,
-    target: &Arc<Target>,
+    work: &RangeWork,
     shard: &mut ShardRow,
-    fails: &[AtomicU64],
     groups: &mut Receiver<Result<Group, Halt>>,
 ) -> Result<Ended, Halt> {
     let mut writer = Writer {
         session,
         lease: &shared.lease,
-        target: target.clone(),
+        target: work.target.clone(),
+        planner: work.planner.clone(),
         shard: shard.number,
         batches: shard.batches,
         undo: shared.undo,
@@ -119,7 +151,9 @@ async fn write_groups(
             Some(group) => group?,
             None => return Err(Halt::Reload(StoreError::new(Trouble::ConnectionLost, "the reader stopped"))),
         };
-        breaker(target, fails, &group.opened).map_err(Halt::End)?;
+        if let Some(fails) = &work.fails {
+            breaker(&work.target, fails, &group.opened).map_err(Halt::End)?;
+        }
         let (done, batches) = (group.done, group.batches.len());
         let waited = begun.elapsed();
         let outcome = write_group(shared, &mut writer, group).await;

@@ -84,7 +84,7 @@ impl Group {
         match batches.last_mut() {
             Some(batch) => {
                 batch.rows += others;
-                (batch.counts, batch.broken) = (rest.counts, rest.broken);
+                (batch.counts, batch.broken, batch.stood) = (rest.counts, rest.broken, rest.stood);
             }
             None => batches.push(rest.into()),
         }

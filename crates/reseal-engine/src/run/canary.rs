@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use reseal_store::{Quarantined, RowKey, Session, ShardRow, Trouble};
 
-use crate::batch::work_through;
+use crate::batch::{work_first, work_through};
 use crate::cell::open::Trust;
 use crate::cell::target::Target;
 use crate::commit::Commit;
+use crate::commit::planner::Onward;
 use crate::commit::restore::restore;
 use crate::commit::rows::Closing;
 use crate::commit::writer::{Halt, Writer};
@@ -70,7 +71,7 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
         let page = session.page(&target.shape, cursor.as_ref(), shard.upto.as_ref(), rows, bytes).await?;
         let Some(last) = page.last().map(|row| row.key.clone()) else { continue };
         let count = page.len() as u64;
-        let work = work_through(target.clone(), page, Trust::Marks).await?;
+        let work = work_first(target.clone(), page, shared.undo && shard.round == 1).await?;
         if work.swaps.is_empty() {
             continue;
         }
@@ -78,6 +79,7 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
             session: &mut session,
             lease: &shared.lease,
             target: target.clone(),
+            planner: Arc::new(Onward(target.clone())),
             shard: shard.number,
             batches: shard.batches,
             undo: true,
@@ -85,10 +87,7 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
             read_back: true,
         };
         let closing = Closing { checkpoint: Some(&last), done: false };
-        let cells = writer.commit(work.into(), &closing).await.map_err(|halt| match halt {
-            Halt::End(error) => error,
-            Halt::Reload(error) | Halt::Smaller(error) => error.into(),
-        })?;
+        let cells = writer.commit(work.into(), &closing).await.map_err(Halt::error)?;
         shared.progress.add(count, cells);
         return Ok(());
     }
@@ -105,25 +104,30 @@ fn is_refusal(error: &RunError) -> bool {
 }
 
 /// Puts the one batch back to its old bytes, and its shard to the beginning. Cells that the application has written
-/// since are its own, and stay. Where cells hold neither, nothing is dropped of what was kept.
+/// since are its own, and stay. Where a row is refused, or cells hold neither, nothing is dropped of what was kept.
 async fn put_back(
     shared: &Shared,
     session: &mut Session,
     targets: &[Arc<Target>],
 ) -> Result<PutBack, RunError> {
-    let (mut after, mut lost) = (None, 0);
-    while let Some(batch) = session.next_undo(shared.lease.run_id(), after).await? {
-        after = Some(batch.place());
-        if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
-            let restored = restore(session, &shared.lease, target, &batch).await?;
-            lost += damaged(shared, session, target, &restored.rewritten).await?;
+    let run_id = shared.lease.run_id();
+    let (mut refused, mut lost) = (false, 0);
+    for shard in session.undo_shards(run_id).await? {
+        let mut before = None;
+        while let Some(batch) = session.undo_before(run_id, shard.number, before).await? {
+            before = Some(batch.batch);
+            if let Some(target) = targets.iter().find(|target| target.label() == batch.table) {
+                let restored = restore(session, &shared.lease, target, &batch).await?;
+                refused |= restored.refused;
+                lost += damaged(shared, session, target, &restored.rows).await?;
+            }
         }
     }
-    if lost > 0 {
-        return Ok(PutBack::Damaged(lost));
+    match (lost, refused) {
+        (0, false) => Commit::new(session, &shared.lease).restart().await.map(|()| PutBack::Whole),
+        (0, true) => Ok(PutBack::Refused),
+        _ => Ok(PutBack::Damaged(lost)),
     }
-    Commit::new(session, &shared.lease).restart().await?;
-    Ok(PutBack::Whole)
 }
 
 /// How many cells of these rows do not open, though they did when the batch was written: no application wrote them.
@@ -133,9 +137,6 @@ async fn damaged(
     target: &Arc<Target>,
     keys: &[RowKey],
 ) -> Result<u64, RunError> {
-    if keys.is_empty() {
-        return Ok(0);
-    }
     let listed = session.quarantined(shared.lease.run_id()).await?;
     let rows = session.rows_by_key(&target.unscoped, keys).await?;
     let work = work_through(target.clone(), rows, Trust::Nothing).await?;

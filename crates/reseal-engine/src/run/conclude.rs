@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{RunLease, RunRow, Session};
+use reseal_store::{Counts, RunLease, RunRow, Session};
 
 use tracing::warn;
 
+use crate::commit::Commit;
 use crate::error::{Advise, Class, RunError};
 use crate::job::hooks::{Phase, When};
 use crate::job::options::RunOptions;
@@ -59,10 +60,9 @@ pub(crate) async fn conclude(
     if !session.move_run(lease, RunState::Running, state, reason.as_deref()).await? {
         return Err(RunError::Superseded);
     }
-    let job = steps.job().clone();
-    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
-    let mut counts = row.counts;
-    counts.cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    let (job, row) = (steps.job().clone(), ended(session, lease, run).await?);
+    let cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
+    let counts = Counts { cells_quarantined, ..row.counts };
     steps.observer().ended(RunEnd { job: &job, run: &row, counts: &counts }).await;
     steps.stands(state, row.counts.cells_rotated);
     let failed = follow(session, steps, state).await;
@@ -71,6 +71,7 @@ pub(crate) async fn conclude(
     }
     Ok(Report {
         run_id: run.id.clone(),
+        rollback_id: None,
         state,
         reason: reason.or(failed.as_ref().map(RunError::to_string)),
         plan: run.plan.clone(),
@@ -86,6 +87,17 @@ pub(crate) async fn conclude(
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,
     })
+}
+
+/// The run as it ended. One that is over and did nothing can never be rolled back: what it met under the new key needs no
+/// note.
+async fn ended(session: &mut Session, lease: &RunLease, run: &RunRow) -> Result<RunRow, RunError> {
+    let row = session.run_by_id(&run.id).await?.unwrap_or_else(|| run.clone());
+    let did = row.counts.cells_rotated > 0 || !session.steps(&run.id).await?.is_empty();
+    if row.state.is_over() && !did {
+        Commit::new(session, lease).drop_stood().await?;
+    }
+    Ok(row)
 }
 
 /// The steps that follow from how the run ended; gives why one failed that the run still owes. The run's state stays

@@ -65,20 +65,22 @@ pub fn is_dead(holder: &Holder) -> bool {
     start_time(theirs.pid).is_none_or(|now| now != theirs.started)
 }
 
-/// Renews the lease in the background, on a connection of its own, until dropped; passes on what operators ask for
+/// Renews leases in the background, on a connection of its own, until dropped; passes on what operators ask for
 /// and closes with the window.
 pub(crate) struct Renewal {
     task: JoinHandle<()>,
+    leases: Vec<RunLease>,
 }
 
 impl Renewal {
     pub(crate) fn start(
         database: Database,
-        lease: RunLease,
+        leases: Vec<RunLease>,
         pacer: Arc<Pacer>,
         until: Option<Timestamp>,
         stop: Stopper,
     ) -> Self {
+        let renewed = leases.clone();
         let task = tokio::spawn(async move {
             let mut session = None;
             loop {
@@ -92,25 +94,30 @@ impl Renewal {
                 if session.is_none() {
                     session = database.connect().await.ok();
                 }
-                let Some(open) = session.as_mut() else { continue };
-                match open.renew(&lease, LEASE_MS).await {
-                    Ok(Renewed::Superseded) => stop.ask(Stop::Superseded),
-                    Ok(Renewed::Ours(Some(Request::Pause))) => stop.ask(Stop::PauseAsked),
-                    Ok(Renewed::Ours(Some(Request::Cancel))) => stop.ask(Stop::CancelAsked),
-                    Ok(Renewed::Ours(None)) => {}
-                    // The lease outlasts many failed renewals; the workers see a lost server by themselves.
-                    Err(_) => session = None,
+                for lease in &renewed {
+                    let Some(open) = session.as_mut() else { break };
+                    match open.renew(lease, LEASE_MS).await {
+                        Ok(Renewed::Superseded) => stop.ask(Stop::Superseded),
+                        Ok(Renewed::Ours(Some(Request::Pause))) => stop.ask(Stop::PauseAsked),
+                        Ok(Renewed::Ours(Some(Request::Cancel))) => stop.ask(Stop::CancelAsked),
+                        Ok(Renewed::Ours(None)) => {}
+                        // The lease outlasts many failed renewals; the workers see a lost server by themselves.
+                        Err(_) => session = None,
+                    }
                 }
             }
         });
-        Renewal { task }
+        Renewal { task, leases }
     }
 
-    /// Ends it, and gives the lease back: what the run owed is done.
-    pub(crate) async fn end(mut self, session: &mut Session, lease: &RunLease) -> Result<(), StoreError> {
+    /// Ends it, and gives the leases back: what was owed is done.
+    pub(crate) async fn end(mut self, session: &mut Session) -> Result<(), StoreError> {
         self.task.abort();
         let _ = (&mut self.task).await;
-        session.release(lease).await
+        for lease in &self.leases {
+            session.release(lease).await?;
+        }
+        Ok(())
     }
 }
 

@@ -83,7 +83,7 @@ pub async fn run(
     let Held { run, lease } = take(&mut session, job, options, &mut looked, observer.as_ref()).await?;
     info!(run = run.id, epoch = lease.epoch(), "run acquired");
     let mut steps = Steps::of(&mut session, environment, job, &run, &lease, &options.operator).await?;
-    let renewal = Renewal::start(database.clone(), lease.clone(), pacer.clone(), options.until, stop.clone());
+    let renewal = renewal(environment, &lease, &pacer, options);
     let opened = opening::open(&mut session, &mut steps, looked, &run, &lease, options, environment).await;
     let outcome = match opened {
         Ok(Opened::Targets(targets)) => {
@@ -108,8 +108,14 @@ pub async fn run(
     let mut session = reopen(session, database).await?;
     let report = conclude(&mut session, &mut steps, options, &run, &lease, outcome, begun).await;
     // A lease that cannot be given back ends by itself.
-    let _ = renewal.end(&mut session, &lease).await;
+    let _ = renewal.end(&mut session).await;
     report
+}
+
+/// Keeps the lease while the run lasts.
+fn renewal(environment: &Environment, lease: &RunLease, pacer: &Arc<Pacer>, options: &RunOptions) -> Renewal {
+    let Environment { database, stop, .. } = environment;
+    Renewal::start(database.clone(), vec![lease.clone()], pacer.clone(), options.until, stop.clone())
 }
 
 /// The rounds, once nothing stands before the first write.
@@ -143,7 +149,7 @@ async fn work(
 }
 
 /// The key that old cells are kept under when the old key is known to others.
-async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, RunError> {
+pub(crate) async fn undo_key(job: &Job, emergency: bool) -> Result<Option<UndoKey>, RunError> {
     let mut primaries = job.keysets.iter().filter_map(|keyset| keyset.keyset.primary());
     match primaries.next().filter(|_| emergency) {
         Some(primary) => UndoKey::of(primary, &job.deks).await.map(Some),

@@ -143,7 +143,7 @@ pub(crate) async fn take(
     let found = identity::compare(session, &run, &looked.targets, &options.accept_tables).await?;
     if !found.changed.is_empty()
         && let Some(Claimed::HeldBy { column, run_id }) =
-            session.holder_of_any(&found.columns, &run.id).await?
+            session.holder_of_any(&found.columns, &[&run.id]).await?
     {
         return Err(held_by(session, column, run_id).await?);
     }

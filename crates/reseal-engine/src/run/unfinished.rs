@@ -48,11 +48,11 @@ pub(crate) async fn owed(
     let Some(lease) = session.acquire_as_it_is(&run, &holder(), LEASE_MS).await? else { return Err(busy()) };
     let pacer = Arc::new(Pacer::new(&job.pace));
     let (database, stop) = (environment.database.clone(), environment.stop.clone());
-    let renewal = Renewal::start(database, lease.clone(), pacer, None, stop);
+    let renewal = Renewal::start(database, vec![lease.clone()], pacer, None, stop);
     let mut steps = Steps::of(session, environment, job, &run, &lease, &options.operator).await?;
     steps.stands(run.state, run.counts.cells_rotated);
     let outcome = steps.play(session, Phase::After, None).await;
-    renewal.end(session, &lease).await?;
+    renewal.end(session).await?;
     let failed = match outcome {
         Ok(()) => None,
         Err(Cut::Failed(error)) => Some(error),
@@ -60,6 +60,7 @@ pub(crate) async fn owed(
     };
     Ok(Some(Report {
         run_id: run.id.clone(),
+        rollback_id: None,
         state: run.state,
         reason: failed.as_ref().map(|error| error.to_string()),
         plan: job.plan.clone(),

@@ -88,6 +88,7 @@ pub(crate) async fn dry_run(
     }
     Ok(Report {
         run_id: String::new(),
+        rollback_id: None,
         state: RunState::Prepared,
         reason: None,
         plan: job.plan.clone(),

@@ -1,6 +1,6 @@
 //! Where a sweep lists cells: those that it could not open, and those that the database or a format refused before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use reseal_store::{Quarantined, RowKey, RunLease, Session};
@@ -25,8 +25,13 @@ impl Refused {
         Ok(Refused(Arc::new(refused.collect())))
     }
 
+    /// The cells, by their ids.
+    pub(crate) fn cells(&self) -> HashSet<String> {
+        self.0.keys().cloned().collect()
+    }
+
     /// The entry of a cell that is still under an old key, where it was refused.
-    pub(super) fn entry(&self, field: &FieldTarget, row: &RowKey) -> Option<Quarantined> {
+    pub(crate) fn entry(&self, field: &FieldTarget, row: &RowKey) -> Option<Quarantined> {
         if self.0.is_empty() {
             return None;
         }

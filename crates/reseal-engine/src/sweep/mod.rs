@@ -7,7 +7,7 @@ mod classify;
 pub(crate) mod dry_run;
 pub(crate) mod inspect;
 pub(crate) mod listing;
-mod scan;
+pub(crate) mod scan;
 mod tally;
 pub(crate) mod trial;
 

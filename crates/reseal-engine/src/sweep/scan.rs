@@ -11,7 +11,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Connections that read one snapshot: as many as there are workers, where the database can share it. Those that are
 /// idle are used before new ones, and what is left of them is closed.
-pub(super) async fn snapshot(
+pub(crate) async fn snapshot(
     database: &Database,
     mut idle: Vec<Session>,
     workers: usize,
@@ -39,7 +39,7 @@ async fn connection(database: &Database, idle: &mut Vec<Session>) -> Result<Sess
 }
 
 /// Reads a table, each connection a slice of it. Ends early when nobody takes the chunks any more.
-pub(super) async fn scan(
+pub(crate) async fn scan(
     readers: &mut [Session],
     shape: &Shape,
     slices: &[Slice],

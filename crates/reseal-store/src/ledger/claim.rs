@@ -34,7 +34,7 @@ impl Session {
             Ok(()) => self.commit().await.map(|()| Claimed::Yes),
             Err(error) => {
                 self.rollback().await?;
-                match (error.trouble, self.holder_of_any(&run.columns, &run.id).await?) {
+                match (error.trouble, self.holder_of_any(&run.columns, &[&run.id]).await?) {
                     (Trouble::Constraint | Trouble::Retry, Some(held)) => Ok(held),
                     _ => Err(error),
                 }
@@ -126,14 +126,14 @@ impl Session {
         self.run(&delete).await.map(drop)
     }
 
-    /// The first of these columns that another run holds.
+    /// The first of these columns that another run holds than these.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn holder_of_any(
         &mut self,
         columns: &[ColumnName],
-        run_id: &str,
+        run_ids: &[&str],
     ) -> Result<Option<Claimed>, StoreError> {
         let identities = self.identities_of_claims().await?;
         let select = Query::select()
@@ -151,7 +151,7 @@ impl Session {
                 };
                 asked.column == column && (asked.table == table || identities.iter().any(known))
             };
-            if holder != run_id && columns.iter().any(same) {
+            if !run_ids.contains(&holder.as_str()) && columns.iter().any(same) {
                 return Ok(Some(Claimed::HeldBy { column: format!("{table}.{column}"), run_id: holder }));
             }
         }

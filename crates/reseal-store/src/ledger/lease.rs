@@ -3,29 +3,11 @@
 use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 
-use super::claim::Claimed;
-use super::column_name::ColumnName;
 use super::holder::Holder;
 use super::run::{Request, RunRow};
 use super::run_lease::RunLease;
 use crate::taker::Taker;
-use crate::{Kind, Session, StoreError, Trouble};
-
-/// How an attempt to acquire a run for a rollback ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acquired {
-    /// This engine holds the run and its columns.
-    Yes(RunLease),
-    /// The run changed since it was read: another engine is at work on it, or it moved to another state.
-    Changed,
-    /// Another run holds one of the columns.
-    HeldBy {
-        /// The column, as `table.column`.
-        column: String,
-        /// The run that holds it.
-        run_id: String,
-    },
-}
+use crate::{Kind, Session, StoreError};
 
 /// What a renewal of the lease told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,58 +46,6 @@ impl Session {
         Ok(Some(lease))
     }
 
-    /// Acquires a run that is to be rolled back, and its columns: the run moves to `rolling_back`, and no other run may
-    /// claim a column of it. Runs in one transaction: what is refused, or killed on the way, leaves no claim behind.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn acquire_rollback(
-        &mut self,
-        run: &RunRow,
-        holder: &Holder,
-        lease_ms: i64,
-        columns: &[ColumnName],
-    ) -> Result<Acquired, StoreError> {
-        if run.state != RunState::RollingBack && !run.state.may_become(RunState::RollingBack) {
-            return Ok(Acquired::Changed);
-        }
-        let lease = next_lease(run);
-        self.begin().await?;
-        match self.acquire_inside(run, &lease, holder, lease_ms, columns).await {
-            Ok(true) => self.commit().await.map(|()| Acquired::Yes(lease)),
-            Ok(false) => self.rollback().await.map(|()| Acquired::Changed),
-            Err(error) => {
-                self.rollback().await?;
-                match (error.trouble, self.holder_of_any(columns, &run.id).await?) {
-                    (Trouble::Constraint | Trouble::Retry, Some(Claimed::HeldBy { column, run_id })) => {
-                        Ok(Acquired::HeldBy { column, run_id })
-                    }
-                    _ => Err(error),
-                }
-            }
-        }
-    }
-
-    async fn acquire_inside(
-        &mut self,
-        run: &RunRow,
-        lease: &RunLease,
-        holder: &Holder,
-        lease_ms: i64,
-        columns: &[ColumnName],
-    ) -> Result<bool, StoreError> {
-        let mut update = self.epoch_update(run, lease, holder, lease_ms);
-        self.answer_request(&mut update, RunState::RollingBack);
-        update.and_where(Expr::col("state").eq(run.state.name()));
-        if self.run(&update).await? == 0 {
-            return Ok(false);
-        }
-        self.move_shards(lease).await?;
-        self.drop_claims_that_are_over(lease.run_id()).await?;
-        self.claim(lease.run_id(), columns).await?;
-        Ok(true)
-    }
-
     /// Acquires a run whose state stays as it is, if its epoch is still that of `run`.
     ///
     /// # Errors
@@ -132,7 +62,7 @@ impl Session {
     }
 
     /// Sets epoch, holder and lease, where the epoch is still that of `run`.
-    fn epoch_update(
+    pub(super) fn epoch_update(
         &self,
         run: &RunRow,
         lease: &RunLease,
@@ -150,13 +80,13 @@ impl Session {
     }
 
     /// The run is at work: what was asked of the engine before, and why that one stopped, no longer holds.
-    fn answer_request(&self, update: &mut UpdateStatement, state: RunState) {
+    pub(super) fn answer_request(&self, update: &mut UpdateStatement, state: RunState) {
         let none = || Option::<String>::None;
         update.value("state", state.name()).value("updated_at", self.now());
         update.value("request", none()).value("reason", none());
     }
 
-    async fn move_shards(&mut self, lease: &RunLease) -> Result<(), StoreError> {
+    pub(super) async fn move_shards(&mut self, lease: &RunLease) -> Result<(), StoreError> {
         let shards = Query::update()
             .table(self.ledger("shard"))
             .value("epoch", lease.epoch)
@@ -205,6 +135,6 @@ impl Session {
     }
 }
 
-fn next_lease(run: &RunRow) -> RunLease {
+pub(super) fn next_lease(run: &RunRow) -> RunLease {
     RunLease { run_id: run.id.clone(), epoch: run.epoch + 1 }
 }

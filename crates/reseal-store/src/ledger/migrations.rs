@@ -20,6 +20,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(4, "postgres/0004_progress"),
             script!(5, "postgres/0005_pace"),
             script!(6, "postgres/0006_tables"),
+            script!(7, "postgres/0007_rollback"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/0001_ledger"),
@@ -27,6 +28,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(4, "mysql/0004_progress"),
             script!(5, "mysql/0005_pace"),
             script!(6, "mysql/0006_tables"),
+            script!(7, "mysql/0007_rollback"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/0001_ledger"),
@@ -34,6 +36,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(4, "sqlite/0004_progress"),
             script!(5, "sqlite/0005_pace"),
             script!(6, "sqlite/0006_tables"),
+            script!(7, "sqlite/0007_rollback"),
         ],
     }
 }

@@ -10,11 +10,13 @@ mod lease;
 mod migrations;
 mod pins;
 mod quarantine;
+mod rollback;
 mod run;
 mod run_keys;
 mod run_lease;
 mod shard;
 mod step;
+mod stood;
 mod table;
 mod undo;
 
@@ -26,15 +28,17 @@ pub use column_name::ColumnName;
 pub use guarded::Guarded;
 pub use guards::Guarding;
 pub use holder::{Holder, Process};
-pub use lease::{Acquired, Renewed};
+pub use lease::Renewed;
 pub use pins::Pin;
 pub use quarantine::Quarantined;
+pub use rollback::{Acquired, NewRollback, RollbackEnds, RollbackLease, RollbackRow};
 pub use run::{NewRun, Request, RunRow};
 pub use run_lease::RunLease;
-pub use shard::{Counts, ShardAdvance, ShardRow};
+pub use shard::{Counts, Kept, ShardAdvance, ShardRow};
 pub use step::{SqlPart, StepDone, StepKey, StepRow, StepState};
+pub use stood::StoodBatch;
 pub use table::{Found, NotedTable, RunTable};
-pub use undo::{UndoBatch, UndoPlace};
+pub use undo::{UndoBatch, UndoPlace, UndoShard};
 
 use crate::Session;
 

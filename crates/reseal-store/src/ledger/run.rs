@@ -140,12 +140,17 @@ impl Session {
         Ok(self.fetch_runs(&select).await?.pop())
     }
 
-    /// Runs, newest first: of one plan, or of all.
+    /// Runs, newest first: of one plan, or of all. Those that roll another one back are not among them: see
+    /// [`Session::rollback_of`].
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn runs(&mut self, plan: Option<&str>, limit: u64) -> Result<Vec<RunRow>, StoreError> {
         let mut select = self.select_run();
+        if self.knows_rollbacks().await? {
+            let rollbacks = Query::select().column("run_id").from(self.ledger("rollback")).to_owned();
+            select.and_where(Expr::col("id").not_in_subquery(rollbacks));
+        }
         if let Some(plan) = plan {
             select.and_where(Expr::col("plan").eq(plan));
         }
@@ -170,7 +175,8 @@ impl Session {
             run.counts = self.counts(&run.id).await?;
             // Batches count what they meet; once a run rests, the list tells what is left.
             if run.state != RunState::Running {
-                run.counts.cells_quarantined = self.count_quarantined(&run.id).await?;
+                let lists = self.lister(&run).await?;
+                run.counts.cells_quarantined = self.count_quarantined(&lists).await?;
             }
             runs.push(run);
         }
@@ -205,18 +211,7 @@ impl Session {
         reason: Option<&str>,
     ) -> Result<bool, StoreError> {
         let update = self.state_update(lease.into(), from, to, reason)?;
-        self.move_state(&update, lease.run_id(), to, false).await
-    }
-
-    /// Ends a rollback: the run is rolled back, its columns are given back and its kept cells are dropped, all in one
-    /// transaction.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn end_rollback(&mut self, lease: &RunLease) -> Result<bool, StoreError> {
-        let (from, to) = (RunState::RollingBack, RunState::RolledBack);
-        let update = self.state_update(lease.into(), from, to, None)?;
-        self.move_state(&update, lease.run_id(), to, true).await
+        self.move_state(&update, lease.run_id(), to).await
     }
 
     /// Cancels a run that no engine holds, if it still stands as `run` says.
@@ -227,10 +222,10 @@ impl Session {
         let stands = At { run_id: &run.id, epoch: run.epoch };
         let mut update = self.state_update(stands, run.state, RunState::Cancelled, Some(reason))?;
         update.value("lease_until", 0i64);
-        self.move_state(&update, &run.id, RunState::Cancelled, false).await
+        self.move_state(&update, &run.id, RunState::Cancelled).await
     }
 
-    fn state_update(
+    pub(super) fn state_update(
         &self,
         at: At<'_>,
         from: RunState,
@@ -260,23 +255,26 @@ impl Session {
         update: &UpdateStatement,
         run_id: &str,
         to: RunState,
-        drops_undo: bool,
     ) -> Result<bool, StoreError> {
         self.begin().await?;
         if self.run(update).await? == 0 {
             self.rollback().await?;
             return Ok(false);
         }
-        let tables = [("claim", to.is_over()), ("undo", drops_undo)];
-        for (table, _) in tables.into_iter().filter(|(_, drops)| *drops) {
-            let delete = Query::delete()
-                .from_table(self.ledger(table))
-                .and_where(Expr::col("run_id").eq(run_id))
-                .to_owned();
-            self.run(&delete).await?;
+        if to.is_over() {
+            self.delete_of_run("claim", run_id).await?;
         }
         self.commit().await?;
         Ok(true)
+    }
+
+    /// Deletes what a table of the ledger has of a run, in the open transaction.
+    pub(super) async fn delete_of_run(&mut self, table: &str, run_id: &str) -> Result<(), StoreError> {
+        let delete = Query::delete()
+            .from_table(self.ledger(table))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .to_owned();
+        self.run(&delete).await.map(drop)
     }
 
     /// Notes what the last sweep found, and the round that follows.
@@ -302,9 +300,9 @@ impl Session {
 }
 
 /// A run under an epoch.
-struct At<'a> {
-    run_id: &'a str,
-    epoch: i64,
+pub(super) struct At<'a> {
+    pub(super) run_id: &'a str,
+    pub(super) epoch: i64,
 }
 
 impl<'a> From<&'a RunLease> for At<'a> {

@@ -5,7 +5,7 @@ use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, UpdateStatement}
 use super::guarded::Guarded;
 use super::run_lease::RunLease;
 use crate::taker::{Taker, signed};
-use crate::{Kind, RowKey, Session, Shape, StoreError, SwapColumns, UndoBatch};
+use crate::{Kind, RowKey, Session, Shape, StoodBatch, StoreError, SwapColumns, UndoBatch};
 
 /// What a run, a shard or a batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +62,15 @@ pub struct ShardRow {
     pub batches: i64,
     /// What it came to so far.
     pub counts: Counts,
+}
+
+/// What is kept of a batch for a rollback.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The old cells.
+    pub undo: Option<UndoBatch>,
+    /// What was under the new key already.
+    pub stood: Option<StoodBatch>,
 }
 
 /// What one transaction moves a shard by.
@@ -186,13 +195,16 @@ impl Session {
         &mut self,
         shape: &Shape,
         swaps: &[&SwapColumns],
-        undo: Option<UndoBatch>,
+        kept: Kept,
         lease: &RunLease,
         advance: &ShardAdvance<'_>,
     ) -> Result<bool, StoreError> {
         let mut riders = vec![self.build(&self.shard_update(lease, advance))];
-        if let Some(batch) = undo {
+        if let Some(batch) = kept.undo {
             riders.push(self.build(&self.undo_insert(lease.run_id(), batch)));
+        }
+        if let Some(batch) = kept.stood {
+            riders.push(self.build(&self.stood_insert(lease.run_id(), batch)));
         }
         self.sql.driver.swap_whole(shape, swaps, riders).await
     }
