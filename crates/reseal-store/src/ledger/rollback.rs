@@ -13,7 +13,7 @@ use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
 
 /// The script of the ledger that brought rollbacks.
-const SINCE: i64 = 6;
+const SINCE: i64 = 7;
 
 /// A rollback as the ledger has it.
 #[derive(Clone, Debug)]
