@@ -76,7 +76,7 @@ pub async fn rollback(
     let begins = RollbackBegins { job, reversed: &back, run: &run, tables, takes_back_after };
     observer.rollback_began(begins).await?;
     let lease = acquire(&mut session, jobs, &run, known.as_ref(), &scope, options).await?;
-    Commit::new(&mut session, &lease.of).tables(&found.changed, &found.columns, &options.operator).await?;
+    Commit::new(&mut session, &lease.of).tables(&found.changed, &[], &options.operator).await?;
     info!(rollback = lease.own.run_id(), of = run.id, epoch = lease.own.epoch(), "rollback acquired");
     let pacer = Arc::new(Pacer::new(&job.pace));
     let leases = vec![lease.own.clone(), lease.of.clone()];

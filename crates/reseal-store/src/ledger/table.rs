@@ -137,7 +137,8 @@ impl Session {
 }
 
 impl Guarded<'_> {
-    /// Records tables that a run was found to have by now, and claims its columns anew: of those tables.
+    /// Records tables that a run was found to have by now, and claims its columns anew: of those tables. A run that is rolled
+    /// back has none to claim: its rollback holds them.
     ///
     /// # Errors
     /// [`Trouble::Constraint`] where another run holds one of the columns; when the server refuses.
@@ -150,6 +151,9 @@ impl Guarded<'_> {
         let run_id = self.lease.run_id();
         for noted in tables {
             self.session.note_table(run_id, noted, operator).await?;
+        }
+        if columns.is_empty() {
+            return Ok(());
         }
         self.session.drop_claims_that_are_over(run_id).await?;
         self.session.claim(run_id, columns).await
