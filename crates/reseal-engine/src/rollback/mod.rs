@@ -36,9 +36,8 @@ use crate::preflight::identity;
 use crate::report::Report;
 use crate::rotate::lag::LagWatch;
 use crate::rotate::pace::Pacer;
-use crate::rotate::reconnect::RECONNECTS;
+use crate::rotate::reconnect::{RECONNECTS, ensure_connected};
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
-use crate::run::reopen;
 use crate::run::resume::{claims, held_by};
 use crate::run::steps::takes_back_after;
 use conclude::{Rolled, conclude};
@@ -83,7 +82,8 @@ pub async fn rollback(
     let renewal = Renewal::start(database.clone(), leases, pacer.clone(), None, stop.clone());
     let _lag = LagWatch::start(database.clone(), pacer.clone());
     let rounds = Rounds { environment, run: &run, lease: &lease, pacer };
-    let (mut session, through) = put_back(session, &rounds, &layouts).await?;
+    let through = put_back(&mut session, &rounds, &layouts).await;
+    ensure_connected(database, stop, &mut session).await?;
     let rolled = Rolled { environment, jobs, run: &run, lease: &lease, options, begun };
     let report = conclude(&mut session, rolled, through).await;
     // Leases that cannot be given back end by themselves.
@@ -98,24 +98,24 @@ struct Jobs<'j> {
     back: &'j Arc<Job>,
 }
 
-/// The rounds; where a connection is lost they begin again where they stood, as the ledger tells. Gives a living connection.
+/// The rounds; where a connection is lost they begin again where they stood, as the ledger tells.
 async fn put_back(
-    mut session: Session,
+    session: &mut Session,
     rounds: &Rounds<'_>,
     layouts: &Layouts,
-) -> Result<(Session, Result<Through, RunError>), RunError> {
+) -> Result<Through, RunError> {
     let Environment { database, stop, .. } = rounds.environment;
-    let mut outcome = begin(&mut session, rounds, layouts).await;
+    let mut outcome = begin(session, rounds, layouts).await;
     for _ in 0..RECONNECTS {
         // Workers that gave up have asked for a stop: what they say stands.
         let lost = outcome.as_ref().is_err_and(RunError::is_connection_lost);
         if !lost || stop.asked().is_some() {
             break;
         }
-        session = reopen(session, database).await?;
-        outcome = begin(&mut session, rounds, layouts).await;
+        ensure_connected(database, stop, session).await?;
+        outcome = begin(session, rounds, layouts).await;
     }
-    Ok((reopen(session, database).await?, outcome))
+    outcome
 }
 
 async fn begin(session: &mut Session, rounds: &Rounds<'_>, layouts: &Layouts) -> Result<Through, RunError> {

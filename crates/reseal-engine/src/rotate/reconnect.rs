@@ -3,24 +3,30 @@
 use std::time::Duration;
 
 use reseal_core::backoff;
-use reseal_store::{Session, ShardRow, StoreError, Trouble};
+use reseal_store::{Database, Session, ShardRow, StoreError, Trouble};
 
 use crate::error::RunError;
 use crate::rotate::shared::Shared;
+use crate::stop::Stopper;
 
 /// How often a lost connection is made anew before the run stops; it can be resumed.
 pub(crate) const RECONNECTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(6400);
 
-/// A new connection for a writer; `attempt` is how often it was tried in vain.
-async fn again(shared: &Shared, attempt: u32, error: StoreError) -> Result<Session, RunError> {
+/// A new connection; `attempt` is how often it was tried in vain, and `error` what the loss of the last one was.
+async fn again(
+    database: &Database,
+    stop: &Stopper,
+    attempt: u32,
+    error: StoreError,
+) -> Result<Session, RunError> {
     for attempt in attempt..=RECONNECTS {
         tokio::time::sleep(backoff(attempt + 1, FIRST_PAUSE, LONGEST_PAUSE)).await;
-        if let Ok(session) = shared.connect().await {
+        if let Ok(session) = database.connect().await {
             return Ok(session);
         }
-        if shared.stop.asked().is_some() {
+        if stop.asked().is_some() {
             break;
         }
     }
@@ -37,14 +43,20 @@ pub(crate) async fn reload(
 ) -> Result<ShardRow, RunError> {
     let mut error = error;
     for attempt in attempt..=RECONNECTS {
-        *session = again(shared, attempt, error).await?;
-        match session.shards(shared.lease.run_id()).await {
+        *session = again(&shared.database, &shared.stop, attempt, error).await?;
+        match relaxed_shards(session, shared.lease.run_id()).await {
             Ok(shards) => return ours(shared, shards, number),
             Err(lost) if lost.trouble == Trouble::ConnectionLost => error = lost,
             Err(other) => return Err(other.into()),
         }
     }
     Err(StoreError::new(Trouble::ConnectionLost, "the connection is lost again and again").into())
+}
+
+/// The shards of a run, read on a writer's new connection: its batches need not be on disk at once.
+async fn relaxed_shards(session: &mut Session, run_id: &str) -> Result<Vec<ShardRow>, StoreError> {
+    session.relax().await?;
+    session.shards(run_id).await
 }
 
 /// The shard as the ledger has it, if it still is this engine's.
@@ -64,10 +76,15 @@ fn ours(shared: &Shared, shards: Vec<ShardRow>, number: i64) -> Result<ShardRow,
     }
 }
 
-/// Makes sure of a connection that was idle for long.
-pub(crate) async fn living(shared: &Shared, session: &mut Session) -> Result<(), RunError> {
+/// Makes sure of a connection that was idle for long, or may have been lost on the way. What ends a run is committed on it,
+/// so a new one waits for the disk, as the first did.
+pub(crate) async fn ensure_connected(
+    database: &Database,
+    stop: &Stopper,
+    session: &mut Session,
+) -> Result<(), RunError> {
     if let Err(error) = session.now_ms().await {
-        *session = again(shared, 0, error).await?;
+        *session = again(database, stop, 0, error).await?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use reseal_store::{Database, RunLease, RunRow, Session, ShardRow};
+use reseal_store::{RunLease, RunRow, Session, ShardRow};
 use tracing::info;
 
 use crate::cell::target::Target;
@@ -30,7 +30,7 @@ use crate::progress::Phase;
 use crate::report::Report;
 use crate::rotate::lag::LagWatch;
 use crate::rotate::pace::Pacer;
-use crate::rotate::reconnect::{RECONNECTS, living};
+use crate::rotate::reconnect::{RECONNECTS, ensure_connected};
 use crate::rotate::shards::cut;
 use crate::rotate::shared::Shared;
 use crate::rotate::workers::rotate;
@@ -96,7 +96,7 @@ pub async fn run(
                 if !lost || stop.asked().is_some() {
                     break;
                 }
-                session = reopen(session, database).await?;
+                ensure_connected(database, stop, &mut session).await?;
                 outcome =
                     work(&mut session, &steps, environment, &run, &lease, &targets, pacer.clone()).await;
             }
@@ -105,7 +105,7 @@ pub async fn run(
         Ok(Opened::Stopped(stop)) => Ok(Outcome::Stopped(stop)),
         Err(error) => Err(error),
     };
-    let mut session = reopen(session, database).await?;
+    ensure_connected(database, stop, &mut session).await?;
     let report = conclude(&mut session, &mut steps, options, &run, &lease, outcome, begun).await;
     // A lease that cannot be given back ends by itself.
     let _ = renewal.end(&mut session).await;
@@ -265,23 +265,15 @@ async fn sweep_all(
 ) -> Result<Swept, RunError> {
     let (_, total) = shared.progress.rows();
     let mut attempt = 0;
-    living(shared, session).await?;
+    ensure_connected(&shared.database, &shared.stop, session).await?;
     let refused = Refused::by(session, shared.lease.run_id()).await?;
     loop {
-        living(shared, session).await?;
+        ensure_connected(&shared.database, &shared.stop, session).await?;
         shared.progress.begin(Phase::Sweep, 0, total);
         let listing = Listing::begin(session, &shared.lease, &refused).await?;
         match sweep(&shared.database, shared.take_idle(), targets, &shared.progress, Some(listing)).await {
             Err(error) if error.is_connection_lost() && attempt < RECONNECTS => attempt += 1,
             outcome => return outcome,
         }
-    }
-}
-
-/// The connection may have been lost on the way; what is left to be written needs a living one.
-pub(crate) async fn reopen(mut session: Session, database: &Database) -> Result<Session, RunError> {
-    match session.now_ms().await {
-        Ok(_) => Ok(session),
-        Err(_) => Ok(database.connect().await?),
     }
 }
