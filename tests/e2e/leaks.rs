@@ -72,7 +72,7 @@ fn log_everything(world: &World) {
 fn server_log() -> String {
     let log = std::env::var("RESEAL_TEST_POSTGRES_LOG").expect("run the tests with `cargo xtask test`");
     let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
-    assert!(text.contains("UPDATE \"people\""), "the log shows no swap: it proves nothing");
+    assert!(text.contains("UPDATE \"public\".\"people\""), "the log shows no swap: it proves nothing");
     text
 }
 

@@ -158,7 +158,8 @@ fn a_cell_that_was_swapped_twice_goes_back_to_its_first_bytes() {
             let at = format!("{store} {format}");
             let world = World::new(store, format, 1200);
             let before = cells(&world);
-            world.plan(SLOW);
+            // Slow enough for a machine that has other things to do before the two saves.
+            world.plan("throttle: { rows_per_second: 250 }\nbatch: { rows: 60 }\n");
             let mut run = world.start(&["run", "PLAN"]);
             wait_for_first_swap(&world);
             // Two saves: one of a row as it was read before the run, one of such a row with another cell than before.
