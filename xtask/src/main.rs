@@ -1,6 +1,7 @@
 //! The project's own chores, one file each.
 
 mod bench;
+mod chaos;
 mod check;
 mod idle;
 mod new_plugin;
@@ -25,6 +26,8 @@ struct Cli {
 enum Chore {
     /// Measure Reseal against the bare UPDATE and one UPDATE a row
     Bench(bench::Args),
+    /// Rotate under live writers and faults, held against what the writers know
+    Chaos(chaos::Args),
     /// Check plans, with no database and no key
     Check(check::Args),
     /// Watch the memory of an idle daemon over simulated hours
@@ -44,6 +47,7 @@ fn main() -> miette::Result<()> {
     let workspace = Workspace::find()?;
     match cli.chore {
         Chore::Bench(args) => bench::run(&workspace, &args),
+        Chore::Chaos(args) => chaos::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
         Chore::Idle(args) => idle::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),

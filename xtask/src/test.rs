@@ -117,6 +117,27 @@ pub(crate) fn tools(workspace: &Workspace, interrupt: &Interrupt) -> miette::Res
     Ok((postgres::psql(interrupt)?, python::prepare(workspace, interrupt)?))
 }
 
+/// A Python with what the foreign producers need.
+pub(crate) fn python(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    python::prepare(workspace, interrupt)
+}
+
+/// The program as tests run it, built as they build it.
+pub(crate) fn binary(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    build(workspace, &[], interrupt)?;
+    Ok(workspace.target.join("debug/reseal"))
+}
+
+/// A PostgreSQL of our own that keeps what it committed when it is killed.
+pub(crate) fn durable_postgres(interrupt: &Interrupt) -> miette::Result<Server> {
+    postgres::start_durable(interrupt)
+}
+
+/// A MariaDB of our own that keeps what it committed when it is killed.
+pub(crate) fn durable_mariadb(interrupt: &Interrupt) -> miette::Result<Server> {
+    mariadb::start_durable(interrupt)
+}
+
 /// The PostgreSQL that the environment names, else one of our own, which stops when it is dropped; and its URL.
 pub(crate) fn postgres_for_bench(interrupt: &Interrupt) -> miette::Result<(Option<Server>, String)> {
     let server = own_server(variable::POSTGRES_URL, || postgres::start_measured(interrupt))?;

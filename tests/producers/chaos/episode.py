@@ -1,0 +1,191 @@
+"""One episode: an application, a rotation with faults, perhaps the way back, and what must hold at the end."""
+
+import random
+import shutil
+import tempfile
+import time
+
+import faults
+from engine import Engine
+from model import OLD, Keys, connect, create, plan
+from oracle import Oracle
+from proxy import Proxy
+from urllib.parse import urlparse
+from writers import Writer, deploys, quiet
+from model import FORMATS, TABLE
+
+WRITERS = 4
+# So many engines without a fault must do to end a run, or to take it back.
+TRIES = 8
+
+
+class Episode:
+    def __init__(self, seed, binary, server, verbose):
+        self.seed, self.binary, self.server, self.verbose = seed, binary, server, verbose
+        self.chance = random.Random(seed)
+        self.folder = tempfile.mkdtemp(prefix="reseal-chaos-")
+        self.keys = Keys(self.chance.choice(FORMATS))
+        self.oracle = Oracle(self.keys)
+        # What an engine takes, and how many messages it sends: learnt as they go.
+        self.usual, self.messages, self.goes_back, self.last_back = 1.5, 150, False, None
+        self.began = time.monotonic()
+        self.story = []
+
+    def tell(self, line):
+        self.story.append(f"{time.monotonic() - self.began:7.2f} {line}")
+        if self.verbose:
+            print(f"    {self.story[-1]}", flush=True)
+
+    def play(self):
+        self.url = self.server.create(f"chaos_{self.seed}", self.folder)
+        parts = urlparse(self.url)
+        self.proxy = None if self.server.store == "sqlite" else Proxy(parts.hostname, parts.port)
+        self.writers = writers = []
+        try:
+            self.drawn = plan(self.folder, self.keys, self.chance)
+            rows = self.chance.choice([40, 150, 400])
+            pace = self.chance.choice([0.005, 0.02, 0.1])
+            goal = self.chance.choices(["forward", "back", "back and again"], [45, 35, 20])[0]
+            self.tell(f"{goal}, {rows} rows, {self.drawn}")
+            self.oracle.count(goal)
+            self.fill(rows)
+            self.first_engine = time.time()
+            writers += [Writer(self.oracle, self.url, n, WRITERS, self.seed, pace) for n in range(WRITERS)]
+            for writer in writers:
+                writer.start()
+            self.trouble(goal, writers)
+            self.end(goal, writers)
+        finally:
+            self.close(writers)
+        return self.oracle
+
+    def close(self, writers):
+        for writer in writers:
+            writer.stopping.set()
+        for writer in writers:
+            writer.join(60)
+        if self.proxy:
+            self.proxy.close()
+        self.server.drop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def fill(self, rows):
+        database = connect(self.url)
+        create(database, self.keys.form)
+        author = Writer(self.oracle, self.url, 0, 1, self.seed, 0)
+        made = {number: author.row(number, 1) for number in range(1, rows + 1)}
+        database.many(f"INSERT INTO {TABLE} (id, a, b, rev, note) VALUES (%s, %s, %s, 1, 'seed')",
+                      [(number, *row.cells) for number, row in made.items()])
+        database.close()
+        self.oracle.commit(made)
+
+    def command(self):
+        """What an engine is sent to do."""
+        newest = next(iter(self.server.runs()), {}).get("state")
+        resumes = newest in ("running", "paused") and self.chance.random() < 0.25
+        if self.goes_back and (newest != "rolled_back" or self.chance.random() < 0.2):
+            return "rollback" if self.chance.random() < 0.75 else "run"
+        return "resume" if resumes else "run"
+
+    def ended(self, engine):
+        """Waits for an engine, and remembers what it came to."""
+        ended = engine.wait()
+        if ended.code == 0 and engine.command in ("run", "rollback"):
+            self.usual = 0.7 * self.usual + 0.3 * (time.time() - ended.began)
+        if engine.command == "rollback":
+            self.oracle.count("rollbacks")
+            if ended.state == "rolled_back":
+                self.last_back = ended
+                self.listed(ended)
+        return ended
+
+    def listed(self, ended):
+        """What a rollback lists, although no cell is broken."""
+        if ended.document.get("cells_quarantined"):
+            reasons = self.server.ask(f"SELECT reason, count(*) FROM {self.server.table('quarantine')} WHERE run_id = '{ended.document['run_id']}' GROUP BY reason")
+            self.tell(f"  listed: {[tuple(row) for row in reasons]}")
+
+    def trouble(self, goal, writers):
+        """Engines that meet faults, beside writers."""
+        table = faults.table(self.server.store)
+        steps = self.chance.randint(4, 10)
+        back_from = steps if goal == "forward" else self.chance.randint(1, steps)
+        for step in range(steps):
+            if step == back_from:
+                self.goes_back = True
+            if self.chance.random() < 0.4:
+                deploys(writers, self.chance)
+            fault = self.chance.choices(list(table), table.values())[0]
+            command = self.command()
+            self.tell(f"— {fault}, {command}")
+            ended = faults.FAULTS[fault](self, command)
+            # Another run would find next to nothing to do.
+            if goal == "forward" and ended.code == 0 and self.chance.random() < 0.7:
+                return
+
+    def end(self, goal, writers):
+        """Lets all come to a clean end, once beside writers that all seal with the new key, and once without any."""
+        for writer in writers:
+            writer.seals_with = "v2"
+        self.goes_back = goal != "forward"
+        if self.chance.random() < 0.7:
+            self.conclude("rollback" if self.goes_back else "run", False)
+        for writer in writers:
+            writer.stopping.set()
+        for writer in writers:
+            writer.join(60)
+            if writer.is_alive():
+                self.oracle.violation("the suite", "a writer does not stop")
+        if self.goes_back:
+            self.conclude("rollback", True)
+        if goal != "back":
+            self.goes_back = False
+            self.conclude("run", True)
+
+    def conclude(self, command, alone):
+        """Sends engines without a fault until one is through, then looks at all rows."""
+        self.server.end_leases()
+        self.tell(f"— {command} to its end, {'no writers' if alone else 'beside writers'}")
+        since = time.time()
+        for _ in range(TRIES):
+            ended = self.ended(Engine(self, command))
+            if command == "rollback" and ended.error_code == "no-run":
+                return self.is_back()
+            if command == "run" and (ended.code == 0 or ended.code == 1 and not alone):
+                return self.is_complete(ended, since, alone)
+            if command == "rollback" and ended.code == 1 and alone:
+                return self.is_back()
+            time.sleep(0.1)
+        self.oracle.violation("no end", f"{TRIES} times {command} came to no end; the last: {ended}")
+
+    def is_complete(self, ended, since, alone):
+        database = connect(self.url)
+        with quiet(self.writers):
+            looked = self.oracle.check(database)
+            if ended.code == 0:
+                self.oracle.complete(looked, time.time() + 1 if alone else since)
+                self.oracle.count("runs checked")
+        if alone:
+            self.agrees(looked)
+        database.close()
+
+    def agrees(self, looked):
+        """`verify` says what the oracle says."""
+        old = sum(names.count(OLD) for _, names in looked.values())
+        ended = Engine(self, "verify").wait()
+        if (ended.code == 0) != (old == 0):
+            self.oracle.violation("verify disagrees", f"{old} cells under the old key, but {ended}")
+
+    def is_back(self):
+        """Nothing is left under the new key; what nobody touched has its old bytes."""
+        database, back = connect(self.url), self.last_back
+        with quiet(self.writers):
+            looked = self.oracle.check(database)
+            if back:
+                listed = (back.document or {}).get("cells_quarantined", 0)
+                runs = [run["created_at"] / 1000 for run in self.server.runs()]
+                self.oracle.rolled_back(looked, back.began, listed, max(runs, default=0))
+                self.oracle.count("rollbacks checked")
+                if self.drawn["undo"] == "keep":
+                    self.oracle.exact(looked, self.first_engine)
+        database.close()
