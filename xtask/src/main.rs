@@ -4,6 +4,7 @@ mod bench;
 mod chaos;
 mod check;
 mod idle;
+mod mutate;
 mod new_plugin;
 mod process;
 mod schema;
@@ -32,6 +33,8 @@ enum Chore {
     Check(check::Args),
     /// Watch the memory of an idle daemon over simulated hours
     Idle(idle::Args),
+    /// Take guards away one by one: the tests that watch them must fail
+    Mutate(mutate::Args),
     /// Write the folder of a new plugin and register it
     NewPlugin(new_plugin::Args),
     /// Write the JSON Schema of the plan language
@@ -50,6 +53,7 @@ fn main() -> miette::Result<()> {
         Chore::Chaos(args) => chaos::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
         Chore::Idle(args) => idle::run(&workspace, &args),
+        Chore::Mutate(args) => mutate::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),
         Chore::Schema(args) => schema::run(&workspace, &args),
         Chore::Test(args) => test::run(&workspace, &args),

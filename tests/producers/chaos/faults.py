@@ -9,8 +9,8 @@ from model import FAILURES, TABLE, connect
 from steer import is_idle
 
 # Faults and how often they are drawn; a store that has no server, or no proxy, has some of them only.
-EVERYWHERE = {"none": 2, "kill": 12, "stale": 5, "two engines": 3, "pause": 2, "cancel": 1, "lock holder": 3}
-WITH_SERVER = {"cut": 12, "stall": 3, "kill at a message": 6, "terminate": 5, "crash": 1}
+EVERYWHERE = {"none": 2, "kill": 12, "stale": 6, "two engines": 3, "pause": 2, "cancel": 1, "lock holder": 2}
+WITH_SERVER = {"cut": 14, "stall": 2, "kill at a message": 7, "terminate": 5, "crash": 1}
 
 
 def table(store):
@@ -27,12 +27,15 @@ def none(episode, command):
 
 
 def kill(episode, command):
-    engine = Engine(episode, command)
-    moment(episode)
-    if engine.runs():
-        engine.kill()
-        episode.oracle.count("kills")
-    return episode.ended(engine)
+    """One engine after the other is killed."""
+    for _ in range(episode.chance.randint(1, 3)):
+        engine = Engine(episode, command)
+        moment(episode)
+        if engine.runs():
+            engine.kill()
+            episode.oracle.count("kills")
+        ended = episode.ended(engine)
+    return ended
 
 
 def two_engines(episode, command):
@@ -109,7 +112,9 @@ def draw(episode, what, seconds=0):
 
 
 def cut(episode, command):
-    return proxied(episode, command, [draw(episode, "cut") for _ in range(episode.chance.randint(1, 5))])
+    for _ in range(2):
+        ended = proxied(episode, command, [draw(episode, "cut") for _ in range(episode.chance.randint(1, 6))])
+    return ended
 
 
 def stall(episode, command):
