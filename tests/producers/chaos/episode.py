@@ -1,22 +1,33 @@
 """One episode: an application, a rotation with faults, perhaps the way back, and what must hold at the end."""
 
 import random
+import os
 import shutil
+import subprocess
 import tempfile
 import time
+from urllib.parse import urlparse
 
 import faults
 from engine import Engine
-from model import OLD, Keys, connect, create, plan
+from model import FORMATS, OLD, TABLE, Keys, connect, create, plan
 from oracle import Oracle
 from proxy import Proxy
-from urllib.parse import urlparse
 from writers import Writer, deploys, quiet
-from model import FORMATS, TABLE
 
 WRITERS = 4
 # So many engines without a fault must do to end a run, or to take it back.
 TRIES = 8
+
+
+def small_disk(folder):
+    """A file system of a few MiB; None where nobody may mount one."""
+    if os.geteuid() != 0:
+        return None
+    disk = os.path.join(folder, "disk")
+    os.mkdir(disk)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "chaos", disk], capture_output=True, check=False)
+    return disk if mounted.returncode == 0 else None
 
 
 class Episode:
@@ -24,6 +35,8 @@ class Episode:
         self.seed, self.binary, self.server, self.verbose = seed, binary, server, verbose
         self.chance = random.Random(seed)
         self.folder = tempfile.mkdtemp(prefix="reseal-chaos-")
+        # A small disk for the data, where the store is a file and root may mount one.
+        self.disk = None
         self.keys = Keys(self.chance.choice(FORMATS))
         self.oracle = Oracle(self.keys)
         # What an engine takes, and how many messages it sends: learnt as they go.
@@ -37,19 +50,20 @@ class Episode:
             print(f"    {self.story[-1]}", flush=True)
 
     def play(self):
-        self.url = self.server.create(f"chaos_{self.seed}", self.folder)
+        if self.server.store == "sqlite" and self.chance.random() < 0.3:
+            self.disk = small_disk(self.folder)
+        self.url = self.server.create(f"chaos_{self.seed}", self.disk or self.folder)
         parts = urlparse(self.url)
         self.proxy = None if self.server.store == "sqlite" else Proxy(parts.hostname, parts.port)
         self.writers = writers = []
         try:
             self.drawn = plan(self.folder, self.keys, self.chance)
-            rows = self.chance.choice([40, 150, 400])
+            rows = self.chance.choice([40, 100, 250])
             pace = self.chance.choice([0.005, 0.02, 0.1])
             goal = self.chance.choices(["forward", "back", "back and again"], [45, 35, 20])[0]
             self.tell(f"{goal}, {rows} rows, {self.drawn}")
             self.oracle.count(goal)
             self.fill(rows)
-            self.first_engine = time.time()
             writers += [Writer(self.oracle, self.url, n, WRITERS, self.seed, pace) for n in range(WRITERS)]
             for writer in writers:
                 writer.start()
@@ -67,6 +81,8 @@ class Episode:
         if self.proxy:
             self.proxy.close()
         self.server.drop()
+        if self.disk:
+            subprocess.run(["umount", "--lazy", self.disk], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fill(self, rows):
@@ -107,7 +123,7 @@ class Episode:
 
     def trouble(self, goal, writers):
         """Engines that meet faults, beside writers."""
-        table = faults.table(self.server.store)
+        table = faults.table(self.server.store, self.disk)
         steps = self.chance.randint(4, 10)
         back_from = steps if goal == "forward" else self.chance.randint(1, steps)
         for step in range(steps):
@@ -155,6 +171,9 @@ class Episode:
                 return self.is_complete(ended, since, alone)
             if command == "rollback" and ended.code == 1 and alone:
                 return self.is_back()
+            if ended.error_code == "column-held":
+                # A run that began since and moved nothing stands in the way: its help says so.
+                Engine(self, "cancel").wait()
             time.sleep(0.1)
         self.oracle.violation("no end", f"{TRIES} times {command} came to no end; the last: {ended}")
 
@@ -163,7 +182,9 @@ class Episode:
         with quiet(self.writers):
             looked = self.oracle.check(database)
             if ended.code == 0:
-                self.oracle.complete(looked, time.time() + 1 if alone else since)
+                # Under a guard the database itself refuses what would come after.
+                guarded = "guard" in self.drawn
+                self.oracle.complete(looked, time.time() + 1 if alone or guarded else since)
                 self.oracle.count("runs checked")
         if alone:
             self.agrees(looked)
@@ -187,5 +208,5 @@ class Episode:
                 self.oracle.rolled_back(looked, back.began, listed, max(runs, default=0))
                 self.oracle.count("rollbacks checked")
                 if self.drawn["undo"] == "keep":
-                    self.oracle.exact(looked, self.first_engine)
+                    self.oracle.exact(looked, back.began, listed)
         database.close()

@@ -1,5 +1,6 @@
 """What goes wrong while engines work. Each fault takes an episode and the command that it strikes, and lets the engine end."""
 
+import os
 import signal
 import threading
 import time
@@ -13,8 +14,11 @@ EVERYWHERE = {"none": 2, "kill": 12, "stale": 6, "two engines": 3, "pause": 2, "
 WITH_SERVER = {"cut": 14, "stall": 2, "kill at a message": 7, "terminate": 5, "crash": 1}
 
 
-def table(store):
-    return EVERYWHERE if store == "sqlite" else {**EVERYWHERE, **WITH_SERVER}
+WITH_DISK = {"full disk": 8}
+
+
+def table(store, disk):
+    return {**EVERYWHERE, **(WITH_DISK if disk else {}), **({} if store == "sqlite" else WITH_SERVER)}
 
 
 def moment(episode):
@@ -142,6 +146,22 @@ def crash(episode, command):
     return episode.ended(engine)
 
 
+def full_disk(episode, command):
+    """Somebody else fills the disk, for a while."""
+    filler = os.path.join(episode.disk, "filler")
+    engine = Engine(episode, command)
+    moment(episode)
+    try:
+        with open(filler, "wb", buffering=0) as file:
+            while file.write(bytes(1 << 16)):
+                pass
+    except OSError:
+        episode.oracle.count("full disks")
+    time.sleep(episode.chance.choice([0.2, 1, 3]))
+    os.unlink(filler)
+    return episode.ended(engine)
+
+
 def stop(episode, engine):
     """Stops an engine where it holds no transaction open, and says whether it is there."""
     try:
@@ -193,5 +213,5 @@ def stale(episode, command):
 FAULTS = {
     "none": none, "kill": kill, "stale": stale, "two engines": two_engines, "pause": pause, "cancel": cancel,
     "lock holder": lock_holder, "cut": cut, "stall": stall, "kill at a message": kill_at_a_message, "terminate": terminate,
-    "crash": crash,
+    "crash": crash, "full disk": full_disk,
 }

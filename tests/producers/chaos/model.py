@@ -14,13 +14,17 @@ from producer import BINARY, Database, open_one, seal_one  # noqa: E402
 
 TABLE = "people"
 OLD, NEW = "v1", "v2"
-FORMATS = ["aes-gcm", "aes-gcm-binary", "fernet-v2", "fernet-bare"]
+# `plaintext` is a first encryption: what writers save before their deploy is in the clear.
+FORMATS = ["aes-gcm", "aes-gcm-binary", "fernet-v2", "fernet-bare", "plaintext"]
+# Their cells name their key, so that a guard can refuse those of the old one.
+NAMES_KEY = {"aes-gcm", "fernet-v2"}
 SEALS = {
     "aes-gcm": 'aes-gcm: { layout: "{key}:{nonce|base64}:{ciphertext|base64}" }',
     "aes-gcm-binary": 'aes-gcm: { layout: "{=01}{nonce|12}{ciphertext|raw}" }',
     "fernet-v2": 'fernet: { layout: "FERNET_V2:{key}:{token}" }',
     "fernet-bare": "fernet: {}",
 }
+SEALS["plaintext"] = SEALS["aes-gcm"]
 # What begins every plaintext, and may stand in no output.
 MARKER = "klartext"
 
@@ -76,20 +80,25 @@ class Keys:
 
     def __init__(self, form):
         self.form, self.keys = form, {}
+        self.sealed_form = "aes-gcm" if form == "plaintext" else form
         for name in (OLD, NEW):
             raw = os.urandom(32)
             encode = base64.urlsafe_b64encode if form.startswith("fernet") else base64.b64encode
             self.keys[name] = {"id": name, "key": encode(raw).decode(), "raw": raw}
 
     def seal(self, name, plain):
-        return None if plain is None else seal_one(self.form, self.keys[name], plain)
+        if plain is None or (self.form == "plaintext" and name == OLD):
+            return plain
+        return seal_one(self.sealed_form, self.keys[name], plain)
 
     def open(self, cell):
         """The key that opens a cell, and what it holds; (None, None) for NULL, (None, False) for what does not open."""
         if cell is None:
             return None, None
+        if self.form == "plaintext" and (cell == "" or cell.startswith(MARKER)):
+            return OLD, cell
         for name, key in self.keys.items():
-            plain = open_one(self.form, key, cell)
+            plain = open_one(self.sealed_form, key, cell)
             if plain is not False:
                 return name, plain
         return None, False
@@ -106,6 +115,7 @@ def plan(folder, keys, random):
     """Writes keys and plan into a folder; gives what was drawn."""
     encoding = "base64url" if keys.form.startswith("fernet") else "base64"
     lines = []
+    source = ", from: [plaintext]" if keys.form == "plaintext" else ""
     for name, key in keys.keys.items():
         path = os.path.join(folder, f"{name}.key")
         with open(path, "w", encoding="ascii") as file:
@@ -115,14 +125,17 @@ def plan(folder, keys, random):
     batch, workers = random.choice([3, 10, 25, 60]), random.randint(1, 3)
     drawn = {"format": keys.form, "batch": batch, "workers": workers, "undo": random.choices(["keep", "none"], [9, 1])[0]}
     more = f"batch: {{ rows: {batch} }}\nworkers: {workers}\nundo: {drawn['undo']}\n"
+    if keys.form in NAMES_KEY and random.random() < 0.3:
+        drawn["guard"] = random.choice(["constraint", "trigger"])
+        more += f"guard: {drawn['guard']}\n"
     if random.random() < 0.6:
-        drawn["rate"] = random.choice([200, 400, 800])
+        drawn["rate"] = random.choice([300, 600, 1200])
         more += f"throttle: {{ rows_per_second: {drawn['rate']} }}\n"
     text = (
         f"reseal: 1\nname: chaos\ndatabase: {{ env: CHAOS_DATABASE_URL }}\napplication: both-keys\n"
         f"keysets:\n  main:\n    primary: {NEW}\n    keys:\n{''.join(lines)}"
         f"seals:\n  main: {{ keyset: main, format: {{ {SEALS[keys.form]} }} }}\n"
-        f"tables:\n  {TABLE}: {{ row_key: id, fields: {{ a: main, b: main }} }}\n{more}"
+        f"tables:\n  {TABLE}: {{ row_key: id, fields: {{ a: {{ to: main{source} }}, b: {{ to: main{source} }} }} }}\n{more}"
     )
     with open(os.path.join(folder, "plan.yaml"), "w", encoding="utf-8") as file:
         file.write(text)

@@ -79,9 +79,13 @@ class Oracle:
         if len(left) > listed:
             self.violation("left by a rollback", f"{len(left)} cells under the new key, {listed} listed, such as {left[:3]}")
 
-    def exact(self, looked, before):
-        """Rows that the application has not saved since a moment hold the very bytes that they held."""
-        other = [number for number, (cells, _) in looked.items()
-                 if self.rows[number].saved_at < before and cells != self.rows[number].cells]
-        if other:
-            self.violation("not the old bytes", f"{len(other)} untouched rows, such as {other[:3]}")
+    def exact(self, looked, since, listed):
+        """What was saved last under the old key, before the way back began, is there again byte for byte.
+
+        Rows that were moved are not asked: what is kept of a row is kept under its row key.
+        """
+        other = [(number, column) for number, (cells, _) in looked.items() if self.rows[number].saved_at < since
+                 for column, cell, saved, name in zip(COLUMNS, cells, self.rows[number].cells, self.rows[number].names)
+                 if name == OLD and saved is not None and cell != saved]
+        if len(other) > listed:
+            self.violation("not the old bytes", f"{len(other)} cells, {listed} listed, such as {other[:3]}")

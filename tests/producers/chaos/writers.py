@@ -174,7 +174,7 @@ class Writer(threading.Thread):
         if target in self.oracle.rows or target in after:
             return
         self.remember(target, before)
-        row = current._replace(rev=current.rev + 1)
+        row = current._replace(rev=current.rev + 1, cells=(None, None))
         self.met(self.database.change(f"UPDATE {TABLE} SET id = %s, rev = %s WHERE id = %s", (target, row.rev, number)), number)
         after[number], after[target] = None, row
 
