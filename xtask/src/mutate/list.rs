@@ -78,14 +78,6 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         watched_by: &[SCHEDULES],
     },
     Mutation {
-        name: "lost-rows-passed",
-        guard: "The checkpoint waits for rows that another writer changed",
-        file: "crates/reseal-engine/src/commit/rows.rs",
-        from: "let end = self.end.filter(|_| lost.is_empty());",
-        to: "let end = self.end;",
-        watched_by: &[SCHEDULES],
-    },
-    Mutation {
         name: "compare-and-set-sqlite",
         guard: "SQLite swaps a cell only where the old one still stands",
         file: "crates/reseal-store/src/sqlite/swap.rs",
