@@ -30,7 +30,8 @@ class Ended:
         return (self.document or {}).get("error", {}).get("code")
 
     def __str__(self):
-        said = self.document and (self.document.get("error") or {k: self.document.get(k) for k in ("state", "reason", "cells_old", "cells_quarantined")})
+        told = ("state", "reason", "cells_old", "cells_quarantined")
+        said = self.document and (self.document.get("error") or {name: self.document.get(name) for name in told})
         return f"{self.command}: exit {self.code}, {said}"
 
 

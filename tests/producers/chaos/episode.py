@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from urllib.parse import urlparse
 
@@ -36,7 +37,7 @@ class Episode:
         self.chance = random.Random(seed)
         self.folder = tempfile.mkdtemp(prefix="reseal-chaos-")
         # A small disk for the data, where the store is a file and root may mount one.
-        self.disk = None
+        self.disk = self.proxy = None
         self.keys = Keys(self.chance.choice(FORMATS))
         self.oracle = Oracle(self.keys)
         # What an engine takes, and how many messages it sends: learnt as they go.
@@ -50,33 +51,37 @@ class Episode:
             print(f"    {self.story[-1]}", flush=True)
 
     def play(self):
+        self.writers = []
+        try:
+            self.prepare()
+            goal = self.chance.choices(["forward", "back", "back and again"], [45, 35, 20])[0]
+            self.tell(f"{goal}, {len(self.oracle.rows)} rows, {self.drawn}")
+            self.oracle.count(goal)
+            for writer in self.writers:
+                writer.start()
+            self.trouble(goal, self.writers)
+            self.end(goal, self.writers)
+        finally:
+            self.close(self.writers)
+        return self.oracle
+
+    def prepare(self):
+        """A database with rows, a plan, and writers that have not begun."""
         if self.server.store == "sqlite" and self.chance.random() < 0.3:
             self.disk = small_disk(self.folder)
         self.url = self.server.create(f"chaos_{self.seed}", self.disk or self.folder)
-        parts = urlparse(self.url)
-        self.proxy = None if self.server.store == "sqlite" else Proxy(parts.hostname, parts.port)
-        self.writers = writers = []
-        try:
-            self.drawn = plan(self.folder, self.keys, self.chance)
-            rows = self.chance.choice([40, 100, 250])
-            pace = self.chance.choice([0.005, 0.02, 0.1])
-            goal = self.chance.choices(["forward", "back", "back and again"], [45, 35, 20])[0]
-            self.tell(f"{goal}, {rows} rows, {self.drawn}")
-            self.oracle.count(goal)
-            self.fill(rows)
-            writers += [Writer(self.oracle, self.url, n, WRITERS, self.seed, pace) for n in range(WRITERS)]
-            for writer in writers:
-                writer.start()
-            self.trouble(goal, writers)
-            self.end(goal, writers)
-        finally:
-            self.close(writers)
-        return self.oracle
+        if self.server.store != "sqlite":
+            parts = urlparse(self.url)
+            self.proxy = Proxy(parts.hostname, parts.port)
+        self.drawn = plan(self.folder, self.keys, self.chance)
+        self.fill(self.chance.choice([40, 100, 250]))
+        pace = self.chance.choice([0.005, 0.02, 0.1])
+        self.writers = [Writer(self.oracle, self.url, number, WRITERS, self.seed, pace) for number in range(WRITERS)]
 
     def close(self, writers):
         for writer in writers:
             writer.stopping.set()
-        for writer in writers:
+        for writer in filter(threading.Thread.is_alive, writers):
             writer.join(60)
         if self.proxy:
             self.proxy.close()
@@ -118,8 +123,9 @@ class Episode:
     def listed(self, ended):
         """What a rollback lists, although no cell is broken."""
         if ended.document.get("cells_quarantined"):
-            reasons = self.server.ask(f"SELECT reason, count(*) FROM {self.server.table('quarantine')} WHERE run_id = '{ended.document['run_id']}' GROUP BY reason")
-            self.tell(f"  listed: {[tuple(row) for row in reasons]}")
+            run = ended.document["run_id"]
+            listed = f"SELECT reason, count(*) FROM {self.server.table('quarantine')} WHERE run_id = '{run}' GROUP BY reason"
+            self.tell(f"  listed: {[tuple(row) for row in self.server.ask(listed)]}")
 
     def trouble(self, goal, writers):
         """Engines that meet faults, beside writers."""
@@ -127,6 +133,8 @@ class Episode:
         steps = self.chance.randint(4, 10)
         back_from = steps if goal == "forward" else self.chance.randint(1, steps)
         for step in range(steps):
+            # What one step draws depends on how it goes; the next is drawn from the seed again.
+            self.chance = random.Random(f"{self.seed}/{step}")
             if step == back_from:
                 self.goes_back = True
             if self.chance.random() < 0.4:
@@ -141,6 +149,7 @@ class Episode:
 
     def end(self, goal, writers):
         """Lets all come to a clean end, once beside writers that all seal with the new key, and once without any."""
+        self.chance = random.Random(f"{self.seed}/end")
         for writer in writers:
             writer.seals_with = "v2"
         self.goes_back = goal != "forward"

@@ -159,7 +159,8 @@ class Writer(threading.Thread):
             return
         self.remember(number, before)
         row = Row(current.texts, cells, names, rev + 1, 0)
-        self.met(self.database.change(f"UPDATE {TABLE} SET a = %s, b = %s, rev = %s, note = 'stale' WHERE id = %s", (*cells, row.rev, number)), number)
+        save = f"UPDATE {TABLE} SET a = %s, b = %s, rev = %s, note = 'stale' WHERE id = %s"
+        self.met(self.database.change(save, (*cells, row.rev, number)), number)
         after[number] = row
         self.oracle.count("stale saves")
 
