@@ -10,7 +10,7 @@ import time
 from model import MARKER
 
 # No command of an episode takes longer, whatever is in its way.
-HANGS = 150
+HANGS = 240
 # What a command may be refused with in an episode, by the code of its error: nothing else is in the way of a run.
 REFUSALS = {("no-run", 3), ("no-run", 2), ("run-over", 2), ("rolling-back", 3), ("connection-refused", 3)}
 
