@@ -5,6 +5,7 @@ Exit code 1: there was a violation.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -24,6 +25,9 @@ def main():
     parser.add_argument("--episodes", type=int, default=1_000_000)
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
+    # Whoever asks it to stop, it takes down what it has put up; a shell may have had signals ignored.
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, signal.default_int_handler)
     server = Server(args.store, args.url, args.pid_file)
     end, tally, kinds, seed = time.monotonic() + args.seconds, Counter(), Counter(), args.seed
     while time.monotonic() < end and seed < args.seed + args.episodes:
