@@ -49,6 +49,7 @@ class Engine:
             [episode.binary, command, "plan.yaml", *words, "--json"], cwd=episode.folder, env=environment,
             stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
         self.pid = self.process.pid
+        episode.engines.append(self)
         episode.oracle.count(f"{command} started")
 
     def runs(self):

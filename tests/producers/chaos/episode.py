@@ -38,6 +38,7 @@ class Episode:
         self.folder = tempfile.mkdtemp(prefix="reseal-chaos-")
         # A small disk for the data, where the store is a file and root may mount one.
         self.disk = self.proxy = None
+        self.writers, self.engines = [], []
         self.keys = Keys(self.chance.choice(FORMATS))
         self.oracle = Oracle(self.keys)
         # What an engine takes, and how many messages it sends: learnt as they go.
@@ -51,7 +52,6 @@ class Episode:
             print(f"    {self.story[-1]}", flush=True)
 
     def play(self):
-        self.writers = []
         try:
             self.prepare()
             goal = self.chance.choices(["forward", "back", "back and again"], [45, 35, 20])[0]
@@ -83,6 +83,8 @@ class Episode:
             writer.stopping.set()
         for writer in filter(threading.Thread.is_alive, writers):
             writer.join(60)
+        for engine in self.engines:
+            engine.kill()
         if self.proxy:
             self.proxy.close()
         self.server.drop()
