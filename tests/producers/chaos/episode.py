@@ -36,7 +36,7 @@ class Episode:
         self.seed, self.binary, self.server, self.verbose = seed, binary, server, verbose
         self.chance = random.Random(seed)
         self.folder = tempfile.mkdtemp(prefix="reseal-chaos-")
-        # A small disk for the data, where the store is a file and root may mount one.
+        # A small disk for the data, where root may mount one.
         self.disk = self.proxy = None
         self.writers, self.engines = [], []
         self.keys = Keys(self.chance.choice(FORMATS))
@@ -67,9 +67,10 @@ class Episode:
 
     def prepare(self):
         """A database with rows, a plan, and writers that have not begun."""
-        if self.server.store == "sqlite" and self.chance.random() < 0.3:
+        # MariaDB keeps all its databases on one disk.
+        if self.server.store != "mysql" and self.chance.random() < 0.3:
             self.disk = small_disk(self.folder)
-        self.url = self.server.create(f"chaos_{self.seed}", self.disk or self.folder)
+        self.url = self.server.create(f"chaos_{self.seed}", self.folder, self.disk)
         if self.server.store != "sqlite":
             parts = urlparse(self.url)
             self.proxy = Proxy(parts.hostname, parts.port)

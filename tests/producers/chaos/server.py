@@ -27,21 +27,32 @@ class Server:
             admin.run(f"CREATE USER IF NOT EXISTS {ENGINE_USER}@'%'")
             admin.run(f"GRANT ALL ON *.* TO {ENGINE_USER}@'%'")
 
-    def create(self, name, folder):
-        """Makes a database, and gives its URL for the application."""
+    def create(self, name, folder, disk):
+        """Makes a database, on a disk of its own where there is one, and gives its URL for the application."""
         self.name = name
         if self.store == "sqlite":
-            self.url = f"sqlite://{folder}/data.db"
-        else:
-            self.drop()
-            connect(self.admin_url).run(f"CREATE DATABASE {name}")
-            self.url = urlparse(self.admin_url)._replace(path=f"/{name}").geturl()
+            self.url = f"sqlite://{disk or folder}/data.db"
+            return self.url
+        self.drop()
+        admin = connect(self.admin_url)
+        if disk:
+            owner = os.stat(admin.run("SHOW data_directory")[0][0])
+            os.chmod(folder, 0o711)
+            os.chown(disk, owner.st_uid, owner.st_gid)
+            admin.run(f"CREATE TABLESPACE {name} LOCATION '{disk}'")
+        admin.run(f"CREATE DATABASE {name}" + (f" TABLESPACE {name}" if disk else ""))
+        admin.close()
+        self.url = urlparse(self.admin_url)._replace(path=f"/{name}").geturl()
         return self.url
 
     def drop(self):
-        if self.store != "sqlite":
-            force = " WITH (FORCE)" if self.store == "postgres" else ""
-            connect(self.admin_url).run(f"DROP DATABASE IF EXISTS {self.name}{force}")
+        if self.store == "sqlite":
+            return
+        admin = connect(self.admin_url)
+        admin.run(f"DROP DATABASE IF EXISTS {self.name}" + (" WITH (FORCE)" if self.store == "postgres" else ""))
+        if self.store == "postgres":
+            admin.run(f"DROP TABLESPACE IF EXISTS {self.name}")
+        admin.close()
 
     def engine_url(self, port=None):
         """The URL for an engine, by way of a proxy where it has a port."""
