@@ -220,5 +220,5 @@ class Episode:
                 self.oracle.rolled_back(looked, back.began, listed, max(runs, default=0))
                 self.oracle.count("rollbacks checked")
                 if self.drawn["undo"] == "keep":
-                    self.oracle.exact(looked, back.began, listed)
+                    self.oracle.exact(looked, back.began, listed, self.engines[0].began)
         database.close()

@@ -17,8 +17,8 @@ pub(super) struct Mutation {
 pub(super) enum Watch {
     /// A test, by its whole name; the target as cargo is told it.
     Test { package: &'static str, target: &'static [&'static str], test: &'static str },
-    /// Writers and faults, within so many seconds from this seed on.
-    Chaos { store: &'static str, seed: u64, seconds: u32 },
+    /// Writers and faults: such a violation, by the word that the suite has for it.
+    Chaos { store: &'static str, violation: &'static str },
 }
 
 /// Ten thousand schedules of the engine on SQLite in memory.
@@ -83,7 +83,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         file: "crates/reseal-store/src/sqlite/swap.rs",
         from: "for column in shape.cells.iter().chain(&shape.context) {",
         to: "for column in shape.cells.iter().chain(&shape.context).take(0) {",
-        watched_by: &[SCHEDULES, Watch::Chaos { store: "sqlite", seed: 1, seconds: 60 }],
+        watched_by: &[SCHEDULES, Watch::Chaos { store: "sqlite", violation: "changed" }],
     },
     Mutation {
         name: "compare-and-set-postgres",
@@ -91,7 +91,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         file: "crates/reseal-store/src/postgres/swap.rs",
         from: "format!(\"{}.xmin = {NEW}.{name}\", quote(&shape.table.name))",
         to: "format!(\"({}.xmin = {NEW}.{name} OR TRUE)\", quote(&shape.table.name))",
-        watched_by: &[Watch::Chaos { store: "postgres", seed: 1, seconds: 60 }],
+        watched_by: &[Watch::Chaos { store: "postgres", violation: "changed" }],
     },
     Mutation {
         name: "compare-and-set-mariadb",
@@ -99,7 +99,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         file: "crates/reseal-store/src/mysql/swap.rs",
         from: "format!(\"{} <=> reseal_swap.reseal_o{at}\", bytes_of(&table, column))",
         to: "format!(\"({} <=> reseal_swap.reseal_o{at} OR TRUE)\", bytes_of(&table, column))",
-        watched_by: &[Watch::Chaos { store: "mysql", seed: 1, seconds: 60 }],
+        watched_by: &[Watch::Chaos { store: "mysql", violation: "changed" }],
     },
     Mutation {
         name: "reopen-dropped",
@@ -120,7 +120,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         to: "self.keep(guarded, &vec![false; held.len()]).await?;",
         watched_by: &[
             end_to_end("promises::rows_that_others_touch_meanwhile_go_back_exactly"),
-            Watch::Chaos { store: "sqlite", seed: 1, seconds: 60 },
+            Watch::Chaos { store: "sqlite", violation: "untouched rows without their old bytes" },
         ],
     },
     Mutation {
