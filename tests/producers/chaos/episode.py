@@ -175,7 +175,9 @@ class Episode:
         self.server.end_leases()
         self.tell(f"— {command} to its end, {'no writers' if alone else 'beside writers'}")
         since = time.time()
-        for _ in range(TRIES):
+        # A rollback takes one run back.
+        tries = TRIES + len(self.server.runs())
+        for _ in range(tries):
             ended = self.ended(Engine(self, command))
             if command == "rollback" and ended.error_code == "no-run":
                 return self.is_back()
@@ -187,7 +189,7 @@ class Episode:
                 # A run that began since and moved nothing stands in the way: its help says so.
                 Engine(self, "cancel").wait()
             time.sleep(0.1)
-        self.oracle.violation("no end", f"{TRIES} times {command} came to no end; the last: {ended}")
+        self.oracle.violation("no end", f"{tries} times {command} came to no end; the last: {ended}")
 
     def is_complete(self, ended, since, alone):
         database = connect(self.url)
