@@ -158,4 +158,20 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         to: "if !run.whole || guarded || swept.old == 0 || guard::put_up(",
         watched_by: &[end_to_end("promises::a_guard_refuses_old_keys_until_rolled_back")],
     },
+    Mutation {
+        name: "lease-ignored",
+        guard: "A run whose holder lives and has its lease is left to it",
+        file: "crates/reseal-engine/src/run/lease.rs",
+        from: "run.lease_left_ms > 0 && !is_dead(&run.holder)",
+        to: "run.lease_left_ms > LEASE_MS && !is_dead(&run.holder)",
+        watched_by: &[end_to_end("promises::a_second_run_names_the_holder")],
+    },
+    Mutation {
+        name: "breaker-open",
+        guard: "Cell after cell that opens under no key stops the run",
+        file: "crates/reseal-engine/src/rotate/breaker.rs",
+        from: ">= BREAKER {",
+        to: ">= BREAKER + (1 << 40) {",
+        watched_by: &[end_to_end("bad_input::a_wrong_key_is_refused_before_the_first_write")],
+    },
 ];
