@@ -1,7 +1,7 @@
 //! `cargo xtask mutate`: takes a guard away, and sees that what watches it fails.
 //!
 //! Each mutation is one edit in a copy of the last commit, built into the same target folder. One that nothing notices is
-//! an error: the guard it takes away is watched by nobody.
+//! an error: the guard it takes away is watched by nobody. What watches is first seen to be content without any mutation.
 
 #![allow(clippy::print_stdout)]
 
@@ -46,6 +46,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let bed = Bed::start(workspace, &interrupt)?;
     let copy = Worktree::of(workspace, &interrupt)?;
     let trial = Trial { workspace, copy: &copy, bed: &bed, interrupt: &interrupt };
+    trial.passes_without(&mutations)?;
     let mut survived = Vec::new();
     for mutation in mutations {
         let unnoticed = trial.of(mutation)?;
@@ -84,7 +85,20 @@ impl Worktree {
         let mut add = copy.git();
         add.args(["worktree", "add", "--detach", "--quiet"]).arg(&copy.folder);
         process::run_quietly(&mut add, interrupt)?;
+        copy.rename()?;
         Ok(copy)
+    }
+
+    /// Gives the crates of the copy a version of their own. Cargo tells crates of two checkouts apart by name and version
+    /// alone: what was built from a mutation would pass for what this checkout comes to.
+    fn rename(&self) -> miette::Result<()> {
+        let manifest = self.folder.join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).into_diagnostic()?;
+        let own = format!("version = \"{}", env!("CARGO_PKG_VERSION"));
+        if text.matches(&own).count() != 1 {
+            bail!("the workspace's version does not stand once in Cargo.toml");
+        }
+        std::fs::write(&manifest, text.replace(&own, &format!("{own}-mutant"))).into_diagnostic()
     }
 
     fn git(&self) -> Command {
@@ -108,6 +122,21 @@ impl Drop for Worktree {
 }
 
 impl Trial<'_> {
+    /// Sees that whoever is to notice a mutation notices nothing where there is none.
+    fn passes_without(&self, mutations: &[&Mutation]) -> miette::Result<()> {
+        let mut seen = Vec::new();
+        for watch in mutations.iter().flat_map(|mutation| mutation.watched_by) {
+            if seen.contains(&watch.name()) {
+                continue;
+            }
+            seen.push(watch.name());
+            if self.notices(watch)? {
+                bail!("{} fails without any mutation", watch.name());
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the edit, lets all who watch it look, and takes it back. Gives those who noticed nothing.
     fn of(&self, mutation: &Mutation) -> miette::Result<Vec<String>> {
         let file = self.copy.folder.join(mutation.file);
