@@ -169,6 +169,6 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         file: "crates/reseal-engine/src/rotate/breaker.rs",
         from: ">= BREAKER {",
         to: ">= BREAKER + (1 << 40) {",
-        watched_by: &[end_to_end("bad_input::a_wrong_key_is_refused_before_the_first_write")],
+        watched_by: &[end_to_end("bad_input::cell_after_cell_that_does_not_open_stops_the_run")],
     },
 ];
