@@ -2,7 +2,7 @@
 
 use crate::world::{STORES, World};
 
-/// Watches the breaker: under a wrong key nothing is written.
+/// Watches the sample before the first write: under a wrong key nothing is written.
 #[test]
 fn a_wrong_key_is_refused_before_the_first_write() {
     for store in STORES {
@@ -12,6 +12,23 @@ fn a_wrong_key_is_refused_before_the_first_write() {
         let (code, refused) = world.reseal(&["run", "PLAN"]);
         assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("wrong-key")), "{store}: {refused}");
         assert_eq!(world.digest(), before, "{store}");
+    }
+}
+
+/// Watches the breaker: the sample opens, but from some row on cell after cell does not. That is a key which is missing, and no
+/// reason to list a million cells.
+#[test]
+fn cell_after_cell_that_does_not_open_stops_the_run() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 2600);
+        // Pages of a few rows: one that opens in between starts the count again.
+        world.plan("workers: 1\nbatch: { rows: 20 }\n");
+        let foreign = format!("v1:{}:{}", "A".repeat(16), "A".repeat(32));
+        world.sql(&[&format!("UPDATE people SET a = '{foreign}' WHERE id > 1300")]);
+        let (code, stopped) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, stopped["error"]["code"].as_str()), (3, Some("wrong-key")), "{store}: {stopped}");
+        let (_, listed) = world.reseal(&["status", "PLAN"]);
+        assert!(listed["cells_quarantined"].as_u64().unwrap() <= 1000, "{store}: {listed}");
     }
 }
 

@@ -63,6 +63,56 @@ fn an_old_cell_behind_the_cursor_is_found() {
     }
 }
 
+/// P3; watches `row_security = off`: a policy hides rows from a user without an error, and a run that saw the others only would
+/// be complete without them. Refused before the first write, for a user that reads by a policy and for an owner under FORCE; seen
+/// whole by a user who is exempt.
+#[test]
+fn rows_that_a_policy_hides_are_not_left_behind() {
+    for owns in [false, true] {
+        let world = World::new("postgres", "aes-gcm", 60);
+        let before = world.digest();
+        let role = world.url.rsplit_once('/').unwrap().1.replace("reseal_", "reseal_tenant_");
+        let database = world.url.rsplit_once('/').unwrap().1.to_owned();
+        world.sql(&[
+            &format!("CREATE ROLE {role} LOGIN"),
+            &format!("GRANT ALL ON people TO {role}"),
+            &format!("GRANT CREATE ON DATABASE {database} TO {role}"),
+            &format!("CREATE POLICY tenant ON people TO {role} USING (id <= 40)"),
+            "ALTER TABLE people ENABLE ROW LEVEL SECURITY",
+        ]);
+        if owns {
+            world.sql(&[
+                &format!("ALTER TABLE people OWNER TO {role}"),
+                "ALTER TABLE people FORCE ROW LEVEL SECURITY",
+            ]);
+        }
+        let admin = world.url.clone();
+        let as_admin = |sql: &str| world.producer(&["sql", &admin, sql]);
+        let tenant = admin.replacen("postgres@", &format!("{role}@"), 1);
+        let seen = world.producer(&["sql", &tenant, "SELECT count(*) FROM people"]);
+        assert_eq!(seen, serde_json::json!([[40]]), "the policy hides nothing");
+        let run = || {
+            crate::world::answer(world.command(&["run", "PLAN", "--json"]).env("TEST_DATABASE_URL", &tenant))
+        };
+        let (code, refused) = run();
+        let stands = world.digest() == before;
+        as_admin(&format!("ALTER ROLE {role} BYPASSRLS"));
+        let (whole, complete) = run();
+        let opened = world.read("v2");
+        for sql in [
+            format!("REASSIGN OWNED BY {role} TO postgres"),
+            format!("DROP OWNED BY {role}"),
+            format!("DROP ROLE {role}"),
+        ] {
+            as_admin(&sql);
+        }
+        assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("row-security")), "{refused}");
+        assert!(stands, "it wrote");
+        assert_eq!((whole, complete["state"].as_str()), (0, Some("complete")), "{complete}");
+        assert_eq!(opened.0, opened.2, "rows were left behind");
+    }
+}
+
 /// P5; watches the three results of opening a cell: a broken one is never replaced.
 #[test]
 fn a_broken_cell_stays_as_it_is_and_is_listed() {

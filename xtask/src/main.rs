@@ -1,8 +1,10 @@
 //! The project's own chores, one file each.
 
 mod bench;
+mod chaos;
 mod check;
 mod idle;
+mod mutate;
 mod new_plugin;
 mod process;
 mod schema;
@@ -25,10 +27,14 @@ struct Cli {
 enum Chore {
     /// Measure Reseal against the bare UPDATE and one UPDATE a row
     Bench(bench::Args),
+    /// Rotate under live writers and faults, held against what the writers know
+    Chaos(chaos::Args),
     /// Check plans, with no database and no key
     Check(check::Args),
     /// Watch the memory of an idle daemon over simulated hours
     Idle(idle::Args),
+    /// Take guards away one by one: the tests that watch them must fail
+    Mutate(mutate::Args),
     /// Write the folder of a new plugin and register it
     NewPlugin(new_plugin::Args),
     /// Write the JSON Schema of the plan language
@@ -44,8 +50,10 @@ fn main() -> miette::Result<()> {
     let workspace = Workspace::find()?;
     match cli.chore {
         Chore::Bench(args) => bench::run(&workspace, &args),
+        Chore::Chaos(args) => chaos::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
         Chore::Idle(args) => idle::run(&workspace, &args),
+        Chore::Mutate(args) => mutate::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),
         Chore::Schema(args) => schema::run(&workspace, &args),
         Chore::Test(args) => test::run(&workspace, &args),

@@ -45,28 +45,62 @@ pub(crate) struct Args {
     runner: Vec<String>,
 }
 
+/// What tests need; dropped, its servers stop.
+pub(crate) struct Bed {
+    environment: Vec<(&'static str, OsString)>,
+    _servers: [Option<Server>; 2],
+}
+
+impl Bed {
+    /// The programs that tests need.
+    fn programs(
+        workspace: &Workspace,
+        interrupt: &Interrupt,
+    ) -> miette::Result<Vec<(&'static str, OsString)>> {
+        Ok(vec![
+            (variable::AGE, programs::age(interrupt)?.into()),
+            (variable::PSQL, postgres::psql(interrupt)?.into()),
+            (variable::PYTHON, python::prepare(workspace, interrupt)?.into()),
+            (variable::SOFTHSM, softhsm::library(interrupt)?.into()),
+        ])
+    }
+
+    /// The same with servers.
+    pub(crate) fn start(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<Bed> {
+        let environment = Bed::programs(workspace, interrupt)?;
+        Bed::with_servers(environment, interrupt)
+    }
+
+    fn with_servers(
+        mut environment: Vec<(&'static str, OsString)>,
+        interrupt: &Interrupt,
+    ) -> miette::Result<Bed> {
+        let postgres = own_server(variable::POSTGRES_URL, || postgres::start(interrupt))?;
+        let mariadb = own_server(variable::MYSQL_URL, || mariadb::start(interrupt))?;
+        if let Some(server) = &postgres {
+            environment.push((variable::POSTGRES_URL, server.url.clone().into()));
+            environment.push((variable::POSTGRES_LOG, server.log.clone().into()));
+        }
+        if let Some(server) = &mariadb {
+            environment.push((variable::MYSQL_URL, server.url.clone().into()));
+        }
+        Ok(Bed { environment, _servers: [postgres, mariadb] })
+    }
+
+    /// What tests are told, by name.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, OsString)> + '_ {
+        self.environment.iter().cloned()
+    }
+}
+
 /// Starts what tests need, runs them, and stops everything again, however they end.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let interrupt = Interrupt::listen()?;
-    let mut environment: Vec<(&str, OsString)> = vec![
-        (variable::AGE, programs::age(&interrupt)?.into()),
-        (variable::PSQL, postgres::psql(&interrupt)?.into()),
-        (variable::PYTHON, python::prepare(workspace, &interrupt)?.into()),
-        (variable::SOFTHSM, softhsm::library(&interrupt)?.into()),
-    ];
+    let environment = Bed::programs(workspace, &interrupt)?;
     build(workspace, &args.runner, &interrupt)?;
 
-    // The servers stop where these are dropped: at the end of this function, whichever way it ends.
-    let postgres = own_server(variable::POSTGRES_URL, || postgres::start(&interrupt))?;
-    let mariadb = own_server(variable::MYSQL_URL, || mariadb::start(&interrupt))?;
-    if let Some(server) = &postgres {
-        environment.push((variable::POSTGRES_URL, server.url.clone().into()));
-        environment.push((variable::POSTGRES_LOG, server.log.clone().into()));
-    }
-    if let Some(server) = &mariadb {
-        environment.push((variable::MYSQL_URL, server.url.clone().into()));
-    }
-
+    // The servers stop where this is dropped: at the end of this function, whichever way it ends.
+    let bed = Bed::with_servers(environment, &interrupt)?;
     let nextest = nextest_is_installed();
     if nextest && args.runner.is_empty() {
         // nextest knows nothing of the examples in documentation.
@@ -77,7 +111,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     if !names_packages(&args.runner) {
         tests.args(everything());
     }
-    process::run(tests.args(&args.runner).envs(environment), &interrupt)
+    process::run(tests.args(&args.runner).envs(bed.environment()), &interrupt)
 }
 
 /// Builds the binaries that end-to-end tests run. All targets at once, since cargo then settles on the features that
@@ -104,7 +138,8 @@ fn everything() -> impl Iterator<Item = &'static str> {
     ["--workspace"].into_iter().chain(features())
 }
 
-fn features() -> impl Iterator<Item = &'static str> {
+/// The features that tests need, as arguments.
+pub(crate) fn features() -> impl Iterator<Item = &'static str> {
     FEATURES.into_iter().flat_map(|feature| ["--features", feature])
 }
 
@@ -115,6 +150,27 @@ fn names_packages(runner: &[String]) -> bool {
 /// psql, and a Python with what the foreign producers need.
 pub(crate) fn tools(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<(PathBuf, PathBuf)> {
     Ok((postgres::psql(interrupt)?, python::prepare(workspace, interrupt)?))
+}
+
+/// A Python with what the foreign producers need.
+pub(crate) fn python(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    python::prepare(workspace, interrupt)
+}
+
+/// The program as tests run it, built as they build it.
+pub(crate) fn binary(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    build(workspace, &[], interrupt)?;
+    Ok(workspace.target.join("debug/reseal"))
+}
+
+/// A PostgreSQL of our own that keeps what it committed when it is killed.
+pub(crate) fn durable_postgres(interrupt: &Interrupt) -> miette::Result<Server> {
+    postgres::start_durable(interrupt)
+}
+
+/// A MariaDB of our own that keeps what it committed when it is killed.
+pub(crate) fn durable_mariadb(interrupt: &Interrupt) -> miette::Result<Server> {
+    mariadb::start_durable(interrupt)
 }
 
 /// The PostgreSQL that the environment names, else one of our own, which stops when it is dropped; and its URL.

@@ -40,8 +40,20 @@ impl Programs {
     }
 }
 
+/// A server that is killed has lost nothing of what it committed.
+const DURABLE: [&str; 1] = ["--innodb-flush-log-at-trx-commit=2"];
+
 /// Makes an empty data folder and starts a server on it.
 pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
+    start_with(&[], interrupt)
+}
+
+/// Makes an empty data folder and starts a server on it that may be killed.
+pub(super) fn start_durable(interrupt: &Interrupt) -> miette::Result<Server> {
+    start_with(&DURABLE, interrupt)
+}
+
+fn start_with(more: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
     let programs = find_or_install(Programs::find, interrupt)?;
     let place = Place::new()?;
     let option = |name: &str, file: &str| format!("--{name}={}", place.path(file).display());
@@ -54,7 +66,7 @@ pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
 
     let port = place.port.to_string();
     let mut server = place.command(&programs.server);
-    server.args(["--no-defaults", &data, "--port", &port]).args(SETTINGS);
+    server.args(["--no-defaults", &data, "--port", &port]).args(SETTINGS).args(more);
     server.args([option("socket", "socket"), option("pid-file", "pid"), option("tmpdir", "")]);
     let ready = || {
         let mut ready = Command::new(&programs.admin);
@@ -70,5 +82,5 @@ pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
         ready
     };
     let url = format!("mysql://root@127.0.0.1:{port}/");
-    place.start("MariaDB", url, &mut server, ready, interrupt)
+    place.start("MariaDB", url, server, ready, interrupt)
 }

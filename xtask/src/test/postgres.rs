@@ -60,6 +60,14 @@ fn pgcrypto_is_installed(initdb: &std::path::Path) -> bool {
 const MEASURED: [&str; 4] =
     ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=512MB", "max_wal_size=4GB"];
 
+/// After the settings of tests: a server of which a process is killed has lost nothing of what it committed.
+const DURABLE: [&str; 2] = ["synchronous_commit=on", "log_statement=none"];
+
+/// Makes an empty cluster and starts it to be killed.
+pub(super) fn start_durable(interrupt: &Interrupt) -> miette::Result<Server> {
+    start_with(&[&SETTINGS[..], &DURABLE].concat(), interrupt)
+}
+
 /// Makes an empty cluster and starts it for tests.
 pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
     start_with(&SETTINGS, interrupt)
@@ -88,7 +96,7 @@ fn start_with(settings: &[&str], interrupt: &Interrupt) -> miette::Result<Server
         ready
     };
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    place.start("PostgreSQL", url, &mut server, ready, interrupt)
+    place.start("PostgreSQL", url, server, ready, interrupt)
 }
 
 /// The client with which a foreign producer speaks to PostgreSQL.

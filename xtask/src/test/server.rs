@@ -16,13 +16,37 @@ use crate::process::{Group, Interrupt};
 /// A slow disk under a busy machine takes its time; a server that does not come up ends at once and is told apart.
 const START: Duration = Duration::from_secs(120);
 
+/// Both take SIGQUIT for "stop now": nothing that they hold is needed again.
+const STOP: Signal = Signal::QUIT;
+
 /// A running server. Dropping it stops the server and deletes its folder, in this order.
 pub(crate) struct Server {
     pub(super) url: String,
     /// Every statement that the server was asked to execute.
     pub(super) log: PathBuf,
-    _group: Group,
-    _place: Place,
+    group: Group,
+    command: Command,
+    place: Place,
+}
+
+impl Server {
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A path inside its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.place.path(name)
+    }
+
+    /// Starts it again where it has ended; whoever ended it waits until it answers.
+    pub(crate) fn revive(&mut self) -> miette::Result<()> {
+        if self.group.ended()?.is_some() {
+            self.group = Group::spawn(&mut self.command, STOP)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a server lives while the tests run.
@@ -66,15 +90,14 @@ impl Place {
         self,
         name: &str,
         url: String,
-        server: &mut Command,
+        mut server: Command,
         ready: impl Fn() -> Command,
         interrupt: &Interrupt,
     ) -> miette::Result<Server> {
         let log = self.path("server.log");
         let file = File::create(&log).into_diagnostic()?;
         server.stdout(file.try_clone().into_diagnostic()?).stderr(file);
-        // Both take SIGQUIT for "stop now": nothing that they hold is needed again.
-        let mut group = Group::spawn(server, Signal::QUIT)?;
+        let mut group = Group::spawn(&mut server, STOP)?;
         let deadline = Instant::now() + START;
         while !succeeds(&mut ready())? {
             if group.ended()?.is_some() || Instant::now() > deadline {
@@ -84,7 +107,7 @@ impl Place {
             interrupt.pause()?;
         }
         eprintln!("xtask: {name} answers on 127.0.0.1:{}", self.port);
-        Ok(Server { url, log, _group: group, _place: self })
+        Ok(Server { url, log, group, command: server, place: self })
     }
 }
 
