@@ -190,8 +190,18 @@ impl Layout<'_> {
         });
         Watch {
             beside: beside.map(|column| column.name.clone()).collect(),
-            planned: job.tables.iter().map(planned).collect(),
+            planned: job.tables.iter().map(|table| self.planned(table)).collect(),
         }
+    }
+
+    /// A table of the plan, as far as who writes its cells is watched; this one by the name that its swaps give.
+    fn planned(&self, table: &TableJob) -> Planned {
+        let name = if table.name == self.table.name { &self.facts.name } else { &table.name };
+        let mut cells: Vec<String> = table.fields.iter().flat_map(FieldJob::written).cloned().collect();
+        cells.extend(table.key_column.clone());
+        cells.sort_unstable();
+        cells.dedup();
+        Planned { table: name.clone(), key: table.row_key.clone(), cells }
     }
 
     /// The column and the value that a scope's tenant narrows the table to.
@@ -257,15 +267,6 @@ impl Layout<'_> {
         }
         names
     }
-}
-
-/// A table of the plan, as far as who writes its cells is watched.
-fn planned(table: &TableJob) -> Planned {
-    let mut cells: Vec<String> = table.fields.iter().flat_map(FieldJob::written).cloned().collect();
-    cells.extend(table.key_column.clone());
-    cells.sort_unstable();
-    cells.dedup();
-    Planned { table: table.name.clone(), key: table.row_key.clone(), cells }
 }
 
 /// The places of each field, those that share one joined.
