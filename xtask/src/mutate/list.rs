@@ -69,12 +69,12 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         name: "checkpoint-ahead",
         guard: "The checkpoint commits with the swaps, and not before them",
         file: "crates/reseal-engine/src/commit/writer.rs",
-        from: "let Batch { chunk, counts, broken, .. } = batch;",
+        from: "let Batch { chunk, counts, broken, stood, .. } = batch;",
         to: "let mut ahead = self.session.guarded_by_shard(self.lease).await.map_err(halt)?;
         ahead.advance(&closing.advance(self.shard, Counts::default())).await.map_err(halt)?;
         ahead.commit().await.map_err(halt)?;
         self.batches += 1;
-        let Batch { chunk, counts, broken, .. } = batch;",
+        let Batch { chunk, counts, broken, stood, .. } = batch;",
         watched_by: &[SCHEDULES],
     },
     Mutation {
