@@ -74,7 +74,8 @@ impl OfTable<'_> {
         }
     }
 
-    /// Looks up what undo keeps of cells: what the run wrote or, once a rollback began, what that put back.
+    /// Looks up what undo keeps of cells: what the run wrote or, once a rollback began, what that put back. What is kept behind a
+    /// rollback is of cells that hold neither: of those the rows are all that can be looked for.
     async fn in_undo(&self, session: &mut Session, places: &[UndoPlace]) -> Result<Looked, RunError> {
         let mut all = Looked::default();
         for place in spread(places, BATCHES) {
@@ -92,6 +93,7 @@ impl OfTable<'_> {
                     of_batch.stand += usize::from(row.is_some_and(|row| {
                         undo::digest(&row.values, group, &mut scratch) == *written
                             || self.is_going_back() && is_back(entry, &row.values, group)
+                            || self.run.state == RunState::RolledBack
                     }));
                 }
             }
