@@ -73,7 +73,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "postgres",
         "trigger-writes-cells",
-        "trigger loud writes people.b in rows other than the one it is fired for",
+        "trigger loud writes public.people.b in rows other than the one it is fired for",
         &[
             "INSERT INTO people VALUES (900, NULL, 'a cell', 'x')",
             function!("UPDATE people SET b = 'x' WHERE id = 900; RETURN NULL;"),
@@ -84,7 +84,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "postgres",
         "trigger-writes-cells",
-        "trigger loud writes people.b in rows other",
+        "trigger loud writes public.people.b in rows other",
         &[
             "INSERT INTO people VALUES (900, NULL, 'a cell', 'x')",
             function!(
