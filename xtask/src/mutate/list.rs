@@ -131,7 +131,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "row-security-on",
         guard: "PostgreSQL errs where a policy would hide rows",
-        file: "crates/reseal-store/src/postgres/mod.rs",
+        file: "crates/reseal-store/src/postgres/connect.rs",
         from: "SET row_security = off; ",
         to: "",
         watched_by: &[
