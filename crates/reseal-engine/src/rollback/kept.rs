@@ -65,7 +65,7 @@ pub(super) fn read_marker(shard: &ShardRow) -> Option<Marked> {
 pub(super) struct Marked {
     pub(super) action: Action,
     /// The shard of the run.
-    number: i64,
+    pub(super) number: i64,
 }
 
 /// The kept cells of one shard on their way back.

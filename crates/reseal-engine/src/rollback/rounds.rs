@@ -1,11 +1,13 @@
 //! The rounds of a rollback: kept cells go back, a sweep looks at what is left, and what was written since is sealed anew.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use reseal_store::{Counts, RollbackLease, RowKey, RunRow, Session, ShardRow};
 use tracing::info;
 
-use super::kept::{Action, KeptWork, marker};
+use super::kept::{Action, KeptWork, marker, read_marker};
 use super::proof::{Proof, Prover};
 use super::table::Table;
 use crate::cell::spared::Spared;
@@ -58,7 +60,7 @@ impl Rounds<'_> {
             let spared = self.spared(session, tables).await?;
             let planned = shards.into_iter().map(|shard| self.planned(shard, tables, &spared));
             let planned = planned.collect::<Result<Vec<_>, _>>()?;
-            if let Some(stop) = work_off(&shared, workers(tables), planned).await? {
+            if let Some(stop) = self.newest_first(session, &shared, workers(tables), planned).await? {
                 return Ok(Through::Stopped(stop));
             }
             let is_last = round >= restores + PASSES;
@@ -80,6 +82,30 @@ impl Rounds<'_> {
             }
             found = Some(proof);
         }
+    }
+
+    /// Works shards off. What the run kept in a later round is through before an earlier round begins: a row that was swapped in
+    /// both has its first bytes again. Gives the reason, if it was stopped.
+    async fn newest_first(
+        &self,
+        session: &mut Session,
+        shared: &Arc<Shared>,
+        workers: usize,
+        shards: Vec<Planned>,
+    ) -> Result<Option<Stop>, RunError> {
+        let of_run = session.shards(&self.run.id).await?;
+        let rounds: HashMap<i64, i64> = of_run.iter().map(|shard| (shard.number, shard.round)).collect();
+        let mut by_round: BTreeMap<Reverse<i64>, Vec<Planned>> = BTreeMap::new();
+        for planned in shards {
+            let kept = read_marker(&planned.shard).and_then(|marked| rounds.get(&marked.number));
+            by_round.entry(Reverse(kept.copied().unwrap_or_default())).or_default().push(planned);
+        }
+        for shards in by_round.into_values() {
+            if let Some(stop) = work_off(shared, workers, shards).await? {
+                return Ok(Some(stop));
+            }
+        }
+        Ok(shared.stop.asked())
     }
 
     fn shared(&self) -> Shared {
