@@ -4,7 +4,7 @@ use reseal_core::RunState;
 use sea_query::{Expr, ExprTrait, Query};
 
 use super::column_name::ColumnName;
-use super::run::NewRun;
+use super::run::{FirstRow, NewRun};
 use super::table::{Found, NotedTable};
 use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
@@ -43,46 +43,19 @@ impl Session {
     }
 
     async fn create_run_inside(&mut self, run: &NewRun) -> Result<(), StoreError> {
-        let now = self.now();
-        let insert = Query::insert()
-            .into_table(self.ledger("run"))
-            .columns([
-                "id",
-                "plan",
-                "plan_digest",
-                "scope",
-                "whole",
-                "primaries",
-                "operator",
-                "emergency",
-                "state",
-                "epoch",
-                "holder",
-                "lease_until",
-                "round",
-                "cells_old",
-                "created_at",
-                "updated_at",
-            ])
-            .values_panic([
-                run.id.as_str().into(),
-                run.plan.as_str().into(),
-                run.plan_digest.as_str().into(),
-                run.scope.as_str().into(),
-                i64::from(run.whole).into(),
-                run.primaries.as_str().into(),
-                run.operator.as_str().into(),
-                i64::from(run.emergency).into(),
-                RunState::Prepared.name().into(),
-                1i64.into(),
-                run.holder.encode().into(),
-                now.clone().add(run.lease_ms),
-                1i64.into(),
-                0i64.into(),
-                now.clone(),
-                now,
-            ])
-            .to_owned();
+        let insert = self.run_insert(&FirstRow {
+            id: &run.id,
+            plan: &run.plan,
+            plan_digest: &run.plan_digest,
+            scope: &run.scope,
+            whole: run.whole,
+            primaries: &run.primaries,
+            operator: &run.operator,
+            emergency: run.emergency,
+            state: RunState::Prepared,
+            holder: &run.holder,
+            lease_ms: run.lease_ms,
+        });
         self.run(&insert).await?;
         self.note_asked_pace(&run.id, run.pace).await?;
         for table in &run.tables {

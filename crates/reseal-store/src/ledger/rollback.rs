@@ -7,7 +7,7 @@ use super::claim::Claimed;
 use super::column_name::ColumnName;
 use super::holder::Holder;
 use super::lease::next_lease;
-use super::run::{At, RunRow};
+use super::run::{At, FIRST_EPOCH, FirstRow, RunRow};
 use super::run_lease::RunLease;
 use crate::taker::Taker;
 use crate::{Kind, Session, StoreError, Trouble};
@@ -151,7 +151,7 @@ impl Session {
         }
         let own = match rollback {
             Some(rollback) => next_lease(&rollback.run),
-            None => RunLease { run_id: new.id.to_owned(), epoch: 1 },
+            None => RunLease { run_id: new.id.to_owned(), epoch: FIRST_EPOCH },
         };
         let lease = RollbackLease { own, of: next_lease(run) };
         let acquiring = Acquiring { run, rollback, new, lease: &lease, holder, lease_ms, columns };
@@ -202,29 +202,20 @@ impl Session {
     }
 
     async fn insert_rollback(&mut self, acquiring: &Acquiring<'_>) -> Result<(), StoreError> {
-        let Acquiring { run, new, lease, holder, lease_ms, .. } = *acquiring;
-        let now = self.now();
-        let row: [(&str, Expr); 16] = [
-            ("id", new.id.into()),
-            ("plan", run.plan.as_str().into()),
-            ("plan_digest", run.plan_digest.as_str().into()),
-            ("scope", run.scope.as_str().into()),
-            ("whole", i64::from(run.whole).into()),
-            ("primaries", new.primaries.into()),
-            ("operator", new.operator.into()),
-            ("emergency", i64::from(run.emergency).into()),
-            ("state", RunState::Running.name().into()),
-            ("epoch", lease.own.epoch().into()),
-            ("holder", holder.encode().into()),
-            ("lease_until", now.clone().add(lease_ms)),
-            ("round", 1i64.into()),
-            ("cells_old", 0i64.into()),
-            ("created_at", now.clone()),
-            ("updated_at", now),
-        ];
-        let (names, values): (Vec<&'static str>, Vec<Expr>) = row.into_iter().unzip();
-        let insert =
-            Query::insert().into_table(self.ledger("run")).columns(names).values_panic(values).to_owned();
+        let Acquiring { run, new, holder, lease_ms, .. } = *acquiring;
+        let insert = self.run_insert(&FirstRow {
+            id: new.id,
+            plan: &run.plan,
+            plan_digest: &run.plan_digest,
+            scope: &run.scope,
+            whole: run.whole,
+            primaries: new.primaries,
+            operator: new.operator,
+            emergency: run.emergency,
+            state: RunState::Running,
+            holder,
+            lease_ms,
+        });
         self.run(&insert).await?;
         let insert = Query::insert()
             .into_table(self.ledger("rollback"))

@@ -1,7 +1,7 @@
 //! Runs: one row each, changed by compare-and-set on state and epoch alone.
 
 use reseal_core::RunState;
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UpdateStatement};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, SelectStatement, UpdateStatement};
 
 use super::asked::AskedPace;
 use super::column_name::ColumnName;
@@ -64,6 +64,24 @@ pub struct NewRun {
     pub columns: Vec<ColumnName>,
     /// Its tables, as they were found.
     pub tables: Vec<RunTable>,
+}
+
+/// The epoch that a run is written with.
+pub(super) const FIRST_EPOCH: i64 = 1;
+
+/// A run, or a rollback, as its row is first written.
+pub(super) struct FirstRow<'r> {
+    pub(super) id: &'r str,
+    pub(super) plan: &'r str,
+    pub(super) plan_digest: &'r str,
+    pub(super) scope: &'r str,
+    pub(super) whole: bool,
+    pub(super) primaries: &'r str,
+    pub(super) operator: &'r str,
+    pub(super) emergency: bool,
+    pub(super) state: RunState,
+    pub(super) holder: &'r Holder,
+    pub(super) lease_ms: i64,
 }
 
 /// A run as the ledger has it.
@@ -130,6 +148,30 @@ const RUN_COLUMNS: [(&str, Kind); 17] = [
 ];
 
 impl Session {
+    pub(super) fn run_insert(&self, row: &FirstRow<'_>) -> InsertStatement {
+        let now = self.now();
+        let row: [(&'static str, Expr); 16] = [
+            ("id", row.id.into()),
+            ("plan", row.plan.into()),
+            ("plan_digest", row.plan_digest.into()),
+            ("scope", row.scope.into()),
+            ("whole", i64::from(row.whole).into()),
+            ("primaries", row.primaries.into()),
+            ("operator", row.operator.into()),
+            ("emergency", i64::from(row.emergency).into()),
+            ("state", row.state.name().into()),
+            ("epoch", FIRST_EPOCH.into()),
+            ("holder", row.holder.encode().into()),
+            ("lease_until", now.clone().add(row.lease_ms)),
+            ("round", 1i64.into()),
+            ("cells_old", 0i64.into()),
+            ("created_at", now.clone()),
+            ("updated_at", now),
+        ];
+        let (names, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+        Query::insert().into_table(self.ledger("run")).columns(names).values_panic(values).to_owned()
+    }
+
     /// The run with this id.
     ///
     /// # Errors
