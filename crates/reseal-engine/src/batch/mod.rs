@@ -11,6 +11,7 @@ pub(crate) mod work;
 use std::sync::{Arc, OnceLock};
 
 use reseal_store::{Row, Rows, StoreError, Swap};
+use tokio::task::JoinHandle;
 
 use packed::Packed;
 use planned::{Fields, PlannedSwap};
@@ -149,13 +150,17 @@ async fn crunch(
     }
     let mut all = Work::default();
     for task in tasks {
-        match task.await {
-            Ok(work) => all.append(work?),
-            // A panic in a format is a bug; it must not look like a page without cells.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        all.append(joined(task).await?);
     }
     Ok(all)
+}
+
+/// What a task came to. A panic in a format is a bug and goes on here: it must not look like rows without cells.
+pub(crate) async fn joined<T>(task: JoinHandle<T>) -> T {
+    match task.await {
+        Ok(outcome) => outcome,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// How many cores there are. Where a container bounds them, files are read to know it, so it is asked once.

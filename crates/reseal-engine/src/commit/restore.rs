@@ -10,9 +10,9 @@ use reseal_store::{Row, RowKey, RunLease, Session, Shape, Swap, UndoBatch};
 use super::planner::Planner;
 use super::rows::Closing;
 use super::writer::{Halt, Writer};
-use crate::batch::cores;
 use crate::batch::planned::{Moved, PlannedSwap};
 use crate::batch::work::Work;
+use crate::batch::{cores, joined};
 use crate::cell::deks::{Deks, Stage, prepare};
 use crate::cell::error_column::is_reason;
 use crate::cell::field::PartPlace;
@@ -78,11 +78,7 @@ impl Planner for Exact {
             }));
         }
         for task in tasks {
-            match task.await {
-                Ok(swaps) => work.swaps.extend(swaps),
-                // A panic in a format is a bug; it must not look like rows that are as they were.
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
+            work.swaps.extend(joined(task).await);
         }
         Ok(work)
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reseal_core::RunState;
-use reseal_store::{Acquired, NewRollback, RollbackLease, RollbackRow, RunRow, Session};
+use reseal_store::{Acquired, ColumnName, NewRollback, RollbackLease, RollbackRow, RunRow, Session};
 use tracing::info;
 
 use crate::commit::{Commit, guard};
@@ -38,7 +38,7 @@ use crate::rotate::lag::LagWatch;
 use crate::rotate::pace::Pacer;
 use crate::rotate::reconnect::{RECONNECTS, ensure_connected};
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
-use crate::run::resume::{claims, held_by};
+use crate::run::resume::held_by;
 use crate::run::steps::takes_back_after;
 use conclude::{Rolled, conclude};
 pub use plan::to_roll_back;
@@ -74,7 +74,7 @@ pub async fn rollback(
     let tables = &found.changed;
     let begins = RollbackBegins { job, reversed: &back, run: &run, tables, takes_back_after };
     observer.rollback_began(begins).await?;
-    let lease = acquire(&mut session, jobs, &run, known.as_ref(), &scope, options).await?;
+    let lease = acquire(&mut session, jobs, &run, known.as_ref(), &found.columns, options).await?;
     Commit::new(&mut session, &lease.of).tables(&found.changed, &[], &options.operator).await?;
     info!(rollback = lease.own.run_id(), of = run.id, epoch = lease.own.epoch(), "rollback acquired");
     let pacer = Arc::new(Pacer::new(&job.pace));
@@ -143,14 +143,13 @@ async fn acquire(
     jobs: Jobs<'_>,
     run: &RunRow,
     known: Option<&RollbackRow>,
-    scope: &Scope,
+    columns: &[ColumnName],
     options: &RollbackOptions,
 ) -> Result<RollbackLease, RunError> {
-    let columns = claims(session, jobs.of_run, scope).await?;
     let id = uuid::Uuid::now_v7().to_string();
     let primaries = pins::keys_of_run(jobs.back, &id)?.to_string();
     let new = NewRollback { id: &id, primaries: &primaries, operator: &options.operator };
-    match session.acquire_rollback(run, known, &new, &holder(), LEASE_MS, &columns).await? {
+    match session.acquire_rollback(run, known, &new, &holder(), LEASE_MS, columns).await? {
         Acquired::Yes(lease) => Ok(lease),
         Acquired::Changed => Err(Busy::MovedOn { run: run.id.clone() }.into()),
         Acquired::HeldBy { column, run_id } => Err(held_by(session, column, run_id).await?),

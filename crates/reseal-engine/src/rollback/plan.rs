@@ -70,6 +70,5 @@ pub(super) async fn newest(
     if let Some(error) = job.keys_missing.as_ref().filter(|_| !newest.primaries.is_empty()) {
         return Err(error.clone());
     }
-    session.migrate().await?;
     Ok(newest)
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::judge::{JudgeOfNew, New, still_marked};
 use super::table::Table;
-use crate::batch::{cores, with_deks};
+use crate::batch::{cores, joined, with_deks};
 use crate::cell::condition::of_condition;
 use crate::cell::deks::{Deks, Stage};
 use crate::cell::open::{Opening, Trust};
@@ -74,11 +74,7 @@ impl Looking<'_, '_> {
 
     async fn finish_one(&mut self) -> Result<(), RunError> {
         let Some(task) = self.running.pop_front() else { return Ok(()) };
-        let chunk = match task.await {
-            Ok(done) => done?,
-            // A panic in a format is a bug; it must not look like a chunk without cells.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let chunk = joined(task).await?;
         self.found.strays += chunk.found.strays;
         self.found.others += chunk.found.others;
         self.found.before += chunk.found.before;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use reseal_store::ShardRow;
 use tokio::sync::Mutex;
 
+use crate::batch::joined;
 use crate::cell::target::Target;
 use crate::commit::planner::Onward;
 use crate::error::{LedgerFault, RunError};
@@ -60,11 +61,7 @@ pub(crate) async fn work_off(
         (0..workers).map(|_| tokio::spawn(work_queue(shared.clone(), queue.clone()))).collect();
     let mut first: Option<RunError> = None;
     for task in tasks {
-        let outcome = match task.await {
-            Ok(outcome) => outcome,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        if let Err(error) = outcome {
+        if let Err(error) = joined(task).await {
             first.get_or_insert(error);
         }
     }

@@ -1,7 +1,7 @@
 //! Before the rounds: a run that is not over is gone on with, as it stands or not at all; else a new one is written.
 
 use reseal_core::RunState;
-use reseal_store::{Claimed, ColumnName, NewRun, RunLease, RunRow, Session};
+use reseal_store::{Claimed, NewRun, RunLease, RunRow, Session};
 
 use crate::commit::Commit;
 use crate::error::{Busy, ColumnHolder, KnownHolder, LedgerFault, ResumeRefused, RunError};
@@ -88,15 +88,6 @@ pub(crate) async fn held_by(
         holder: run.holder.for_people(),
     });
     Ok(Busy::Column { column, by: ColumnHolder { run, known } }.into())
-}
-
-/// The columns that a run in this scope writes, of tables by their own names: plans may spell one in several ways.
-pub(crate) async fn claims(
-    session: &mut Session,
-    job: &Job,
-    scope: &Scope,
-) -> Result<Vec<ColumnName>, RunError> {
-    Ok(identity::claims(&identity::resolve(session, job, scope).await?))
 }
 
 fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), RunError> {

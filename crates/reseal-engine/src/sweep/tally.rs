@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::classify::{By, Line, marked, opened};
 use super::listing::{Listing, Refused};
 use super::scan::scan;
-use crate::batch::{cores, with_deks};
+use crate::batch::{cores, joined, with_deks};
 use crate::cell::condition::of_condition;
 use crate::cell::deks::{Deks, Stage};
 use crate::cell::field::FieldTarget;
@@ -108,11 +108,7 @@ impl Counter<'_, '_> {
 
     async fn finish_one(&mut self) -> Result<(), RunError> {
         let Some(task) = self.running.pop_front() else { return Ok(()) };
-        let chunk = match task.await {
-            Ok(done) => done?,
-            // A panic in a format is a bug; it must not look like a chunk without cells.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        let chunk = joined(task).await?;
         for (all, part) in self.table.fields.iter_mut().zip(chunk.fields) {
             part.into_iter().for_each(|(line, cells)| *all.entry(line).or_default() += cells);
         }
