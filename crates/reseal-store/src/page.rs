@@ -12,7 +12,12 @@ use crate::{Column, Kind, Row, RowKey, Rows, Session, Shape, StoreError, TableNa
 /// How many row keys one statement names at the most: those of one column are a list, others an expression as deep as there
 /// are keys.
 const KEYS_IN_LIST: usize = 500;
-pub(crate) const KEYS_IN_EXPRESSION: usize = 200;
+const KEYS_IN_EXPRESSION: usize = 200;
+
+/// How many keys of these columns one statement names at the most.
+pub(crate) fn keys_at_once(columns: &[Column]) -> usize {
+    if columns.len() == 1 { KEYS_IN_LIST } else { KEYS_IN_EXPRESSION }
+}
 
 /// A part of a table's storage, for [`Session::scan`].
 #[derive(Clone, Debug)]
@@ -122,8 +127,7 @@ impl Session {
     /// When the server refuses, or the connection is lost.
     pub async fn rows_by_key(&mut self, shape: &Shape, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::with_capacity(keys.len());
-        let at_once = if shape.key.len() == 1 { KEYS_IN_LIST } else { KEYS_IN_EXPRESSION };
-        for keys in keys.chunks(at_once) {
+        for keys in keys.chunks(keys_at_once(&shape.key)) {
             let mut select = self.select_rows(shape);
             select.cond_where(self.scope(shape).add(self.any_of(&shape.key, keys)));
             rows.extend(self.fetch_rows(shape, &select).await?);
@@ -330,16 +334,17 @@ impl Session {
 
     /// One of these keys. A list of values is one look into an index for each, where servers plan a long OR for longer than
     /// they carry it out.
-    fn any_of(&self, columns: &[Column], keys: &[RowKey]) -> Cond {
+    pub(crate) fn any_of<'k>(&self, columns: &[Column], keys: impl IntoIterator<Item = &'k RowKey>) -> Cond {
+        let keys = keys.into_iter();
         if let [column] = columns {
-            let values = keys.iter().filter_map(|key| key.0.first());
+            let values = keys.filter_map(|key| key.0.first());
             let values = values.map(|value| self.sql.driver.argument(column.kind, value));
             return Cond::all().add(self.sql.driver.key(column).is_in(values));
         }
-        keys.iter().fold(Cond::any(), |any, key| any.add(self.equals(columns, key)))
+        keys.fold(Cond::any(), |any, key| any.add(self.equals(columns, key)))
     }
 
-    pub(crate) fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
+    fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
         let mut all = Cond::all();
         for (column, value) in columns.iter().zip(&key.0) {
             all = all.add(self.sql.driver.key(column).eq(self.sql.driver.argument(column.kind, value)));

@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 
 use reseal_core::Value;
-use sea_query::{Cond, Expr};
+use sea_query::Expr;
 
 use crate::driver::{Written, key_text};
 use crate::names::iden;
-use crate::page::KEYS_IN_EXPRESSION;
+use crate::page::keys_at_once;
 use crate::session::kinds;
 use crate::{Kind, Row, RowKey, Session, Shape, StoreError, Swap, TableName};
 
@@ -143,8 +143,8 @@ impl Session {
         columns.extend(beside.iter().map(|_| Kind::Text));
         let values = shape.cells.len() + shape.context.len();
         let mut images = HashMap::with_capacity(swaps.len());
-        for swaps in swaps.chunks(KEYS_IN_EXPRESSION) {
-            let any = swaps.iter().fold(Cond::any(), |any, swap| any.add(self.equals(&shape.key, &swap.key)));
+        for swaps in swaps.chunks(keys_at_once(&shape.key)) {
+            let any = self.any_of(&shape.key, swaps.iter().map(|swap| &swap.key));
             let mut select = select.clone();
             select.cond_where(self.scope(shape).add(any));
             let mut statement = self.build(&select);
