@@ -90,8 +90,8 @@ impl Advise for RecordsError {
             ),
             RecordsError::OldKeyRetiredOutside { .. } => Advice::refused(
                 "key-given-up",
-                "set its state back in that table if the application may seal with it again; another key of the keyset: \
-                 --to-key",
+                "set its state back in that table if the application may seal with it again, or pass another key of the \
+                 keyset with `--to-key`",
             ),
             RecordsError::ApprovalUsed { .. } => {
                 Advice::stopped("approval-used", "the same command again asks for new approvals")

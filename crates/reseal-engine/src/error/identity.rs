@@ -14,8 +14,8 @@ pub enum IdentityRefused {
     #[error("table {} is not the one that run {} worked on: its row key is ({}), and was ({})", .0.table, .0.run, .0.now, .0.was)]
     RowKey(OtherTable),
     /// Cells that the run wrote do not stand in the table.
-    #[error("table {} is not the one that run {} worked on: of {looked} cells of the run that were looked up, {stand} \
-             stand there (now {}, then {})", table.table, table.run, table.now, table.was)]
+    #[error("table {} is not the one that run {} worked on: it holds {stand} of {looked} cells that the run \
+             wrote (now {}, recorded as {})", table.table, table.run, table.now, table.was)]
     OtherCells {
         /// The table.
         table: OtherTable,
@@ -26,7 +26,7 @@ pub enum IdentityRefused {
     },
     /// It is another table, and the run kept no old cells by which the data could be compared.
     #[error("table {} may not be the one that run {} worked on, and the run kept no old cells to compare it by (now {}, \
-             then {})", .0.table, .0.run, .0.now, .0.was)]
+             recorded as {})", .0.table, .0.run, .0.now, .0.was)]
     NothingKept(OtherTable),
 }
 
@@ -45,13 +45,13 @@ pub struct OtherTable {
 
 impl Advise for IdentityRefused {
     fn advice(&self) -> Advice {
-        let accept = |table: &OtherTable| format!("--accept-table {}", table.table);
+        let accept = |table: &OtherTable| format!("pass `--accept-table {}`", table.table);
         match self {
             IdentityRefused::Elsewhere(table) => Advice::refused(
                 "other-table",
                 format!(
                     "set `search_path` (of the database URL or the role) as it was, or name the schema in the plan; if this \
-                     is the run's table after a restore: {}",
+                     is the run's table after a restore, {}",
                     accept(table)
                 ),
             ),
@@ -60,7 +60,7 @@ impl Advise for IdentityRefused {
             | IdentityRefused::NothingKept(table) => Advice::refused(
                 "other-table",
                 format!(
-                    "give the run's table its name back, then try again; if this is the run's table after a restore: {}",
+                    "give the run's table its name back, then try again; if this is the run's table after a restore, {}",
                     accept(table)
                 ),
             ),

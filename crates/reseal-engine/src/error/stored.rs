@@ -57,7 +57,7 @@ pub enum StoredError {
         by: Culprit,
     },
     /// No row of a batch is stored, although nobody else has changed them.
-    #[error("{table}: {by} keeps updates from being stored: {rows} rows stand as they stood")]
+    #[error("{table}: {by} keeps updates from being stored: {rows} rows are unchanged")]
     Swallowed {
         /// The table.
         table: String,

@@ -82,7 +82,7 @@ pub(super) fn of_what_is_stored() -> Vec<Case> {
         stored(
             StoredError::Swallowed { table: table(), rows: 20, by: by(&["x"]) },
             "not-stored",
-            "t: trigger x keeps updates from being stored: 20 rows stand as they stood",
+            "t: trigger x keeps updates from being stored: 20 rows are unchanged",
             "disable the trigger while cells are moved",
         ),
     ]

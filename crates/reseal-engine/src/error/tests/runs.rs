@@ -170,8 +170,8 @@ pub(super) fn of_rollbacks() -> Vec<Case> {
 pub(super) fn of_other_tables() -> Vec<Case> {
     let table = || OtherTable { table: s("t"), run: s("r1"), was: s("a.t"), now: s("b.t") };
     let other = |error: IdentityRefused, message, help| case(error, Refused, "other-table", message, help);
-    let name = "give the run's table its name back, then try again; if this is the run's table after a restore: \
-                --accept-table t";
+    let name = "give the run's table its name back, then try again; if this is the run's table after a restore, \
+                pass `--accept-table t`";
     vec![
         other(
             IdentityRefused::Elsewhere(table()),
@@ -185,14 +185,14 @@ pub(super) fn of_other_tables() -> Vec<Case> {
         ),
         other(
             IdentityRefused::OtherCells { table: table(), looked: 9, stand: 1 },
-            "table t is not the one that run r1 worked on: of 9 cells of the run that were looked up, 1 stand there (now \
-             b.t, then a.t)",
+            "table t is not the one that run r1 worked on: it holds 1 of 9 cells that the run wrote (now b.t, \
+             recorded as a.t)",
             name,
         ),
         other(
             IdentityRefused::NothingKept(table()),
-            "table t may not be the one that run r1 worked on, and the run kept no old cells to compare it by (now b.t, then \
-             a.t)",
+            "table t may not be the one that run r1 worked on, and the run kept no old cells to compare it by (now b.t, \
+             recorded as a.t)",
             name,
         ),
     ]
