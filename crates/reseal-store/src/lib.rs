@@ -10,6 +10,7 @@
 
 mod capabilities;
 mod columns;
+mod conditions;
 mod database;
 mod driver;
 mod error;

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use reseal_core::Value;
 use sea_query::Expr;
 
+use crate::conditions::keys_at_once;
 use crate::driver::{Written, key_text};
 use crate::names::iden;
-use crate::page::keys_at_once;
 use crate::session::kinds;
 use crate::{Kind, Row, RowKey, Session, Shape, StoreError, Swap, TableName};
 
