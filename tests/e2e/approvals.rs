@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::custody::code;
-use crate::world::{World, answer};
+use crate::world::{World, answer, variable};
 
 /// Somebody who may agree: makes the key, gives the line for the file of approvers.
 fn approver(world: &World, name: &str) -> String {
@@ -36,7 +36,10 @@ pub(crate) struct Approved {
 impl Approved {
     /// Two of alice, bob and carol must agree to anything.
     pub(crate) fn new(approvals: &str) -> Approved {
-        let world = World::new("sqlite", "aes-gcm", 5);
+        Approved::of(World::new("sqlite", "aes-gcm", 5), approvals)
+    }
+
+    fn of(world: World, approvals: &str) -> Approved {
         let lines: Vec<String> = ["alice", "bob", "carol"].map(|name| approver(&world, name)).into();
         write(&world.path("approvers"), &format!("# who may agree\n{}\n", lines.join("\n")), 0o644);
         let approved = Approved { world };
@@ -258,13 +261,20 @@ fn a_plan_that_was_not_asked_about_is_not_agreed_to() {
     approved.plan("1", "");
     assert_eq!(agree().0, 0);
     // Whoever may write the folder can put another file in its place.
-    let mode = |mode| {
-        std::fs::set_permissions(world.folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-    };
+    let folder = world.path("people");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::rename(world.path("approvers"), folder.join("approvers")).unwrap();
+    world.rewrite_plan(
+        &world.path("approvers").display().to_string(),
+        &folder.join("approvers").display().to_string(),
+    );
+    let mode = |mode| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
     mode(0o777);
     let refused = run();
     mode(0o700);
     assert_eq!(code(&refused), (3, "approvers"), "{}", refused.1);
+    std::fs::rename(folder.join("approvers"), world.path("approvers")).unwrap();
+    approved.plan("1", "");
     assert_eq!(run().0, 0);
 }
 
@@ -317,4 +327,67 @@ fn an_approval_is_of_one_way_back_and_of_no_emergency() {
     assert_eq!(approved.command("dave", &["run", "PLAN"]).0, 1);
     let urgent = approved.command("dave", &["run", "PLAN", "--emergency"]);
     assert_eq!(code(&urgent), (3, "no-emergency"), "{}", urgent.1);
+}
+
+/// Watches which database people agreed to: another one that the plan reaches by then, a copy that was put in its place or a way
+/// by another name, is asked for anew, and the first is still agreed to.
+#[test]
+fn what_was_agreed_to_of_one_database_is_not_done_to_another() {
+    let approved = Approved::new("1");
+    let world = &approved.world;
+    let run = || approved.command("dave", &["run", "PLAN"]);
+    let id = approved.agree(&run(), &["alice"]);
+    let before = world.digest();
+    let (data, original) = (world.path("data.db"), world.path("original.db"));
+    std::fs::rename(&data, &original).unwrap();
+    std::fs::copy(&original, &data).unwrap();
+    let other = request(&run());
+    assert_ne!(other, id, "a copy in its place");
+    // Nor where the control database says that people were asked about the copy, or about no database: they signed which it was.
+    let target = |id: &str| format!("SELECT target FROM reseal_approval_target WHERE request = '{id}'");
+    let asked = world.control(&target(&id))[0][0].as_str().unwrap().to_owned();
+    let change = format!("WHERE request = '{id}'");
+    for edit in [
+        format!("UPDATE reseal_approval_target SET target = ({}) {change}", target(&other)),
+        format!("DELETE FROM reseal_approval_target {change}"),
+    ] {
+        world.control(&edit);
+        assert_eq!(code(&run()), (4, "approval-needed"), "{edit}");
+    }
+    world.control(&format!("INSERT INTO reseal_approval_target VALUES ('{id}', '{asked}')"));
+    assert_eq!(world.digest(), before);
+    std::fs::rename(&original, &data).unwrap();
+    let (_, list) = approved.command("dave", &["approve", "list", "PLAN"]);
+    let listed = list["requests"].as_array().unwrap().iter();
+    let mut of = listed.filter(|listed| listed["request"] == id.as_str());
+    let database = &of.next().unwrap()["database"];
+    assert!(database["place"].as_str().unwrap().ends_with("data.db"), "{database}");
+    assert!(database["server"].as_str().unwrap().contains("inode"), "{database}");
+    assert_eq!(run().0, 0);
+}
+
+/// The same on servers: by another name of the host, in another database of the server, on another server.
+#[test]
+fn what_was_agreed_to_of_one_server_is_not_done_to_another() {
+    for store in ["postgres", "mysql"] {
+        let mut approved = Approved::of(World::new(store, "aes-gcm", 5), "1");
+        let here = approved.world.url.clone();
+        let run = |approved: &Approved| approved.command("dave", &["run", "PLAN"]);
+        let id = approved.agree(&run(&approved), &["alice"]);
+        let other = World::new(store, "aes-gcm", 5);
+        let server = if store == "postgres" { "TLS_POSTGRES" } else { "LOGGED_MYSQL" };
+        let elsewhere = World::empty_at(&variable(&format!("RESEAL_TEST_{server}_URL")), "aes-gcm");
+        elsewhere.producer(&["seed", &elsewhere.url, "people", "aes-gcm", "v1.json", "5"]);
+        for url in [here.replace("127.0.0.1", "localhost"), other.url.clone(), elsewhere.url.clone()] {
+            approved.world.url = url.clone();
+            assert_ne!(request(&run(&approved)), id, "{url}");
+        }
+        approved.world.url = here;
+        // A ledger that was made meanwhile, or restored, is another one too.
+        assert_eq!(approved.world.reseal(&["migrate", "PLAN"]).0, 0, "{store}");
+        let again = run(&approved);
+        assert_ne!(request(&again), id, "{store}: a ledger");
+        approved.agree(&again, &["alice"]);
+        assert_eq!(run(&approved).0, 0, "{store}");
+    }
 }

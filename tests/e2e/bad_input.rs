@@ -238,7 +238,7 @@ fn schemas_that_cannot_be_rotated_safely_are_refused() {
 fn row_keys_that_do_not_compare_exactly_are_refused() {
     for (store, before, columns) in [
         ("sqlite", "SELECT 1", "id NOT NULL PRIMARY KEY, a text, b text"),
-        ("postgres", "CREATE EXTENSION citext", "id citext NOT NULL PRIMARY KEY, a text, b text"),
+        ("postgres", "SELECT 1", "id real NOT NULL PRIMARY KEY, a text, b text"),
     ] {
         let world = World::empty(store, "aes-gcm");
         world.sql(&[before, &format!("CREATE TABLE people ({columns})")]);
@@ -366,5 +366,35 @@ fn a_lag_limit_without_a_replica_is_refused() {
         let (code, refused) = world.reseal(&["run", "PLAN"]);
         assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("lag-unknown")), "{store}: {refused}");
         assert_eq!(world.digest(), before, "{store}");
+    }
+}
+
+/// Watches columns on either side of a foreign key, whatever the case of their names: a new cell there would break it.
+#[test]
+fn a_column_that_a_foreign_key_hangs_on_is_refused() {
+    for store in STORES {
+        for key in [
+            "TABLE child ADD FOREIGN KEY (x) REFERENCES people (A)",
+            "TABLE people ADD FOREIGN KEY (a) REFERENCES child (X)",
+        ] {
+            let world = World::new(store, "aes-gcm", 0);
+            world.sql(&["DROP TABLE people"]);
+            let refers =
+                |to: &str| if store == "sqlite" { format!(" REFERENCES {to}") } else { String::new() };
+            world.sql(&[
+                &format!(
+                    "CREATE TABLE people (id integer NOT NULL PRIMARY KEY, a varchar(200) UNIQUE{}, b text)",
+                    refers("child (X)")
+                ),
+                &format!("CREATE TABLE child (x varchar(200) UNIQUE{})", refers("people (A)")),
+            ]);
+            if store != "sqlite" {
+                world.sql(&[&format!("ALTER {key}")]);
+            }
+            let (code, refused) = world.reseal(&["run", "PLAN"]);
+            let at = format!("{store}: {key}: {refused}");
+            assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("referenced-column")), "{at}");
+            assert!(refused["error"]["message"].as_str().unwrap().contains("people.a"), "{at}");
+        }
     }
 }

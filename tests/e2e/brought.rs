@@ -159,7 +159,7 @@ fn a_key_may_be_made_by_before_and_must_be_there_behind_it() {
 /// It looks like no key, so that it is found by what it is alone.
 #[test]
 fn a_key_that_before_makes_stays_out_of_the_ledger() {
-    const WORDS: &str = "correct horse battery";
+    const WORDS: &str = "plinth ocelot Brno vuvuzela 47";
     let world = World::new("sqlite", "pgcrypto", 20);
     world.set_key("v2", WORDS);
     std::fs::rename(world.path("v2.key"), world.path("made")).unwrap();

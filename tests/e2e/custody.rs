@@ -113,7 +113,7 @@ fn a_key_is_retired_only_when_nothing_holds_its_cells() {
         let active = world.reseal(&["keys", "retire", "PLAN", "v2"]);
         assert_eq!(code(&active), (3, "key-state"), "{store}");
         assert_eq!(code(&retire()), (3, "undo-holds"), "{store}");
-        assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).0, 0);
+        assert_eq!(world.reseal(&["undo", "drop", "PLAN", "--confirm", "people"]).0, 0);
         let json = if store == "postgres" { "jsonb" } else { "text" };
         world.sql(&[
             &format!("CREATE TABLE forgotten (id integer PRIMARY KEY, payload {json})"),
@@ -146,9 +146,9 @@ fn a_key_is_destroyed_once_it_was_kept_long_enough() {
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
     assert_eq!(code(&destroy("v1")), (3, "key-state"), "it is not retired");
     world.plan("policy: { keep_undo: 30d }\n");
-    assert_eq!(code(&world.reseal(&["undo", "drop", "PLAN"])), (3, "undo-kept"));
+    assert_eq!(code(&world.reseal(&["undo", "drop", "PLAN", "--confirm", "people"])), (3, "undo-kept"));
     world.plan("");
-    assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).0, 0);
+    assert_eq!(world.reseal(&["undo", "drop", "PLAN", "--confirm", "people"]).0, 0);
     assert_eq!(world.reseal(&["keys", "retire", "PLAN", "v1", "--reason", "quarterly"]).0, 0);
     assert_eq!(code(&destroy("v2")), (2, "confirm"));
     for (kept, due) in [("30d", 0), ("forever", 0)] {

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::steered::{Holding, ledger};
 use crate::world::{STORES, World, signal, wait_for_first_swap};
 
 const ROWS: u32 = 2000;
@@ -158,7 +159,7 @@ fn a_run_that_is_cancelled_does_not_promise_to_go_on() {
     let said = String::from_utf8(run.wait_with_output().unwrap().stdout).unwrap();
     assert!(said.contains("begins anew") && !said.contains("goes on where it stopped"), "{said}");
     assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people"]).0, 0);
-    let dropped = world.output(&["undo", "drop", "PLAN"]);
+    let dropped = world.output(&["undo", "drop", "PLAN", "--confirm", "people"]);
     let said = String::from_utf8(dropped.stdout).unwrap();
     assert!(said.contains("was rolled back") && !said.contains("no longer be put back"), "{said}");
 }
@@ -254,4 +255,28 @@ fn a_row_key_that_names_two_rows_by_now_is_a_fault() {
     let lost = world.sql(&[twice])[0][0].as_u64().unwrap();
     assert_eq!(lost, 0, "rows have the cell of another row, and their own is lost");
     assert!(code != Some(0), "a run that could not tell its rows apart is not clean");
+}
+
+/// Watches how long a run waits for a control database that stays locked, by an engine that was stopped inside a transaction
+/// for example: it ends, and names the database.
+#[test]
+fn a_run_does_not_wait_for_ever_for_a_locked_control_database() {
+    // MariaDB waits for a lock as PostgreSQL does.
+    for store in ["sqlite", "postgres"] {
+        let mut world = World::new("sqlite", "aes-gcm", 20);
+        let control = World::empty(store, "aes-gcm");
+        world.control = control.url.clone();
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+        let (tail, begun) = (ledger(store, "audit_tail"), Instant::now());
+        {
+            let _held = Holding::of(&control, &[&format!("UPDATE {tail} SET sequence = sequence")]);
+            let (code, refused) = world.reseal(&["run", "PLAN"]);
+            let error = &refused["error"];
+            assert_eq!((code, error["code"].as_str()), (4, Some("audit-trail")), "{store}: {refused}");
+            assert!(error["message"].as_str().unwrap().contains("control database"), "{store}: {refused}");
+        }
+        let waited = begun.elapsed();
+        assert!(waited < Duration::from_secs(60), "{store}: {waited:?}");
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+    }
 }

@@ -110,7 +110,7 @@ fn no_key_is_given_up_that_seals_and_none_seals_that_was_given_up() {
     let primary = world.reseal(&["keys", "retire", "PLAN", "v2"]);
     assert_eq!(code(&primary), (3, "key-state"), "{}", primary.1);
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
-    assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).0, 0);
+    assert_eq!(world.reseal(&["undo", "drop", "PLAN", "--confirm", "people"]).0, 0);
     assert_eq!(world.reseal(&["keys", "retire", "PLAN", "v1"]).0, 0);
     let before = world.digest();
     let back = world.reseal(&["rollback", "PLAN", "--confirm", "people"]);

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::custody::code;
 use crate::world::{SLOW, STORES, World, signal, wait_for_first_swap};
 
-const BACK: [&str; 4] = ["rollback", "PLAN", "--confirm", "people"];
+pub(crate) const BACK: [&str; 4] = ["rollback", "PLAN", "--confirm", "people"];
 const REFUSED: (i32, &str) = (3, "other-table");
 
 /// A world whose plan was run to its end, or which is paused in the middle.
-fn world(store: &str, paused: bool, more: &str) -> World {
+pub(crate) fn world(store: &str, paused: bool, more: &str) -> World {
     let world = World::new(store, "aes-gcm", if paused { 1500 } else { 300 });
     begin(&world, paused, more);
     world
@@ -31,7 +31,7 @@ fn begin(world: &World, paused: bool, more: &str) {
 }
 
 /// The command that goes on with a run that is paused, or rolls one back that is over.
-fn on(paused: bool) -> &'static [&'static str] {
+pub(crate) fn on(paused: bool) -> &'static [&'static str] {
     if paused { &["resume", "PLAN"] } else { &BACK }
 }
 
@@ -49,7 +49,7 @@ fn found(world: &World) -> Value {
 }
 
 /// Holds that a command is refused, and that neither undo, state nor table changed by it.
-fn is_refused(world: &World, args: &[&str], table: &str, case: &str) {
+pub(crate) fn is_refused(world: &World, args: &[&str], table: &str, case: &str) {
     let digest = || world.producer(&["digest", &world.url, table]);
     let state = || world.reseal(&["status", "PLAN"]).1["state"].clone();
     let before = (kept(world), digest(), state());

@@ -28,7 +28,7 @@ fn a_ledger_of_a_later_version_is_refused() {
             &["run", "PLAN"][..],
             &BACK,
             &["migrate", "PLAN"],
-            &["undo", "drop", "PLAN"],
+            &["undo", "drop", "PLAN", "--confirm", "people"],
             &["cancel", "PLAN"],
         ] {
             refuses(&world, args, newer, known, store);

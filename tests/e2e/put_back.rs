@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::custody::code;
-use crate::world::{STORES, World};
+use crate::steered::wait_until;
+use crate::world::{SLOW, STORES, World};
 
 const BACK: [&str; 4] = ["rollback", "PLAN", "--confirm", "people"];
 
@@ -209,4 +210,31 @@ fn each_keyset_goes_back_to_a_key_of_its_own() {
     }
     let (exit, done) = asked(&["v1"]);
     assert_eq!((exit, cells(&world)), (0, before), "{done}");
+}
+
+/// Watches a row that the application moves while the run is at work, from where the run has been to where it comes later: its
+/// cells are the run's, and no cells of before. They are sealed anew under the old key.
+#[test]
+fn a_row_that_moves_ahead_of_the_run_is_not_taken_for_one_of_before() {
+    for store in STORES {
+        for format in ["aes-gcm", "plaintext"] {
+            let at = format!("{store} {format}");
+            let world = World::new(store, format, 1500);
+            world.plan(SLOW);
+            let mut run = world.start(&["run", "PLAN"]);
+            let moved = "SELECT count(*) FROM people WHERE id = 2 AND a LIKE 'v2:%'";
+            wait_until("the swap of the row that moves", || world.sql(&[moved])[0][0] == 1);
+            world.sql(&["UPDATE people SET id = 9000 WHERE id = 2"]);
+            assert_eq!(run.wait().unwrap().code(), Some(0), "{at}");
+            let under_new = "SELECT count(*) FROM people WHERE a LIKE 'v2:%' OR b LIKE 'v2:%'";
+            assert_eq!(
+                world.sql(&["SELECT count(*) FROM people WHERE id = 9000 AND a LIKE 'v2:%'"])[0][0],
+                1
+            );
+            world.plan("");
+            let back = runs(&world, &BACK);
+            assert_eq!(back["cells_raced"], 2, "{at}: {back}");
+            assert_eq!(world.sql(&[under_new])[0][0], 0, "{at}");
+        }
+    }
 }

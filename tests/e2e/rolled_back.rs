@@ -149,6 +149,35 @@ fn a_row_that_refuses_to_be_sealed_anew_is_listed_alone() {
     }
 }
 
+/// P7; watches that what was listed is tried again also where nothing was kept of it, since the application wrote it after the
+/// run: until it is sealed anew, or somebody gives it up.
+#[test]
+fn what_the_application_wrote_is_tried_again() {
+    for store in STORES {
+        for given_up in [false, true] {
+            let at = format!("{store}, given up: {given_up}");
+            let world = World::new(store, "aes-gcm", 60);
+            done(&world, store, &["run", "PLAN"]);
+            world.sql(&["INSERT INTO people SELECT id + 100, a, b, note FROM people WHERE id = 11"]);
+            refuse(&world, store, 111);
+            for _ in 0..2 {
+                let (exit, back) = world.reseal(&BACK);
+                assert_eq!((exit, &back["cells_quarantined"]), (1, &json!(2)), "{at}: {back}");
+                assert_eq!(listed(&world).len(), 2, "{at}");
+                assert_eq!(kept(&world, store), 0, "{at}");
+            }
+            relent(&world, store);
+            if given_up {
+                done(&world, store, &["undo", "drop", "PLAN", "--confirm", "people"]);
+            } else {
+                done(&world, store, &BACK);
+                assert_eq!(world.sql(&["SELECT count(*) FROM people WHERE a LIKE 'v2:%'"])[0][0], 0, "{at}");
+            }
+            assert_eq!(world.reseal(&BACK).0, 3, "{at}: nothing is left to roll back");
+        }
+    }
+}
+
 /// P7; watches the order of what is kept: a cell that was swapped twice in one run, since the application saved the old one
 /// again behind the checkpoint, goes back to its first bytes. Plaintext ends as plaintext.
 #[test]

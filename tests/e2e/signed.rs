@@ -30,7 +30,7 @@ fn whatever_is_done_to_keys_ends_signed() {
         let (code, answer) = world.reseal(command);
         assert_eq!(code, 0, "{command:?}: {answer}");
         if let Some(run) = answer["run_id"].as_str() {
-            assert_eq!(world.reseal(&["undo", "drop", "PLAN", "--run", run]).0, 0);
+            assert_eq!(world.reseal(&["undo", "drop", "PLAN", "--confirm", "people", "--run", run]).0, 0);
         }
         let (events, through) = signed(&world);
         assert!(events > before, "{command:?} is in the trail");

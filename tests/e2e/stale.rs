@@ -7,8 +7,8 @@ use crate::steered::{BACK, Engine, Holding, age_leases, done, held_step, ledger,
 use crate::world::{STORES, World};
 
 const ROWS: u32 = 2000;
-/// Batches that are small enough for a rollback to have many of them.
-const BATCHES: &str = "batch: { rows: 50 }\n";
+/// Batches that are small enough for a rollback to have many of them, and many moments between two.
+const BATCHES: &str = "batch: { rows: 20 }\n";
 
 /// Some of the cells of `people` are back under v1, others are not.
 const HALF_BACK: &str = "SELECT count(*) > 0 AND count(*) < 1700 FROM people WHERE a LIKE 'v1:%'";

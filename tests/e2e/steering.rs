@@ -66,16 +66,21 @@ fn a_second_signal_leaves_a_document_too() {
     assert!(said["error"]["code"] == "interrupted" || said["state"] == "paused", "{said}");
 }
 
-/// Watches which run's kept cells are dropped: a later one that moved nothing keeps none.
+/// Watches which run's kept cells are dropped: a later one that moved nothing keeps none. Nobody drops them by a slip.
 #[test]
 fn dropping_undo_means_the_run_that_has_some() {
     let world = World::new("sqlite", "aes-gcm", 60);
     let (_, first) = world.reseal(&["run", "PLAN"]);
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
-    let (code, dropped) = world.reseal(&["undo", "drop", "PLAN"]);
+    for slip in [&["undo", "drop", "PLAN"][..], &["undo", "drop", "PLAN", "--confirm", "persons"]] {
+        let (code, refused) = world.reseal(slip);
+        assert_eq!((code, refused["error"]["code"].as_str()), (2, Some("confirm")), "{refused}");
+        assert!(refused["error"]["help"].as_str().unwrap().contains("--confirm people"), "{refused}");
+    }
+    let (code, dropped) = world.reseal(&["undo", "drop", "PLAN", "--confirm", "people"]);
     assert_eq!((code, &dropped["run_id"]), (0, &first["run_id"]), "{dropped}");
     assert_eq!(dropped["cells_dropped"], first["cells_rotated"], "{dropped}");
-    assert_eq!(world.reseal(&["undo", "drop", "PLAN"]).1["cells_dropped"], json!(0));
+    assert_eq!(world.reseal(&["undo", "drop", "PLAN", "--confirm", "people"]).1["cells_dropped"], json!(0));
 }
 
 /// Watches that pins are asked before any cell is: a dry run promises nothing that a run refuses, and a key that changed

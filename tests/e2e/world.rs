@@ -45,16 +45,21 @@ pub(crate) fn python() -> PathBuf {
 
 /// The URL of a new database on a store, named after this process; `folder` is for stores that keep files.
 pub(crate) fn new_database(store: &str, folder: &Path) -> String {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("reseal_{}_{number}", std::process::id());
     let url = match store {
         "sqlite" => return format!("sqlite://{}/data.db", folder.display()),
         "postgres" => variable("RESEAL_TEST_POSTGRES_URL"),
         _ => variable("RESEAL_TEST_MYSQL_URL"),
     };
+    new_database_at(&url, folder)
+}
+
+/// The URL of a new database of a server.
+fn new_database_at(url: &str, folder: &Path) -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("reseal_{}_{number}", std::process::id());
     let create = format!("CREATE DATABASE {name}");
-    run_script(&mut script("producer.py", &["sql", &database(&url, ""), &create], folder));
-    database(&url, &name)
+    run_script(&mut script("producer.py", &["sql", &database(url, ""), &create], folder));
+    database(url, &name)
 }
 
 /// Exit code and JSON document of a command.
@@ -93,12 +98,24 @@ impl World {
     pub(crate) fn empty(store: &str, format: &str) -> World {
         let folder = tempfile::tempdir().unwrap();
         let url = new_database(store, folder.path());
-        std::fs::write(folder.path().join("control.db"), "").unwrap();
-        let control = format!("sqlite://{}/control.db", folder.path().display());
-        let world = World { folder, url, control, format: format.to_owned() };
+        let world = World::of(folder, url, format);
         if store == "sqlite" {
             world.producer(&["sql", &world.url, "SELECT 1"]);
         }
+        world
+    }
+
+    /// The same on a server of its own.
+    pub(crate) fn empty_at(server: &str, format: &str) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let url = new_database_at(server, folder.path());
+        World::of(folder, url, format)
+    }
+
+    fn of(folder: tempfile::TempDir, url: String, format: &str) -> World {
+        std::fs::write(folder.path().join("control.db"), "").unwrap();
+        let control = format!("sqlite://{}/control.db", folder.path().display());
+        let world = World { folder, url, control, format: format.to_owned() };
         for id in ["v1", "v2"] {
             world.new_key(id);
         }

@@ -17,43 +17,19 @@ With TLS, FOLDER/ca.pem is the certificate that the server shows, and the one to
 
 import argparse
 import asyncio
-import datetime
 import email
 import email.policy
-import ipaddress
 import json
 import pathlib
 import ssl
 
+import certificate
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 
-def certificate(folder):
-    """A certificate for localhost, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    encryption = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-    (folder / "ca.key").write_bytes(private)
+def tls(folder):
+    """TLS with a certificate for localhost."""
+    certificate.write(folder, ["localhost", "127.0.0.1"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "ca.key")
     return context
@@ -105,7 +81,7 @@ async def main():
     parser.add_argument("--auth")
     args = parser.parse_args()
     handler = Handler(args.folder)
-    context = certificate(args.folder) if args.tls else None
+    context = tls(args.folder) if args.tls else None
 
     def login(server, session, envelope, mechanism, data):
         if isinstance(data, LoginPassword) and handler.mode() != "login":

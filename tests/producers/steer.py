@@ -53,25 +53,27 @@ def answer(database, query):
         return None
 
 
-def is_idle(database):
-    """Whether nobody but us is inside of a transaction."""
+def is_idle(database, user=None):
+    """Whether nobody but us is inside of a transaction, or reads from a file; of MariaDB's, who gives sessions no name, whoever logged in as this user."""
     if database.kind == "sqlite":
         database.run("PRAGMA busy_timeout = 0")
         try:
-            database.run("BEGIN IMMEDIATE")
+            # A reader is in the way of this, as it is of whoever commits.
+            database.run("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             return False
         database.run("ROLLBACK")
         return True
     deadline = time.monotonic() + SETTLES
-    while answer(database, ACTIVE[database.kind]) != 0:
+    of_user = f" AND user = '{user}'" if user and database.kind == "mysql" else ""
+    while answer(database, ACTIVE[database.kind] + of_user) != 0:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
     if database.kind == "mysql":
         # The server keeps the list of transactions for a tenth of a second.
         time.sleep(0.11)
-    return answer(database, OPEN[database.kind]) == 0
+    return answer(database, OPEN[database.kind] + of_user) == 0
 
 
 def is_gone(pid):

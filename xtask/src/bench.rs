@@ -24,25 +24,35 @@ pub(crate) struct Args {
     /// Rounds; medians are printed
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Another build of `reseal`, of an earlier commit, to measure in the same rounds
+    #[arg(long)]
+    against: Option<PathBuf>,
 }
 
 /// Who writes the rows anew.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Writer {
+    BareUpdate,
     Reseal,
     ResealWithoutUndo,
-    BareUpdate,
+    /// What `Reseal` wrote, put back.
+    Rollback,
     UpdatePerRow,
+    /// `Reseal` and `Rollback` by the other build.
+    OtherReseal,
+    OtherRollback,
 }
 
-const WRITERS: [Writer; 4] =
-    [Writer::BareUpdate, Writer::Reseal, Writer::ResealWithoutUndo, Writer::UpdatePerRow];
+const WRITERS: [Writer; 5] =
+    [Writer::BareUpdate, Writer::UpdatePerRow, Writer::Reseal, Writer::ResealWithoutUndo, Writer::Rollback];
+const OTHERS: [Writer; 2] = [Writer::OtherReseal, Writer::OtherRollback];
 
 /// Where the bench works, and with what.
 struct Bench {
     psql: PathBuf,
     url: String,
     binary: PathBuf,
+    against: Option<PathBuf>,
     folder: tempfile::TempDir,
 }
 
@@ -52,12 +62,15 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let (psql, python) = test::tools(workspace, &interrupt)?;
     let (server, url) = test::postgres_for_bench(&interrupt)?;
     let binary = workspace.dist()?;
-    let bench = Bench { psql, url, binary, folder: tempfile::tempdir().into_diagnostic()? };
+    let others = if args.against.is_some() { &OTHERS[..] } else { &[] };
+    let writers = [&WRITERS, others].concat();
+    let against = args.against.clone();
+    let bench = Bench { psql, url, binary, against, folder: tempfile::tempdir().into_diagnostic()? };
     bench.seed(&python, &workspace.root, args.rows)?;
-    let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); WRITERS.len()];
+    let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); writers.len()];
     for round in 1..=args.rounds {
-        for (writer, seconds) in WRITERS.into_iter().zip(&mut seconds) {
-            seconds.push(bench.time(writer)?);
+        for (writer, seconds) in writers.iter().zip(&mut seconds) {
+            seconds.push(bench.time(*writer)?);
         }
         eprintln!("round {round} of {}", args.rounds);
     }
@@ -66,9 +79,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     println!("{} rows, two AES-GCM cells each, medians of {} rounds", args.rows, args.rounds);
     println!("{:<22} {:>9} {:>14} {:>16}", "", "seconds", "x bare UPDATE", "x faster than");
     println!("{:<22} {:>9} {:>14} {:>16}", "", "", "", "UPDATE per row");
-    for (writer, median) in WRITERS.into_iter().zip(&medians) {
+    for (writer, median) in writers.iter().zip(&medians) {
         let name = format!("{writer:?}");
-        println!("{name:<22} {median:>9.2} {:>14.2} {:>16.1}", median / medians[0], medians[3] / median);
+        println!("{name:<22} {median:>9.2} {:>14.2} {:>16.1}", median / medians[0], medians[1] / median);
     }
     Ok(())
 }
@@ -105,31 +118,43 @@ impl Bench {
         self.sql("DROP TABLE IF EXISTS people; DROP SCHEMA IF EXISTS reseal CASCADE; CREATE TABLE people AS TABLE seed; \
                   ALTER TABLE people ADD PRIMARY KEY (id); ALTER TABLE people ALTER a SET NOT NULL")?;
         self.sql("VACUUM ANALYZE people")?;
+        if matches!(writer, Writer::Rollback | Writer::OtherRollback) {
+            self.reseal(writer, &RUN)?;
+        }
         self.sql("CHECKPOINT")?;
         let begun = Instant::now();
         match writer {
             Writer::BareUpdate => self.sql("UPDATE people SET a = a || '', b = b || ''")?,
             Writer::UpdatePerRow => self.psql(&["-q", "-f", "per-row.sql"])?,
-            Writer::Reseal => self.reseal("keep.yaml")?,
-            Writer::ResealWithoutUndo => self.reseal("none.yaml")?,
+            Writer::Reseal | Writer::OtherReseal => self.reseal(writer, &RUN)?,
+            Writer::ResealWithoutUndo => self.reseal(writer, &["run", "none.yaml", "--workers", "2"])?,
+            Writer::Rollback | Writer::OtherRollback => {
+                self.reseal(writer, &["rollback", "keep.yaml", "--confirm", "bench"])?;
+            }
         }
         Ok(begun.elapsed().as_secs_f64())
     }
 
-    fn reseal(&self, plan: &str) -> miette::Result<()> {
-        let output = Command::new(&self.binary)
-            .args(["run", plan, "--json", "--workers", "2"])
+    fn reseal(&self, writer: Writer, args: &[&str]) -> miette::Result<()> {
+        // An earlier build knows nothing of a later one's control database.
+        let (binary, control) = match (&self.against, writer) {
+            (Some(other), Writer::OtherReseal | Writer::OtherRollback) => (other, "control-other.db"),
+            _ => (&self.binary, "control.db"),
+        };
+        let output = Command::new(binary)
+            .args(args)
+            .arg("--json")
             .env("BENCH_DATABASE_URL", &self.url)
             // Not the catalogue and trail of whoever measures.
             .env(
                 "RESEAL_DATABASE_URL",
-                format!("sqlite:{}?mode=rwc", self.folder.path().join("control.db").display()),
+                format!("sqlite:{}?mode=rwc", self.folder.path().join(control).display()),
             )
             .current_dir(self.folder.path())
             .output()
             .into_diagnostic()?;
         if !output.status.success() {
-            bail!("reseal run: {}", String::from_utf8_lossy(&output.stdout));
+            bail!("reseal {args:?}: {}", String::from_utf8_lossy(&output.stdout));
         }
         Ok(())
     }
@@ -153,6 +178,8 @@ impl Bench {
         Ok(())
     }
 }
+
+const RUN: [&str; 4] = ["run", "keep.yaml", "--workers", "2"];
 
 const PLAN: &str = r#"reseal: 1
 name: bench

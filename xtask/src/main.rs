@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod check;
+mod deny;
 mod idle;
 mod mutate;
 mod new_plugin;
@@ -31,6 +32,8 @@ enum Chore {
     Chaos(chaos::Args),
     /// Check plans, with no database and no key
     Check(check::Args),
+    /// Check dependencies: licences, sources, duplicate ciphers, advisories
+    Deny(deny::Args),
     /// Watch the memory of an idle daemon over simulated hours
     Idle(idle::Args),
     /// Take guards away one by one: the tests that watch them must fail
@@ -52,6 +55,7 @@ fn main() -> miette::Result<()> {
         Chore::Bench(args) => bench::run(&workspace, &args),
         Chore::Chaos(args) => chaos::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
+        Chore::Deny(args) => deny::run(&workspace, &args),
         Chore::Idle(args) => idle::run(&workspace, &args),
         Chore::Mutate(args) => mutate::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),

@@ -27,6 +27,18 @@ mod variable {
     pub(super) const POSTGRES_LOG: &str = "RESEAL_TEST_POSTGRES_LOG";
     /// A MariaDB whose user may create databases.
     pub(super) const MYSQL_URL: &str = "RESEAL_TEST_MYSQL_URL";
+    /// A MariaDB that writes all it is sent to logs.
+    pub(super) const LOGGED_MYSQL_URL: &str = "RESEAL_TEST_LOGGED_MYSQL_URL";
+    /// The folder of those logs.
+    pub(super) const MYSQL_LOGS: &str = "RESEAL_TEST_MYSQL_LOGS";
+    /// The certificate by which that server takes TLS.
+    pub(super) const MYSQL_CERTIFICATE: &str = "RESEAL_TEST_MYSQL_CERTIFICATE";
+    /// A PostgreSQL that takes TLS.
+    pub(super) const TLS_POSTGRES_URL: &str = "RESEAL_TEST_TLS_POSTGRES_URL";
+    /// The certificate by which it does.
+    pub(super) const POSTGRES_CERTIFICATE: &str = "RESEAL_TEST_POSTGRES_CERTIFICATE";
+    /// The program PgBouncer.
+    pub(super) const PGBOUNCER: &str = "RESEAL_TEST_PGBOUNCER";
     /// A Python that imports what tests/producers/requirements.txt names.
     pub(super) const PYTHON: &str = "RESEAL_TEST_PYTHON";
     /// The program age; age-keygen lies beside it.
@@ -48,7 +60,7 @@ pub(crate) struct Args {
 /// What tests need; dropped, its servers stop.
 pub(crate) struct Bed {
     environment: Vec<(&'static str, OsString)>,
-    _servers: [Option<Server>; 2],
+    _servers: Vec<Server>,
 }
 
 impl Bed {
@@ -59,6 +71,7 @@ impl Bed {
     ) -> miette::Result<Vec<(&'static str, OsString)>> {
         Ok(vec![
             (variable::AGE, programs::age(interrupt)?.into()),
+            (variable::PGBOUNCER, programs::pgbouncer(interrupt)?.into()),
             (variable::PSQL, postgres::psql(interrupt)?.into()),
             (variable::PYTHON, python::prepare(workspace, interrupt)?.into()),
             (variable::SOFTHSM, softhsm::library(interrupt)?.into()),
@@ -68,10 +81,11 @@ impl Bed {
     /// The same with servers.
     pub(crate) fn start(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<Bed> {
         let environment = Bed::programs(workspace, interrupt)?;
-        Bed::with_servers(environment, interrupt)
+        Bed::with_servers(workspace, environment, interrupt)
     }
 
     fn with_servers(
+        workspace: &Workspace,
         mut environment: Vec<(&'static str, OsString)>,
         interrupt: &Interrupt,
     ) -> miette::Result<Bed> {
@@ -84,7 +98,21 @@ impl Bed {
         if let Some(server) = &mariadb {
             environment.push((variable::MYSQL_URL, server.url.clone().into()));
         }
-        Ok(Bed { environment, _servers: [postgres, mariadb] })
+        let python = python::prepare(workspace, interrupt)?;
+        let certificate = || {
+            let mut command = Command::new(&python);
+            command.arg(workspace.root.join("tests/producers/certificate.py"));
+            command
+        };
+        let logged = mariadb::start_logged(&mut certificate(), interrupt)?;
+        environment.push((variable::LOGGED_MYSQL_URL, logged.url.clone().into()));
+        environment.push((variable::MYSQL_LOGS, logged.path("logs").into()));
+        environment.push((variable::MYSQL_CERTIFICATE, logged.path("tls/ca.pem").into()));
+        let tls = postgres::start_with_tls(&mut certificate(), interrupt)?;
+        environment.push((variable::TLS_POSTGRES_URL, tls.url.clone().into()));
+        environment.push((variable::POSTGRES_CERTIFICATE, tls.path("tls/ca.pem").into()));
+        let servers = postgres.into_iter().chain(mariadb).chain([logged, tls]).collect();
+        Ok(Bed { environment, _servers: servers })
     }
 
     /// What tests are told, by name.
@@ -100,7 +128,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     build(workspace, &args.runner, &interrupt)?;
 
     // The servers stop where this is dropped: at the end of this function, whichever way it ends.
-    let bed = Bed::with_servers(environment, &interrupt)?;
+    let bed = Bed::with_servers(workspace, environment, &interrupt)?;
     let nextest = nextest_is_installed();
     if nextest && args.runner.is_empty() {
         // nextest knows nothing of the examples in documentation.
@@ -155,6 +183,15 @@ pub(crate) fn tools(workspace: &Workspace, interrupt: &Interrupt) -> miette::Res
 /// A Python with what the foreign producers need.
 pub(crate) fn python(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<PathBuf> {
     python::prepare(workspace, interrupt)
+}
+
+/// A Python with what a file of requirements pins; the programs of its packages lie beside it.
+pub(crate) fn python_with(
+    workspace: &Workspace,
+    requirements: &str,
+    interrupt: &Interrupt,
+) -> miette::Result<PathBuf> {
+    python::environment(workspace, requirements, interrupt)
 }
 
 /// The program as tests run it, built as they build it.

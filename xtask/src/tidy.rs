@@ -7,6 +7,7 @@ mod lengths;
 mod plugins;
 mod sources;
 mod tuples;
+mod watched;
 mod words;
 
 use std::path::Path;
@@ -42,7 +43,7 @@ struct TextFile {
 /// What a rule finds: one sentence each, with the file it is about.
 type Findings = Vec<String>;
 
-const RULES: [fn(&Repository) -> Findings; 11] = [
+const RULES: [fn(&Repository) -> Findings; 12] = [
     layers::arrows_point_downward,
     layers::libraries_stay_in_their_crates,
     crates::are_made_alike,
@@ -54,6 +55,7 @@ const RULES: [fn(&Repository) -> Findings; 11] = [
     lengths::stay_below_the_ratchet,
     lengths::are_short_in_the_middle,
     words::are_not_forbidden,
+    watched::lines_name_tests_that_exist,
 ];
 
 /// Checks every rule, or lowers the ratchet.

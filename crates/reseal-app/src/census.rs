@@ -50,7 +50,7 @@ async fn keep(census: &Census, scope: &Scope) {
         )
     };
     if let Err(error) = kept.await {
-        tracing::warn!("the count is not in the control database: {}", error.message);
+        tracing::warn!("the count was not kept: {}", error.message);
     }
 }
 

@@ -1,12 +1,12 @@
 //! `check`: form and meaning of plans, then their keys, then preflight.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use reseal_engine::{Finding, Scope, Severity};
+use reseal_engine::{Finding, SampledTable, Scope, Severity};
 use reseal_plan::Problem;
 use reseal_registry::Overrides;
 
-use crate::{Failure, FailureClass, open};
+use crate::{Failure, FailureClass, open, plan_file};
 
 /// What is checked, and how far.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct CheckedPlan {
     pub path: PathBuf,
     /// What there is to say of it, in the order in which it was found.
     pub findings: Vec<CheckFinding>,
+    /// What preflight saw of its tables.
+    pub samples: Vec<SampledTable>,
     /// What kind of failure a run of it would be; none where it may run.
     pub fault: Option<FailureClass>,
 }
@@ -45,7 +47,8 @@ pub enum CheckFinding {
 pub async fn check(request: &CheckRequest) -> Vec<CheckedPlan> {
     let mut checked = Vec::new();
     for path in &request.plans {
-        let mut plan = CheckedPlan { path: path.clone(), findings: Vec::new(), fault: None };
+        let mut plan =
+            CheckedPlan { path: path.clone(), findings: Vec::new(), samples: Vec::new(), fault: None };
         if let Err(failure) = plan.check(request).await {
             plan.fault = Some(failure.class);
             plan.findings.push(CheckFinding::Failure(failure));
@@ -64,7 +67,9 @@ impl CheckedPlan {
         if !request.connect {
             return Ok(());
         }
-        for finding in reseal_engine::preflight(&opened.job, &opened.database, &Scope::default()).await? {
+        let checked = reseal_engine::preflight(&opened.job, &opened.database, &Scope::default()).await?;
+        self.samples = checked.samples;
+        for finding in checked.findings {
             if finding.severity == Severity::Refusal {
                 self.fault = Some(FailureClass::Refused);
             }
@@ -75,7 +80,7 @@ impl CheckedPlan {
 
     /// Reads the plan; false where there is nothing more to check.
     fn read(&mut self) -> Result<bool, Failure> {
-        let parsed = parse(&self.path)?;
+        let parsed = plan_file::parse(&self.path)?;
         let plan = match parsed {
             Ok(plan) => plan,
             Err(problems) => {
@@ -94,9 +99,4 @@ impl CheckedPlan {
         self.findings.extend(plan.missing().iter().cloned().map(CheckFinding::Problem));
         Ok(true)
     }
-}
-
-fn parse(path: &Path) -> Result<Result<reseal_plan::Plan, reseal_plan::Problems>, Failure> {
-    let text = open::text(path)?;
-    Ok(reseal_plan::parse(&path.display().to_string(), &text, &reseal_registry::vocabulary()))
 }

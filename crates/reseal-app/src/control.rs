@@ -4,6 +4,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use reseal_control::{ControlDatabase, ControlSession};
+use reseal_files::{Owner, Readers, Rule};
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -11,13 +12,22 @@ use crate::Failure;
 /// The variable that names the control database.
 const VARIABLE: &str = "RESEAL_DATABASE_URL";
 
+/// The variable whose value `off` allows a connection without TLS to a control database on another machine.
+const TLS: &str = "RESEAL_DATABASE_TLS";
+
+/// Whether that is allowed.
+pub(crate) fn allows_plaintext() -> bool {
+    std::env::var(TLS).is_ok_and(|value| value == "off")
+}
+
 /// The control database that `RESEAL_DATABASE_URL` names, else an SQLite file of this user's. A file that is not there
 /// is made.
 pub(crate) fn database() -> Result<ControlDatabase, Failure> {
     if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
-        let database = ControlDatabase::parse(&Zeroizing::new(url))?;
+        let database = ControlDatabase::parse(&Zeroizing::new(url))?.allowing_plaintext(allows_plaintext());
         if let Some(file) = database.file() {
             make(&file)?;
+            check(&file)?;
         }
         return Ok(database);
     }
@@ -29,6 +39,7 @@ pub(crate) fn database() -> Result<ControlDatabase, Failure> {
         .create(&folder)
         .map_err(|error| cannot_be_made(&path, &error))?;
     make(&path)?;
+    check(&path)?;
     Ok(ControlDatabase::parse(&format!("sqlite://{}", path.display()))?)
 }
 
@@ -46,6 +57,15 @@ fn make(path: &Path) -> Result<(), Failure> {
     }
     let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     made.map(drop).map_err(|error| cannot_be_made(path, &error))
+}
+
+/// Whoever can write the file, or swap it, writes the audit trail, approvals and the states of keys.
+fn check(path: &Path) -> Result<(), Failure> {
+    let rule = Rule { most: 0, readers: Readers::Anyone, owner: Owner::Own };
+    reseal_files::check(path, &rule).map_err(|error| {
+        let help = error.help();
+        Failure::refused("control-database", format!("the control database: {error}"), help)
+    })
 }
 
 fn cannot_be_made(path: &Path, error: &std::io::Error) -> Failure {

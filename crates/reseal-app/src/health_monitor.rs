@@ -50,7 +50,7 @@ impl HealthMonitor {
     /// Checks what is due. A failure is a warning: the next check comes soon.
     pub(crate) async fn check(&mut self) {
         if let Err(error) = self.check_all().await {
-            tracing::warn!(plan = self.plan.name, "alerts wait: the control database: {error}");
+            tracing::warn!(plan = self.plan.name, "alerts wait: {error}");
         }
     }
 

@@ -4,6 +4,7 @@ mod catalogue;
 mod copies;
 mod generate;
 mod lifecycle;
+mod pins;
 
 use reseal_control::ControlDatabase;
 use reseal_custody::Custodian;
@@ -15,6 +16,7 @@ pub use copies::{
 };
 pub use generate::{GenerateRequest, GeneratedKey, KeyDestination, generate, generate_into_file};
 pub use lifecycle::{ActivateRequest, DestroyRequest, KeyRequest, activate, destroy, retire};
+pub use pins::{ForgetPinRequest, forget_pin};
 
 use crate::caller::Caller;
 use crate::open::Opened;

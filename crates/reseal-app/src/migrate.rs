@@ -71,21 +71,39 @@ pub async fn migrate(caller: &Caller, request: &MigrateRequest) -> Result<Migrat
 async fn tables(request: &MigrateRequest) -> Result<Tables, Failure> {
     Ok(match &request.database {
         None => Tables::Control(control::database()?),
-        Some(named) if request.control => Tables::Control(ControlDatabase::parse(&url(named).await?)?),
-        Some(named) => Tables::Ledger(Database::parse(&url(named).await?)?),
+        Some(named) => {
+            let Named { url, allows_plaintext } = find(named).await?;
+            match request.control {
+                true => Tables::Control(ControlDatabase::parse(&url)?.allowing_plaintext(allows_plaintext)),
+                false => Tables::Ledger(Database::parse(&url)?.allowing_plaintext(allows_plaintext)),
+            }
+        }
     })
 }
 
-/// The URL of a plan's database, one named by a variable, or one that holds no password: an argument list is seen by all.
-async fn url(named: &str) -> Result<Zeroizing<String>, Failure> {
+/// A database that an argument names.
+struct Named {
+    url: Zeroizing<String>,
+    allows_plaintext: bool,
+}
+
+async fn find(named: &str) -> Result<Named, Failure> {
+    if named.starts_with("env:") || named.contains("://") {
+        return Ok(Named { url: url(named)?, allows_plaintext: control::allows_plaintext() });
+    }
+    let plan = open::plan(Path::new(named))?;
+    let url = reseal_registry::database(&plan).await?;
+    Ok(Named { url, allows_plaintext: plan.allows_plaintext })
+}
+
+/// A URL named by a variable, or one that holds no password: an argument list is seen by all.
+fn url(named: &str) -> Result<Zeroizing<String>, Failure> {
     if let Some(name) = named.strip_prefix("env:") {
         return std::env::var(name).map(Zeroizing::new).map_err(|_| {
             Failure::refused("variable-unset", format!("the variable {name} is not set"), "export it first")
         });
     }
-    let Some((_, rest)) = named.split_once("://") else {
-        return Ok(reseal_registry::database(&open::plan(Path::new(named))?).await?);
-    };
+    let (_, rest) = named.split_once("://").unwrap_or_default();
     let login = rest.split_once('@').map(|(login, _)| login);
     if login.is_some_and(|login| login.contains(':')) || rest.contains("password=") {
         let message = "the URL holds a password, and arguments are seen by every user of this machine";

@@ -107,7 +107,7 @@ pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
         match pruned.await {
             Ok(0) => {}
             Ok(letters) => tracing::info!("{letters} old letters were forgotten"),
-            Err(error) => tracing::warn!("old letters are kept: the control database: {error}"),
+            Err(error) => tracing::warn!("old letters are kept: {error}"),
         }
         tokio::time::sleep(clock.real(DAY).max(SHORTEST)).await;
     }
@@ -187,7 +187,7 @@ pub(crate) async fn report_attempt(plan: &Plan, attempt: Attempt<'_>) {
 
 fn warn(checked: Result<Delivered, StoreError>) {
     if let Err(error) = checked {
-        tracing::warn!("notices wait: the control database: {error}");
+        tracing::warn!("notices wait: {error}");
     }
 }
 

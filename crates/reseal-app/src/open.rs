@@ -1,7 +1,5 @@
 //! From a plan's path to a job and a database.
 
-use std::io::Read;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,48 +8,11 @@ use reseal_plan::Plan;
 use reseal_registry::Overrides;
 use reseal_store::{Database, RunRow, Session};
 
-use crate::{Failure, FailureClass};
-
-/// The largest plan that is read at all.
-const PLAN_BYTES: u64 = 8 << 20;
-
-/// Reads a plan's text, without swallowing whatever a path may point to.
-pub(crate) fn text(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
-    let failed = |why: String| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
-    let kind = std::fs::metadata(path).map_err(|error| failed(reason(&error)))?.file_type();
-    if kind.is_dir() {
-        return Err(failed("it is a directory".into()));
-    }
-    // A pipe is what a shell makes of `<(…)`. A device may have no end.
-    if !kind.is_file() && !kind.is_fifo() {
-        return Err(failed("it is no file".into()));
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| failed(reason(&error)))?;
-    file.take(PLAN_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(reason(&error)))?;
-    if bytes.len() as u64 > PLAN_BYTES {
-        return Err(failed("more than 8 MiB is no plan: one is a few kilobytes".into()));
-    }
-    String::from_utf8(bytes).map_err(|_| {
-        let message = format!("{shown}: it is not UTF-8 text");
-        Failure::usage("plan-unreadable", message, "save it as UTF-8 text")
-    })
-}
-
-fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".into(),
-        std::io::ErrorKind::PermissionDenied => "it may not be read".into(),
-        kind => kind.to_string(),
-    }
-}
+use crate::{Failure, FailureClass, plan_file};
 
 /// Reads and checks a plan.
 pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
-    let text = text(path)?;
-    let plan = reseal_plan::parse(&path.display().to_string(), &text, &reseal_registry::vocabulary());
-    plan.map_err(|problems| Failure {
+    plan_file::parse(path)?.map_err(|problems| Failure {
         class: FailureClass::Usage,
         code: "plan".into(),
         message: problems.to_string(),
@@ -107,7 +68,7 @@ fn opened(plan: Plan, database: Database, job: Job, warnings: Vec<String>) -> Op
 /// The plan's database; no key is read.
 pub(crate) async fn database(plan: &Plan) -> Result<Database, Failure> {
     let url = reseal_registry::database(plan).await?;
-    Ok(Database::parse(&url)?)
+    Ok(Database::parse(&url)?.allowing_plaintext(plan.allows_plaintext))
 }
 
 /// A run, with its plan and a session of its database.

@@ -28,6 +28,8 @@ pub struct RollbackRequest {
     pub to_keys: Vec<String>,
     /// Tables that are the run's, though the database says otherwise.
     pub accept_tables: Vec<String>,
+    /// Whether plaintext that is put back may reach a log of the server.
+    pub accept_plaintext_in_log: bool,
 }
 
 /// Puts the old cells of the latest run back.
@@ -36,10 +38,7 @@ pub struct RollbackRequest {
 /// When it is not confirmed, the plan or its keys cannot be read, policy or engine refuse, or it fails.
 pub async fn rollback(caller: &Caller, request: &RollbackRequest) -> Result<Report, Failure> {
     let plan = open::plan(&request.plan)?;
-    if request.confirm.as_deref() != Some(plan.name.as_str()) {
-        let message = "a rollback puts old cells back: say so with the plan's name";
-        return Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)));
-    }
+    confirmed(&plan, request.confirm.as_deref(), "a rollback puts old cells back")?;
     // A run that stopped among its steps of `before` may have left no key active: going back needs none then.
     let opened = open::job_for_run(&request.plan, &Overrides::default()).await?;
     let control = control::database()?;
@@ -48,6 +47,7 @@ pub async fn rollback(caller: &Caller, request: &RollbackRequest) -> Result<Repo
         to_keys: request.to_keys.clone(),
         operator: caller.operator.clone(),
         accept_tables: request.accept_tables.clone(),
+        accept_plaintext_in_log: request.accept_plaintext_in_log,
     };
     match restore(caller, &opened, &control, &options).await {
         Ok(report) => {
@@ -74,11 +74,24 @@ async fn restore(
     Ok(report?)
 }
 
+/// Refuses what nobody has confirmed by the plan's name.
+fn confirmed(plan: &Plan, confirm: Option<&str>, what: &str) -> Result<(), Failure> {
+    match confirm == Some(plan.name.as_str()) {
+        true => Ok(()),
+        false => {
+            let message = format!("{what}: confirm with the plan's name");
+            Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)))
+        }
+    }
+}
+
 /// Whose kept cells are dropped.
 #[derive(Clone, Debug)]
 pub struct DropUndoRequest {
     /// The plan.
     pub plan: PathBuf,
+    /// The plan's name.
+    pub confirm: Option<String>,
     /// The run; none for the latest that keeps any.
     pub run: Option<String>,
 }
@@ -95,8 +108,10 @@ pub struct DroppedUndo {
 /// Drops kept old cells.
 ///
 /// # Errors
-/// When the run is not over, the policy still keeps its cells, or a database refuses.
+/// When it is not confirmed, the run is not over, the policy still keeps its cells, or a database refuses.
 pub async fn drop_undo(caller: &Caller, request: &DropUndoRequest) -> Result<DroppedUndo, Failure> {
+    let plan = open::plan(&request.plan)?;
+    confirmed(&plan, request.confirm.as_deref(), "dropped cells cannot be put back")?;
     let found = open::latest(&request.plan, request.run.as_deref()).await?;
     let (plan, mut session) = (found.plan, found.session);
     let run = match request.run {
@@ -120,10 +135,11 @@ pub async fn drop_undo(caller: &Caller, request: &DropUndoRequest) -> Result<Dro
     Ok(DroppedUndo { run, cells })
 }
 
-/// A run that moved nothing keeps nothing.
+/// The newest run that keeps something, or that a rollback would be tried of again. A run that moved nothing keeps nothing.
 async fn latest_with_undo(session: &mut Session, plan: &Plan) -> Result<Option<RunRow>, Failure> {
     for run in session.runs(Some(&plan.name), 1000).await? {
-        if session.undo_cells(&run.id).await? > 0 {
+        let rests = session.rollback_of(&run.id).await?.is_some_and(|back| !back.run.state.is_over());
+        if rests || session.undo_cells(&run.id).await? > 0 {
             return Ok(Some(run));
         }
     }

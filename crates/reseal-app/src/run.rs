@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reseal_engine::{Advise, Environment, NoObserver, Report, RunError, RunObserver, RunOptions, Scope};
+use reseal_engine::{
+    Accepted, Advise, Environment, NoObserver, Report, RunError, RunObserver, RunOptions, Scope,
+};
 use reseal_notify::{Attempt, Refusal};
 use reseal_plan::{KeysetSpec, Plan, PrimarySpec};
 use reseal_registry::Overrides;
@@ -30,12 +32,10 @@ pub struct RunRequest {
     pub emergency: bool,
     /// Whether everything is opened and sealed and nothing at all written.
     pub dry_run: bool,
-    /// Whether rows may be unreadable to the application for a while.
-    pub accept_outage: bool,
     /// When to stop.
     pub until: Option<Timestamp>,
-    /// Tables that are the run's, though the database says otherwise.
-    pub accept_tables: Vec<String>,
+    /// What is accepted that the run is refused for otherwise.
+    pub accepted: Accepted,
     /// Whether a schedule asks, and nobody in person: an answer that the trail has already is not recorded again.
     pub scheduled: bool,
 }
@@ -45,10 +45,8 @@ pub struct RunRequest {
 pub struct ResumeRequest {
     /// The plan; its latest run is meant.
     pub plan: PathBuf,
-    /// Whether rows may be unreadable to the application for a while.
-    pub accept_outage: bool,
-    /// Tables that are the run's, though the database says otherwise.
-    pub accept_tables: Vec<String>,
+    /// What is accepted that the run is refused for otherwise.
+    pub accepted: Accepted,
 }
 
 /// Rotates, or resumes a run that is not over.
@@ -87,8 +85,7 @@ pub async fn resume(caller: &Caller, request: &ResumeRequest) -> Result<Report, 
         scope: Scope::from_json(&row.scope),
         primary: primary_of(&found.plan, row),
         emergency: row.emergency,
-        accept_outage: request.accept_outage,
-        accept_tables: request.accept_tables.clone(),
+        accepted: request.accepted.clone(),
         ..RunRequest::default()
     };
     run(caller, &resumed).await
@@ -111,11 +108,10 @@ impl RunRequest {
             scope: open::scoped(plan, &self.scope),
             operator: caller.operator.clone(),
             dry_run: self.dry_run,
-            accept_outage: self.accept_outage,
             emergency: self.emergency,
             until: self.until,
             pace: self.pace,
-            accept_tables: self.accept_tables.clone(),
+            accepted: self.accepted.clone(),
         }
     }
 }

@@ -110,7 +110,12 @@ mod tests {
         let refused = |job: &str, has_age: bool| {
             let plan = include_str!("../../../rotation-plans/fernet.yaml");
             let text = format!("{plan}\nschedule: {{ zone: UTC, job: {{ every: 90d, do: {job} }} }}\n");
-            let plan = reseal_plan::parse("plan.yaml", &text, &reseal_registry::vocabulary()).unwrap();
+            let plan = reseal_plan::parse(
+                reseal_plan::PlanFile::named("plan.yaml"),
+                &text,
+                &reseal_registry::vocabulary(),
+            )
+            .unwrap();
             can_do(&plan.schedule.unwrap(), has_age).err().map(|failure| (failure.class, failure.code))
         };
         let to = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";

@@ -1,6 +1,5 @@
 //! The audit trail, as commands write it beside what the engine records of runs; and the key that signs it.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use reseal_control::{ControlDatabase, ControlSession, host};
 use reseal_core::SecretBytes;
 use reseal_core::audit::{Event, EventKind, Signer};
 use reseal_custody::PlanVersion;
+use reseal_files::{FileFault, Owner, Readers, Rule};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
 
@@ -16,6 +16,8 @@ use crate::{Failure, FailureClass, control};
 
 /// The variable that names the file with the key that signs checkpoints.
 const VARIABLE: &str = "RESEAL_AUDIT_KEY";
+/// What the file of that key has to be.
+const KEY_RULE: Rule = Rule { most: 64 * 1024, readers: Readers::Anyone, owner: Owner::Own };
 
 /// Records what is done already, and signs the trail: a failure is a warning. `about` says what there is to say.
 pub(crate) async fn note(operator: &str, kind: EventKind, about: impl FnOnce(Event) -> Event) {
@@ -182,19 +184,21 @@ fn signer() -> Result<Option<Signer>, Failure> {
     let named = std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty());
     let Ok(path) = key_file() else { return Ok(None) };
     let shown = path.display();
-    let text = match std::fs::read(&path) {
-        Ok(text) => SecretBytes::new(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => return Ok(None),
+    let content = match reseal_files::read(&path, &KEY_RULE) {
+        Ok(content) => content,
+        Err(error) if error.fault == FileFault::Missing && !named => return Ok(None),
         Err(error) => {
-            let message = format!("the audit key {shown} cannot be read: {}", error.kind());
-            return Err(Failure::refused("audit-key", message, "`reseal audit keygen` makes one"));
+            let help = match error.fault {
+                FileFault::Missing => "`reseal audit keygen` makes one".to_owned(),
+                _ => error.help(),
+            };
+            return Err(Failure::refused("audit-key", format!("the audit key: {error}"), help));
         }
     };
-    let open = std::fs::metadata(&path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
-    if open {
+    if content.is_readable_by_others() {
         tracing::warn!("the audit key {shown} can be read by others than its owner: chmod 600");
     }
-    Signer::parse(&text)
+    Signer::parse(&SecretBytes::from(content.bytes))
         .map(Some)
         .map_err(|error| Failure::refused("audit-key", format!("{shown}: {error}"), "name another file"))
 }

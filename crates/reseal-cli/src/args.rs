@@ -7,7 +7,7 @@ mod schedule;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use reseal_engine::Scope;
+use reseal_engine::{Accepted, Scope};
 
 pub(crate) use audit::{AuditCommand, ReportArgs, VerifyArgs};
 pub(crate) use keys::{
@@ -137,6 +137,14 @@ pub(crate) enum Command {
         #[arg(long)]
         print: bool,
     },
+    /// Print the SQL that grants a role what a plan needs, and no more
+    Grants {
+        /// The plan
+        plan: PathBuf,
+        /// The role, if it is not the user of each database's URL
+        #[arg(long)]
+        role: Option<String>,
+    },
     /// Keys
     Keys {
         #[command(subcommand)]
@@ -172,10 +180,13 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UndoCommand {
-    /// Drop the kept cells of the latest run: it can then not be rolled back
+    /// Drop the old cells that the latest run keeps. A rollback can then seal under the old key, but not restore the old bytes
     Drop {
         /// The plan
         plan: PathBuf,
+        /// The plan's name, to confirm
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
         /// Another run than the latest
         #[arg(long)]
         run: Option<String>,
@@ -230,6 +241,35 @@ impl ScopeArgs {
     }
 }
 
+/// What is accepted that a run is refused for otherwise.
+#[derive(Debug, Default, Args)]
+pub(crate) struct AcceptArgs {
+    /// Go on although rows become unreadable to the application for a while
+    #[arg(long)]
+    accept_outage: bool,
+    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
+    #[arg(long, value_name = "TABLE")]
+    accept_table: Vec<String>,
+    /// Confirm that each key of this keyset has its own id, although no cell shows it; may be repeated
+    #[arg(long, value_name = "KEYSET")]
+    accept_keys: Vec<String>,
+    /// Seal under a new primary that is weak: easy to guess, or shorter than the old key
+    #[arg(long)]
+    accept_weak_key: bool,
+}
+
+impl AcceptArgs {
+    /// What these arguments accept.
+    pub(crate) fn accepted(&self) -> Accepted {
+        Accepted {
+            outage: self.accept_outage,
+            tables: self.accept_table.clone(),
+            keys: self.accept_keys.clone(),
+            weak_keys: self.accept_weak_key,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The plan
@@ -254,27 +294,19 @@ pub(crate) struct RunArgs {
     /// Stop at this time: RFC 3339, or HH:MM local time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// Go on although rows become unreadable to the application for a while
-    #[arg(long)]
-    pub(crate) accept_outage: bool,
-    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
-    #[arg(long, value_name = "TABLE")]
-    pub(crate) accept_table: Vec<String>,
+    #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
     /// For the daemon: asks again and again, so an answer that the trail has already is not recorded anew
     #[arg(long, hide = true)]
     pub(crate) scheduled: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ResumeArgs {
     /// The plan
     pub(crate) plan: PathBuf,
-    /// Go on although rows become unreadable to the application for a while
-    #[arg(long)]
-    pub(crate) accept_outage: bool,
-    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
-    #[arg(long, value_name = "TABLE")]
-    pub(crate) accept_table: Vec<String>,
+    #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
 }
 
 #[derive(Debug, Args)]
@@ -293,6 +325,9 @@ pub(crate) struct RollbackArgs {
     /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
     #[arg(long, value_name = "TABLE")]
     pub(crate) accept_table: Vec<String>,
+    /// Put plaintext back even though the server logs it
+    #[arg(long)]
+    pub(crate) accept_plaintext_in_log: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,11 +13,18 @@ pub(crate) struct Done {
     pub(crate) code: u8,
     pub(crate) json: Value,
     pub(crate) text: String,
+    /// Whether the text is lines of JSON that are proved byte for byte.
+    pub(crate) is_json: bool,
 }
 
 impl Done {
     pub(crate) fn new(code: u8, json: Value, text: impl Into<String>) -> Self {
-        Done { code, json, text: text.into() }
+        Done { code, json, text: text.into(), is_json: false }
+    }
+
+    /// The same whose text is lines of JSON.
+    pub(crate) fn json_lines(json: Value, lines: String) -> Self {
+        Done { code: CLEAN, json, text: lines, is_json: true }
     }
 }
 
@@ -61,7 +68,10 @@ pub(crate) fn end(json: bool, outcome: Outcome) -> ExitCode {
         Ok(done) if said => ExitCode::from(done.code),
         Err(failure) if said => ExitCode::from(code(failure.class)),
         Ok(done) => {
-            output::result(json, &done.json, &done.text);
+            match done.is_json && !json {
+                true => output::json_lines(&done.text),
+                false => output::result(json, &done.json, &done.text),
+            }
             ExitCode::from(done.code)
         }
         Err(failure) => {

@@ -33,6 +33,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     // A core dump would hold keys.
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
+    keep_memory_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
@@ -47,24 +48,39 @@ fn main() -> ExitCode {
     exit::end(cli.json, outcome)
 }
 
+/// Keeps other processes of this user from reading keys out of this one, by ptrace or /proc, and a core dump from being
+/// handed to a program of the system's, which no limit does. Children are as others: exec sets it back.
+#[cfg(target_os = "linux")]
+fn keep_memory_private() {
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_memory_private() {}
+
 /// Logs go to stderr: warnings by default, what `RUST_LOG` asks for otherwise. Libraries below Reseal are never
-/// asked for more than warnings: what they print at finer levels is not ours to vouch for. Notices that a plan sends to
-/// the log are logged in any case.
+/// asked for more than warnings: what they print at finer levels is not ours to vouch for. The database driver is asked for
+/// nothing: it hands on what triggers say in a warning, and values of a URL's parameters. Notices that a plan sends to the
+/// log are logged in any case.
 fn logging(cli: &Cli) {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     // Every crate of Reseal has a target that begins with its name.
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("notify_log", LevelFilter::INFO)
+        .with_target("sqlx", LevelFilter::OFF)
         .with_target("reseal", level(&asked));
     let filtered = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let done = match cli.log_json {
-        true => filtered.with(lines.json()).try_init(),
+        true => filtered.with(lines.json().with_writer(|| output::HarmlessStderr { json: true })).try_init(),
         false if std::io::stderr().is_terminal() => {
             filtered.with(lines.event_format(warnings::OnTerminal { width: warnings::width })).try_init()
         }
-        false => filtered.with(lines.without_time().with_target(false)).try_init(),
+        false => {
+            let lines = lines.without_time().with_target(false);
+            filtered.with(lines.with_writer(|| output::HarmlessStderr { json: false })).try_init()
+        }
     };
     debug_assert!(done.is_ok());
 }

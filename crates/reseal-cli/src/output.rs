@@ -1,7 +1,7 @@
 //! What is printed, and where.
 #![allow(clippy::print_stdout)]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -14,7 +14,7 @@ pub(crate) fn result(json: bool, document: &Value, text: &str) {
     let mut out = std::io::stdout().lock();
     // A reader that went away has read all it wanted.
     let _ = match (json, text.is_empty()) {
-        (true, _) => writeln!(out, "{document}"),
+        (true, _) => writeln!(out, "{}", harmless_json(&document.to_string())),
         (false, true) => Ok(()),
         (false, false) => writeln!(out, "{}", harmless(text.trim_end())),
     };
@@ -22,12 +22,33 @@ pub(crate) fn result(json: bool, document: &Value, text: &str) {
 
 /// A name on one line, with its control characters escaped: names come from the environment of whoever acts.
 pub(crate) fn plain(name: &str) -> String {
-    escaped(name, |c| c.is_control())
+    escaped(name, acts_on_terminal)
 }
 
 /// A text that does nothing to a terminal: lines and tabs alone are left as they are.
-fn harmless(text: &str) -> String {
-    escaped(text, |c| c.is_control() && !matches!(c, '\n' | '\t'))
+pub(crate) fn harmless(text: &str) -> String {
+    escaped(text, |c| acts_on_terminal(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// Whether a character does something instead of being shown: controls, marks that turn the direction of writing, and
+/// what has no width, by which two names look alike. Joiners, which scripts need, are left.
+fn acts_on_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A JSON text in which such characters are escaped as JSON does it: they stand in its strings alone.
+pub(crate) fn harmless_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match acts_on_terminal(c) && c != '\n' {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out += &format!("\\u{unit:04x}")),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 fn escaped(text: &str, bad: impl Fn(char) -> bool) -> String {
@@ -39,6 +60,34 @@ fn escaped(text: &str, bad: impl Fn(char) -> bool) -> String {
         }
     }
     out
+}
+
+/// Prints lines of JSON byte for byte, since others prove them; escaped where a terminal would act on them.
+pub(crate) fn json_lines(lines: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = match out.is_terminal() {
+        true => out.write_all(harmless_json(lines).as_bytes()),
+        false => out.write_all(lines.as_bytes()),
+    };
+}
+
+/// Stderr, for logs whose words come from databases and files.
+pub(crate) struct HarmlessStderr {
+    /// Whether each event is a JSON document.
+    pub(crate) json: bool,
+}
+
+impl Write for HarmlessStderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let text = if self.json { harmless_json(&text) } else { harmless(&text) };
+        std::io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
 }
 
 /// Prints an error and what to do next.
@@ -119,6 +168,17 @@ mod tests {
         assert_eq!(plain(name), r"ops\u{1b}[2K\rops\n  main/v9\u{9b}");
         assert_eq!(harmless(name), "ops\\u{1b}[2K\\rops\n  main/v9\\u{9b}");
         assert_eq!(harmless("é\tü\n"), "é\tü\n");
+        // A name that reads `exe.gpj` and is `\u{202e}jpg.exe`; an emoji whose parts are joined.
+        assert_eq!(harmless("\u{202e}jpg.exe\u{2069}"), "\\u{202e}jpg.exe\\u{2069}");
+        assert_eq!(harmless("👩\u{200d}🔬"), "👩\u{200d}🔬");
+    }
+
+    #[test]
+    fn json_stays_json_and_means_the_same() {
+        let name = "a\u{7f}\u{9b}2K\u{202e}\u{e0041}\"\n";
+        let text = harmless_json(&serde_json::json!({ name: name }).to_string());
+        assert!(text.chars().all(|c| !acts_on_terminal(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()[name], name);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reseal_engine::{Phase, Progress};
 use tokio::task::JoinHandle;
 
-use crate::output::{duration, number};
+use crate::output::{duration, number, plain};
 
 /// How often a terminal is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -62,7 +62,7 @@ impl Pace {
         }
         let (done, total) = progress.rows();
         let mut text = match progress.waiting() {
-            Some(why) => format!("waiting: {why}"),
+            Some(why) => format!("waiting: {}", plain(&why)),
             None => self.phase.name().to_owned(),
         };
         if total > 0 {

@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::output::harmless;
+
 /// Narrower than this nothing reads well.
 const NARROWEST: usize = 40;
 
@@ -40,11 +42,14 @@ where
             Level::TRACE => "trace: ",
         };
         let width = (self.width)().max(NARROWEST);
-        wrapped(&mut out, word, &(fields.message + &fields.others), width)?;
+        wrapped(&mut out, word, &harmless(&(fields.message + &fields.others)), width)?;
         match fields.help {
-            Some(help) => {
-                wrapped(&mut out, &format!("{:>width$}", "help: ", width = word.len()), &help, width)
-            }
+            Some(help) => wrapped(
+                &mut out,
+                &format!("{:>width$}", "help: ", width = word.len()),
+                &harmless(&help),
+                width,
+            ),
             None => Ok(()),
         }
     }

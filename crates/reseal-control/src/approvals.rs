@@ -2,7 +2,7 @@
 
 use reseal_store::sql::Taker;
 use reseal_store::{Kind, StoreError, Trouble};
-use sea_query::{Expr, ExprTrait, Order, Query};
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
 use crate::ControlSession;
 
@@ -31,6 +31,9 @@ pub struct ApprovalRequest {
     pub expires_at: i64,
     /// When it was made use of.
     pub used_at: Option<i64>,
+    /// Which database it is about, as [`DatabaseIdentity::encode`](reseal_store::DatabaseIdentity::encode) writes it;
+    /// `None` where an earlier version made the request.
+    pub target: Option<String>,
 }
 
 /// One agreement.
@@ -44,6 +47,7 @@ pub struct Approval {
     pub at: i64,
 }
 
+/// The columns of a request, without the database that it is about.
 const COLUMNS: [(&str, Kind); 11] = [
     ("id", Kind::Text),
     ("plan", Kind::Text),
@@ -64,6 +68,12 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn request_approval(&mut self, request: &ApprovalRequest) -> Result<(), StoreError> {
+        self.begin().await?;
+        let written = self.insert_request(request).await.map(|()| true);
+        self.end(written).await.map(drop)
+    }
+
+    async fn insert_request(&mut self, request: &ApprovalRequest) -> Result<(), StoreError> {
         let insert = Query::insert()
             .into_table(self.table("approval_request"))
             .columns(COLUMNS.map(|(name, _)| name))
@@ -81,7 +91,29 @@ impl ControlSession {
                 request.used_at.into(),
             ])
             .to_owned();
+        self.run(&insert).await?;
+        let Some(target) = &request.target else { return Ok(()) };
+        let insert = Query::insert()
+            .into_table(self.table("approval_target"))
+            .columns(["request", "target"])
+            .values_panic([request.id.as_str().into(), target.as_str().into()])
+            .to_owned();
         self.run(&insert).await.map(drop)
+    }
+
+    /// Requests, read by [`ControlSession::read_requests`].
+    fn select_requests(&self) -> SelectStatement {
+        Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .column("target")
+            .from(self.table("approval_request"))
+            .left_join(self.table("approval_target"), Expr::col("request").equals("id"))
+            .to_owned()
+    }
+
+    async fn read_requests(&mut self, select: &SelectStatement) -> Result<Vec<ApprovalRequest>, StoreError> {
+        let kinds: Vec<Kind> = COLUMNS.iter().map(|(_, kind)| *kind).chain([Kind::Text]).collect();
+        Ok(self.query(select, &kinds).await?.into_iter().map(read).collect())
     }
 
     /// The request with this id.
@@ -89,12 +121,8 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn approval_request(&mut self, id: &str) -> Result<Option<ApprovalRequest>, StoreError> {
-        let select = Query::select()
-            .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.table("approval_request"))
-            .and_where(Expr::col("id").eq(id))
-            .to_owned();
-        Ok(self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?.pop().map(read))
+        let select = self.select_requests().and_where(Expr::col("id").eq(id)).to_owned();
+        Ok(self.read_requests(&select).await?.pop())
     }
 
     /// The request of a kind that was made use of for a run.
@@ -106,13 +134,12 @@ impl ControlSession {
         kind: &str,
         used_for: &str,
     ) -> Result<Option<ApprovalRequest>, StoreError> {
-        let select = Query::select()
-            .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.table("approval_request"))
+        let select = self
+            .select_requests()
             .and_where(Expr::col("kind").eq(kind))
             .and_where(Expr::col("used_for").eq(used_for))
             .to_owned();
-        Ok(self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?.pop().map(read))
+        Ok(self.read_requests(&select).await?.pop())
     }
 
     /// The requests of a plan that were not made use of, newest first.
@@ -120,16 +147,14 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn approval_requests(&mut self, plan: &str) -> Result<Vec<ApprovalRequest>, StoreError> {
-        let select = Query::select()
-            .columns(COLUMNS.map(|(name, _)| name))
-            .from(self.table("approval_request"))
+        let select = self
+            .select_requests()
             .and_where(Expr::col("plan").eq(plan))
             .and_where(Expr::col("used_at").is_null())
             .order_by("created_at", Order::Desc)
             .order_by("id", Order::Desc)
             .to_owned();
-        let rows = self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?;
-        Ok(rows.into_iter().map(read).collect())
+        self.read_requests(&select).await
     }
 
     /// Notes that somebody agreed. False: this approver had agreed already.
@@ -217,5 +242,6 @@ fn read(row: Vec<reseal_core::Value>) -> ApprovalRequest {
         created_at: take.int(),
         expires_at: take.int(),
         used_at: take.optional_int(),
+        target: take.optional_text(),
     }
 }

@@ -1,19 +1,20 @@
 //! The audit trail: events that follow each other, in one chain, whoever appends them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reseal_core::Value;
 use reseal_core::audit::{Checkpoint, Entry, Event, EventKind, Head, PublicKey, TrailHead, Unreadable};
+use reseal_core::{Value, backoff};
 use reseal_store::sql::signed;
 use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
 use crate::ControlSession;
 
-/// How often an event is tried again when others append, or the database is busy.
-const ATTEMPTS: u32 = 20;
-/// How long is waited before it is tried again, at first.
-const PAUSE: Duration = Duration::from_millis(10);
+/// For how long an event is tried again when others append, or the database is busy. One attempt may itself wait for a
+/// lock, for as long as the database lets it.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long is waited before it is tried again, at first and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 
 /// The columns of an event, in the order in which they are read.
 const COLUMNS: [(&str, Kind); 11] = [
@@ -51,12 +52,13 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses, or stays busy.
     pub async fn record(&mut self, event: &Event) -> Result<TrailHead, StoreError> {
-        let mut attempt = 0;
+        let begun = Instant::now();
+        let mut attempts = 0;
         loop {
             match self.record_alone(event).await {
-                Err(error) if error.trouble == Trouble::Retry && attempt < ATTEMPTS => {
-                    attempt += 1;
-                    tokio::time::sleep(PAUSE * attempt).await;
+                Err(error) if error.trouble == Trouble::Retry && begun.elapsed() < PATIENCE => {
+                    attempts += 1;
+                    tokio::time::sleep(backoff(attempts, PAUSES.0, PAUSES.1)).await;
                 }
                 outcome => return outcome,
             }

@@ -54,17 +54,11 @@ impl ControlSession {
         let event = event.with("copy", copy.kind.as_str()).with("file", copy.file.as_str());
         let event = event.with("file_sha256", copy.digest.as_str()).with("result", copy.result.as_str());
         self.begin().await?;
-        let outcome = match self.run(&insert).await {
-            Ok(_) => self.record_inside(&event).await,
+        let done = match self.run(&insert).await {
+            Ok(_) => self.record_inside(&event).await.map(|_| true),
             Err(error) => Err(error),
         };
-        match outcome {
-            Ok(_) => self.commit().await,
-            Err(error) => {
-                let _ = self.rollback().await;
-                Err(error)
-            }
-        }
+        self.end(done).await.map(drop)
     }
 
     /// The copies of a key, newest first.

@@ -208,14 +208,8 @@ impl ControlSession {
             let event = event.with("from", from.name()).with("to", to.name()).with("reason", reason);
             self.record_inside(&event).await.map(|_| true)
         };
-        match outcome.await {
-            Ok(true) => self.commit().await.map(|()| true),
-            Ok(false) => self.rollback().await.map(|()| false),
-            Err(error) => {
-                let _ = self.rollback().await;
-                Err(error)
-            }
-        }
+        let done = outcome.await;
+        self.end(done).await
     }
 
     /// The update that moves a key which is still in the first state.

@@ -22,6 +22,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(4, "postgres/control/0004_schedule"),
             script!(5, "postgres/control/0005_outbox"),
             script!(6, "postgres/control/0006_sources"),
+            script!(7, "postgres/control/0007_approval_target"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/control/0001_control"),
@@ -30,6 +31,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(4, "mysql/control/0004_schedule"),
             script!(5, "mysql/control/0005_outbox"),
             script!(6, "mysql/control/0006_sources"),
+            script!(7, "mysql/control/0007_approval_target"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/control/0001_control"),
@@ -38,6 +40,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(4, "sqlite/control/0004_schedule"),
             script!(5, "sqlite/control/0005_outbox"),
             script!(6, "sqlite/control/0006_sources"),
+            script!(7, "sqlite/control/0007_approval_target"),
         ],
     }
 }

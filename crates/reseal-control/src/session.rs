@@ -2,7 +2,7 @@
 
 use reseal_core::Value;
 use reseal_store::sql::Connection;
-use reseal_store::{Database, Dialect, Kind, StoreError};
+use reseal_store::{Database, Dialect, Kind, Needs, StoreError, Trouble};
 use sea_query::{Expr, QueryStatementWriter, TableRef};
 
 use crate::migrations::CONTROL;
@@ -16,9 +16,16 @@ impl ControlDatabase {
     /// Takes a `postgres://`, `mysql://` (or `mariadb://`) or `sqlite://` URL.
     ///
     /// # Errors
-    /// When the scheme is none of these. The URL is not repeated in the error.
+    /// When the scheme is none of these, or a parameter is not understood. Of the URL nothing but that parameter's name is
+    /// repeated in the error.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         Database::parse(url).map(ControlDatabase)
+    }
+
+    /// The same database, reached without TLS where the URL does not ask for it, also on another machine.
+    #[must_use]
+    pub fn allowing_plaintext(self, allows_plaintext: bool) -> Self {
+        ControlDatabase(self.0.allowing_plaintext(allows_plaintext))
     }
 
     /// Which SQL it speaks.
@@ -39,12 +46,21 @@ impl ControlDatabase {
         CONTROL.sql(self.dialect())
     }
 
+    /// What its user, or a role that is named, must be granted.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn grants(&self, role: Option<&str>) -> Result<Vec<String>, StoreError> {
+        self.0.grants(&Needs { own: CONTROL.own(self.dialect()), ..Needs::default() }, role)
+    }
+
     /// Opens a connection of its own; there is no pool.
     ///
     /// # Errors
     /// [`Trouble::Refused`](reseal_store::Trouble::Refused) when host, login or database are refused.
     pub async fn connect(&self) -> Result<ControlSession, StoreError> {
-        Ok(ControlSession { sql: Connection::open(&self.0).await? })
+        let sql = Connection::open(&self.0).await.map_err(of_control)?;
+        Ok(ControlSession { sql })
     }
 }
 
@@ -65,7 +81,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses for another reason than a missing table.
     pub async fn version(&mut self) -> Result<Option<i64>, StoreError> {
-        self.sql.version(&CONTROL).await
+        self.sql.version(&CONTROL).await.map_err(of_control)
     }
 
     /// Makes the tables, or brings them up to date. A crash leaves a part of a script on databases without transactional
@@ -74,7 +90,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses, or the tables are newer than this build knows.
     pub async fn migrate(&mut self) -> Result<(), StoreError> {
-        self.sql.migrate(&CONTROL).await
+        self.sql.migrate(&CONTROL).await.map_err(of_control)
     }
 
     /// Runs statements of the caller's own, one by one: no arguments, no rows.
@@ -82,7 +98,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses one; those before it are done.
     pub async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
-        self.sql.script(statements).await
+        self.sql.script(statements).await.map_err(of_control)
     }
 
     /// Begins a transaction that writes.
@@ -90,7 +106,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
-        self.sql.begin().await
+        self.sql.begin().await.map_err(of_control)
     }
 
     /// Commits. After [`Trouble::ConnectionLost`](reseal_store::Trouble::ConnectionLost) the outcome is unknown.
@@ -98,7 +114,15 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses, or the connection is lost.
     pub async fn commit(&mut self) -> Result<(), StoreError> {
-        self.sql.commit().await
+        self.sql.commit().await.map_err(of_control)
+    }
+
+    /// Ends the open transaction: see [`Connection::end`].
+    ///
+    /// # Errors
+    /// As for [`Connection::end`].
+    pub(crate) async fn end(&mut self, done: Result<bool, StoreError>) -> Result<bool, StoreError> {
+        self.sql.end(done).await
     }
 
     /// Rolls back; harmless outside a transaction.
@@ -106,7 +130,7 @@ impl ControlSession {
     /// # Errors
     /// When the connection is lost: the server then rolls back by itself.
     pub async fn rollback(&mut self) -> Result<(), StoreError> {
-        self.sql.rollback().await
+        self.sql.rollback().await.map_err(of_control)
     }
 
     /// The server's clock, in milliseconds since 1970.
@@ -114,7 +138,7 @@ impl ControlSession {
     /// # Errors
     /// When the connection is lost.
     pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
-        self.sql.now_ms().await
+        self.sql.now_ms().await.map_err(of_control)
     }
 
     pub(crate) fn table(&self, name: &str) -> TableRef {
@@ -126,7 +150,7 @@ impl ControlSession {
     }
 
     pub(crate) async fn run(&mut self, statement: &impl QueryStatementWriter) -> Result<u64, StoreError> {
-        self.sql.execute(statement).await
+        self.sql.execute(statement).await.map_err(of_control)
     }
 
     pub(crate) async fn query(
@@ -134,6 +158,14 @@ impl ControlSession {
         query: &impl QueryStatementWriter,
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Value>>, StoreError> {
-        self.sql.fetch(query, kinds).await
+        self.sql.fetch(query, kinds).await.map_err(of_control)
     }
+}
+
+/// Says of an error which of the two databases it is about. One about versions names its tables itself.
+fn of_control(error: StoreError) -> StoreError {
+    if error.trouble == Trouble::Newer {
+        return error;
+    }
+    StoreError { message: format!("control database: {}", error.message), ..error }
 }

@@ -24,6 +24,7 @@ async fn a_request_is_made_use_of_once() {
         created_at: 1,
         expires_at: i64::MAX,
         used_at: None,
+        target: None,
     };
     one.request_approval(&request).await.unwrap();
     assert!(one.use_approval("request", "run 1").await.unwrap());

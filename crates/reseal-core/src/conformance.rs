@@ -16,6 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::{Broken, BuiltFormat, Cell, Identified, Key, OpenError, Part, Plaintext, SealError, Value};
 
+mod body;
 mod damage;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub struct Suite {
     aad: Vec<u8>,
     samples: Vec<Vec<u8>>,
     parts: Vec<Part>,
+    has_idle_bytes: bool,
 }
 
 /// Plaintexts that any format for bytes holds: nothing, one byte, NUL bytes, text, no text, 64 KiB, 1 MiB.
@@ -50,7 +52,14 @@ impl Suite {
     /// A suite over cells in one column, without additional data, with [`samples`].
     #[must_use]
     pub fn new(built: BuiltFormat, keys: [Key; 2]) -> Self {
-        Suite { built, keys, aad: vec![], samples: samples(), parts: vec![Part::Ciphertext] }
+        Suite {
+            built,
+            keys,
+            aad: vec![],
+            samples: samples(),
+            parts: vec![Part::Ciphertext],
+            has_idle_bytes: false,
+        }
     }
 
     /// Seals with additional data, and checks that a cell does not open under other additional data.
@@ -71,6 +80,13 @@ impl Suite {
     #[must_use]
     pub fn parts(mut self, parts: &[Part]) -> Self {
         self.parts = parts.to_vec();
+        self
+    }
+
+    /// A cell has bytes that say nothing of its value, such as white space around armor: it opens to the same without them.
+    #[must_use]
+    pub fn with_idle_bytes(mut self) -> Self {
+        self.has_idle_bytes = true;
         self
     }
 

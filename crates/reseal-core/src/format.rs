@@ -30,6 +30,24 @@ impl Broken {
     pub const LONGEST: usize = 40;
 }
 
+/// What a cell may say of its value beside the value's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValuePart {
+    /// The name of the file that it was.
+    FileName,
+    /// Whether it is text, and in which encoding, or bytes: where cells of a seal differ in that.
+    Type,
+}
+
+/// What authenticates the cells of a format that may also go without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionalAuthentication {
+    /// Its name: `MDC`.
+    pub name: &'static str,
+    /// How a plan gives it to cells without.
+    pub help: &'static str,
+}
+
 /// Why a cell did not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenError {
@@ -86,6 +104,28 @@ pub trait Format: Send + Sync {
     /// and refuses a cell to which some is given.
     fn binds_aad(&self) -> bool {
         true
+    }
+
+    /// What authenticates a cell, where the format has cells with and cells without; `None` where all are alike.
+    fn optional_authentication(&self) -> Option<OptionalAuthentication> {
+        None
+    }
+
+    /// What a cell says of its value, beside the value's bytes, that a cell of another format could not say. `text` is what
+    /// the cell opened to.
+    fn says_beside(&self, text: &Plaintext) -> Option<ValuePart> {
+        let _ = text;
+        None
+    }
+
+    /// What each cell is stamped with that a cell of another format could not hold, and that may mean nothing to anybody.
+    fn stamp(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What the form of all cells says of their values, such as `"c":true`: cells that do not say so hold other values.
+    fn value_marks(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Opens a cell.

@@ -44,6 +44,12 @@ pub trait Kek: Send + Sync {
     /// What tells this KEK from every other, for pins and caches. Not for messages.
     fn identity(&self) -> &str;
 
+    /// Whether guesses at the KEK could be tried with what [`Kek::identity`] gives: only where that is made of its bytes, and
+    /// somebody may have typed these.
+    fn is_guessable(&self) -> bool {
+        false
+    }
+
     /// KEKs of one realm can hand a DEK to each other without giving it out: see [`Kek::rewrap`].
     fn realm(&self) -> Option<&str> {
         None

@@ -6,7 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
-use crate::{Kek, SecretBytes};
+use crate::{Kdf, Kek, SecretBytes, is_guessable};
+
+/// How the bytes of a key were made of others.
+pub struct Derivation {
+    /// What they were derived from.
+    pub from: SecretBytes,
+    /// By what.
+    pub kdf: Kdf,
+}
 
 /// One key: its id in the plan, its tag in the data, and its bytes; or a KEK, whose bytes stay where they are kept.
 #[derive(Clone)]
@@ -14,8 +22,8 @@ pub struct Key {
     id: Arc<str>,
     tag: Arc<str>,
     material: SecretBytes,
-    /// What a plan's `kdf` derived the material from.
-    passphrase: Option<Arc<SecretBytes>>,
+    /// How a plan's `kdf` made the material.
+    derivation: Option<Arc<Derivation>>,
     kek: Option<Arc<dyn Kek>>,
     prepared: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }
@@ -24,14 +32,14 @@ impl Key {
     /// A key whose tag in the data is its id.
     #[must_use]
     pub fn new(id: &str, material: SecretBytes) -> Self {
-        let (kek, passphrase) = (None, None);
-        Key { id: id.into(), tag: id.into(), material, passphrase, kek, prepared: Arc::default() }
+        let (kek, derivation) = (None, None);
+        Key { id: id.into(), tag: id.into(), material, derivation, kek, prepared: Arc::default() }
     }
 
-    /// The same key as one that was derived from `passphrase`.
+    /// The same key as one whose bytes were derived.
     #[must_use]
-    pub fn derived_from(mut self, passphrase: SecretBytes) -> Self {
-        self.passphrase = Some(Arc::new(passphrase));
+    pub fn derived_by(mut self, derivation: Derivation) -> Self {
+        self.derivation = Some(Arc::new(derivation));
         self
     }
 
@@ -51,7 +59,7 @@ impl Key {
     /// The key that was derived from this one, or unwrapped under it: same id and tag, other bytes.
     #[must_use]
     pub fn derived(&self, material: SecretBytes) -> Self {
-        Key { material, passphrase: None, kek: None, prepared: Arc::default(), ..self.clone() }
+        Key { material, derivation: None, kek: None, prepared: Arc::default(), ..self.clone() }
     }
 
     /// The KEK; `None` for a key of bytes.
@@ -66,6 +74,28 @@ impl Key {
         match &self.kek {
             Some(kek) => kek.identity().as_bytes(),
             None => self.material.expose(),
+        }
+    }
+
+    /// How a plan's `kdf` made the key's bytes; `None` where they are as their source holds them.
+    #[must_use]
+    pub fn derivation(&self) -> Option<&Derivation> {
+        self.derivation.as_deref()
+    }
+
+    /// The bytes that the source holds: the key's own, or those that they were derived from. As secret as the key.
+    #[must_use]
+    pub fn source_bytes(&self) -> &[u8] {
+        self.derivation().map_or(self.expose(), |derivation| derivation.from.expose())
+    }
+
+    /// Whether guesses at the key could be tried, by whoever has something that tells a right one from a wrong one: a
+    /// fingerprint must then be slow to make. A KEK counts as guessable where [`Kek::is_guessable`] says so.
+    #[must_use]
+    pub fn is_guessable(&self) -> bool {
+        match &self.kek {
+            Some(kek) => kek.is_guessable(),
+            None => is_guessable(self.source_bytes()),
         }
     }
 
@@ -89,7 +119,7 @@ impl Key {
 
     /// All that nobody may see of the key: its bytes, and what they were derived from.
     pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(self.expose()).chain(self.passphrase.as_deref().map(SecretBytes::expose))
+        std::iter::once(self.expose()).chain(self.derivation().map(|derivation| derivation.from.expose()))
     }
 
     /// Hands `with` what a format makes of the key's bytes before it uses them, such as a key schedule. It is made

@@ -1,6 +1,7 @@
 //! Layouts: what a cell looks like from outside, as a template that parses and builds cells.
 
 mod encoding;
+mod marks;
 mod parse;
 mod piece;
 
@@ -222,7 +223,7 @@ impl Layout {
         Some([start, tag.as_bytes(), end].concat())
     }
 
-    /// The literals before and behind the key, where cells begin with these.
+    /// The literals before and behind the key, where cells begin with these and the key's end is searched, not counted.
     fn around_key(&self) -> Option<(&[u8], &[u8])> {
         let (start, items) = match self.items.as_slice() {
             [Item::Literal(literal), items @ ..] => (literal.as_slice(), items),
@@ -232,8 +233,8 @@ impl Layout {
             [
                 Item::Slot(Slot { hole: Hole::Key, encoding: Encoding::Text, width: None }),
                 Item::Literal(end),
-                ..,
-            ] => Some((start, end)),
+                rest @ ..,
+            ] if fixed_length(rest).is_none() => Some((start, end)),
             _ => None,
         }
     }
@@ -277,6 +278,7 @@ impl Layout {
     /// Whether a tag holds the separator after it, so that less than the tag would be read back.
     fn is_cut_short(&self, at: usize, tag: &[u8]) -> bool {
         match (&self.items[at], self.items.get(at + 1)) {
+            _ if fixed_length(&self.items[at + 1..]).is_some() => false,
             (
                 Item::Slot(Slot { encoding: Encoding::Text, width: None, .. }),
                 Some(Item::Literal(separator)),
@@ -299,7 +301,7 @@ impl Slot {
         if let Some(width) = self.width {
             return self.encoding.written(width);
         }
-        match after.iter().map(Item::written).sum::<Option<usize>>() {
+        match fixed_length(after) {
             Some(fixed) => rest.len().checked_sub(fixed),
             None => match after.first() {
                 Some(Item::Literal(separator)) => find(rest, separator),
@@ -383,6 +385,11 @@ impl fmt::Debug for Pieces<'_> {
         let present = Hole::NAMES.iter().zip(&self.0).filter(|(_, piece)| piece.is_some());
         f.debug_set().entries(present.map(|(name, _)| name)).finish()
     }
+}
+
+/// Length of these items as they are written, where the layout fixes it.
+fn fixed_length(items: &[Item]) -> Option<usize> {
+    items.iter().map(Item::written).sum()
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -22,6 +22,8 @@ pub struct OptionSpec {
 pub enum OptionKind {
     /// Any text.
     Text,
+    /// A path of a file; what holds no slash is looked for where the system looks for such files.
+    Path,
     /// A whole number.
     Integer,
     /// `true` or `false`.

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reseal_control::{ApprovalRequest, ControlSession};
 use reseal_core::audit::EventKind;
-use reseal_engine::Scope;
 use reseal_plan::{Approvals, Plan};
+use reseal_store::{Database, DatabaseIdentity};
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::CatalogueEntry;
@@ -39,6 +39,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What people agree to before a run.
+    #[must_use]
+    pub fn of_run(emergency: bool) -> Kind {
+        if emergency { Kind::Emergency } else { Kind::Run }
+    }
+
     /// The kind's name in a request.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -62,32 +68,34 @@ impl Kind {
     }
 }
 
-/// What is about to be done, as people agree to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+/// What somebody is about to do.
+#[derive(Clone, Debug)]
+pub struct Intent<'a> {
     /// What it is.
     pub kind: Kind,
-    /// The plan's digest.
-    pub digest: String,
     /// What it is narrowed to.
     pub scope: String,
+    /// The keys.
+    pub entries: &'a [CatalogueEntry],
+}
+
+/// What is about to be done, as people agree to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    kind: Kind,
+    /// The plan's digest.
+    digest: String,
+    scope: String,
     /// The keys by keyset and id: role and fingerprint.
-    pub fingerprints: String,
+    fingerprints: String,
+    /// Which database it is done to, as [`DatabaseIdentity::encode`] writes it.
+    target: String,
 }
 
 impl Facts {
-    /// The facts of a run.
-    #[must_use]
-    pub fn of_run(plan: &Plan, entries: &[CatalogueEntry], scope: &Scope, emergency: bool) -> Facts {
-        let kind = if emergency { Kind::Emergency } else { Kind::Run };
-        Facts::new(plan, kind, scope.json().to_string(), entries)
-    }
-
-    /// The facts of something else.
-    #[must_use]
-    pub fn new(plan: &Plan, kind: Kind, scope: String, entries: &[CatalogueEntry]) -> Facts {
+    fn new(plan: &Plan, target: &DatabaseIdentity, intent: &Intent<'_>) -> Facts {
         let mut keysets: Map<String, Value> = Map::new();
-        for entry in entries {
+        for entry in intent.entries {
             let role = if entry.primary { "primary" } else { "old" };
             let fingerprint = entry.row.as_ref().map(|row| row.fingerprint.clone());
             let keyset = keysets.entry(entry.keyset.clone()).or_insert_with(|| json!({}));
@@ -95,10 +103,20 @@ impl Facts {
         }
         let mut keysets = Value::Object(keysets);
         keysets.sort_all_objects();
-        Facts { kind, digest: plan.digest.clone(), scope, fingerprints: keysets.to_string() }
+        Facts {
+            kind: intent.kind,
+            digest: plan.digest.clone(),
+            scope: intent.scope.clone(),
+            fingerprints: keysets.to_string(),
+            target: target.encode(),
+        }
     }
 
+    /// Whether a request is about this. One that an earlier version made names no database, and lapses within a week.
     fn are_of(&self, request: &ApprovalRequest) -> bool {
+        if request.target.as_ref().is_some_and(|target| *target != self.target) {
+            return false;
+        }
         (self.kind.name(), &self.digest, &self.scope, &self.fingerprints)
             == (request.kind.as_str(), &request.digest, &request.scope, &request.fingerprints)
     }
@@ -119,8 +137,12 @@ pub fn statement(request: &ApprovalRequest) -> Vec<u8> {
         ("asked", json!(request.created_at)),
         ("expires", json!(request.expires_at)),
     ];
-    let lines: Vec<String> = parts.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
-    format!("reseal approval 1\n{}", lines.concat()).into_bytes()
+    let target = request.target.as_ref().map(|target| ("database", json!(target)));
+    // What an earlier version asked for is signed, and verified, as that version does it.
+    let version = if target.is_some() { 2 } else { 1 };
+    let parts = parts.into_iter().chain(target);
+    let lines: Vec<String> = parts.map(|(name, value)| format!("{name} {value}\n")).collect();
+    format!("reseal approval {version}\n{}", lines.concat()).into_bytes()
 }
 
 /// What enough people agreed to.
@@ -130,6 +152,8 @@ pub struct Agreed {
     pub request: String,
     /// Those whose agreement counts.
     pub approvers: Vec<String>,
+    /// The keys by keyset and id: role and fingerprint, as JSON.
+    pub fingerprints: String,
 }
 
 /// The request that enough people agreed to; `None` where nobody has to.
@@ -139,15 +163,17 @@ pub struct Agreed {
 /// of approvers cannot be trusted.
 pub async fn agreed(
     control: &mut ControlSession,
+    database: &Database,
     plan: &Plan,
-    facts: &Facts,
+    intent: &Intent<'_>,
     operator: &str,
 ) -> Result<Option<Agreed>, CustodyError> {
-    let needed = facts.kind.needed(&plan.policy.approvals);
+    let needed = intent.kind.needed(&plan.policy.approvals);
     if needed == 0 {
         return Ok(None);
     }
-    let path = plan.policy.approvers.as_deref().unwrap_or_default();
+    let facts = &Facts::new(plan, &database.connect().await?.database_identity().await?, intent);
+    let path = plan.policy.approvers_file();
     let known = approvers(path)?;
     let now = control.now_ms().await?;
     let requests = control.approval_requests(&plan.name).await?;
@@ -160,7 +186,8 @@ pub async fn agreed(
             continue;
         }
         if valid.len() >= needed as usize {
-            return Ok(Some(Agreed { request: request.id, approvers: valid }));
+            let fingerprints = request.fingerprints;
+            return Ok(Some(Agreed { request: request.id, approvers: valid, fingerprints }));
         }
         latest.get_or_insert((request.id, valid, not_counted));
     }
@@ -207,6 +234,7 @@ async fn ask(
         created_at: now,
         expires_at: now + VALID_MS,
         used_at: None,
+        target: Some(facts.target.clone()),
     };
     control.request_approval(&request).await?;
     Ok(request.id)
@@ -283,7 +311,7 @@ pub async fn approve(
 
 /// Refuses a signature in a name whose key in the file of approvers is another one.
 fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Result<(), CustodyError> {
-    let path = plan.policy.approvers.as_deref().unwrap_or_default();
+    let path = plan.policy.approvers_file();
     let known = approvers(path)?;
     let by = |approver: &&Approver| {
         let key = UnparsedPublicKey::new(&ED25519, &approver.public_key);
@@ -304,7 +332,7 @@ pub async fn standing(
     plan: &Plan,
     request: &ApprovalRequest,
 ) -> Result<(Vec<String>, Vec<String>), CustodyError> {
-    let known = approvers(plan.policy.approvers.as_deref().unwrap_or_default())?;
+    let known = approvers(plan.policy.approvers_file())?;
     count(control, request, &known, request.needed, &request.operator).await
 }
 

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use reseal_control::{ControlSession, KeyCopy, KeyRow};
 use reseal_core::{KeyState, SecretBytes};
 use reseal_engine::{Job, try_cells};
+use reseal_files::{FileError, FileFault, OpenFile, Owner, Pipes, Readers, Rule};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
 use serde_json::{Value, json};
@@ -23,6 +24,11 @@ use crate::retire::{Custodian, Named};
 
 use sealed::decrypt;
 pub use sealed::encrypt;
+
+/// The largest backup that is read: one holds a few keys.
+const MOST_OF_BACKUP: u64 = 64 << 20;
+/// The largest file of an identity that is read.
+const MOST_OF_IDENTITY: u64 = 64 * 1024;
 
 /// A copy that was made.
 #[derive(Clone, Debug)]
@@ -181,10 +187,12 @@ impl Custodian<'_> {
         identity: &[u8],
         rows: usize,
     ) -> Result<Trials, CustodyError> {
-        let encrypted = std::fs::read(path).map_err(|error| CopyError::Unreadable {
+        let unreadable = |error: FileError| CopyError::Unreadable {
             path: path.display().to_string(),
-            kind: error.kind(),
-        })?;
+            kind: error.fault.kind(),
+        };
+        let file = OpenFile::open(path, Pipes::Refused).and_then(|mut file| file.content(MOST_OF_BACKUP));
+        let encrypted = file.map_err(unreadable)?;
         let kept = restored(self.plan, &decrypt(&encrypted, identity)?)?;
         let names: Vec<(String, String)> =
             kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
@@ -332,12 +340,20 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CustodyError> {
 /// # Errors
 /// When it cannot be read, or others can.
 pub fn identity(path: &Path) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
-    use std::os::unix::fs::MetadataExt;
-    let shown = || path.display().to_string();
-    let failed = |error: std::io::Error| CopyError::IdentityUnreadable { path: shown(), kind: error.kind() };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if metadata.mode() & 0o077 != 0 {
-        return Err(CopyError::IdentityOpen { path: shown() }.into());
+    // Somebody typed the identity itself, and an error would repeat it.
+    if path.to_string_lossy().to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
+        return Err(CopyError::TypedIdentity.into());
     }
-    Ok(std::fs::read(path).map(Zeroizing::new).map_err(failed)?)
+    let shown = || path.display().to_string();
+    let rule = Rule { most: MOST_OF_IDENTITY, readers: Readers::Owner, owner: Owner::Own };
+    match reseal_files::read(path, &rule) {
+        Ok(content) => Ok(content.bytes),
+        Err(error) => Err(match error.fault {
+            FileFault::OpenToOthers { .. } | FileFault::WrittenByOthers { .. } => {
+                CopyError::IdentityOpen { path: shown() }
+            }
+            fault => CopyError::IdentityUnreadable { path: shown(), kind: fault.kind() },
+        }
+        .into()),
+    }
 }

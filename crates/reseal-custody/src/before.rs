@@ -9,7 +9,7 @@ use reseal_engine::{Job, NoObserver, RollbackOptions, RunObserver, RunOptions, t
 use reseal_plan::Plan;
 use reseal_store::{Database, RunRow};
 
-use crate::approvals::{self, Facts, Kind};
+use crate::approvals::{self, Intent, Kind};
 use crate::custody::Custody;
 use crate::error::{CustodyError, PolicyError};
 use crate::permit::Permit;
@@ -47,9 +47,11 @@ pub async fn before_run(
             }
             let now = session.now_ms().await?;
             permit.skipped = criteria(&plan.policy, &entries, options.emergency, now)?;
-            let facts = Facts::of_run(plan, &entries, &options.scope, options.emergency);
-            permit.agreed = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
-            agreed = permit.agreed.is_some().then_some(facts.fingerprints);
+            let (kind, scope) = (Kind::of_run(options.emergency), options.scope.json().to_string());
+            let intent = Intent { kind, scope, entries: &entries };
+            permit.agreed =
+                approvals::agreed(&mut session, database, plan, &intent, &options.operator).await?;
+            agreed = permit.agreed.as_ref().map(|agreed| agreed.fingerprints.clone());
             options.emergency
         }
         Some(run) if options.emergency && !run.emergency => return Err(no_emergency(run).into()),
@@ -117,8 +119,8 @@ pub async fn before_rollback(
     let begins = |newest: &RunRow| asked(newest) && !resumed.contains(&newest.state);
     if let Some(newest) = newest.filter(begins) {
         let scope = scope_of_rollback(&newest.id, &options.to_keys);
-        let facts = Facts::new(plan, Kind::Rollback, scope, &entries);
-        permit.agreed = approvals::agreed(&mut session, plan, &facts, &options.operator).await?;
+        let intent = Intent { kind: Kind::Rollback, scope, entries: &entries };
+        permit.agreed = approvals::agreed(&mut session, database, plan, &intent, &options.operator).await?;
     }
     Ok(Arc::new(Custody::new(control, permit, None)))
 }

@@ -44,7 +44,7 @@ pub async fn find(control: &mut ControlSession, job: &Job) -> Result<Vec<Catalog
     Ok(entries)
 }
 
-/// The entry whose fingerprint a key has. Entries of its own id are tried first, since fingerprints of passphrases are
+/// The entry whose fingerprint a key has. Entries of its own id are tried first, since fingerprints of guessable keys are
 /// slow to make.
 fn row_of<'r>(rows: &'r [KeyRow], keyset: &str, key: &Key) -> Result<Option<&'r KeyRow>, RunError> {
     let (own, other): (Vec<&KeyRow>, Vec<&KeyRow>) =
@@ -72,10 +72,8 @@ pub async fn enter(control: &mut ControlSession, job: &Job) -> Result<Vec<Catalo
         let rows = control.catalogued(&job.plan).await?;
         for entry in entries.iter().filter(|entry| entry.row.is_none()) {
             let keyset = job.keysets.iter().find(|keyset| keyset.keyset.name() == entry.keyset);
-            let key = keyset.and_then(|keyset| Some((keyset, keyset.keyset.by_id(&entry.key_id)?)));
-            let Some((keyset, key)) = key else { continue };
-            let name = keyset.keyset.name();
-            let new = entry_for(&job.plan, name, key, keyset.passphrases, &rows, false)?;
+            let Some(key) = keyset.and_then(|keyset| keyset.keyset.by_id(&entry.key_id)) else { continue };
+            let new = entry_for(&job.plan, &entry.keyset, key, &rows, false)?;
             // Where another process enters the key at this moment, it is found in the next round.
             let _ = control.catalogue(&new).await?;
         }
@@ -119,12 +117,11 @@ pub async fn enter_generated(
     plan: &str,
     keyset: &str,
     key: &Key,
-    passphrases: bool,
 ) -> Result<(), RunError> {
     control.migrate().await?;
     for _ in 0..ATTEMPTS {
         let rows = control.catalogued(plan).await?;
-        let new = entry_for(plan, keyset, key, passphrases, &rows, true)?;
+        let new = entry_for(plan, keyset, key, &rows, true)?;
         if control.catalogue(&new).await? {
             return Ok(());
         }
@@ -136,11 +133,10 @@ fn entry_for(
     plan: &str,
     keyset: &str,
     key: &Key,
-    passphrases: bool,
     rows: &[KeyRow],
     generated: bool,
 ) -> Result<NewKey, RunError> {
-    let pin = new_pin(keyset, passphrases, key)?;
+    let pin = new_pin(keyset, key)?;
     let known = rows.iter().filter(|row| row.keyset == keyset && row.key_id == key.id()).count();
     Ok(NewKey {
         id: uuid::Uuid::now_v7().to_string(),

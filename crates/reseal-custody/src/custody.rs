@@ -120,7 +120,7 @@ impl RunObserver for Custody {
             self.connect().await?.keep_census(&run.plan, &run.scope, run.whole, &document).await
         };
         if let Err(error) = kept.await {
-            warn!("what the sweep counted is not in the control database: {error}");
+            warn!("what the sweep counted was not kept: {error}");
         }
     }
 

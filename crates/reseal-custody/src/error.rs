@@ -2,6 +2,7 @@
 
 mod approval;
 mod copy;
+mod pin;
 mod policy;
 mod proof;
 mod records;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use approval::{ApprovalError, ApproverKeyFault, ApproversFault, MissingApprovals};
 pub use copy::CopyError;
+pub use pin::PinError;
 pub use policy::PolicyError;
 pub use proof::ProofError;
 pub use records::RecordsError;
@@ -57,6 +59,9 @@ pub enum CustodyError {
     /// A key that cannot be given up.
     #[error(transparent)]
     Retire(#[from] RetireError),
+    /// A pin that is not forgotten.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// A copy of keys.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -89,6 +94,7 @@ impl Advise for CustodyError {
             CustodyError::Policy(error) => error.advice(),
             CustodyError::PolicyBehindBefore { plan, refused } => behind_before(plan, refused.advice()),
             CustodyError::Retire(error) => error.advice(),
+            CustodyError::Pin(error) => error.advice(),
             CustodyError::Copy(error) => error.advice(),
         }
     }

@@ -13,6 +13,7 @@ mod before;
 pub mod catalogue;
 mod custody;
 mod error;
+mod forget_pin;
 mod permit;
 mod proofs;
 mod restored;
@@ -25,8 +26,9 @@ pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
 pub use error::{
     ApprovalError, ApproverKeyFault, ApproversFault, CopyError, CustodyError, Held, MissingApprovals,
-    PolicyError, ProofError, RecordsError, RetireError,
+    PinError, PolicyError, ProofError, RecordsError, RetireError,
 };
+pub use forget_pin::{ForgetPin, forget_pin};
 pub use proofs::{disk, proofs};
 pub use retire::{Custodian, GivenUp, Named};
 pub use trail::{PlanVersion, plan_changed};

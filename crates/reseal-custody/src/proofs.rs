@@ -16,7 +16,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 /// When a proof cannot be had, or proves the opposite.
 pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), CustodyError> {
     if let Some(backup) = &policy.backup {
-        backup_is_fresh(backup, now).await?;
+        backup_is_fresh(backup, &policy.folder, now).await?;
     }
     disk(policy).await
 }
@@ -27,15 +27,15 @@ pub async fn proofs(policy: &Policy, now: Timestamp) -> Result<(), CustodyError>
 /// When it cannot be had, or proves the opposite.
 pub async fn disk(policy: &Policy) -> Result<(), CustodyError> {
     match &policy.disk {
-        Some(disk) => disk_has_room(disk).await,
+        Some(disk) => disk_has_room(disk, &policy.folder).await,
         None => Ok(()),
     }
 }
 
-async fn backup_is_fresh(backup: &BackupProof, now: Timestamp) -> Result<(), CustodyError> {
+async fn backup_is_fresh(backup: &BackupProof, folder: &str, now: Timestamp) -> Result<(), CustodyError> {
     let (made, witness) = match &backup.proof {
-        Proof::File(path) => (written(path)?, format!("the file {path}")),
-        Proof::Command(words) => (printed_time(words).await?, format!("the command {}", words[0])),
+        Proof::File(path) => (written(path.as_str())?, format!("the file {path}")),
+        Proof::Command(words) => (printed_time(words, folder).await?, format!("the command {}", words[0])),
     };
     let age = now.duration_since(made);
     let most = SignedDuration::try_from(backup.max_age).unwrap_or(SignedDuration::MAX);
@@ -62,13 +62,13 @@ fn written(path: &str) -> Result<Timestamp, CustodyError> {
     Timestamp::try_from(modified).map_err(|_| unknown("its time is out of range".into()))
 }
 
-async fn printed_time(words: &[String]) -> Result<Timestamp, CustodyError> {
-    let text = printed(words, "policy.backup.command").await?;
+async fn printed_time(words: &[String], folder: &str) -> Result<Timestamp, CustodyError> {
+    let text = printed(words, folder, "policy.backup.command").await?;
     text.trim().parse().map_err(|_| ProofError::BackupUnknown { command: words[0].clone() }.into())
 }
 
-async fn disk_has_room(disk: &DiskProof) -> Result<(), CustodyError> {
-    let text = printed(&disk.command, "policy.disk.command").await?;
+async fn disk_has_room(disk: &DiskProof, folder: &str) -> Result<(), CustodyError> {
+    let text = printed(&disk.command, folder, "policy.disk.command").await?;
     let free = text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
     let Some(free) = free.filter(|free| (0.0..=100.0).contains(free)) else {
         return Err(ProofError::DiskUnknown { command: disk.command[0].clone() }.into());
@@ -80,8 +80,8 @@ async fn disk_has_room(disk: &DiskProof) -> Result<(), CustodyError> {
 }
 
 /// What a program of the plan prints: run as a source of keys would run it.
-async fn printed(words: &[String], place: &'static str) -> Result<String, CustodyError> {
-    let printed = reseal_registry::printed(words).await;
+async fn printed(words: &[String], folder: &str, place: &'static str) -> Result<String, CustodyError> {
+    let printed = reseal_registry::printed(words, folder).await;
     printed.map_err(|message| ProofError::Program { place, message }.into())
 }
 
@@ -148,7 +148,11 @@ mod tests {
             (folder_itself, "backup-missing"),
         ] {
             let max_age = Duration::from_secs(3600);
-            let backup = Some(BackupProof { proof: Proof::File(path), max_age, identity: None });
+            let backup = Some(BackupProof {
+                proof: Proof::File(reseal_plan::PlanPath::new("", &path)),
+                max_age,
+                identity: None,
+            });
             check(&Policy { backup, ..Policy::default() }, expect).await;
         }
         Ok(())

@@ -2,18 +2,26 @@
 //! kept for as long as the policy says.
 
 mod holds;
+mod kept;
+mod wipe;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since};
+use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since, host};
 use reseal_core::KeyState;
+use reseal_core::audit::{Event, EventKind};
 use reseal_core::quantity::{coarse, exact, millis};
 use reseal_engine::{Job, Progress};
-use reseal_plan::{Keep, KeyIdSpec, KeysPlace, Plan};
+use reseal_plan::{Keep, Plan};
 use reseal_store::Database;
+use tracing::warn;
+
+use kept::Kept;
+use wipe::{KeyFile, Wiped};
 
 use crate::ages::age;
-use crate::approvals::{self, Facts, Kind};
+use crate::approvals::{self, Intent, Kind};
 use crate::catalogue::{self, CatalogueEntry};
 use crate::error::{CustodyError, RetireError};
 
@@ -58,6 +66,10 @@ pub struct GivenUp {
     pub key_id: String,
     /// Its fingerprint.
     pub fingerprint: String,
+    /// What was done where a destroyed key is kept.
+    pub done: Vec<String>,
+    /// What still holds a destroyed key, with what is to be done there.
+    pub left: Vec<String>,
     /// What nobody looked at, what is not disabled, what is left to do.
     pub notes: Vec<String>,
 }
@@ -93,7 +105,8 @@ impl Custodian<'_> {
         Ok(given_up(row, notes))
     }
 
-    /// Destroys a retired key: for a key in a file of its own, that file; whatever else holds it is told.
+    /// Destroys a retired key: for a key in a file of its own, that file, by all names that lead to it; whatever else holds it
+    /// is told.
     ///
     /// # Errors
     /// When it is not retired, was not kept long enough, people have yet to agree, or anything holds its cells again.
@@ -118,8 +131,9 @@ impl Custodian<'_> {
         let unseen = self.holds_nothing(&mut control, &found, progress).await?;
         let entries = catalogue::find(&mut control, self.job).await?;
         let scope = format!("{}/{} {}", row.keyset, row.key_id, row.fingerprint);
-        let facts = Facts::new(self.plan, Kind::Destroy, scope, &entries);
-        let agreed = approvals::agreed(&mut control, self.plan, &facts, self.operator).await?;
+        let intent = Intent { kind: Kind::Destroy, scope, entries: &entries };
+        let agreed =
+            approvals::agreed(&mut control, self.database, self.plan, &intent, self.operator).await?;
         if let Some(agreed) = &agreed
             && !control.use_approval(&agreed.request, &row.id).await?
         {
@@ -127,15 +141,15 @@ impl Custodian<'_> {
         }
         // The state first, since of two that try only one gets past it: a file that then stays is told of.
         self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
-        let mut notes = vec![self.delete(&found)];
-        notes.extend(unseen);
+        let mut wiped = self.delete(&found);
         for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
-            notes.push(format!("the {} {} still holds it", copy.kind, copy.file));
+            wiped.left.push(format!("the {} {} still holds it: delete it", copy.kind, copy.file));
         }
-        if found.in_plan {
-            notes.push(format!("take {} out of the plan where the plan names it", row.key_id));
-        }
-        Ok(given_up(row, notes))
+        self.record_destroyed(&mut control, row, &wiped).await;
+        let mut notes = wiped.notes;
+        notes.extend(unseen);
+        notes.extend(self.take_out(&found));
+        Ok(GivenUp { done: wiped.done, left: wiped.left, ..given_up(row, notes) })
     }
 
     /// Makes a key active by hand, or notes since when one seals that is.
@@ -262,52 +276,69 @@ impl Custodian<'_> {
 
     /// Where the key is kept, and that nothing is disabled there.
     fn outside(&self, found: &Found) -> String {
-        let what = match self.kept_at(found) {
-            Some((kind, word)) if kind == "env" => format!("the variable {word} still holds it"),
-            Some((kind, word)) if kind == "file" => format!("the file {word} still holds it"),
-            Some((kind, _)) => format!("its source ({kind}) still gives it"),
-            None => "its source, if it has one, still gives it".to_owned(),
+        let kept: Vec<String> = self.kept(found).iter().map(Kept::has).collect();
+        let what = match kept.is_empty() {
+            true => "its source, if it has one, still gives it".to_owned(),
+            false => kept.join(", "),
         };
         format!("nothing is disabled outside: {what}, and whoever reads it can still seal with it")
     }
 
-    /// The source of a key that the plan names, or that lies in a directory of keys: its kind, and its first word.
-    fn kept_at(&self, found: &Found) -> Option<(String, String)> {
-        // What lies where a key of this id is kept now is another key.
-        let row = Some(&found.row).filter(|_| found.in_plan)?;
-        let keyset = self.plan.keysets.iter().find(|keyset| keyset.name == row.keyset)?;
-        let named = keyset.keys.iter().find(|key| match &key.id {
-            KeyIdSpec::Literal(id) => *id == row.key_id,
-            KeyIdSpec::Primary => false,
-        });
-        if let Some(key) = named {
-            let words = key.source.args_for(&row.key_id).words;
-            let whole = key.source.json.is_none();
-            let kind =
-                if whole { key.source.kind.clone() } else { format!("an entry of {}", key.source.kind) };
-            return Some((kind, words.into_iter().next().unwrap_or_default()));
+    /// Deletes the key where it lies in a file of its own; else says what is to be done where it is kept.
+    fn delete(&self, found: &Found) -> Wiped {
+        let kept = self.kept(found);
+        let mut wiped = Wiped::default();
+        if kept.is_empty() {
+            let gone = "no source of the plan gives it any more: delete it wherever else it is kept";
+            wiped.left.push(gone.to_owned());
         }
-        keyset.keys_from.iter().find_map(|from| match &from.place {
-            KeysPlace::Directory { path, .. } => {
-                let file = format!("{path}/{}", row.key_id);
-                std::path::Path::new(&file).is_file().then(|| ("file".to_owned(), file))
+        for place in kept {
+            match place {
+                Kept::File(path) => wiped.add(self.delete_file(found, &path)),
+                Kept::Elsewhere(keeper) => wiped.left.push(format!("{}: {}", keeper.has, keeper.to_do)),
             }
-            _ => None,
-        })
+        }
+        wiped
     }
 
-    /// Deletes the file of a key that lies in one of its own; else says what nobody can do from here.
-    fn delete(&self, found: &Found) -> String {
-        match self.kept_at(found) {
-            Some((kind, path)) if kind == "file" => match wipe(&path) {
-                Ok(()) => format!("the file {path} is deleted"),
-                Err(error) => format!("the file {path} could not be deleted ({}): delete it", error.kind()),
-            },
-            Some((kind, word)) if kind == "env" => {
-                format!("the variable {word} still holds it: delete it where it is set")
+    fn delete_file(&self, found: &Found, path: &str) -> Wiped {
+        let left = |left: String| Wiped { left: vec![left], ..Wiped::default() };
+        let file = match KeyFile::find(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Wiped {
+                    notes: vec![format!("{path} no longer leads to a file")],
+                    ..Wiped::default()
+                };
             }
-            Some((kind, _)) => format!("its source ({kind}) still gives it: delete it there"),
-            None => "no source of the plan gives it any more: delete it wherever else it is kept".to_owned(),
+            Err(error) => {
+                return left(format!("the file {path} cannot be looked at ({}): delete it", error.kind()));
+            }
+        };
+        let readers = self.other_readers(found, |other| file.is(other));
+        match readers.is_empty() {
+            true => file.wipe(),
+            false => left(format!(
+                "the file {path} still holds it: the plan reads {} from it too, so it is not deleted",
+                readers.join(", ")
+            )),
+        }
+    }
+
+    /// Records what became of a key that is destroyed. It is done by then: a failure is a warning.
+    async fn record_destroyed(&self, control: &mut ControlSession, row: &KeyRow, wiped: &Wiped) {
+        let recorded = async {
+            let now = control.now_ms().await?;
+            let event = Event::new(EventKind::KeyDestroyed, now, self.operator, &host());
+            let digest = format!("{}:{}:{}", row.method, row.salt, row.fingerprint);
+            let event =
+                event.of_plan(&self.plan.name, &self.plan.digest).of_key(&row.keyset, &row.key_id, &digest);
+            let event = wiped.done.iter().fold(event, |event, done| event.with("done", done.as_str()));
+            let event = wiped.left.iter().fold(event, |event, left| event.with("left", left.as_str()));
+            control.record(&event).await
+        };
+        if let Err(error) = recorded.await {
+            warn!("what became of {} is not in the audit trail: {error}", row.key_id);
         }
     }
 }
@@ -324,21 +355,13 @@ fn has_print(row: &KeyRow, named: &Named) -> bool {
     named.key_id.len() >= SHORTEST && row.fingerprint.starts_with(&named.key_id)
 }
 
-/// Overwrites and deletes a file. Disks and file systems keep copies that this does not reach.
-fn wipe(path: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    let length = std::fs::metadata(path)?.len();
-    let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
-    file.write_all(&vec![0; usize::try_from(length.min(64 * 1024)).unwrap_or(0)])?;
-    file.sync_all()?;
-    std::fs::remove_file(path)
-}
-
 fn given_up(row: &KeyRow, notes: Vec<String>) -> GivenUp {
     GivenUp {
         keyset: row.keyset.clone(),
         key_id: row.key_id.clone(),
         fingerprint: row.fingerprint.clone(),
+        done: Vec::new(),
+        left: Vec::new(),
         notes,
     }
 }

@@ -26,12 +26,12 @@ const OF_RUNS: [EventKind; 8] = [
     EventKind::RunRolledBack,
 ];
 
-/// A run begins, or goes on: its columns are held and its keys are pinned, and nothing is swapped yet. `run` is as it was
+/// A run begins, or goes on: its columns are held and its keys are noted, and nothing is swapped yet. `run` is as it was
 /// found, so its state tells which of the two it is; `session` is one to the target database.
 pub(crate) async fn run_begins(
     control: &mut ControlSession,
     session: &mut Session,
-    RunBegins { job, run, tables }: RunBegins<'_>,
+    RunBegins { job, run, tables, pins, accepted_keys, weak_keys }: RunBegins<'_>,
     permit: &Permit,
 ) -> Result<(), RunError> {
     catch_up(control, session, job, run, &permit.operator).await?;
@@ -62,7 +62,9 @@ pub(crate) async fn run_begins(
     event = found(agreed(event, permit), tables);
     event = permit.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     event = job.shared_nonces().iter().fold(event, |event, nonce| event.with("shared_nonce", nonce.as_str()));
-    for pin in session.pins(&job.plan).await? {
+    event = accepted_keys.iter().fold(event, |event, keyset| event.with("accepted_keys", keyset.as_str()));
+    event = weak_keys.iter().fold(event, |event, key| event.with("accepted_weak_key", key.as_str()));
+    for pin in pins {
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);
     }
@@ -169,10 +171,12 @@ pub(crate) async fn stepped(
 /// A rollback begins, or goes on; nothing is put back yet.
 pub(crate) async fn rollback_begins(
     control: &mut ControlSession,
-    RollbackBegins { job, run, tables, .. }: RollbackBegins<'_>,
+    RollbackBegins { job, run, tables, accepted_logs, .. }: RollbackBegins<'_>,
     permit: &Permit,
 ) -> Result<(), RunError> {
     let event = event(control, EventKind::RollbackStarted, job, &permit.operator).await?.of_run(&run.id);
+    let event =
+        accepted_logs.iter().fold(event, |event, setting| event.with("accepted_log", setting.as_str()));
     record(control, &found(agreed(event.with("was", run.state.name()), permit), tables)).await
 }
 

@@ -33,16 +33,17 @@ pub use error::{
 pub use finding::{Finding, Severity};
 pub use job::dek_cache::DekCache;
 pub use job::envelope::{Envelope, Move};
+pub use job::fingerprint::fingerprint;
 pub use job::hooks::{Deed, Hooks, Ran, Resolver, Runner, Step, StepPlace, When};
-pub use job::options::{RollbackOptions, RunOptions};
-pub use job::pins::{fingerprint, moved_away_from, new_pin, same_primaries};
+pub use job::options::{Accepted, RollbackOptions, RunOptions};
+pub use job::pins::{moved_away_from, new_pin, same_primaries};
 pub use job::scope::Scope;
 pub use job::seal::{NamedFormat, Seal, Validator};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, SourceFacts, TableJob};
 pub use observer::{
     Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
 };
-pub use preflight::{Outside, outside, preflight};
+pub use preflight::{Checked, Outside, SampledField, SampledLine, SampledTable, outside, preflight};
 pub use progress::{Phase, Progress};
 pub use reason::{Reason, explain_reason};
 pub use report::{Report, step_documents};
@@ -51,6 +52,6 @@ pub use run::lease::{holder, is_dead, is_held};
 pub use run::run;
 pub use stop::{Stop, Stopper};
 pub use sweep::census::{Census, CensusField, CensusLine};
-pub use sweep::inspect::{Inspected, inspect};
+pub use sweep::inspect::{CellStanding, Inspected, inspect};
 pub use sweep::trial::{Tried, try_cells};
 pub use sweep::{census, left_out, verify};

@@ -4,7 +4,7 @@
 //! do without (ledger, undo, quarantine) is not its business.
 
 use async_trait::async_trait;
-use reseal_store::{Counts, NotedTable, RunRow, Session};
+use reseal_store::{Counts, NotedTable, Pin, RunRow, Session};
 
 use crate::error::RunError;
 use crate::job::Job;
@@ -28,7 +28,7 @@ pub trait RunObserver: Send + Sync {
     /// When a run with these keys may not go on.
     async fn keys_read(&self, job: &Job) -> Result<(), RunError>;
 
-    /// A run begins or resumes: its columns are held and its keys are pinned, and no cell is swapped yet. `session` is
+    /// A run begins or resumes: its columns are held and its keys are noted, and no cell is swapped yet. `session` is
     /// one to the database that is rotated, to read its ledger.
     ///
     /// # Errors
@@ -74,6 +74,12 @@ pub struct RunBegins<'a> {
     pub run: &'a RunRow,
     /// Its tables that are not as they were recorded: rebuilt since, or accepted.
     pub tables: &'a [NotedTable],
+    /// The pins of its keys: those that the ledger has, and those that its first swap writes.
+    pub pins: &'a [Pin],
+    /// Keysets of which the operator says that each key has its own id.
+    pub accepted_keys: &'a [String],
+    /// Weak primaries that the operator accepts, each as `keyset/key`.
+    pub weak_keys: &'a [String],
 }
 
 /// A run that stopped or is over.
@@ -138,6 +144,8 @@ pub struct RollbackBegins<'a> {
     pub run: &'a RunRow,
     /// Its tables that are not as they were recorded: rebuilt since, or accepted.
     pub tables: &'a [NotedTable],
+    /// The settings by which plaintext that is put back reaches a log of the server, which the operator accepts.
+    pub accepted_logs: &'a [String],
     /// Whether the run carried out steps of `after`, and steps of `on_failure` are to follow that undo what it did.
     pub takes_back_after: bool,
 }

@@ -1,6 +1,6 @@
 //! Why a cell is in quarantine.
 
-use reseal_core::{Broken, SealError};
+use reseal_core::{Broken, SealError, ValuePart};
 
 /// Defines the reasons, each with its code, what it means and what to do, so that no list of them can miss one.
 macro_rules! reasons {
@@ -53,7 +53,7 @@ reasons! {
         "The new cell does not fit the type of its column."
         "Change the column's type, or choose a layout that it can hold."
     Constraint "constraint"
-        "The database refuses the new cell because of a constraint."
+        "The database refuses the new cell because of a constraint or trigger."
         "See which constraint or trigger of the table refuses it, then run again."
     ContextMissing "context-missing"
         "A column that the encryption context names is NULL."
@@ -79,9 +79,18 @@ reasons! {
     DoesNotReopen "does-not-reopen"
         "The cell was sealed under the new key and did not open again to the same value, so it was not written."
         "Check the field's format and column types; if they are right, report it as a defect."
+    DropsFileName "drops-file-name"
+        "The cell keeps the name of a file beside its value, and the new format has no place for it."
+        "Keep the name in a column of its own and seal the value alone, or choose a format that holds both."
+    DropsType "drops-type"
+        "The cell says that its value is of another type (text or bytes) than the others, and the new format cannot say so."
+        "Correct the old format's option for the type, or have the application write the value as the others are."
     KeyDoesNotFit "key-does-not-fit"
         "The new key does not fit the format."
         "Give the keyset a primary of the length that the format needs."
+    LooksSealed "looks-sealed"
+        "The value looks like a ciphertext that no seal of the field opens, so it is not sealed a second time."
+        "Add its seal to `from:`; if it is plaintext, give the plaintext seal a `validator:` that accepts it."
     MirrorDiffers "mirror-differs"
         "A mirror of the field does not hold what the field holds."
         "Find out which of the two is right, correct the other, then run again."
@@ -116,8 +125,8 @@ reasons! {
         "The new format gives no value for one of the field's columns."
         "Compare the field's columns in the plan with the parts that the format writes."
     SealedByAStranger "sealed-by-a-stranger"
-        "The value looks like a ciphertext, and no seal of the field knows it."
-        "Add the seal that it has to `from:` in the plan."
+        "The value is a damaged ciphertext of a known format that no seal of the field recognises."
+        "Restore the cell from a backup, and add its seal to `from:` in the plan."
     SharedPartDiffers "shared-part-differs"
         "Cells of the row that share a column would write different values into it."
         "Give the fields that share the column the same seals in the plan."
@@ -163,6 +172,8 @@ impl Reason {
                 | Reason::Constraint
                 | Reason::DoesNotFitTheFormat
                 | Reason::DoesNotReopen
+                | Reason::DropsFileName
+                | Reason::DropsType
                 | Reason::KeyDoesNotFit
                 | Reason::NotStored
                 | Reason::PartMissing
@@ -174,6 +185,16 @@ impl Reason {
 impl From<Broken> for Reason {
     fn from(broken: Broken) -> Self {
         Reason::Format(broken)
+    }
+}
+
+/// What a new cell has no place for.
+impl From<ValuePart> for Reason {
+    fn from(part: ValuePart) -> Self {
+        match part {
+            ValuePart::FileName => Reason::DropsFileName,
+            ValuePart::Type => Reason::DropsType,
+        }
     }
 }
 

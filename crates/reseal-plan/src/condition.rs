@@ -119,7 +119,8 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
         match first {
             '\'' => {
                 let inside;
-                (inside, after) = quoted(after, '\'', escapes)?;
+                let before = &condition[..condition.len() - rest.len()];
+                (inside, after) = quoted(after, '\'', escapes || is_escape_prefix(before))?;
                 tokens.push(Token::Text(inside.to_owned()));
             }
             '"' | '`' => {
@@ -129,6 +130,9 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
                 let text = inside.replace(&doubled, &first.to_string());
                 tokens.push(Token::Name { text, quote: Some(first) });
             }
+            '$' if after.starts_with(|c: char| c.is_ascii_digit()) => {
+                return Err("it must hold no parameter such as `$1`");
+            }
             '$' if let Some((_, behind)) = dollar_quoted(rest) => {
                 tokens.push(Token::Text("$".to_owned()));
                 after = behind;
@@ -136,6 +140,7 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
             '-' if after.starts_with('-') => return Err("it must hold no comment"),
             '/' if after.starts_with('*') => return Err("it must hold no comment"),
             ';' => return Err("it must be one condition, without a semicolon"),
+            '?' => return Err("it must hold no parameter, which a `?` stands for"),
             '(' => {
                 depth += 1;
                 tokens.push(Token::Other(first));
@@ -155,6 +160,13 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
         rest = after.trim_start();
     }
     if depth == 0 { Ok(tokens) } else { Err("its parentheses do not match") }
+}
+
+/// Whether the quote behind this begins a text of PostgreSQL's in which a backslash escapes.
+fn is_escape_prefix(before: &str) -> bool {
+    let mut last = before.chars().rev();
+    matches!(last.next(), Some('e' | 'E'))
+        && !last.next().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
 }
 
 /// What stands before the closing quote, a doubled one being part of it, and what comes after.
@@ -239,9 +251,17 @@ mod tests {
             ("1=1 -- or", "it must hold no comment"),
             ("1=1 /* ) */", "it must hold no comment"),
             ("1=1; DROP TABLE t", "it must be one condition, without a semicolon"),
+            ("kind = $1", "it must hold no parameter such as `$1`"),
+            ("kind = $1$ or $1$", "it must hold no parameter such as `$1`"),
+            ("kind = ?", "it must hold no parameter, which a `?` stands for"),
+            ("kind <> E'a\\'' OR 1=1) OR (kind = E'b\\''", "its parentheses do not match"),
+            ("kind <> e'\\\\' OR 1=1) OR (kind = ''", "its parentheses do not match"),
         ] {
             assert_eq!(read(condition), Err(problem), "{condition}");
         }
-        assert_eq!(read("kind = '-- /* ;)'"), Ok(None));
+        assert_eq!(
+            read("kind = '-- /* ;)?$1' and note = E'it\\'s (' and \"x?\" = 'e' and note = 'fine'"),
+            Ok(None)
+        );
     }
 }

@@ -29,10 +29,10 @@ pub use cron::{CronError, CronLine};
 pub use plan::{
     Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
     EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
-    KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, NotifySpec, Overlap, Pace, Period, Plan, Policy,
-    PrimarySpec, Proof, Recipient, Recipients, RunWindow, SLOT, ScheduleSpec, SealSpec, SourceSpec, Standard,
-    StepActionSpec, StepEnvSpec, StepPlace, StepSpec, Switch, TableSpec, Throttle, Timing, Undo, VarSpec,
-    ViaSpec, When, WordingSpec,
+    KeysFromSpec, KeysPlace, KeysetSpec, Misfire, Move, NamedFile, NotifySpec, Overlap, Pace, Period, Plan,
+    PlanFile, PlanPath, Policy, PrimarySpec, Proof, Recipient, Recipients, RunWindow, SLOT, ScheduleSpec,
+    SealSpec, SourceSpec, Standard, StepActionSpec, StepEnvSpec, StepPlace, StepSpec, Switch, TableSpec,
+    Throttle, Timing, Undo, VarSpec, ViaSpec, When, WordingSpec,
 };
 pub use problem::{MarkedLine, Problem, Problems};
 pub use schema::{Vocabulary, schema};
@@ -41,17 +41,17 @@ pub use window::Window;
 
 use document::Document;
 
-/// Reads a plan. `file_name` is what problems call the file.
+/// Reads a plan.
 ///
 /// # Errors
 /// All mistakes of form and meaning, in the order of the file.
-pub fn parse(file_name: &str, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Plan, Problems> {
+pub fn parse(file: PlanFile<'_>, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Plan, Problems> {
     let root =
-        yaml::read(text).map_err(|error| Problems(vec![document::unreadable(file_name, text, &error)]))?;
+        yaml::read(text).map_err(|error| Problems(vec![document::unreadable(file.name, text, &error)]))?;
     let form = form::check(text, &root, &schema(vocabulary));
-    let meaning = meaning::check(text, &root, &form, vocabulary);
+    let meaning = meaning::check(file.folder, text, &root, &form, vocabulary);
     let secrets = form.secrets.into_iter().chain(meaning.secrets).collect();
-    let document = Document::new(file_name, text, &root, secrets);
+    let document = Document::new(file.name, text, &root, secrets);
     let findings: Vec<_> = form.findings.into_iter().chain(meaning.findings).collect();
     match meaning.plan {
         Some(mut plan) if findings.is_empty() => {
@@ -61,4 +61,12 @@ pub fn parse(file_name: &str, text: &str, vocabulary: &Vocabulary<'_>) -> Result
         }
         _ => Err(Problems(document.problems(findings))),
     }
+}
+
+/// A plan as one line of JSON, which is YAML too: all that [`parse`] takes from a text, without its layout, aliases and
+/// comments. `None` where the text is not YAML.
+#[cfg(feature = "print")]
+#[must_use]
+pub fn print(text: &str) -> Option<String> {
+    yaml::read(text).ok().map(|root| root.to_json().to_string())
 }

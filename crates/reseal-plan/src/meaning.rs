@@ -8,6 +8,7 @@ mod hooks;
 mod keys;
 mod notify;
 mod pace;
+mod paths;
 mod policy;
 mod schedule;
 mod seals;
@@ -15,13 +16,14 @@ mod shared;
 mod tables;
 mod together;
 mod upkeep;
+mod written_out;
 
 use reseal_core::Template;
 use serde_json::{Map, Value};
 
 use crate::document::{Finding, position};
 use crate::form::Form;
-use crate::plan::{Application, Guard, Plan, Undo};
+use crate::plan::{Application, Guard, NamedFile, Plan, Undo};
 use crate::schema::{SQL_SOURCE, Vocabulary};
 use crate::secret::{has_password, shown};
 use crate::yaml::{Node, Span};
@@ -40,11 +42,20 @@ pub(crate) struct Checked {
 }
 
 /// Checks what a plan means.
-pub(crate) fn check(text: &str, root: &Node, form: &Form, vocabulary: &Vocabulary<'_>) -> Checked {
+pub(crate) fn check(
+    folder: &str,
+    text: &str,
+    root: &Node,
+    form: &Form,
+    vocabulary: &Vocabulary<'_>,
+) -> Checked {
     let mut meaning = Meaning {
         vocabulary,
+        folder,
         text,
         root,
+        files: Vec::new(),
+        programs: false,
         findings: Vec::new(),
         unsupported: Vec::new(),
         missing: Vec::new(),
@@ -126,8 +137,13 @@ const SECTIONS: [&str; 23] = [
 /// The check in progress.
 struct Meaning<'a> {
     vocabulary: &'a Vocabulary<'a>,
+    /// The plan's folder.
+    folder: &'a str,
     text: &'a str,
     root: &'a Node,
+    files: Vec<NamedFile>,
+    /// Whether a program has been named.
+    programs: bool,
     findings: Vec<Finding>,
     unsupported: Vec<Finding>,
     missing: Vec<Finding>,
@@ -140,6 +156,7 @@ type Entries<T> = Vec<(String, Option<T>)>;
 impl Meaning<'_> {
     fn plan(&mut self, raw: raw::Plan) -> Option<Plan> {
         self.name(&raw.name);
+        let allows_plaintext = matches!(&raw.database, raw::Database::Source(source) if source.tls.is_some());
         let database = self.database(raw.database);
         let keysets = self.keysets(raw.keysets);
         let mut seals = self.seals(raw.seals, &keysets);
@@ -158,6 +175,7 @@ impl Meaning<'_> {
             description: raw.description,
             owner: raw.owner,
             database: database?,
+            allows_plaintext,
             application: match raw.application {
                 raw::Application::BothKeys => Application::BothKeys,
                 raw::Application::Paused => Application::Paused,
@@ -189,6 +207,9 @@ impl Meaning<'_> {
             notify: flat(notify)?,
             digest: digest::without_pace(self.root),
             full_digest: digest::whole(self.root),
+            folder: self.folder.to_owned(),
+            programs: self.programs,
+            files: std::mem::take(&mut self.files),
             unsupported: Vec::new(),
             missing: Vec::new(),
         })
@@ -269,7 +290,7 @@ impl Meaning<'_> {
     fn database(&mut self, raw: raw::Database) -> Option<crate::Database> {
         let url = match raw {
             raw::Database::Source(source) => {
-                let source = self.source(source, &["database"])?;
+                let source = self.source(source.source, &["database"])?;
                 if source.kind == SQL_SOURCE {
                     let message = "what a database holds is read after its URL, not before";
                     self.find("database-url", &["database", SQL_SOURCE], message);

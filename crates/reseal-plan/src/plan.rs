@@ -5,6 +5,7 @@ mod hooks;
 mod keys;
 mod notify;
 mod pace;
+mod path;
 mod policy;
 mod schedule;
 
@@ -19,6 +20,7 @@ pub use keys::{
 pub use envelopes::{EnvelopeSpec, Move};
 pub use notify::{EventSpec, NotifySpec, Recipient, ViaSpec, WordingSpec};
 pub use pace::{Batch, Emergency, Pace, Throttle};
+pub use path::{NamedFile, PlanFile, PlanPath};
 pub use policy::{Approvals, BackupProof, DiskProof, Keep, Policy, Proof};
 pub use schedule::{
     Action, JobSpec, Misfire, Overlap, Period, Recipients, RunWindow, SLOT, ScheduleSpec, Standard, Switch,
@@ -38,6 +40,8 @@ pub struct Plan {
     pub owner: Option<String>,
     /// Where the database is.
     pub database: Database,
+    /// Whether a connection to another machine may do without TLS.
+    pub allows_plaintext: bool,
     /// What the application does while a run is under way.
     pub application: Application,
     /// The keysets, in the order of the file.
@@ -73,6 +77,12 @@ pub struct Plan {
     pub digest: String,
     /// SHA-256 (hex) of all that the plan says.
     pub full_digest: String,
+    /// The plan's folder: programs are started in it. Empty where the plan came by a pipe.
+    pub folder: String,
+    /// Files that the plan names by a relative path, and that have to be there already.
+    pub files: Vec<NamedFile>,
+    /// Whether a source, a step or the policy names a program.
+    pub(crate) programs: bool,
     pub(crate) unsupported: Vec<Problem>,
     pub(crate) missing: Vec<Problem>,
 }
@@ -88,6 +98,12 @@ impl Plan {
     #[must_use]
     pub fn missing(&self) -> &[Problem] {
         &self.missing
+    }
+
+    /// Whether the plan starts programs: whoever can write it then acts as the user of Reseal.
+    #[must_use]
+    pub fn starts_programs(&self) -> bool {
+        self.programs
     }
 
     /// The keyset of a seal; `None` for a format without keys.

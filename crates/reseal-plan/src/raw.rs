@@ -138,7 +138,24 @@ pub(crate) enum Database {
     /// A URL without a password: `postgres://`, `mysql://` or `sqlite://`.
     Url(String),
     /// A source that gives the URL.
-    Source(Source),
+    Source(DatabaseSource),
+}
+
+/// Where the URL of the database is kept.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct DatabaseSource {
+    /// `off` allows a connection without TLS to another machine; by itself Reseal refuses it.
+    pub(crate) tls: Option<Tls>,
+    #[serde(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Whether a connection to another machine must be encrypted.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tls {
+    /// It need not.
+    Off,
 }
 
 /// How large a batch is.

@@ -40,6 +40,51 @@ pub(crate) fn looks_secret(text: &str) -> bool {
         .any(looks_like_key)
 }
 
+/// Whether a path could be key material: its pieces are judged one by one, and it as a whole where no folder could be
+/// called so.
+pub(crate) fn looks_secret_path(path: &str) -> bool {
+    let is_whole_key = path.len() >= 24 && path.len().is_multiple_of(4) && !path.contains(['.', '_']);
+    path.split('/').any(looks_secret) || (is_whole_key && looks_secret(path))
+}
+
+/// The first argument of a program that is a secret: other users of the machine can see it, and so can a log.
+pub(crate) fn in_arguments<'w>(words: impl Iterator<Item = &'w str>) -> bool {
+    let mut named = false;
+    for word in words {
+        // What a hole, a variable or a file brings is not in the plan.
+        let is_given = !word.is_empty() && !word.starts_with(['{', '$', '/', '@', '.', '-']);
+        let assigned = word.split_once('=').is_some_and(|(name, value)| {
+            names_secret(name) && !value.is_empty() && !value.starts_with(['{', '$', '/', '@', '.'])
+        });
+        if (named && is_given) || assigned || has_bearer(word) || looks_secret_argument(word) {
+            return true;
+        }
+        named = word.starts_with('-') && !word.contains('=') && names_secret(word);
+    }
+    false
+}
+
+/// Whether an argument could be key material by itself. One with slashes is a path or an address: its pieces count.
+fn looks_secret_argument(word: &str) -> bool {
+    // Addresses end with ids and digests, which look like keys.
+    let is_address = word.contains("://") || word.starts_with("arn:") || word.contains("sha256:");
+    has_password(word) || (!is_address && word.split('/').any(looks_secret))
+}
+
+/// Whether an option or a variable is called as what holds a secret.
+fn names_secret(name: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["password", "passwd", "pwd", "passphrase", "token", "api-key", "apikey", "api_key"];
+    let name = name.trim_start_matches('-').to_ascii_lowercase();
+    WORDS.iter().any(|word| name.ends_with(word))
+}
+
+fn has_bearer(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let token = ["bearer ", "basic "].iter().find_map(|kind| Some(&word[lower.find(kind)? + kind.len()..]));
+    token.is_some_and(|token| !token.is_empty() && !token.starts_with(['{', '$']))
+}
+
 /// Whether a URL in the text holds a password, before the host or among its parameters.
 pub(crate) fn has_password(text: &str) -> bool {
     let mut rest = text;
@@ -59,7 +104,9 @@ pub(crate) fn has_password(text: &str) -> bool {
             return true;
         }
         let query = rest.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let secret = |name: &str| ["password", "passwd", "pwd", "sslpassword"].contains(&name);
+        let secret = |name: &str| {
+            ["password", "passwd", "pwd", "sslpassword"].iter().any(|word| name.eq_ignore_ascii_case(word))
+        };
         if query.split(['&', ' ']).filter_map(|pair| pair.split_once('=')).any(|(name, _)| secret(name)) {
             return true;
         }
@@ -96,6 +143,56 @@ pub(crate) fn everything(node: &Node, out: &mut Vec<Span>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_that_are_secrets_are_found() {
+        let found = |line: &[&str]| in_arguments(line.iter().copied());
+        for line in [
+            &["client", "--password", "hunter2"][..],
+            &["client", "--password=hunter2"],
+            &["env", "PGPASSWORD=hunter2", "psql"],
+            &["vault", "login", "-token=hvs.CAESIJ8Fd2mXqOcWbVnP"],
+            &["curl", "-H", "Authorization: Bearer hunter2"],
+            &["psql", "postgres://app:hunter2@db/clinic"],
+            &[
+                "age",
+                "-d",
+                "-i",
+                "AGE-SECRET-KEY-1TX87538Q5H4NFGDC6ENJ5T5Q4NQD0YSF94W500TH8P5Z5RSMKFDQAQPSR2",
+            ],
+            &["tool", "0123456789abcdef0123456789abcdef"],
+        ] {
+            assert!(found(line), "{line:?}");
+        }
+        for line in [
+            &["vault", "kv", "get", "-field=password", "secret/phi"][..],
+            &["client", "--password", "{vars.X}"],
+            &["client", "--password-file", "keys/password"],
+            &["client", "--token", "/run/token", "--password=@file"],
+            &["pass", "show", "db/password"],
+            &["aws", "secretsmanager", "get-secret-value", "--secret-id", "pazpaz/encryption-key"],
+            &["curl", "-H", "Authorization: Bearer $TOKEN"],
+            &["sh", "-c", "cat keys/v2.key"],
+            &["get", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:MyTestSecret-a1B2c3"],
+            &["get", "https://phi.vault.azure.net/secrets/key/0123456789abcdef0123456789abcdef"],
+        ] {
+            assert!(!found(line), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_stand_for_paths_are_found() {
+        for (path, secret) in [
+            ("AGE-SECRET-KEY-1TX87538Q5H4NFGDC6ENJ5T5Q4NQD0YSF94W500TH8P5Z5RSMKFDQAQPSR2", true),
+            ("q83vEjRWeJ/rze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=", true),
+            ("0123456789abcdef0123456789abcdef", true),
+            ("encryption_keys/{id}", false),
+            ("keys/Prod/v2Backup.age", false),
+            ("/run/secrets/intelliwiz/2025-03-kms", false),
+        ] {
+            assert_eq!(looks_secret_path(path), secret, "{path}");
+        }
+    }
 
     #[test]
     fn keys_look_like_secrets_and_names_do_not() {

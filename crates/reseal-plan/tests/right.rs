@@ -10,7 +10,7 @@ use common::VOCABULARY;
 use reseal_core::{Digest, Kdf, NoticeKind, OptionValue, Part, StepHole, StepPiece, Template};
 use reseal_plan::{
     Action, Application, Approvals, BackupProof, Batch, Database, DiskProof, Encoding, EnvelopeSpec, Guard,
-    JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Period, Plan, Policy,
+    JsonPick, Keep, KeyIdSpec, KeyOfRow, KeysPlace, Misfire, Move, Overlap, Period, Plan, PlanFile, Policy,
     PrimarySpec, Proof, Recipients, RunWindow, StepActionSpec, StepEnvSpec, StepPlace, Throttle, Undo,
     Validator, When, parse, schema,
 };
@@ -18,17 +18,32 @@ use reseal_plan::{
 const FIRST: &str = include_str!("right/first.yaml");
 
 fn plan(text: &str) -> Plan {
-    parse("plan.yaml", text, &VOCABULARY).unwrap_or_else(|problems| panic!("{problems}"))
+    parse(PlanFile::named("plan.yaml"), text, &VOCABULARY).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 #[test]
 fn every_right_plan_is_taken() {
     let refused: Vec<String> = common::plans("right")
         .into_iter()
-        .filter_map(|(path, text)| parse(&path.file_name()?.to_string_lossy(), &text, &VOCABULARY).err())
+        .filter_map(|(path, text)| {
+            parse(PlanFile::named(&path.file_name()?.to_string_lossy()), &text, &VOCABULARY).err()
+        })
         .map(|problems| problems.to_string())
         .collect();
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[test]
+fn plaintext_is_allowed_where_the_plan_says_so() {
+    let with =
+        |more: &str| FIRST.replacen("{ env: DATABASE_URL }", &format!("{{ env: DATABASE_URL{more} }}"), 1);
+    assert!(!plan(&with("")).allows_plaintext);
+    assert!(plan(&with(", tls: off")).allows_plaintext);
+    for wrong in [", tls: on", ", tls: false", ", tsl: off"] {
+        let problems =
+            parse(PlanFile::named("plan.yaml"), &with(wrong), &VOCABULARY).unwrap_err().to_string();
+        assert!(problems.contains("tls") || problems.contains("tsl"), "{problems}");
+    }
 }
 
 #[test]
@@ -259,6 +274,7 @@ fn a_policy_becomes_types() {
          backup: { command: [newest, --all], max_age: 1h }, disk: { command: free, min_free: 20 } }",
     );
     let expected = Policy {
+        folder: String::new(),
         max_key_age: Some(days(90)),
         min_key_age: Some(days(76)),
         warn: vec![days(14), days(3)],

@@ -8,14 +8,14 @@
 mod common;
 
 use common::VOCABULARY;
-use reseal_plan::parse;
+use reseal_plan::{PlanFile, parse};
 
 #[test]
 fn every_wrong_plan_gets_its_answer() {
     let mut differing = Vec::new();
     for (path, text) in common::plans("wrong") {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let shown = match parse(&name, &text, &VOCABULARY) {
+        let shown = match parse(PlanFile::named(&name), &text, &VOCABULARY) {
             Ok(_) => "no mistake found\n".to_owned(),
             Err(problems) => problems.to_string(),
         };

@@ -27,7 +27,7 @@ const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
 /// The steps of a plan.
 pub(crate) fn hooks(plan: &Plan, overrides: &Overrides, database: &Database) -> Hooks {
-    let steps = |steps: &[StepSpec]| steps.iter().map(|step| build_step(step, database)).collect();
+    let steps = |steps: &[StepSpec]| steps.iter().map(|step| build_step(step, plan, database)).collect();
     let resolver = Rebuilt { plan: plan.clone(), overrides: overrides.clone(), database: database.clone() };
     Hooks {
         before: steps(&plan.hooks.before),
@@ -39,7 +39,7 @@ pub(crate) fn hooks(plan: &Plan, overrides: &Overrides, database: &Database) -> 
     }
 }
 
-fn build_step(spec: &StepSpec, database: &Database) -> Step {
+fn build_step(spec: &StepSpec, plan: &Plan, database: &Database) -> Step {
     let (label, deed) = match &spec.action {
         StepActionSpec::Sql(pieces) => (format!("sql of line {}", spec.line), Deed::Sql(pieces.clone())),
         StepActionSpec::Command { words, env } => {
@@ -47,7 +47,8 @@ fn build_step(spec: &StepSpec, database: &Database) -> Step {
                 Some([reseal_core::StepPiece::Text(program)]) => program.as_str(),
                 _ => "",
             };
-            let runner = Programs { env: env.clone(), database: database.clone() };
+            let runner =
+                Programs { env: env.clone(), folder: plan.folder.clone(), database: database.clone() };
             let deed = Deed::Command { words: words.clone(), runner: Arc::new(runner) };
             (format!("{program} of line {}", spec.line), deed)
         }
@@ -100,6 +101,7 @@ impl Resolver for Rebuilt {
 /// Starts the program of one step.
 struct Programs {
     env: Vec<StepEnvSpec>,
+    folder: String,
     database: Database,
 }
 
@@ -112,7 +114,8 @@ impl Runner for Programs {
         };
         let scrub = Scrub::new(env.iter().map(|(_, value)| value.as_bytes()));
         let given = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value.as_str())));
-        let mut started = match keys_command::start(words, given.collect(), Stdio::piped()) {
+        let line = keys_command::CommandLine { words, folder: &self.folder };
+        let mut started = match keys_command::start(line, given.collect(), Stdio::piped()) {
             Ok(started) => started,
             Err(error) => return Ran::failed(keys_command::not_started(&error).0),
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reseal_core::{BuiltFormat, Format, KeyLength, Keyset, Options, Part};
+use reseal_core::{BuiltFormat, Format, Keyset, Options, Part};
 use reseal_engine::{
     Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, NamedFormat, Pace, Seal,
     SourceFacts, TableJob, Validator,
@@ -11,7 +11,7 @@ use reseal_engine::{
 use reseal_plan::{Encoding, FieldSpec, Guard, Plan, SealSpec, TableSpec, Undo};
 use reseal_store::{GuardKind, TableName};
 
-use crate::keys::{KeyFacts, length_of};
+use crate::keys::KeyFacts;
 use crate::plugins::FORMATS;
 use crate::{BuildError, Keys};
 
@@ -97,19 +97,8 @@ fn source_facts(facts: &KeyFacts) -> SourceFacts {
 }
 
 fn keysets(plan: &Plan, keys: &Keys) -> Vec<KeysetJob> {
-    let sets = plan.keysets.iter().zip(&keys.keysets).enumerate();
-    sets.map(|(at, (spec, keyset))| {
-        let passphrase = |seal: &&SealSpec| {
-            let format = FORMATS.iter().find(|format| format.name == seal.format);
-            format.and_then(|format| length_of(plan, seal, format)) == Some(KeyLength::Passphrase)
-        };
-        let passphrases =
-            plan.seals.iter().filter(|seal| seal.keyset == Some(at)).any(|seal| passphrase(&seal));
-        // A key that is written as text is somebody's word, whatever is derived from it.
-        let typed = spec.keys.iter().any(|key| key.source.encoding == Encoding::Utf8);
-        KeysetJob { keyset: keyset.clone(), passphrases: passphrases || typed, roles: spec.roles }
-    })
-    .collect()
+    let sets = plan.keysets.iter().zip(&keys.keysets);
+    sets.map(|(spec, keyset)| KeysetJob { keyset: keyset.clone(), roles: spec.roles }).collect()
 }
 
 /// Formats that recognise a cell without being told how it is laid out.
@@ -196,7 +185,7 @@ fn pace(plan: &Plan, overrides: &Overrides) -> Pace {
         workers: overrides.workers.or(pace.workers.map(count)).unwrap_or(WORKERS),
         rows_per_second: pace.throttle.rows_per_second,
         max_lag: pace.throttle.max_lag,
-        pause_file: pace.throttle.pause_file.as_ref().map(PathBuf::from),
+        pause_file: pace.throttle.pause_file.as_ref().map(|file| PathBuf::from(file.as_str())),
         is_open: (!windows.is_empty()).then(|| -> Arc<dyn Fn(jiff::Timestamp) -> bool + Send + Sync> {
             Arc::new(move |now| windows.iter().any(|window| window.is_open(now)))
         }),

@@ -23,8 +23,9 @@ fn ten_years_of_every_shipped_plan() {
     for path in plans(&[root.join("../../rotation-plans"), golden.clone()]) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let plan = reseal_plan::parse(&name, &text, &reseal_registry::vocabulary())
-            .unwrap_or_else(|problems| panic!("{problems}"));
+        let plan =
+            reseal_plan::parse(reseal_plan::PlanFile::named(&name), &text, &reseal_registry::vocabulary())
+                .unwrap_or_else(|problems| panic!("{problems}"));
         let Some(schedule) = plan.schedule else { continue };
         let found = calendar(&plan.name, &schedule);
         let golden = golden.join(&name).with_extension("txt");

@@ -39,8 +39,8 @@ pub(crate) fn warn_unusable(served: &Served) {
 /// The file that a job writes, as the plan names it.
 fn output_file(action: &Action) -> Option<&str> {
     match action {
-        Action::KeysBackup { file, .. } => Some(file),
-        Action::Report { out, .. } => Some(out),
+        Action::KeysBackup { file, .. } => Some(file.as_str()),
+        Action::Report { out, .. } => Some(out.as_str()),
         _ => None,
     }
 }

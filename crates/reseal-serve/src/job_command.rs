@@ -33,7 +33,7 @@ pub(crate) fn arguments(served: &Served, job: &JobSpec, slot: Timestamp, now: Ti
         Action::Run { window, .. } => return run(&plan, window.as_ref(), now),
         Action::RestoreTest { .. } => vec!["keys", "restore-test", &plan, "--job", &job.name],
         Action::KeysBackup { file, .. } => {
-            let file = file_for(file, slot);
+            let file = file_for(file.as_str(), slot);
             let words = ["keys", "backup", &plan, "--job", &job.name, "--file", &file];
             return words.map(str::to_owned).to_vec();
         }
@@ -43,7 +43,7 @@ pub(crate) fn arguments(served: &Served, job: &JobSpec, slot: Timestamp, now: Ti
             let zone = &served.schedule.zone;
             let (from, to) = reseal_schedule::period(*period, slot, zone).unwrap_or((slot, slot));
             let (from, to) = (from.to_string(), to.to_string());
-            let out = reseal_schedule::file_at(out, slot, 0);
+            let out = reseal_schedule::file_at(out.as_str(), slot, 0);
             let words =
                 ["audit", "report", &plan, "--standard", standard.name(), "--from", &from, "--to", &to];
             return words.iter().chain(&["--out", &out]).map(|word| (*word).to_owned()).collect();
@@ -133,7 +133,7 @@ mod tests {
     fn exit_codes_say_what_becomes_of_the_work() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let run = Action::Run { window: None, approvals: None };
-        let test = Action::RestoreTest { file: "x".into(), identity: source() };
+        let test = Action::RestoreTest { file: reseal_plan::PlanPath::new("", "x"), identity: source() };
         let of = |action: &Action, code, attempt, said: &str| {
             judge(action, &CommandResult { code, summary: said.into(), primaries: None }, attempt, now)
         };
@@ -166,7 +166,7 @@ mod tests {
     fn source() -> reseal_plan::SourceSpec {
         reseal_plan::SourceSpec {
             kind: "env".into(),
-            args: reseal_core::SourceArgs { words: vec!["X".into()], pass_env: vec![] },
+            args: reseal_core::SourceArgs { words: vec!["X".into()], ..reseal_core::SourceArgs::default() },
             secret: None,
             json: None,
             encoding: reseal_plan::Encoding::Raw,

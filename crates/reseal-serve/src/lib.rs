@@ -167,7 +167,7 @@ impl Daemon {
             Err(error) => {
                 self.failures += 1;
                 self.state.record_failure(&error.message);
-                tracing::warn!("the control database: {error}; trying again");
+                tracing::warn!("{error}; trying again");
                 self.control = self.control.take().filter(|_| error.trouble == Trouble::Retry);
                 backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)
             }

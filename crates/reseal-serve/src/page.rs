@@ -81,6 +81,7 @@ async fn schedule(state: &State, served: &Served) -> Result<Value, StoreError> {
 async fn runs(served: &Served) -> Result<Vec<RunRow>, String> {
     let url = reseal_registry::database(&served.plan).await.map_err(|error| error.message)?;
     let database = Database::parse(&url).map_err(|error| error.message)?;
+    let database = database.allowing_plaintext(served.plan.allows_plaintext);
     let mut session = database.connect().await.map_err(|error| error.message)?;
     if session.version().await.map_err(|error| error.message)?.is_none() {
         return Ok(Vec::new());

@@ -44,7 +44,12 @@ impl World {
     fn setup(&self, clock: Clock) -> Setup {
         let plan = include_str!("../../../rotation-plans/fernet.yaml");
         let text = format!("{plan}\nschedule: {}\n", self.schedule);
-        let plan = reseal_plan::parse("plan.yaml", &text, &reseal_registry::vocabulary()).unwrap();
+        let plan = reseal_plan::parse(
+            reseal_plan::PlanFile::named("plan.yaml"),
+            &text,
+            &reseal_registry::vocabulary(),
+        )
+        .unwrap();
         let schedule = plan.schedule.clone().unwrap();
         Setup {
             plans: vec![Served { path: "plan.yaml".into(), plan, schedule, on: true }],

@@ -5,7 +5,8 @@
 pub struct Capabilities {
     /// Whether several connections can write at the same time. Where they cannot, a second worker would only wait.
     pub concurrent_writers: bool,
-    /// Whether a swap sends old values to the server, which may log them, also where rows have versions.
+    /// Whether a swap sends old values to a server that may log them, since rows have no versions. Where an old value may be
+    /// plaintext, rows are locked and compared by us instead.
     pub sends_old_values: bool,
     /// Whether a guard can be a constraint, added without reading the table under a lock; else it is a trigger.
     pub guards_by_constraint: bool,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reseal_core::Value;
 
-use crate::{Kind, RowKey, Shape, Swap};
+use crate::{Kind, MayBePlain, RowKey, Shape, Swap};
 
 /// Many swaps that are compared by version, column by column.
 ///
@@ -95,7 +95,7 @@ impl SwapColumns {
             old: Vec::new(),
             new,
             version: Some(*version),
-            unopened: false,
+            may_be_plain: MayBePlain::Nothing,
         };
         swaps.map(swap).collect()
     }
@@ -181,7 +181,7 @@ mod tests {
     use crate::{Column, TableName};
 
     fn shape() -> Shape {
-        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None };
+        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None, foreign: None };
         Shape {
             table: TableName { schema: None, name: "t".into() },
             key: vec![column("n", Kind::Int), column("u", Kind::Uuid)],
@@ -201,7 +201,7 @@ mod tests {
             old: Vec::new(),
             new: vec![Value::Text(format!("é{n}")), Value::Bytes(vec![0; n as usize]), Value::Null],
             version: Some(u32::MAX - n as u32),
-            unopened: false,
+            may_be_plain: MayBePlain::Nothing,
         }
     }
 

@@ -1,9 +1,10 @@
 //! Which rows of a table a query is about: those of a scope, of a range of row keys, or with one of these keys.
 
 use reseal_core::Value;
-use sea_query::{Cond, Expr, ExprTrait};
+use sea_query::{BinOper, Cond, Expr, Query};
 
-use crate::{Column, RowKey, Session, Shape};
+use crate::names::{table_ref, within};
+use crate::{Column, RowKey, Session, Shape, StoreError, TableName, Trouble};
 
 /// How many row keys one statement names at the most: those of one column are a list, others an expression as deep as there
 /// are keys.
@@ -16,16 +17,38 @@ pub(crate) fn keys_at_once(columns: &[Column]) -> usize {
 }
 
 impl Session {
+    /// Has the server prepare a condition of the plan's, alone and as [`within`] writes it: what reaches beyond its end can
+    /// stand in one of them only.
+    ///
+    /// # Errors
+    /// When the server refuses one of them, or the condition has a parameter.
+    pub async fn try_condition(&mut self, table: &TableName, condition: &str) -> Result<(), StoreError> {
+        let select = Query::select().expr(Expr::cust("1")).from(table_ref(table)).to_owned();
+        let select = self.build(&select).sql;
+        for condition in [condition, &within(condition)] {
+            if self.sql.driver.prepare(&format!("{select} WHERE {condition}")).await? > 0 {
+                return Err(StoreError::new(Trouble::Other, "it holds a parameter"));
+            }
+        }
+        Ok(())
+    }
+
     /// Which rows belong to the shape at all.
     pub(crate) fn scope(&self, shape: &Shape) -> Cond {
         let mut all = Cond::all();
         if let Some(filter) = &shape.filter {
-            all = all.add(Expr::cust(format!("({filter})")));
+            all = all.add(Expr::cust(within(filter)));
         }
         if let Some((column, value)) = &shape.only {
-            all = all.add(self.sql.driver.key(column).eq(self.sql.driver.argument(column.kind, value)));
+            all = all.add(self.compared(column, value));
         }
         all
+    }
+
+    fn compared(&self, column: &Column, value: &Value) -> Expr {
+        let driver = &self.sql.driver;
+        let (name, argument) = (driver.key(column), driver.argument(column, value));
+        driver.compared(column, BinOper::Equal, name, argument)
     }
 
     pub(crate) fn range(&self, shape: &Shape, after: Option<&RowKey>, upto: Option<&RowKey>) -> Cond {
@@ -46,8 +69,8 @@ impl Session {
         let keys = keys.into_iter();
         if let [column] = columns {
             let values = keys.filter_map(|key| key.0.first());
-            let values = values.map(|value| self.sql.driver.argument(column.kind, value));
-            return Cond::all().add(self.sql.driver.key(column).is_in(values));
+            let values = values.map(|value| self.sql.driver.argument(column, value));
+            return Cond::all().add(self.sql.driver.one_of(column, values.collect()));
         }
         keys.fold(Cond::any(), |any, key| any.add(self.equals(columns, key)))
     }
@@ -55,7 +78,7 @@ impl Session {
     fn equals(&self, columns: &[Column], key: &RowKey) -> Cond {
         let mut all = Cond::all();
         for (column, value) in columns.iter().zip(&key.0) {
-            all = all.add(self.sql.driver.key(column).eq(self.sql.driver.argument(column.kind, value)));
+            all = all.add(self.compared(column, value));
         }
         all
     }
@@ -74,28 +97,49 @@ impl Session {
         let arguments: Vec<Expr> = columns
             .iter()
             .zip(values)
-            .map(|(column, value)| self.sql.driver.argument(column.kind, value))
+            .map(|(column, value)| self.sql.driver.argument(column, value))
             .collect();
         let names: Vec<Expr> = columns.iter().map(|column| self.sql.driver.key(column)).collect();
-        if names.len() == 1 || self.sql.driver.compares_tuples() {
+        // One operator compares a tuple, and it is of one schema.
+        let operators = |column: &Column| column.foreign.as_ref().map(|foreign| foreign.operators.clone());
+        let alike = columns.iter().all(|column| operators(column) == operators(&columns[0]));
+        if names.len() == 1 || (alike && self.sql.driver.compares_tuples()) {
+            let operator = if upto { BinOper::SmallerThanOrEqual } else { BinOper::GreaterThan };
             let (left, right) = (tuple(names), tuple(arguments));
-            return Cond::all().add(if upto { left.lte(right) } else { left.gt(right) });
+            return Cond::all().add(self.sql.driver.compared(&columns[0], operator, left, right));
         }
-        written_out(&names, &arguments, upto)
+        let sides: Vec<Side<'_>> = columns
+            .iter()
+            .zip(names.into_iter().zip(arguments))
+            .map(|(column, (name, argument))| Side { column, name, argument })
+            .collect();
+        self.written_out(&sides, upto)
+    }
+
+    /// `(a, b) > (x, y)` as `a >= x AND (a > x OR b > y)`: MariaDB reads the whole index for the former
+    /// and a range of it for the latter.
+    fn written_out(&self, sides: &[Side<'_>], upto: bool) -> Cond {
+        let compared = |operator| {
+            let Side { column, name, argument } = &sides[0];
+            self.sql.driver.compared(column, operator, name.clone(), argument.clone())
+        };
+        let (strictly, weakly) = match upto {
+            true => (BinOper::SmallerThan, BinOper::SmallerThanOrEqual),
+            false => (BinOper::GreaterThan, BinOper::GreaterThanOrEqual),
+        };
+        if sides.len() == 1 {
+            return Cond::all().add(compared(if upto { weakly } else { strictly }));
+        }
+        let rest = self.written_out(&sides[1..], upto);
+        Cond::all().add(compared(weakly)).add(Cond::any().add(compared(strictly)).add(rest))
     }
 }
 
-/// `(a, b) > (x, y)` as `a >= x AND (a > x OR b > y)`: MariaDB reads the whole index for the former
-/// and a range of it for the latter.
-fn written_out(names: &[Expr], arguments: &[Expr], upto: bool) -> Cond {
-    let (name, argument) = (names[0].clone(), arguments[0].clone());
-    let strictly = |name: Expr, argument: Expr| if upto { name.lt(argument) } else { name.gt(argument) };
-    if names.len() == 1 {
-        return Cond::all().add(if upto { name.lte(argument) } else { name.gt(argument) });
-    }
-    let weakly = if upto { name.clone().lte(argument.clone()) } else { name.clone().gte(argument.clone()) };
-    let rest = written_out(&names[1..], &arguments[1..], upto);
-    Cond::all().add(weakly).add(Cond::any().add(strictly(name, argument)).add(rest))
+/// A column, as it is compared, and what with.
+struct Side<'c> {
+    column: &'c Column,
+    name: Expr,
+    argument: Expr,
 }
 
 fn tuple(mut parts: Vec<Expr>) -> Expr {

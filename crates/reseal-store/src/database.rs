@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::reach::{Parameters, Reach};
 use crate::{Capabilities, StoreError, Trouble, mysql, postgres, sqlite};
 
 /// Which SQL a database speaks.
@@ -20,6 +21,7 @@ pub enum Dialect {
 pub struct Database {
     url: Zeroizing<String>,
     dialect: Dialect,
+    reach: Reach,
     #[cfg(feature = "faults")]
     faults: Option<std::sync::Arc<dyn crate::Faults>>,
 }
@@ -34,13 +36,23 @@ impl Dialect {
             Dialect::Sqlite => sqlite::CAPABILITIES,
         }
     }
+
+    /// What the parameters of its URLs are called.
+    fn parameters(self) -> Parameters {
+        match self {
+            Dialect::Postgres => postgres::PARAMETERS,
+            Dialect::Mysql => mysql::PARAMETERS,
+            Dialect::Sqlite => sqlite::PARAMETERS,
+        }
+    }
 }
 
 impl Database {
     /// Takes a `postgres://`, `mysql://` (or `mariadb://`) or `sqlite://` URL.
     ///
     /// # Errors
-    /// When the scheme is none of these. The URL is not repeated in the error.
+    /// When the scheme is none of these, or a parameter is not understood. Of the URL nothing but that parameter's name is
+    /// repeated in the error.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         let dialect = match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("postgres" | "postgresql") => Dialect::Postgres,
@@ -51,13 +63,29 @@ impl Database {
                 return Err(StoreError::new(Trouble::Refused, message));
             }
         };
+        dialect.parameters().check(url)?;
         let url = url.replacen("mariadb://", "mysql://", 1);
         Ok(Database {
             url: Zeroizing::new(url),
             dialect,
+            reach: Reach::default(),
             #[cfg(feature = "faults")]
             faults: None,
         })
+    }
+
+    /// The same database, reached without TLS where the URL does not ask for it, also on another machine.
+    #[must_use]
+    pub fn allowing_plaintext(self, allows_plaintext: bool) -> Self {
+        Database { reach: Reach { allows_plaintext, ..self.reach }, ..self }
+    }
+
+    /// The same database, for connections that write nothing: where it can be told so (PostgreSQL), the server refuses what
+    /// would.
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        let reach = Reach { read_only: true, ..self.reach.clone() };
+        Database { reach, ..self.clone() }
     }
 
     /// The same database, with somebody who decides which calls fail.
@@ -88,6 +116,10 @@ impl Database {
     #[must_use]
     pub fn file(&self) -> Option<std::path::PathBuf> {
         (self.dialect == Dialect::Sqlite).then(|| sqlite::Sqlite::file(&self.url))?
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -6,13 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{Stream, TryStreamExt};
 use reseal_core::Value;
-use sea_query::{Expr, Values};
+use sea_query::{BinOper, Expr, ExprTrait, Values};
+use sqlx::{AssertSqlSafe, Either, Executor, SqlSafeStr as _, Statement as _};
 use tokio::sync::mpsc::Sender;
 
+use crate::comparison::Comparison;
+use crate::error::Sort;
 use crate::guard::Guard;
 use crate::{
-    Column, Kind, LookedUp, Planned, Replication, Row, RowKey, Rows, ServerFacts, Shape, StoreError, Swap,
-    SwapColumns, TableFacts, TableMark, TableName, TriggerWrite,
+    Column, DatabaseIdentity, Kind, LookedUp, Planned, Replication, Row, RowKey, Rows, ServerFacts, Shape,
+    StoreError, Swap, SwapColumns, TableFacts, TableMark, TableName, TriggerWrite,
 };
 
 /// A statement with its arguments, in the dialect's own placeholders.
@@ -20,6 +23,25 @@ use crate::{
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) args: Values,
+    pub(crate) names: Names,
+}
+
+impl Statement {
+    /// A statement of Reseal's own.
+    pub(crate) fn own(sql: String, args: Values) -> Statement {
+        Statement { sql, args, names: Names::Own }
+    }
+}
+
+/// Whose names a statement holds, where a database can look for names in several places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// Reseal's own, which no schema of the connection's path can redefine.
+    Own,
+    /// A plan's condition among them: what is no name of the database's own is looked for where the connection looked.
+    Plan,
+    /// Those of a table's triggers and constraints, and of statements that are the caller's: as the connection looked.
+    Table,
 }
 
 /// What the result of a scan is cut into.
@@ -74,6 +96,21 @@ pub(crate) fn key_text(key: &RowKey) -> String {
     key.0.iter().map(text).collect::<Vec<_>>().join(SEPARATOR)
 }
 
+/// Has a statement prepared and not carried out; gives how many parameters it has.
+pub(crate) async fn prepared<'c, D: sqlx::Database>(
+    connection: impl Executor<'c, Database = D>,
+    sql: &str,
+    sort: Sort,
+) -> Result<usize, StoreError> {
+    let prepared = connection.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await;
+    let prepared = prepared.map_err(|error| StoreError::from_preparing(&error, sort))?;
+    Ok(match prepared.parameters() {
+        Some(Either::Left(types)) => types.len(),
+        Some(Either::Right(count)) => count,
+        None => 0,
+    })
+}
+
 /// Between the values of a row key.
 pub(crate) const SEPARATOR: &str = "\u{1f}";
 
@@ -94,12 +131,16 @@ pub(crate) trait Driver: Send {
     /// Streams a query in chunks; ends early, without error, when the receiver is gone.
     async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Rows>) -> Result<(), StoreError>;
 
-    /// Runs statements that take no arguments and give no rows, each on its own (migrations, session control).
-    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError>;
+    /// Runs statements that take no arguments and give no rows, each on its own (migrations, session control). Where they
+    /// are not in a transaction, what they set holds for those behind them.
+    async fn script(&mut self, statements: &[String], names: Names) -> Result<(), StoreError>;
 
     /// Runs one statement of the caller's own in a transaction of its own, for no longer than `limit` where the server
     /// measures that; what the statement itself raises is told in its words.
     async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError>;
+
+    /// Has the server prepare a statement, and carries nothing of it out; gives the number of its parameters.
+    async fn prepare(&mut self, sql: &str) -> Result<usize, StoreError>;
 
     /// Runs one query of the caller's own; gives what it finds as the server writes it in text.
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError>;
@@ -177,12 +218,12 @@ pub(crate) trait Driver: Send {
     }
 
     /// Writes the new cells of the rows that still hold the old values, inside a transaction; gives the positions
-    /// of the swaps that were written. `by_version` asks to compare versions instead of values, where there are any.
+    /// of the swaps that were written, a position twice where its row key names several rows.
     async fn swap(
         &mut self,
         shape: &Shape,
         swaps: &[&Swap],
-        by_version: bool,
+        comparison: Comparison<'_>,
     ) -> Result<Vec<usize>, StoreError>;
 
     /// Whether [`Driver::swap_whole`] can be asked.
@@ -270,8 +311,19 @@ pub(crate) trait Driver: Send {
     /// A row-key column as it is compared and ordered: in the collation of its index.
     fn key(&self, column: &Column) -> Expr;
 
-    /// A value as an argument that compares with a column of this kind.
-    fn argument(&self, kind: Kind, value: &Value) -> Expr;
+    /// Compares such columns, all of them as the type of the first one is compared.
+    fn compared(&self, first: &Column, operator: BinOper, left: Expr, right: Expr) -> Expr {
+        let _ = first;
+        left.binary(operator, right)
+    }
+
+    /// Whether such a column is one of these values.
+    fn one_of(&self, column: &Column, values: Vec<Expr>) -> Expr {
+        self.key(column).is_in(values)
+    }
+
+    /// A value as an argument that compares with this column.
+    fn argument(&self, column: &Column, value: &Value) -> Expr;
 
     /// Whether `(a, b) > (x, y)` is walked along an index.
     fn compares_tuples(&self) -> bool;
@@ -279,8 +331,17 @@ pub(crate) trait Driver: Send {
     /// Milliseconds since 1970 by the server's clock, as an SQL expression.
     fn now_ms(&self) -> &'static str;
 
+    /// A table's own name, with its schema where the database has several that a connection may look in; as it stands
+    /// where there is no such table.
+    async fn own_name(&mut self, table: &TableName) -> Result<TableName, StoreError> {
+        Ok(table.clone())
+    }
+
     /// What the catalogue says of a table; `None` where there is no such table.
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError>;
+
+    /// Which database it is, without what its ledger is told by.
+    async fn database_identity(&mut self) -> Result<DatabaseIdentity, StoreError>;
 
     /// What the database tells a table by, beside its name; `None` where there is no such table.
     async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError>;

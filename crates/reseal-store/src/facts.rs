@@ -1,6 +1,6 @@
 //! What a database's catalogue says of itself and of a table.
 
-use crate::{Kind, TableName};
+use crate::{Column, ForeignType, Kind, TableName};
 
 /// What kind of thing a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct ColumnFacts {
     pub name: String,
     /// How its values travel.
     pub kind: Kind,
+    /// Where its type is none of the database's own: the schema of the operators that compare its values.
+    pub operators: Option<String>,
+    /// Whether its type is an enumeration (PostgreSQL).
+    pub enumerated: bool,
     /// The type as the database writes it.
     pub sql_type: String,
     /// Whether NULL is refused.
@@ -45,7 +49,7 @@ pub struct IndexFacts {
     pub name: String,
     /// Its columns in order; `None` for an expression.
     pub columns: Vec<Option<String>>,
-    /// The collation of each column where it differs from the column's own.
+    /// The collation of each column where it differs from the column's own, as the dialect writes it.
     pub collations: Vec<Option<String>>,
     /// Whether it is unique.
     pub unique: bool,
@@ -72,6 +76,8 @@ pub struct TableFacts {
     /// What those triggers write in other tables, as far as their text tells, on a database that cannot be watched while
     /// it writes.
     pub trigger_writes: Vec<TriggerWrite>,
+    /// Functions of others that the connection's user lends privileges by reading or writing the table.
+    pub calls: Vec<Called>,
     /// Names of the rules that turn an UPDATE into something else.
     pub update_rules: Vec<String>,
     /// The publication for which the server refuses any update of the table, because nothing identifies its rows there.
@@ -82,6 +88,21 @@ pub struct TableFacts {
     pub transactional: bool,
     /// Columns that decide where a row is stored (the partition key), which no swap may write.
     pub partition_columns: Vec<String>,
+}
+
+/// A function that whoever reads or writes a table calls, and that a role owns which has less than the connection's user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// What of the table calls it: `trigger loud`.
+    pub by: String,
+    /// The function.
+    pub function: String,
+    /// The role that owns it.
+    pub owner: String,
+    /// Whether that role owns the table too.
+    pub owns_table: bool,
+    /// Whether the server may call it already to plan how the table is read.
+    pub when_read: bool,
 }
 
 /// A column that a trigger writes.
@@ -107,6 +128,22 @@ pub struct Replication {
 /// The triggers without our own guards, and whether there were any.
 pub(crate) fn without_guards(triggers: Vec<String>) -> (Vec<String>, Vec<String>) {
     triggers.into_iter().partition(|name| !name.starts_with(crate::guard::PREFIX))
+}
+
+impl ColumnFacts {
+    /// The column, as a shape uses it.
+    #[must_use]
+    pub fn column(&self) -> Column {
+        Column {
+            name: self.name.clone(),
+            kind: self.kind,
+            collation: None,
+            foreign: self
+                .operators
+                .clone()
+                .map(|operators| ForeignType { name: self.sql_type.clone(), operators }),
+        }
+    }
 }
 
 impl TableFacts {
@@ -137,8 +174,6 @@ pub struct ServerFacts {
     pub unwritable: Option<String>,
     /// Why an update under READ COMMITTED would fail or harm replicas, if so.
     pub replication_problem: Option<String>,
-    /// The setting by which the server writes bound parameters to a log, if it does.
-    pub logs_parameters: Option<String>,
     /// The most bytes that the server takes in one statement, where it bounds them (`max_allowed_packet`).
     pub max_packet: Option<u64>,
 }

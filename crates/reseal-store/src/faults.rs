@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reseal_core::Value;
-use sea_query::Expr;
+use sea_query::{BinOper, Expr};
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written};
+use crate::comparison::Comparison;
+use crate::driver::{Driver, Names, OtherCell, ScanPlan, Statement, Written};
 use crate::guard::Guard;
 use crate::{
-    Column, Kind, LookedUp, Planned, Replication, Rows, ServerFacts, Shape, StoreError, Swap, SwapColumns,
-    TableFacts, TableMark, TableName, Trouble,
+    Column, DatabaseIdentity, Kind, LookedUp, Planned, Replication, Rows, ServerFacts, Shape, StoreError,
+    Swap, SwapColumns, TableFacts, TableMark, TableName, Trouble,
 };
 
 /// What a call asks of the database.
@@ -125,12 +126,16 @@ impl Driver for Faulty {
         asked!(self, Call::Read, self.inner.scan(plan, chunks).await)
     }
 
-    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
-        asked!(self, Call::Write, self.inner.script(statements).await)
+    async fn script(&mut self, statements: &[String], names: Names) -> Result<(), StoreError> {
+        asked!(self, Call::Write, self.inner.script(statements, names).await)
     }
 
     async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError> {
         asked!(self, Call::Write, self.inner.step(statement, limit).await)
+    }
+
+    async fn prepare(&mut self, sql: &str) -> Result<usize, StoreError> {
+        asked!(self, Call::Read, self.inner.prepare(sql).await)
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
@@ -177,9 +182,9 @@ impl Driver for Faulty {
         &mut self,
         shape: &Shape,
         swaps: &[&Swap],
-        by_version: bool,
+        comparison: Comparison<'_>,
     ) -> Result<Vec<usize>, StoreError> {
-        asked!(self, Call::Swap, self.inner.swap(shape, swaps, by_version).await)
+        asked!(self, Call::Swap, self.inner.swap(shape, swaps, comparison).await)
     }
 
     fn swaps_whole(&self) -> bool {
@@ -197,6 +202,10 @@ impl Driver for Faulty {
 
     async fn update_triggers(&mut self, table: &TableName) -> Result<Vec<String>, StoreError> {
         asked!(self, Call::Read, self.inner.update_triggers(table).await)
+    }
+
+    async fn database_identity(&mut self) -> Result<DatabaseIdentity, StoreError> {
+        asked!(self, Call::Read, self.inner.database_identity().await)
     }
 
     async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
@@ -281,8 +290,16 @@ impl Driver for Faulty {
         self.inner.key(column)
     }
 
-    fn argument(&self, kind: Kind, value: &Value) -> Expr {
-        self.inner.argument(kind, value)
+    fn compared(&self, first: &Column, operator: BinOper, left: Expr, right: Expr) -> Expr {
+        self.inner.compared(first, operator, left, right)
+    }
+
+    fn one_of(&self, column: &Column, values: Vec<Expr>) -> Expr {
+        self.inner.one_of(column, values)
+    }
+
+    fn argument(&self, column: &Column, value: &Value) -> Expr {
+        self.inner.argument(column, value)
     }
 
     fn compares_tuples(&self) -> bool {
@@ -291,6 +308,10 @@ impl Driver for Faulty {
 
     fn now_ms(&self) -> &'static str {
         self.inner.now_ms()
+    }
+
+    async fn own_name(&mut self, table: &TableName) -> Result<TableName, StoreError> {
+        asked!(self, Call::Read, self.inner.own_name(table).await)
     }
 
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {

@@ -2,6 +2,7 @@
 
 use reseal_core::digest::Parts;
 
+use crate::names::within;
 use crate::{Column, TableName};
 
 /// How a database is to refuse.
@@ -65,7 +66,7 @@ pub(crate) fn any(
         }
     };
     let any = forbidden.iter().map(one).collect::<Vec<_>>().join(" OR ");
-    filter.map_or_else(|| format!("({any})"), |filter| format!("(({filter}) AND ({any}))"))
+    filter.map_or_else(|| format!("({any})"), |filter| format!("({} AND ({any}))", within(filter)))
 }
 
 #[cfg(test)]

@@ -6,30 +6,37 @@
 //! for a crate with tables of its own in a database.
 //!
 //! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
-//! this crate, and no error carries a value: a server's DETAIL is dropped where it arrives.
+//! this crate, and no error carries a value: of what a server says only its code is kept.
 
 mod capabilities;
 mod columns;
+mod comparison;
 mod conditions;
 mod database;
+mod database_identity;
 mod driver;
 mod error;
 mod facts;
 #[cfg(feature = "faults")]
 mod faults;
+mod grants;
 mod guard;
 mod identity;
 mod ledger;
+mod logs;
 mod look_up;
 mod mysql;
 mod names;
+mod needs;
 mod nodelay;
 mod page;
 mod postgres;
+mod reach;
 mod read_back;
 mod row;
 mod rows;
 mod session;
+mod settings;
 mod shape;
 pub mod sql;
 mod sqlite;
@@ -38,22 +45,26 @@ mod taker;
 pub use capabilities::Capabilities;
 pub use columns::SwapColumns;
 pub use database::{Database, Dialect};
+pub use database_identity::DatabaseIdentity;
 pub use error::{StoreError, Trouble};
-pub use facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, TriggerWrite};
+pub use facts::{
+    Called, ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, TriggerWrite,
+};
 #[cfg(feature = "faults")]
 pub use faults::{Call, Faults};
 pub use guard::{Forbidden, GuardKind};
 pub use identity::{Likeness, TableIdentity, TableMark, row_key_text};
 pub use ledger::{
-    Acquired, AskedPace, Claimed, ColumnName, Counts, Found, Guarded, Guarding, Holder, Kept, NewRollback,
-    NewRun, NotedTable, Pin, Process, Quarantined, Renewed, Request, RollbackEnds, RollbackLease,
-    RollbackRow, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart, StepDone, StepKey, StepRow,
-    StepState, StoodBatch, UndoBatch, UndoPlace, UndoShard,
+    Acquired, AskedPace, Claimed, ColumnName, Counts, ForgottenPin, Found, Guarded, Guarding, Holder, Kept,
+    NewRollback, NewRun, NotedTable, Pin, Process, Quarantined, Renewed, Request, RollbackEnds,
+    RollbackLease, RollbackRow, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart, StepDone,
+    StepKey, StepRow, StepState, StoodBatch, UndoBatch, UndoPlace, UndoShard,
 };
 pub use look_up::LookedUp;
+pub use needs::{Needs, Own, TableNeeds};
 pub use page::{KeyRange, Slice};
 pub use read_back::{Difference, Differing, Swapped};
 pub use row::{Row, RowKey};
 pub use rows::{EachRow, Rows};
 pub use session::Session;
-pub use shape::{Column, Kind, Planned, Shape, Swap, TableName, Watch};
+pub use shape::{Column, ForeignType, Kind, MayBePlain, Planned, Shape, Swap, TableName, Watch};

@@ -16,3 +16,13 @@ pub(crate) fn table_ref(table: &TableName) -> TableRef {
         None => iden(&table.name).into_table_ref(),
     }
 }
+
+/// A condition of the plan's within a longer one. What comments out the end of its line comments out nothing else.
+pub(crate) fn within(condition: &str) -> String {
+    format!("({condition}\n)")
+}
+
+/// A text as an SQL literal of MariaDB, where a backslash escapes, and of PostgreSQL as long as it holds none.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}

@@ -78,9 +78,9 @@ impl Session {
         let fit = (bytes / of_a_row.max(1)).clamp(1, rows);
         let mut select = self.select_rows(shape);
         select.cond_where(self.range(shape, after, upto));
-        self.sort(&mut select, shape);
+        self.sort(&mut select, shape, Order::Asc);
         select.limit(fit as u64);
-        let statement = self.build_for_rows(&select);
+        let statement = self.build_for_rows(&select).about(shape);
         let page = self.sql.driver.rows(statement, &kinds(shape), shape.key.len(), bytes).await?;
         self.bytes_of_a_row = page.bytes().checked_div(page.len());
         Ok(page)
@@ -101,11 +101,11 @@ impl Session {
         let mut inner = Query::select();
         inner.expr_as(size, "size").from(table_ref(&shape.table));
         inner.cond_where(self.range(shape, after, upto));
-        self.sort(&mut inner, shape);
+        self.sort(&mut inner, shape, Order::Asc);
         inner.limit(rows as u64);
         let mut outer = Query::select();
         outer.expr(Func::max(Expr::col("size"))).from_subquery(inner, "sizes");
-        let found = self.query(&outer, &[Kind::Int]).await?;
+        let found = self.query_of(shape, &outer, &[Kind::Int]).await?;
         Ok(match found.first().and_then(|row| row.first()) {
             Some(Value::Int(size)) => Some(usize::try_from(*size).unwrap_or(usize::MAX)),
             _ => None,
@@ -155,7 +155,7 @@ impl Session {
         let slice = slice.0.as_ref().map(|condition| Expr::cust(condition.clone()));
         select.cond_where(self.scope(shape).add_option(slice));
         let plan = ScanPlan {
-            statement: self.build_for_rows(&select),
+            statement: self.build_for_rows(&select).about(shape),
             kinds: &kinds(shape),
             key_width: shape.key.len(),
             chunk_bytes,
@@ -170,7 +170,7 @@ impl Session {
     pub async fn count(&mut self, shape: &Shape) -> Result<u64, StoreError> {
         let mut select = Query::select();
         select.expr(Expr::cust("COUNT(*)")).from(table_ref(&shape.table)).cond_where(self.scope(shape));
-        let found = self.query(&select, &[Kind::Int]).await?;
+        let found = self.query_of(shape, &select, &[Kind::Int]).await?;
         Ok(match found.first().and_then(|row| row.first()) {
             Some(Value::Int(n)) => u64::try_from(*n).unwrap_or(0),
             _ => 0,
@@ -187,15 +187,39 @@ impl Session {
         after: Option<&RowKey>,
         skip: u64,
     ) -> Result<Option<RowKey>, StoreError> {
+        let mut select = self.select_key(shape, after);
+        self.sort(&mut select, shape, Order::Asc);
+        select.offset(skip.saturating_sub(1)).limit(1);
+        self.one_key(shape, &select).await
+    }
+
+    /// The key of the last row in row-key order; `None` where there is no row.
+    ///
+    /// # Errors
+    /// When the server refuses, or the connection is lost.
+    pub async fn last_key(&mut self, shape: &Shape) -> Result<Option<RowKey>, StoreError> {
+        let mut select = self.select_key(shape, None);
+        self.sort(&mut select, shape, Order::Desc);
+        select.limit(1);
+        self.one_key(shape, &select).await
+    }
+
+    fn select_key(&self, shape: &Shape, after: Option<&RowKey>) -> SelectStatement {
         let mut select = Query::select();
         for column in &shape.key {
             select.expr(self.sql.driver.read(column));
         }
-        self.sort(&mut select, shape);
         select.from(table_ref(&shape.table)).cond_where(self.range(shape, after, None));
-        select.offset(skip.saturating_sub(1)).limit(1);
-        let key_kinds: Vec<Kind> = shape.key.iter().map(|column| column.kind).collect();
-        Ok(self.query(&select, &key_kinds).await?.pop().map(RowKey))
+        select
+    }
+
+    async fn one_key(
+        &mut self,
+        shape: &Shape,
+        select: &SelectStatement,
+    ) -> Result<Option<RowKey>, StoreError> {
+        let kinds: Vec<Kind> = shape.key.iter().map(|column| column.kind).collect();
+        Ok(self.query_of(shape, select, &kinds).await?.pop().map(RowKey))
     }
 
     /// Up to `limit` values of one column that are not NULL, as text or bytes, each followed by what other columns of its row
@@ -210,7 +234,8 @@ impl Session {
         beside: &[Column],
         limit: u64,
     ) -> Result<Vec<Vec<Value>>, StoreError> {
-        let Searched { mut select, kinds } = self.searched(table, std::slice::from_ref(column), beside);
+        let table = self.sql.driver.own_name(table).await?;
+        let Searched { mut select, kinds } = self.searched(&table, std::slice::from_ref(column), beside);
         select.and_where(Expr::col(iden(&column.name)).is_not_null()).limit(limit);
         self.query(&select, &kinds).await
     }
@@ -229,7 +254,8 @@ impl Session {
         chunk_bytes: usize,
         chunks: &Sender<Rows>,
     ) -> Result<(), StoreError> {
-        let Searched { select, kinds } = self.searched(table, columns, beside);
+        let table = self.sql.driver.own_name(table).await?;
+        let Searched { select, kinds } = self.searched(&table, columns, beside);
         let statement = self.build_for_rows(&select);
         self.sql.driver.scan(ScanPlan { statement, kinds: &kinds, key_width: 0, chunk_bytes }, chunks).await
     }
@@ -267,13 +293,13 @@ impl Session {
 
     /// Sorts by the row key. A column is named with its table: its bare name may be that of an output column too, which
     /// holds it cast to how it travels, and by a cast no index is sorted.
-    fn sort(&self, select: &mut SelectStatement, shape: &Shape) {
+    fn sort(&self, select: &mut SelectStatement, shape: &Shape, order: Order) {
         for column in &shape.key {
             let key = match column.collation {
                 Some(_) => self.sql.driver.key(column),
                 None => Expr::col((iden(&shape.table.name), iden(&column.name))),
             };
-            select.order_by_expr(key, Order::Asc);
+            select.order_by_expr(key, order.clone());
         }
     }
 
@@ -295,7 +321,7 @@ impl Session {
     }
 
     async fn fetch_rows(&mut self, shape: &Shape, select: &SelectStatement) -> Result<Vec<Row>, StoreError> {
-        let statement = self.build(select);
+        let statement = self.build(select).about(shape);
         self.sql.driver.rows(statement, &kinds(shape), shape.key.len(), usize::MAX).await?.decode()
     }
 }

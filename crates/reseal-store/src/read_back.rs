@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use reseal_core::Value;
 use sea_query::Expr;
 
+use crate::comparison::Comparison;
 use crate::conditions::keys_at_once;
 use crate::driver::{Written, key_text};
 use crate::names::iden;
@@ -104,7 +105,9 @@ impl Session {
         if !planned.is_empty() {
             self.sql.driver.watch(planned).await?;
         }
-        let written = self.sql.driver.swap(shape, swaps, by_version).await?;
+        let standing = self.compares_here(swaps).then(|| standing(swaps, &before));
+        let comparison = Comparison::of(by_version, standing.as_deref());
+        let written = self.sql.driver.swap(shape, swaps, comparison).await?;
         self.sql.driver.fire_deferred().await?;
         // A row that left the scope by what a trigger did is looked at all the same.
         let unscoped = Shape { filter: None, only: None, ..shape.clone() };
@@ -122,6 +125,21 @@ impl Session {
             }
         }
         Ok(Swapped::Written(written))
+    }
+
+    /// Whether swaps are compared here, since the server would be sent what may be plaintext.
+    pub(crate) fn compares_here(&self, swaps: &[&Swap]) -> bool {
+        self.capabilities().sends_old_values && swaps.iter().any(|swap| swap.may_hold_plaintext())
+    }
+
+    /// Locks the rows of swaps until the transaction ends; gives the positions of those that are what they were planned for.
+    pub(crate) async fn standing(
+        &mut self,
+        shape: &Shape,
+        swaps: &[&Swap],
+    ) -> Result<Vec<usize>, StoreError> {
+        let locked = self.images(shape, &[], swaps, Lock::Taken).await?;
+        Ok(standing(swaps, &locked))
     }
 
     /// The rows of swaps as they stand, with the fingerprints of columns beside their cells.
@@ -147,7 +165,7 @@ impl Session {
             let any = self.any_of(&shape.key, swaps.iter().map(|swap| &swap.key));
             let mut select = select.clone();
             select.cond_where(self.scope(shape).add(any));
-            let mut statement = self.build(&select);
+            let mut statement = self.build(&select).about(shape);
             if lock == Lock::Taken {
                 statement.sql.push_str(self.sql.driver.lock());
             }
@@ -159,6 +177,11 @@ impl Session {
         }
         Ok(images)
     }
+}
+
+fn standing(swaps: &[&Swap], locked: &Images) -> Vec<usize> {
+    let stands = |swap: &Swap| locked.get(&swap.key).is_some_and(|image| stood(swap, &image.row));
+    swaps.iter().enumerate().filter(|(_, swap)| stands(swap)).map(|(at, _)| at).collect()
 }
 
 enum Compared {

@@ -3,7 +3,7 @@
 use reseal_core::Value;
 use sea_query::{PostgresQueryBuilder, QueryStatementWriter, Values};
 
-use crate::driver::Statement;
+use crate::driver::{Names, Statement};
 use crate::sql::Connection;
 use crate::{
     Capabilities, Column, Database, Dialect, Kind, LookedUp, Replication, ServerFacts, Shape, StoreError,
@@ -45,7 +45,7 @@ impl Session {
     /// # Errors
     /// When the server refuses one; those before it are done.
     pub async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
-        self.sql.script(statements).await
+        self.sql.driver.script(statements, Names::Table).await
     }
 
     /// Begins a transaction that writes.
@@ -196,13 +196,24 @@ impl Session {
     /// A query for many rows, as the database reads it fastest.
     pub(crate) fn build_for_rows(&self, query: &impl QueryStatementWriter) -> Statement {
         match self.sql.driver.copies() {
-            true => Statement { sql: query.to_string(PostgresQueryBuilder), args: Values(vec![]) },
+            true => Statement::own(query.to_string(PostgresQueryBuilder), Values(vec![])),
             false => self.build(query),
         }
     }
 
     pub(crate) fn build(&self, query: &impl QueryStatementWriter) -> Statement {
         self.sql.build(query)
+    }
+
+    /// Runs a query for what rows of a shape hold.
+    pub(crate) async fn query_of(
+        &mut self,
+        shape: &Shape,
+        query: &impl QueryStatementWriter,
+        kinds: &[Kind],
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
+        let statement = self.build(query).about(shape);
+        self.sql.driver.fetch(statement, kinds).await
     }
 
     pub(crate) async fn run(&mut self, query: &impl QueryStatementWriter) -> Result<u64, StoreError> {
@@ -223,6 +234,13 @@ impl Session {
     /// When the connection is lost.
     pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
         self.sql.now_ms().await
+    }
+}
+
+impl Statement {
+    /// The same; it reads rows of a shape, by its condition.
+    pub(crate) fn about(self, shape: &Shape) -> Statement {
+        Statement { names: if shape.filter.is_some() { Names::Plan } else { Names::Own }, ..self }
     }
 }
 

@@ -63,8 +63,19 @@ pub struct Column {
     pub name: String,
     /// How its values travel.
     pub kind: Kind,
-    /// For a row-key column: the collation of its index, where it has one of its own.
+    /// For a row-key column: the collation of its index, where it has one of its own, as the dialect writes it.
     pub collation: Option<String>,
+    /// Its type, where that is none of the database's own.
+    pub foreign: Option<ForeignType>,
+}
+
+/// A type that is none of the database's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignType {
+    /// The type as SQL names it: what a value is cast to before it is compared.
+    pub name: String,
+    /// The schema of the operators that compare its values.
+    pub operators: String,
 }
 
 /// What is read from a table, what of it is written, and by which order rows are paged.
@@ -131,9 +142,21 @@ pub struct Swap {
     pub new: Vec<Value>,
     /// The row's version, where the database has one.
     pub version: Option<u32>,
-    /// Whether a cell of the row stays as it is because it could not be opened: it may be plaintext, and servers log what
-    /// they are sent. Where there is a version, nothing else is compared then, and what stays is not sent.
-    pub unopened: bool,
+    /// What of it may be plaintext. Servers log what they are sent, so no old value is sent then: versions are compared, or the
+    /// row is locked, read and compared here.
+    pub may_be_plain: MayBePlain,
+}
+
+/// Which values of a row may be plaintext.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MayBePlain {
+    /// None.
+    #[default]
+    Nothing,
+    /// An old value that is replaced.
+    Replaced,
+    /// A value that stays as it is, because it could not be opened. It is not sent as a new value either.
+    Kept,
 }
 
 impl Swap {
@@ -141,10 +164,16 @@ impl Swap {
     #[must_use]
     pub fn withholds(&self, place: usize) -> bool {
         let stays = || self.old.get(place) == self.new.get(place) && !self.new[place].is_null();
-        self.unopened && self.version.is_some() && stays()
+        self.may_be_plain == MayBePlain::Kept && stays()
     }
 
-    /// Whether there is any such value.
+    /// Whether any old value may be plaintext.
+    #[must_use]
+    pub fn may_hold_plaintext(&self) -> bool {
+        self.may_be_plain != MayBePlain::Nothing
+    }
+
+    /// Whether any value is withheld.
     #[must_use]
     pub fn withholds_any(&self) -> bool {
         (0..self.new.len()).any(|place| self.withholds(place))

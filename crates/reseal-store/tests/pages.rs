@@ -17,7 +17,7 @@ const LARGE: usize = 20 << 10;
 const ROWS: usize = 2000;
 
 fn shape() -> Shape {
-    let column = |name: &str, kind| Column { name: name.into(), kind, collation: None };
+    let column = |name: &str, kind| Column { name: name.into(), kind, collation: None, foreign: None };
     Shape {
         table: TableName { schema: None, name: "grown".into() },
         key: vec![column("id", Kind::Int)],
@@ -54,7 +54,9 @@ async fn every_row_comes_once_in_bounded_pages(store: &str) {
     let scratch = Scratch::new(store).await;
     let mut session = Database::parse(&scratch.url).unwrap().connect().await.unwrap();
     fill(&mut session).await;
-    let (shape, mut seen, mut cursor, mut pages) = (shape(), Vec::new(), None::<RowKey>, 0);
+    let mut shape = shape();
+    shape.table = session.describe(&shape.table).await.unwrap().name;
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None::<RowKey>, 0);
     loop {
         let range = KeyRange { after: cursor.as_ref(), upto: None };
         let page = session.page_as_sent(&shape, &range, 1000, BOUND).await.unwrap();

@@ -73,6 +73,10 @@ impl Format for AesGcm {
         self.shape.prefix(tag)
     }
 
+    fn value_marks(&self) -> Vec<String> {
+        self.shape.value_marks()
+    }
+
     fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError> {
         let mut pieces = self.shape.split(cell).map_err(|mismatch| match mismatch {
             Mismatch::NotMine => OpenError::Broken(Broken("not-in-layout")),

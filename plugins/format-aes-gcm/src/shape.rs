@@ -87,6 +87,10 @@ impl Shape {
         self.main.is_binary() || (!self.own.is_empty() && self.column.is_binary())
     }
 
+    pub(crate) fn value_marks(&self) -> Vec<String> {
+        self.main.value_marks()
+    }
+
     pub(crate) fn has_tag(&self) -> bool {
         self.main.has(Hole::Tag) || self.has_own(Part::Tag)
     }

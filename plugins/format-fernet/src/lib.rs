@@ -117,6 +117,14 @@ impl Format for Fernet {
         self.layout.as_ref()?.prefix(tag)
     }
 
+    fn stamp(&self) -> Option<&'static str> {
+        Some("time stamp")
+    }
+
+    fn value_marks(&self) -> Vec<String> {
+        self.layout.as_ref().map(Layout::value_marks).unwrap_or_default()
+    }
+
     fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError> {
         let (pieces, time) = self.read(cell).map_err(|mismatch| match mismatch {
             Mismatch::NotMine => OpenError::Broken(Broken("no-token")),

@@ -1,6 +1,9 @@
 //! Cells in and out.
 
-use reseal_core::{Broken, Cell, Format, Identified, Key, OpenError, Part, Plaintext, SealError, Value};
+use reseal_core::{
+    Broken, Cell, Format, Identified, Key, OpenError, OptionalAuthentication, Part, Plaintext, SealError,
+    Value, ValuePart,
+};
 use zeroize::Zeroizing;
 
 use crate::algorithm::Cipher;
@@ -23,6 +26,8 @@ pub(crate) struct Pgcrypto {
     pub(crate) armor: bool,
     /// The literal type of new cells.
     pub(crate) literal: u8,
+    /// Whether cells have an MDC; `None` where they may or may not.
+    pub(crate) mdc: Option<bool>,
     /// Takes the cells that CVE-2026-14663 left readable, and only those.
     pub(crate) repair: bool,
     /// What sealing hands to the opening that proves it.
@@ -36,6 +41,7 @@ impl Format for Pgcrypto {
 
     fn identify<'c>(&self, cell: &'c Cell) -> Identified<'c> {
         let leaked = match outside(cell) {
+            Ok(Some((message, _))) if !self.takes(&message) => return Identified::NotMine,
             Ok(Some((message, _))) => leak::find(&message).is_some(),
             Ok(None) => return Identified::NotMine,
             Err(_) if self.repair => return Identified::NotMine,
@@ -48,12 +54,30 @@ impl Format for Pgcrypto {
         }
     }
 
+    fn stamp(&self) -> Option<&'static str> {
+        Some("date")
+    }
+
+    fn optional_authentication(&self) -> Option<OptionalAuthentication> {
+        Some(OptionalAuthentication {
+            name: "MDC",
+            help: "to give them one, use a seal with `pgcrypto: { mdc: true }` in `to` and one with `mdc: false` in `from`",
+        })
+    }
+
+    fn says_beside(&self, text: &Plaintext) -> Option<ValuePart> {
+        recipe::says_beside(text, self.literal)
+    }
+
     fn open(&self, cell: &Cell, key: &Key, aad: &[u8]) -> Result<Plaintext, OpenError> {
         // What the plan says was bound to the cell cannot have been.
         if !aad.is_empty() {
             return Err(OpenError::Broken(Broken("openpgp-binds-no-aad")));
         }
         let (message, _) = outside(cell).and_then(|found| found.ok_or(FOREIGN)).map_err(OpenError::Broken)?;
+        if !self.takes(&message) {
+            return Err(OpenError::Broken(FOREIGN));
+        }
         match (leak::find(&message), self.repair) {
             // It never was a ciphertext: there is no key to be proven right or wrong.
             (Some(Leak { payload, cipher }), true) => Ok(plaintext(payload, cipher, true)),
@@ -81,10 +105,11 @@ impl Format for Pgcrypto {
         }
         let fresh = Fresh::draw()?;
         let model = like.and_then(|cell| Some((cell, outside(cell).ok()??)));
-        let recipe = match &model {
+        let mut recipe = match &model {
             Some((_, (message, _))) => Recipe::like(message, self.literal, text),
             None => Recipe::new(self.literal, text.expose(), &fresh),
         };
+        recipe.mdc = self.mdc.unwrap_or(recipe.mdc);
         let message = recipe.seal(text.expose(), key, &fresh, &self.recent).write();
         let value = match model {
             Some((cell, (_, Some(armor)))) => {
@@ -102,6 +127,11 @@ impl Format for Pgcrypto {
 }
 
 impl Pgcrypto {
+    /// Whether a message has an MDC or none, as the seal wants it.
+    fn takes(&self, message: &Message) -> bool {
+        self.mdc.is_none_or(|mdc| mdc == message.mdc)
+    }
+
     fn decrypt(&self, message: &Message, key: &Key) -> Result<Plaintext, OpenError> {
         if key.expose().is_empty() {
             return Err(OpenError::NotThisKey);

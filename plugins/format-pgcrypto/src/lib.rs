@@ -47,6 +47,12 @@ pub const PLUGIN: FormatPlugin = FormatPlugin {
             required: false,
         },
         OptionSpec {
+            name: "mdc",
+            kind: OptionKind::Boolean,
+            doc: "true: takes and makes only cells with an MDC; false: only cells without one. Left out: both, and a new cell has one if the old one had.",
+            required: false,
+        },
+        OptionSpec {
             name: "repair_cve_2026_14663",
             kind: OptionKind::Boolean,
             doc: "Takes the cells that CVE-2026-14663 stored in plaintext, and no others; such a seal only opens.",
@@ -71,8 +77,9 @@ fn build(options: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError> 
         _ => b't',
     };
     let repair = options.boolean("repair_cve_2026_14663").unwrap_or(false);
+    let mdc = options.boolean("mdc");
     Ok(BuiltFormat {
-        format: Arc::new(Pgcrypto { armor, literal, repair, recent: Recent::default() }),
+        format: Arc::new(Pgcrypto { armor, literal, mdc, repair, recent: Recent::default() }),
         // A message without MDC says so itself when it opens.
         authenticated: true,
         marked: false,

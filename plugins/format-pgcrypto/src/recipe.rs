@@ -2,7 +2,7 @@
 
 use std::str;
 
-use reseal_core::{Key, Plaintext};
+use reseal_core::{Key, Plaintext, ValuePart};
 use zeroize::Zeroizing;
 
 use crate::algorithm::{Cipher, Digest};
@@ -108,4 +108,43 @@ pub(crate) fn write_aside(cipher: Cipher, payload: &Payload) -> Vec<u8> {
 fn read_aside(aside: &[u8]) -> Option<(Cipher, Compression, Vec<u8>)> {
     let (&[cipher, compression], head) = aside.split_first_chunk()?;
     Some((Cipher::from_id(cipher)?, Compression::from_id(compression)?, head.to_vec()))
+}
+
+/// What a literal packet says of its data that a column of such cells does not say as a whole: `literal` is the type that
+/// the plan names for it. Text of ASCII is the same in either encoding.
+pub(crate) fn says_beside(text: &Plaintext, literal: u8) -> Option<ValuePart> {
+    let (_, _, head) = text.aside().and_then(read_aside)?;
+    let (&[kind, name], _) = head.split_first_chunk()?;
+    let is_text = |kind: u8| kind != BYTES;
+    let same_type = kind == literal || (is_text(kind) && is_text(literal) && text.expose().is_ascii());
+    match name {
+        0 => (!same_type).then_some(ValuePart::Type),
+        _ => Some(ValuePart::FileName),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_literal_packet_says_beside_its_data_is_named() {
+        let says = |head: &[u8], data: &str, literal| {
+            let payload = Payload {
+                compression: Compression::Zlib,
+                head: head.to_vec(),
+                data: Zeroizing::new(Vec::new()),
+            };
+            let text = Plaintext::new(data.as_bytes().to_vec());
+            says_beside(&text.with_aside(write_aside(Cipher::Aes128, &payload)), literal)
+        };
+        assert_eq!(says(b"t\0\0\0\0\0", "straße", b't'), None);
+        assert_eq!(says(b"u\0\0\0\0\0", "street", b't'), None);
+        assert_eq!(says(b"u\0\0\0\0\0", "straße", b't'), Some(ValuePart::Type));
+        assert_eq!(says(b"b\0\0\0\0\0", "street", b't'), Some(ValuePart::Type));
+        assert_eq!(says(b"b\0\0\0\0\0", "street", BYTES), None);
+        assert_eq!(says(b"t\x05a.txt\0\0\0\0", "street", b't'), Some(ValuePart::FileName));
+        // The date is when pgcrypto sealed: all cells have one.
+        assert_eq!(says(b"t\0\x5f\0\0\0", "street", b't'), None);
+    }
 }

@@ -1,12 +1,12 @@
 //! The file, and the identity that decrypts it.
 
-use std::fs::{self, Metadata};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use age::x25519::Identity;
 use async_trait::async_trait;
 use reseal_core::{KeySource, KeySourceError, Material, SecretBytes};
+use reseal_files::{FileFault, Owner, Readers, Rule};
 use zeroize::Zeroizing;
 
 /// No key is longer; whoever names a larger file named the wrong one.
@@ -30,7 +30,7 @@ impl KeySource for AgeFile {
 
 fn decrypt(file: &Path, identity: &Path) -> Result<Material, KeySourceError> {
     let identities = identities(identity)?;
-    let encrypted = content(file, &metadata(file)?)?;
+    let encrypted = content(file, Readers::Anyone)?;
     let decryptor = age::Decryptor::new(&encrypted[..])
         .map_err(|_| wrong(file, "is no age file", "encrypt the key with age, without --armor"))?;
     let known = identities.iter().map(|identity| identity as &dyn age::Identity);
@@ -45,18 +45,12 @@ fn decrypt(file: &Path, identity: &Path) -> Result<Material, KeySourceError> {
     if bytes.is_empty() {
         return Err(wrong(file, "holds nothing", "encrypt the key anew"));
     }
-    Ok(Material { bytes: SecretBytes::new(std::mem::take(&mut bytes)), warnings: Vec::new() })
+    Ok(Material { bytes: SecretBytes::from(bytes), warnings: Vec::new() })
 }
 
 /// The identities in a file of `age-keygen`: one a line, and comments.
 fn identities(path: &Path) -> Result<Vec<Identity>, KeySourceError> {
-    let metadata = metadata(path)?;
-    let mode = mode(&metadata);
-    if mode & 0o077 != 0 {
-        let what = format!("is open to others (mode {mode:03o}), and is a secret");
-        return Err(wrong(path, &what, &format!("chmod 600 {}", path.display())));
-    }
-    let text = content(path, &metadata)?;
+    let text = content(path, Readers::Owner)?;
     let text = std::str::from_utf8(&text).unwrap_or_default();
     let identities: Vec<Identity> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
     if identities.is_empty() {
@@ -65,44 +59,24 @@ fn identities(path: &Path) -> Result<Vec<Identity>, KeySourceError> {
     Ok(identities)
 }
 
-fn metadata(path: &Path) -> Result<Metadata, KeySourceError> {
-    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    match metadata.is_file() {
-        true => Ok(metadata),
-        false => Err(wrong(path, "is no regular file", "name a file")),
-    }
-}
-
-fn content(path: &Path, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, KeySourceError> {
-    if metadata.len() > MAX_BYTES {
-        return Err(wrong(path, "is larger than 64 KiB", "name the file of one key"));
-    }
-    fs::read(path).map(Zeroizing::new).map_err(|error| unreadable(path, &error))
-}
-
-#[cfg(unix)]
-fn mode(metadata: &Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o777
-}
-
-/// Access lists are another matter; there is nothing to read off here.
-#[cfg(not(unix))]
-fn mode(_: &Metadata) -> u32 {
-    0
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> KeySourceError {
-    wrong(path, &format!("cannot be read: {}", error.kind()), "check the path, its owner and mode")
+fn content(path: &Path, readers: Readers) -> Result<Zeroizing<Vec<u8>>, KeySourceError> {
+    let rule = Rule { most: MAX_BYTES, readers, owner: Owner::Own };
+    let content = reseal_files::read(path, &rule).map_err(|error| match error.fault {
+        FileFault::Missing | FileFault::Denied => {
+            wrong(path, &format!("cannot be read: it {}", error.fault), &error.help())
+        }
+        _ => wrong(path, &error.fault.to_string(), &error.help()),
+    })?;
+    Ok(content.bytes)
 }
 
 fn wrong(path: &Path, what: &str, help: &str) -> KeySourceError {
     KeySourceError { message: format!("the file {} {what}", path.display()), help: help.into() }
 }
 
-#[cfg(unix)]
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

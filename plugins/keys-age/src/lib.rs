@@ -3,12 +3,13 @@
 #[cfg(feature = "age")]
 mod file;
 
-use reseal_core::{KeySource, KeySourcePlugin, OptionError, SourceArgs};
+use reseal_core::{KeySource, KeySourcePlugin, OptionError, PathWords, SourceArgs};
 
 /// The plugin.
 pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
     name: "age",
     summary: "An age file, and behind it the file with the identity that decrypts it.",
+    paths: PathWords::All,
     build,
 };
 
@@ -45,7 +46,7 @@ mod tests {
     #[test]
     fn two_files_are_named() {
         for words in [vec![], vec!["a".to_owned()], vec!["a".to_owned(), String::new()]] {
-            assert!((PLUGIN.build)(&SourceArgs { words, pass_env: vec![] }).is_err());
+            assert!((PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() }).is_err());
         }
     }
 }

@@ -86,7 +86,7 @@ mod tests {
 
     fn named(words: &[&str]) -> Result<Box<dyn KekSource>, OptionError> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] })
+        (PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() })
     }
 
     #[test]

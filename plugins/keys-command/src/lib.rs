@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reseal_core::{
-    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, SecretBytes, SourceArgs,
+    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, PathWords, SecretBytes, SourceArgs,
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-pub use program::{ALWAYS_PASSED, Started, not_started, start};
+pub use program::{ALWAYS_PASSED, CommandLine, Started, not_started, start};
 
 /// The plugin.
 pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
     name: "command",
     summary: "What a program prints, such as a secrets manager's client.",
+    paths: PathWords::Program,
     build,
 };
 
@@ -89,8 +90,9 @@ impl KeySource for Program {
 impl Program {
     fn start(&self) -> Result<Started, KeySourceError> {
         let passed = self.args.pass_env.iter();
+        let words = CommandLine { words: &self.args.words, folder: &self.args.folder };
         let env = passed.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
-        start(&self.args.words, env, Stdio::null()).map_err(|error| {
+        start(words, env, Stdio::null()).map_err(|error| {
             let (what, help) = not_started(&error);
             self.wrong(what, help)
         })
@@ -119,7 +121,7 @@ async fn read(from: impl AsyncRead + Unpin) -> io::Result<SecretBytes> {
     // Room for all that may be read: a buffer that grows would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).await?;
-    Ok(SecretBytes::new(std::mem::take(&mut bytes)))
+    Ok(SecretBytes::from(bytes))
 }
 
 #[cfg(unix)]
@@ -129,7 +131,14 @@ mod tests {
 
     async fn run(words: &[&str], pass_env: &[&str]) -> Result<Material, KeySourceError> {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        (PLUGIN.build)(&SourceArgs { words: owned(words), pass_env: owned(pass_env) }).unwrap().read().await
+        (PLUGIN.build)(&SourceArgs {
+            words: owned(words),
+            pass_env: owned(pass_env),
+            ..SourceArgs::default()
+        })
+        .unwrap()
+        .read()
+        .await
     }
 
     fn shown(read: Result<Material, KeySourceError>) -> String {
@@ -183,7 +192,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let survived = folder.path().join("survived");
         let script = format!("(sleep 0.5; touch '{}') & wait", survived.display());
-        let args = SourceArgs { words: vec!["sh".into(), "-c".into(), script], pass_env: vec![] };
+        let args = SourceArgs { words: vec!["sh".into(), "-c".into(), script], ..SourceArgs::default() };
         let program = Program { args, time_limit: Duration::from_millis(100) };
         assert!(shown(program.read().await).contains("was killed"));
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -194,7 +203,7 @@ mod tests {
     fn a_line_for_a_shell_is_refused_and_not_shown() {
         let build = |words: &[&str]| {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
-            (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] })
+            (PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() })
         };
         for line in ["vault get -token=hunter2", "vault\thunter2", " vault"] {
             let error = build(&[line]).err().unwrap();
@@ -210,7 +219,7 @@ mod tests {
     #[test]
     fn a_program_must_be_named() {
         for words in [vec![], vec![String::new()], vec!["a".to_owned(), "\0".to_owned()]] {
-            assert!((PLUGIN.build)(&SourceArgs { words, pass_env: vec![] }).is_err());
+            assert!((PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() }).is_err());
         }
     }
 }

@@ -17,16 +17,29 @@ pub struct Started {
     group: Option<Pid>,
 }
 
+/// A program, its arguments, and where it is started.
+#[derive(Clone, Copy)]
+pub struct CommandLine<'a> {
+    /// The program and its arguments.
+    pub words: &'a [String],
+    /// The folder that it works in; Reseal's own where it is empty.
+    pub folder: &'a str,
+}
+
 /// Starts a program with `env` beside [`ALWAYS_PASSED`].
 ///
 /// # Errors
 /// When it is not there or may not be run.
-pub fn start(words: &[String], env: Vec<(OsString, OsString)>, stderr: Stdio) -> io::Result<Started> {
-    let Some((program, arguments)) = words.split_first() else {
+pub fn start(line: CommandLine<'_>, env: Vec<(OsString, OsString)>, stderr: Stdio) -> io::Result<Started> {
+    let Some((program, arguments)) = line.words.split_first() else {
         return Err(io::Error::from(io::ErrorKind::NotFound));
     };
     let passed = ALWAYS_PASSED.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    if !line.folder.is_empty() {
+        command.current_dir(line.folder);
+    }
+    let child = command
         .args(arguments)
         .env_clear()
         .envs(passed.chain(env))

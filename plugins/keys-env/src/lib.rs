@@ -4,22 +4,33 @@ use std::ffi::OsString;
 
 use async_trait::async_trait;
 use reseal_core::{
-    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, SecretBytes, SourceArgs,
+    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, PathWords, SecretBytes, SourceArgs,
+    is_variable_name, looks_like_key,
 };
 
 /// The plugin.
-pub const PLUGIN: KeySourcePlugin =
-    KeySourcePlugin { name: "env", summary: "The value of an environment variable.", build };
+pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
+    name: "env",
+    summary: "The value of an environment variable.",
+    paths: PathWords::None,
+    build,
+};
 
 fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
     match args.words.as_slice() {
-        [name] if !name.is_empty() && !name.contains(['=', '\0']) => Ok(Box::new(Variable(name.clone()))),
+        [name] if is_variable_name(name) && !looks_like_key(name) => Ok(Box::new(Variable(name.clone()))),
         _ => Err(OptionError {
             option: None,
             message: "env takes the name of one variable".into(),
             help: Some("for example { env: ENCRYPTION_KEY }".into()),
         }),
     }
+}
+
+/// The name as a message may show it. Whoever writes the secret where its variable belongs mostly writes small letters.
+fn shown(name: &str) -> &str {
+    let is_usual = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    if is_usual { name } else { "*** that the plan names (not shown: it may be the secret itself)" }
 }
 
 struct Variable(String);
@@ -32,6 +43,7 @@ impl KeySource for Variable {
 }
 
 fn material(name: &str, value: Option<OsString>) -> Result<Material, KeySourceError> {
+    let name = shown(name);
     let wrong = |message| {
         Err(KeySourceError {
             message,
@@ -51,7 +63,7 @@ mod tests {
 
     fn source(words: &[&str]) -> Result<Box<dyn KeySource>, OptionError> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] })
+        (PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() })
     }
 
     /// Cargo sets this one for the tests that it runs.
@@ -76,5 +88,19 @@ mod tests {
         for words in [&[][..], &["A", "B"], &[""], &["A=B"], &["A\0"]] {
             assert!(source(words).is_err(), "{words:?}");
         }
+    }
+
+    /// Watches that a secret in the place of a name is told nobody.
+    #[tokio::test]
+    async fn what_may_be_the_secret_itself_is_not_shown() {
+        for secret in
+            ["q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ", "hunter 2", "p@ss", "0123456789abcdef0123456789abcdef"]
+        {
+            let error = source(&[secret]).err().unwrap();
+            assert!(!error.to_string().contains(secret), "{error}");
+        }
+        let error = source(&["hunter2"]).unwrap().read().await.unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert!(source(&["my.app-key"]).is_ok());
     }
 }

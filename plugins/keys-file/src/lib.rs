@@ -1,24 +1,26 @@
 //! Secrets in files.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use reseal_core::{
-    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, SecretBytes, SourceArgs,
+    KeySource, KeySourceError, KeySourcePlugin, Material, OptionError, PathWords, SecretBytes, SourceArgs,
 };
-use zeroize::Zeroizing;
+use reseal_files::{FileFault, Owner, Readers, Rule};
 
 /// The plugin.
-pub const PLUGIN: KeySourcePlugin =
-    KeySourcePlugin { name: "file", summary: "The content of a file, as clusters mount secrets.", build };
+pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
+    name: "file",
+    summary: "The content of a file, as clusters mount secrets.",
+    paths: PathWords::All,
+    build,
+};
 
 /// No key is longer; whoever names a larger file named the wrong one.
 const MAX_BYTES: usize = 64 * 1024;
 
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-const READABLE_BY_OTHERS: u32 = 0o044;
+/// Clusters mount secrets that a group can read, or all of a container: a warning is enough.
+const RULE: Rule = Rule { most: MAX_BYTES as u64, readers: Readers::Anyone, owner: Owner::Own };
 
 fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
     match args.words.as_slice() {
@@ -43,86 +45,39 @@ impl KeySource for SecretFile {
 }
 
 fn read(path: &Path) -> Result<Material, KeySourceError> {
-    // Looked at before it is opened, since opening a pipe waits for its other end, and again once it is open, since
-    // what lies at the path may change between the two. Both follow links: clusters mount secrets as links.
-    check(path, &fs::metadata(path).map_err(|error| unreadable(path, &error))?)?;
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let mode = check(path, &file.metadata().map_err(|error| unreadable(path, &error))?)?;
-
-    // Room for all that may be read: a buffer that grows would leave copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
-    let limit = MAX_BYTES as u64 + 1;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(wrong(
-            path,
-            "is larger than 64 KiB",
-            "name the file that holds the key and nothing else",
-        ));
-    }
-    if bytes.is_empty() {
+    let content = reseal_files::read(path, &RULE).map_err(|error| KeySourceError {
+        message: error.to_string(),
+        help: match error.fault {
+            FileFault::Directory | FileFault::NotRegular => "name the file that holds the key".into(),
+            FileFault::TooLarge { .. } => "name the file that holds the key and nothing else".into(),
+            _ => error.help(),
+        },
+    })?;
+    if content.bytes.is_empty() {
         return Err(wrong(path, "is empty", "write the key into it"));
     }
-    let warnings = if mode & READABLE_BY_OTHERS == 0 {
-        vec![]
-    } else {
-        vec![format!("{} can be read by others (mode {mode:03o}); chmod 600 closes it", path.display())]
+    let (shown, mode) = (path.display(), content.mode);
+    let warnings = match content.is_readable_by_others() {
+        true => vec![format!("{shown} can be read by others (mode {mode:03o}); chmod 600 closes it")],
+        false => vec![],
     };
-    Ok(Material { bytes: SecretBytes::new(std::mem::take(&mut bytes)), warnings })
-}
-
-/// The permissions of a file that may be read; an error for any other.
-fn check(path: &Path, metadata: &Metadata) -> Result<u32, KeySourceError> {
-    if !metadata.is_file() {
-        let is = if metadata.is_dir() { "is a directory" } else { "is not a regular file" };
-        return Err(wrong(path, is, "name the file that holds the key"));
-    }
-    let mode = mode(metadata);
-    if mode & WRITABLE_BY_OTHERS != 0 {
-        let may =
-            format!("can be written by others (mode {mode:03o}), who could put a key of their own in place");
-        return Err(wrong(path, &may, &format!("chmod go-w {}", path.display())));
-    }
-    Ok(mode)
-}
-
-#[cfg(unix)]
-fn mode(metadata: &Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o777
-}
-
-/// Access lists are another matter; there is nothing to read off here.
-#[cfg(not(unix))]
-fn mode(_: &Metadata) -> u32 {
-    0
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> KeySourceError {
-    let (what, help) = match error.kind() {
-        io::ErrorKind::NotFound => ("is not there", "correct the path, or mount the secret"),
-        io::ErrorKind::PermissionDenied => {
-            ("may not be read by this user", "run Reseal as the file's owner, or let its user read it")
-        }
-        _ => ("could not be read", "look at the file and its file system"),
-    };
-    wrong(path, what, help)
+    Ok(Material { bytes: SecretBytes::from(content.bytes), warnings })
 }
 
 fn wrong(path: &Path, what: &str, help: &str) -> KeySourceError {
     KeySourceError { message: format!("the file {} {what}", path.display()), help: help.into() }
 }
 
-#[cfg(unix)]
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
     async fn source(path: &Path) -> Result<Material, KeySourceError> {
         let words = vec![path.to_str().unwrap().to_owned()];
-        (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] }).unwrap().read().await
+        (PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() }).unwrap().read().await
     }
 
     fn file(folder: &Path, mode: u32, content: &[u8]) -> PathBuf {
@@ -189,7 +144,7 @@ mod tests {
     #[test]
     fn only_one_path_will_do() {
         for words in [vec![], vec!["a".to_owned(), "b".to_owned()], vec![String::new()]] {
-            assert!((PLUGIN.build)(&SourceArgs { words, pass_env: vec![] }).is_err());
+            assert!((PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() }).is_err());
         }
     }
 }

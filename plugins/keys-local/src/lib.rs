@@ -48,19 +48,25 @@ impl KekSource for Local {
         // A digest, not the key: caches and pins tell KEKs apart by it.
         let identity =
             hex::encode(Sha256::new().chain_update(b"reseal local kek").chain_update(key).finalize());
-        Ok(Arc::new(LocalKek { cipher: LessSafeKey::new(cipher), identity }))
+        let is_guessable = reseal_core::is_guessable(key);
+        Ok(Arc::new(LocalKek { cipher: LessSafeKey::new(cipher), identity, is_guessable }))
     }
 }
 
 struct LocalKek {
     cipher: LessSafeKey,
     identity: String,
+    is_guessable: bool,
 }
 
 #[async_trait]
 impl Kek for LocalKek {
     fn identity(&self) -> &str {
         &self.identity
+    }
+
+    fn is_guessable(&self) -> bool {
+        self.is_guessable
     }
 
     fn nonce_bytes(&self) -> usize {
@@ -95,9 +101,13 @@ impl Kek for LocalKek {
 mod tests {
     use super::*;
 
-    async fn kek(byte: u8, bytes: usize) -> Arc<dyn Kek> {
+    async fn kek_of(bytes: Vec<u8>) -> Arc<dyn Kek> {
         let source = (PLUGIN.build)(&SourceArgs::default()).unwrap();
-        source.open(Some(SecretBytes::new(vec![byte; bytes]))).await.unwrap()
+        source.open(Some(SecretBytes::new(bytes))).await.unwrap()
+    }
+
+    async fn kek(byte: u8, bytes: usize) -> Arc<dyn Kek> {
+        kek_of(vec![byte; bytes]).await
     }
 
     fn context(text: &str) -> KekContext {
@@ -126,6 +136,14 @@ mod tests {
                 assert_eq!(kek.unwrap(wrapped, &context).await.unwrap_err().fault, KekFault::Invalid);
             }
         }
+    }
+
+    /// Watches what a fingerprint of the digest that tells KEKs apart must be made by.
+    #[tokio::test]
+    async fn a_kek_that_may_have_been_typed_is_guessable() {
+        let drawn: Vec<u8> = (0..32u32).map(|n| (n.wrapping_mul(0x9e37_79b1) >> 13) as u8).collect();
+        assert!(!kek_of(drawn).await.is_guessable());
+        assert!(kek_of(b"correct horse battery staple, 32".to_vec()).await.is_guessable());
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ pub const PLUGIN: KekPlugin = KekPlugin {
     options: &[
         OptionSpec {
             name: "module",
-            kind: OptionKind::Text,
+            kind: OptionKind::Path,
             doc: "Path of the token's library.",
             required: true,
         },
@@ -100,7 +100,7 @@ mod tests {
         let words = ["module=/m.so", "token=t", "key=k", "wrap=aes-key-wrap"];
         let build = |words: Vec<&str>| {
             let words = words.into_iter().map(str::to_owned).collect();
-            (PLUGIN.build)(&SourceArgs { words, pass_env: vec![] })
+            (PLUGIN.build)(&SourceArgs { words, ..SourceArgs::default() })
         };
         assert!(build(words.to_vec()).is_ok());
         for (at, name) in ["module", "token", "key"].into_iter().enumerate() {

@@ -200,7 +200,10 @@ impl System {
     pub(crate) fn drops_undo(&self) {
         let runs = self.ends(0, &["runs", "PLAN"]);
         for run in runs["runs"].as_array().unwrap().iter().filter(|run| run["state"] != "rolled_back") {
-            self.ends(0, &["undo", "drop", "PLAN", "--run", run["run_id"].as_str().unwrap()]);
+            self.ends(
+                0,
+                &["undo", "drop", "PLAN", "--confirm", self.name, "--run", run["run_id"].as_str().unwrap()],
+            );
         }
     }
 

@@ -113,10 +113,13 @@ class Engine:
             remain = 1 if document.get("cells_old") and "old key" in (document.get("reason") or "") else 4
             lawful = code == {"complete": 0, "scope_done": 0, "paused": remain, "cancelled": 4}.get(ended.state)
         elif self.command == "rollback":
-            lawful = code == (1 if document.get("cells_quarantined") else 0) and ended.state == "rolled_back"
+            # Listed, or moved by an earlier run of the plan that is not rolled back yet.
+            remain = document.get("cells_quarantined") or document.get("cells_old")
+            lawful = code == (1 if remain else 0) and ended.state == "rolled_back"
         else:
             lawful = code in (0, 1)
         if not lawful:
             violation("exit code", f"{ended}")
-        if document.get("cells_quarantined") and self.command != "rollback":
+        # `pause` and `cancel` tell what the run has come to, which may be a rollback's list.
+        if document.get("cells_quarantined") and ended.state != "rolled_back":
             violation("quarantine", f"no cell is broken, but {ended}")

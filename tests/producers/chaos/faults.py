@@ -7,10 +7,11 @@ import time
 
 from engine import Engine
 from model import FAILURES, TABLE, connect
+from server import ENGINE_USER
 from steer import is_idle
 
 # Faults and how often they are drawn; a store that has no server, or no proxy, has some of them only.
-EVERYWHERE = {"none": 2, "kill": 12, "stale": 6, "two engines": 3, "pause": 2, "cancel": 1, "lock holder": 2}
+EVERYWHERE = {"none": 2, "kill": 15, "stale": 8, "two engines": 3, "pause": 2, "cancel": 1, "lock holder": 2}
 WITH_SERVER = {"cut": 14, "stall": 2, "kill at a message": 7, "terminate": 5, "crash": 1}
 
 
@@ -173,7 +174,7 @@ def stop(episode, engine):
             engine.signal(signal.SIGSTOP)
             if not engine.runs():
                 return False
-            if is_idle(looker):
+            if is_idle(looker, ENGINE_USER):
                 return True
             engine.signal(signal.SIGCONT)
             time.sleep(0.01)

@@ -6,8 +6,9 @@ from collections import Counter, namedtuple
 
 from model import NEW, OLD, TABLE, as_cell
 
-# `texts` and `cells` by column; `names` the key of each cell, None for NULL; `rev` counts the application's writes.
-Row = namedtuple("Row", "texts cells names rev saved_at")
+# `texts` and `cells` by column; `names` the key of each cell, None for NULL; `sealed_at` when the application sealed each, which
+# a row that is moved keeps; `rev` counts the application's writes.
+Row = namedtuple("Row", "texts cells names sealed_at rev saved_at")
 COLUMNS = ("a", "b")
 
 
@@ -73,11 +74,15 @@ class Oracle:
             self.violation("left by a complete run", f"{len(left)} cells under the old key, such as {left[:3]}")
 
     def rolled_back(self, looked, since, listed, before_run):
-        """Nothing is under the new key, but for what was saved since, or before the run began, and what is listed."""
-        left = [(number, column) for number, column in self.left(looked, NEW, since)
-                if not (self.rows[number].saved_at < before_run and NEW in self.rows[number].names)]
+        """Nothing is under the new key, but for what was saved since, what the application sealed so before the run was through,
+        and what is listed."""
+        left = [place for place in self.left(looked, NEW, since) if not self.was_new(*place, before_run)]
         if len(left) > listed:
             self.violation("left by a rollback", f"{len(left)} cells under the new key, {listed} listed, such as {left[:3]}")
+
+    def was_new(self, number, column, before_run):
+        row, at = self.rows[number], COLUMNS.index(column)
+        return row.names[at] == NEW and row.sealed_at[at] < before_run
 
     def exact(self, looked, since, listed, first):
         """What was saved last under the old key, before the way back began, is there again byte for byte.

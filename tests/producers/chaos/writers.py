@@ -69,7 +69,7 @@ class Writer(threading.Thread):
     def row(self, number, rev):
         texts = tuple(self.text(number, rev, column) for column in "ab")
         cells = tuple(self.oracle.keys.seal(self.seals_with, text) for text in texts)
-        return Row(texts, cells, tuple(None if text is None else self.seals_with for text in texts), rev, 0)
+        return Row(texts, cells, tuple(None if text is None else self.seals_with for text in texts), (time.time(),) * 2, rev, 0)
 
     def transaction(self):
         """A few operations in one transaction, in no order; its outcome is known when this is over."""
@@ -138,7 +138,8 @@ class Writer(threading.Thread):
 
     def one_column(self, number, current, _, after):
         new = self.row(number, current.rev + 1)
-        row = Row((new.texts[0], current.texts[1]), (new.cells[0], current.cells[1]), (new.names[0], current.names[1]), new.rev, 0)
+        row = Row((new.texts[0], current.texts[1]), (new.cells[0], current.cells[1]), (new.names[0], current.names[1]),
+                  (new.sealed_at[0], current.sealed_at[1]), new.rev, 0)
         self.met(self.database.change(f"UPDATE {TABLE} SET a = %s, rev = %s WHERE id = %s", (row.cells[0], row.rev, number)), number)
         after[number] = row
 
@@ -164,7 +165,10 @@ class Writer(threading.Thread):
         if rev != current.rev:
             return
         self.remember(number, before)
-        row = Row(current.texts, cells, names, rev + 1, 0)
+        # An engine may have moved what is saved again: then it is as new as this save.
+        sealed = tuple(at if before == name else time.time()
+                       for at, before, name in zip(current.sealed_at, current.names, names))
+        row = Row(current.texts, cells, names, sealed, rev + 1, 0)
         save = f"UPDATE {TABLE} SET a = %s, b = %s, rev = %s, note = 'stale' WHERE id = %s"
         self.met(self.database.change(save, (*cells, row.rev, number)), number)
         after[number] = row

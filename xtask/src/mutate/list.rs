@@ -89,8 +89,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         name: "compare-and-set-postgres",
         guard: "PostgreSQL swaps a row only in the version that was read",
         file: "crates/reseal-store/src/postgres/swap.rs",
-        from: "format!(\"{}.xmin = {NEW}.{name}\", quote(&shape.table.name))",
-        to: "format!(\"({}.xmin = {NEW}.{name} OR TRUE)\", quote(&shape.table.name))",
+        from: "format!(\"{}.xmin {EQUALS} {NEW}.{name}\", quote(&shape.table.name))",
+        to: "format!(\"({}.xmin {EQUALS} {NEW}.{name} OR TRUE)\", quote(&shape.table.name))",
         watched_by: &[Watch::Chaos { store: "postgres", violation: "changed" }],
     },
     Mutation {
@@ -100,6 +100,14 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         from: "format!(\"{} <=> reseal_swap.reseal_o{at}\", bytes_of(&table, column))",
         to: "format!(\"({} <=> reseal_swap.reseal_o{at} OR TRUE)\", bytes_of(&table, column))",
         watched_by: &[Watch::Chaos { store: "mysql", violation: "changed" }],
+    },
+    Mutation {
+        name: "compare-here-mariadb",
+        guard: "Where a row may hold plaintext, MariaDB's is locked and compared before it is written",
+        file: "crates/reseal-store/src/read_back.rs",
+        from: "is_some_and(|image| stood(swap, &image.row))",
+        to: "is_some_and(|image| stood(swap, &image.row) || !swap.new.is_empty())",
+        watched_by: &[end_to_end("promises::live_writers_lose_nothing_of_a_first_encryption")],
     },
     Mutation {
         name: "reopen-dropped",
@@ -131,7 +139,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "row-security-on",
         guard: "PostgreSQL errs where a policy would hide rows",
-        file: "crates/reseal-store/src/postgres/connect.rs",
+        file: "crates/reseal-store/src/postgres/line.rs",
         from: "SET row_security = off; ",
         to: "",
         watched_by: &[

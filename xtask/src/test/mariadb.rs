@@ -53,9 +53,37 @@ pub(super) fn start_durable(interrupt: &Interrupt) -> miette::Result<Server> {
     start_with(&DURABLE, interrupt)
 }
 
-fn start_with(more: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
-    let programs = find_or_install(Programs::find, interrupt)?;
+/// What has a server write all that it is sent to files of one folder: its own logs, and those of its audit plugin. It takes
+/// TLS, by a certificate in the folder `tls`.
+const LOGGED: [&str; 11] = [
+    "--ssl-cert=../tls/ca.pem",
+    "--ssl-key=../tls/ca.key",
+    "--log-output=FILE",
+    "--general-log=ON",
+    "--general-log-file=../logs/general.log",
+    "--slow-query-log=ON",
+    "--slow-query-log-file=../logs/slow.log",
+    "--long-query-time=0",
+    "--plugin-load-add=server_audit",
+    "--server-audit-logging=ON",
+    "--server-audit-file-path=../logs/audit.log",
+];
+
+/// Makes an empty data folder and starts a server on it that writes what it is sent to the folder `logs`, with TLS.
+/// `certificate` makes the certificate.
+pub(super) fn start_logged(certificate: &mut Command, interrupt: &Interrupt) -> miette::Result<Server> {
     let place = Place::new()?;
+    place.make_folder("logs")?;
+    place.certify(certificate, interrupt)?;
+    start_at(place, &LOGGED, interrupt)
+}
+
+fn start_with(more: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
+    start_at(Place::new()?, more, interrupt)
+}
+
+fn start_at(place: Place, more: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
+    let programs = find_or_install(Programs::find, interrupt)?;
     let option = |name: &str, file: &str| format!("--{name}={}", place.path(file).display());
     let data = option("datadir", "data");
     let mut install = place.command(&programs.install);

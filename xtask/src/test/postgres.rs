@@ -25,6 +25,9 @@ const SETTINGS: [&str; 10] = [
     "log_parameter_max_length=0",
 ];
 
+/// What can log the parameters of statements beside the server itself; tests switch it on for their own database.
+const EXTENSIONS: [&str; 1] = ["shared_preload_libraries=auto_explain,pgaudit"];
+
 struct Programs {
     initdb: PathBuf,
     postgres: PathBuf,
@@ -41,19 +44,20 @@ impl Programs {
             ready: initdb.with_file_name("pg_isready"),
             initdb,
         };
-        // pgcrypto is a package of its own on some systems; its absence would fail tests in a less telling way.
-        if pgcrypto_is_installed(&programs.initdb) {
-            Ok(programs)
-        } else {
-            Err("pgcrypto (postgresql-contrib)".into())
+        // Both are packages of their own on some systems; their absence would fail tests in a less telling way.
+        for (name, of) in [("pgcrypto", "postgresql-contrib"), ("pgaudit", "postgresql-VERSION-pgaudit")] {
+            if !is_installed(&programs.initdb, name) {
+                return Err(format!("{name} ({of})"));
+            }
         }
+        Ok(programs)
     }
 }
 
-fn pgcrypto_is_installed(initdb: &std::path::Path) -> bool {
+fn is_installed(initdb: &std::path::Path, extension: &str) -> bool {
     let output = Command::new(initdb.with_file_name("pg_config")).arg("--sharedir").output();
     let folder = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    folder.is_ok_and(|folder| PathBuf::from(folder).join("extension/pgcrypto.control").exists())
+    folder.is_ok_and(|folder| PathBuf::from(folder).join(format!("extension/{extension}.control")).exists())
 }
 
 /// Settings of a server that is measured: as safe as a new installation, with the data in its cache.
@@ -70,7 +74,7 @@ pub(super) fn start_durable(interrupt: &Interrupt) -> miette::Result<Server> {
 
 /// Makes an empty cluster and starts it for tests.
 pub(super) fn start(interrupt: &Interrupt) -> miette::Result<Server> {
-    start_with(&SETTINGS, interrupt)
+    start_with(&[&SETTINGS[..], &EXTENSIONS].concat(), interrupt)
 }
 
 /// Makes an empty cluster and starts it for measuring.
@@ -78,9 +82,22 @@ pub(super) fn start_measured(interrupt: &Interrupt) -> miette::Result<Server> {
     start_with(&MEASURED, interrupt)
 }
 
-fn start_with(settings: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
-    let programs = find_or_install(Programs::find, interrupt)?;
+/// What has a server take TLS, by a certificate in the folder `tls` beside its data.
+const TLS: [&str; 3] = ["ssl=on", "ssl_cert_file=../tls/ca.pem", "ssl_key_file=../tls/ca.key"];
+
+/// Makes an empty cluster and starts it with TLS. `certificate` makes the certificate.
+pub(super) fn start_with_tls(certificate: &mut Command, interrupt: &Interrupt) -> miette::Result<Server> {
     let place = Place::new()?;
+    place.certify(certificate, interrupt)?;
+    start_at(place, &[&SETTINGS[..], &TLS].concat(), interrupt)
+}
+
+fn start_with(settings: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
+    start_at(Place::new()?, settings, interrupt)
+}
+
+fn start_at(place: Place, settings: &[&str], interrupt: &Interrupt) -> miette::Result<Server> {
+    let programs = find_or_install(Programs::find, interrupt)?;
     let (data, port) = (place.path("data"), place.port.to_string());
     let mut initdb = place.command(&programs.initdb);
     initdb.arg("--pgdata").arg(&data);

@@ -1,4 +1,4 @@
-//! The Python of the foreign producers: a virtual environment with what tests/producers/requirements.txt pins.
+//! Virtual environments of Python: that of the foreign producers, and those of programs that come as a package of Python's.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -10,12 +10,22 @@ use super::programs::{find_or_install, which};
 use crate::process::{self, Interrupt};
 use crate::workspace::Workspace;
 
-/// The interpreter of the environment, which is made where these requirements have none yet.
+/// What the foreign producers need.
+const PRODUCERS: &str = "tests/producers/requirements.txt";
+
+/// The interpreter of the foreign producers.
 pub(super) fn prepare(workspace: &Workspace, interrupt: &Interrupt) -> miette::Result<PathBuf> {
-    let requirements = workspace.root.join("tests/producers/requirements.txt");
-    let text = std::fs::read_to_string(&requirements)
-        .into_diagnostic()
-        .wrap_err("tests/producers/requirements.txt")?;
+    environment(workspace, PRODUCERS, interrupt)
+}
+
+/// The interpreter of an environment with what a file of requirements pins, which is made where it is not there yet.
+pub(super) fn environment(
+    workspace: &Workspace,
+    requirements: &str,
+    interrupt: &Interrupt,
+) -> miette::Result<PathBuf> {
+    let file = workspace.root.join(requirements);
+    let text = std::fs::read_to_string(&file).into_diagnostic().wrap_err_with(|| requirements.to_owned())?;
     let python = find_or_install(find_python, interrupt)?;
 
     let mut hasher = DefaultHasher::new();
@@ -26,10 +36,10 @@ pub(super) fn prepare(workspace: &Workspace, interrupt: &Interrupt) -> miette::R
     if ready.exists() {
         return Ok(interpreter);
     }
-    eprintln!("xtask: making a Python environment with tests/producers/requirements.txt");
+    eprintln!("xtask: making a Python environment with {requirements}");
     process::run_quietly(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&folder), interrupt)?;
     let mut pip = Command::new(&interpreter);
-    pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements);
+    pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&file);
     process::run_quietly(&mut pip, interrupt)?;
     std::fs::write(ready, "").into_diagnostic()?;
     Ok(interpreter)

@@ -11,7 +11,7 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::process::{Group, Interrupt};
+use crate::process::{self, Group, Interrupt};
 
 /// A slow disk under a busy machine takes its time; a server that does not come up ends at once and is told apart.
 const START: Duration = Duration::from_secs(120);
@@ -70,9 +70,25 @@ impl Place {
         Ok(Place { folder, port, user })
     }
 
+    /// Makes a folder inside it that belongs to the server's user.
+    pub(super) fn make_folder(&self, name: &str) -> miette::Result<()> {
+        let path = self.path(name);
+        std::fs::create_dir(&path).into_diagnostic()?;
+        let (uid, gid) = self.user.unzip();
+        std::os::unix::fs::chown(path, uid, gid).into_diagnostic()
+    }
+
     /// A path inside the folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Makes a certificate for 127.0.0.1 inside it, and its key, which belongs to the server's user.
+    pub(super) fn certify(&self, certificate: &mut Command, interrupt: &Interrupt) -> miette::Result<()> {
+        self.make_folder("tls")?;
+        process::run_quietly(certificate.arg(self.path("tls")).arg("127.0.0.1"), interrupt)?;
+        let (uid, gid) = self.user.unzip();
+        std::os::unix::fs::chown(self.path("tls/ca.key"), uid, gid).into_diagnostic()
     }
 
     /// A command that runs as the server's user, in the folder.

@@ -13,8 +13,8 @@ const SHARED: [&str; 6] = [
     "[lints]\nworkspace = true",
 ];
 
-/// The crate of the end-to-end tests lies in the folder `tests`, which is no name for a crate.
-const OTHER_FOLDERS: [(&str, &str); 1] = [("reseal-tests", "tests")];
+/// Crates whose folder is no name for a crate: that of the end-to-end tests, and that of the bodies in `fuzz`.
+const OTHER_FOLDERS: [(&str, &str); 2] = [("reseal-tests", "tests"), ("fuzz-bodies", "bodies")];
 
 /// Packages whose library has another name than they have.
 const LIBRARIES: [(&str, &str); 1] = [("md-5", "md5")];

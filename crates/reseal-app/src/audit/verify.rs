@@ -1,11 +1,16 @@
 //! `audit verify`: finding the first event that is not as it was recorded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use reseal_core::audit::{Checkpoint, Head, Line, PublicKey, Trail, Verdict, read_export};
+use reseal_core::audit::{Head, PublicKey, Verdict};
+use reseal_files::{OpenFile, Pipes};
+use zeroize::Zeroizing;
 
 use super::trail_reader::{Against, connect, of_database};
 use crate::Failure;
+
+/// The largest export that is read.
+const EXPORT_BYTES: u64 = 1 << 30;
 
 /// The trail that is verified, and what it is held against.
 #[derive(Clone, Debug, Default)]
@@ -30,32 +35,13 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verdict, Failure> {
     let Some(path) = &request.file else {
         return of_database(&mut connect().await?, &against).await;
     };
-    let failed = |error: std::io::Error| {
-        let message = format!("{}: {}", path.display(), error.kind());
-        Failure::usage("export-unreadable", message, "check the path")
-    };
-    Ok(of_export(&std::fs::read(path).map_err(failed)?, &against))
+    Ok(Verdict::of_export(&export(path)?, &against.trusted, &against.known))
 }
 
-/// Holds an export against itself and what else is known.
-fn of_export(bytes: &[u8], against: &Against) -> Verdict {
-    let lines: Vec<_> = read_export(bytes).collect();
-    let checkpoints: Vec<Checkpoint> = lines
-        .iter()
-        .filter_map(|line| match line {
-            Ok(Line::Checkpoint(checkpoint)) => Some(checkpoint.clone()),
-            _ => None,
-        })
-        .collect();
-    let mut trail = Trail::new(&checkpoints, &against.trusted, &against.known);
-    for line in lines {
-        match line {
-            Ok(Line::Event(entry)) => {
-                trail.take_entry(entry);
-            }
-            Ok(Line::Checkpoint(_)) => {}
-            Err(why) => trail.unreadable(&why),
-        }
-    }
-    trail.end(None)
+fn export(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = OpenFile::open(path, Pipes::Allowed).and_then(|mut file| file.content(EXPORT_BYTES));
+    bytes.map_err(|error| {
+        let message = format!("{}: {}", path.display(), error.fault.kind());
+        Failure::usage("export-unreadable", message, "check the path")
+    })
 }

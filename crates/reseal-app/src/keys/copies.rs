@@ -171,7 +171,7 @@ impl BackupSource {
         })?;
         let identity = reseal_registry::secret(source, &format!("the identity of {name}")).await;
         let identity = identity.map_err(|error| Failure::refused("identity", error.message, error.help))?;
-        Ok(Backup { file: newest(file)?, identity: Zeroizing::new(identity.expose().to_vec()) })
+        Ok(Backup { file: newest(file.as_str())?, identity: Zeroizing::new(identity.expose().to_vec()) })
     }
 }
 

@@ -99,7 +99,7 @@ fn encoding_for(wanted: &Wanted) -> Encoding {
 
 async fn enter(caller: &Caller, plan: &Plan, wanted: &Wanted, key: &Key) -> Result<(), Failure> {
     let mut session = control::database()?.connect().await?;
-    catalogue::enter_generated(&mut session, &plan.name, &wanted.name, key, wanted.passphrase).await?;
+    catalogue::enter_generated(&mut session, &plan.name, &wanted.name, key).await?;
     let about = |event: Event| event.of_plan(&plan.name, &plan.digest).of_key(&wanted.name, key.id(), "");
     trail::note(&caller.operator, EventKind::KeyGenerated, about).await;
     Ok(())

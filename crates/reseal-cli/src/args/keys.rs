@@ -85,6 +85,14 @@ pub(crate) enum KeysCommand {
         #[arg(long, value_name = "KEY")]
         confirm: Option<String>,
     },
+    /// Forget which bytes a key id stands for
+    ForgetPin {
+        #[command(flatten)]
+        key: KeyArgs,
+        /// The key's id, typed out
+        #[arg(long, value_name = "KEY")]
+        confirm: Option<String>,
+    },
     /// Make a new key
     Generate(GenerateArgs),
     /// Write keys into a new age file

@@ -6,6 +6,7 @@ use reseal_app::approvals::{self, ApproveRequest, PendingApproval};
 use reseal_app::{Caller, Failure};
 use reseal_control::ApprovalRequest;
 use reseal_custody::approvals::lapses;
+use reseal_store::DatabaseIdentity;
 use serde_json::{Value, json};
 
 use crate::args::{ApproveArgs, ApproveCommand};
@@ -33,18 +34,35 @@ async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
     let approved = approvals::approve(caller, asked).await?;
     let (name, request) = (approved.approver, approved.request);
     let text = format!(
-        "{name} agrees to request {}:\n  {} of plan {} ({}), asked for by {}{}\n  until {}",
+        "{name} agrees to request {}:\n  {}, asked for by {}{}",
         request.id,
         request.kind,
-        request.plan,
-        if request.scope == "{}" { "the whole of it" } else { &request.scope },
         request.operator,
-        keys(&request),
-        lapses(&request)
+        particulars(&request)
     );
     let mut document = document(&request);
     document["approver"] = name.into();
     Ok(Done::new(CLEAN, document, text))
+}
+
+/// What somebody who is asked must know, a line each: the plan, its scope, the database, the keys, the time.
+fn particulars(request: &ApprovalRequest) -> String {
+    let scope = if request.scope == "{}" { "the whole of it" } else { &request.scope };
+    format!(
+        "\n  plan {} ({scope})\n    {}\n  database {}{}\n  until {}",
+        request.plan,
+        request.digest,
+        database(request)
+            .map_or("not named: the request is of an earlier version".to_owned(), |database| database
+                .to_string()),
+        keys(request),
+        lapses(request)
+    )
+}
+
+/// The database that a request is about.
+fn database(request: &ApprovalRequest) -> Option<DatabaseIdentity> {
+    DatabaseIdentity::decode(request.target.as_deref()?)
 }
 
 /// The keys that a request is about, a line each.
@@ -86,13 +104,13 @@ async fn list(plan: &Path) -> Outcome {
 fn lines(pending: &PendingApproval) -> String {
     let request = &pending.request;
     let mut text = format!(
-        "{}  {}\n  asked for by {}, {} of {} signed, until {}",
+        "{}  {}\n  asked for by {}, {} of {} signed{}",
         request.id,
         request.kind,
         request.operator,
         pending.approvers.len(),
         request.needed,
-        lapses(request)
+        particulars(request)
     );
     text.extend(pending.not_counted.iter().map(|why| format!("\n  not counted: {why}")));
     text
@@ -113,6 +131,7 @@ fn document(request: &ApprovalRequest) -> Value {
         "plan_digest": request.digest,
         "scope": request.scope,
         "keys": serde_json::from_str::<Value>(&request.fingerprints).unwrap_or_default(),
+        "database": request.target.as_deref().and_then(|target| serde_json::from_str::<Value>(target).ok()),
         "operator": request.operator,
         "needed": request.needed,
         "expires": lapses(request),

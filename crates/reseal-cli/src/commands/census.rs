@@ -40,9 +40,10 @@ pub(crate) fn text(census: &Census) -> String {
         }
         for line in &field.counts {
             let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+            let lacks = line.lacks.map(|lacks| format!(" (no {lacks})")).unwrap_or_default();
             rows.push(vec![
                 std::mem::take(&mut name),
-                or_dash(&line.seal),
+                or_dash(&line.seal) + &lacks,
                 or_dash(&line.key),
                 number(line.cells),
             ]);

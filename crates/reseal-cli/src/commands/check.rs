@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use reseal_app::check::{CheckFinding, CheckRequest, CheckedPlan};
-use reseal_engine::{Finding, Severity};
+use reseal_engine::{CellStanding, Finding, SampledField, SampledLine, SampledTable, Severity};
 use reseal_plan::Problem;
 use serde_json::{Value, json};
 
 use crate::exit::{self, CLEAN, Done, Outcome, USAGE};
+use crate::output::{number, table};
 
 /// Checks plans; all problems of all plans are shown.
 pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outcome {
     let request = CheckRequest { plans: plans.to_vec(), keys, connect };
-    let (mut documents, mut lines, mut code) = (Vec::new(), Vec::new(), CLEAN);
+    let (mut documents, mut samples, mut lines, mut code) = (Vec::new(), Vec::new(), Vec::new(), CLEAN);
     for plan in reseal_app::check::check(&request).await {
         documents.extend(plan.findings.iter().map(|finding| document(&plan.path, finding)));
+        samples.extend(plan.samples.iter().map(|sample| sampled(&plan.path, sample)));
+        lines.extend(plan.samples.iter().map(sample_text));
         lines.extend(text(&plan));
         // A mistake in a plan outranks a database that refuses.
         code = match plan.fault.map(exit::code) {
@@ -22,7 +25,52 @@ pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outco
             _ => code,
         };
     }
-    Ok(Done::new(code, json!({ "ok": code == CLEAN, "problems": documents }), lines.join("\n")))
+    let document = json!({ "ok": code == CLEAN, "problems": documents, "samples": samples });
+    Ok(Done::new(code, document, lines.join("\n")))
+}
+
+/// What was seen of a table's cells.
+fn sampled(path: &Path, sample: &SampledTable) -> Value {
+    let line = |line: &SampledLine| {
+        let SampledLine { seal, key, standing, cells } = line;
+        let why = match standing {
+            CellStanding::Broken(reason) => Some(reason.explain()),
+            _ => None,
+        };
+        json!({ "seal": seal, "key": key, "state": standing.name(), "cells": cells, "why": why })
+    };
+    let field = |field: &SampledField| {
+        let counts: Vec<Value> = field.lines.iter().map(line).collect();
+        json!({ "field": field.field, "cells": field.cells(), "failed": field.failed(), "counts": counts })
+    };
+    let fields: Vec<Value> = sample.fields.iter().map(field).collect();
+    json!({
+        "file": path.display().to_string(), "table": sample.table, "rows": sample.rows,
+        "sampled": sample.sampled, "fields": fields,
+    })
+}
+
+/// The same as people read it.
+fn sample_text(sample: &SampledTable) -> String {
+    let SampledTable { table: name, rows, sampled, fields } = sample;
+    let looked_at = match rows == sampled {
+        true => "all of them looked at".to_owned(),
+        false => format!("the first {} looked at", number(*sampled)),
+    };
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let mut lines = Vec::new();
+    for field in fields {
+        let mut name = field.field.clone();
+        for SampledLine { seal, key, standing, cells } in &field.lines {
+            let state = standing.name().to_owned();
+            lines.push(vec![std::mem::take(&mut name), or_dash(seal), or_dash(key), state, number(*cells)]);
+        }
+    }
+    let head = format!("{name}: {} rows, {looked_at}", number(*rows));
+    match lines.is_empty() {
+        true => head,
+        false => format!("{head}\n{}", table(&["field", "seal", "key", "state", "cells"], &[4], lines)),
+    }
 }
 
 fn document(path: &Path, finding: &CheckFinding) -> Value {
@@ -78,5 +126,6 @@ fn text(plan: &CheckedPlan) -> Vec<String> {
 
 fn of_database(finding: &Finding) -> String {
     let word = if finding.severity == Severity::Refusal { "refused" } else { "warning" };
-    format!("{word}: {}\n  help: {}", finding.message, finding.help)
+    let help = finding.help.replace('\n', "\n        ");
+    format!("{word}: {}\n  help: {help}", finding.message)
 }

@@ -21,6 +21,9 @@ pub(crate) async fn keys(caller: &Caller, command: &KeysCommand) -> Outcome {
         KeysCommand::List { plan, due, read } => catalogue::list(plan, *due, *read).await,
         KeysCommand::Activate { key, since } => catalogue::activate(caller, key, since.as_deref()).await,
         KeysCommand::Retire { key } => catalogue::retire(caller, key).await,
+        KeysCommand::ForgetPin { key, confirm } => {
+            catalogue::forget_pin(caller, key, confirm.as_deref()).await
+        }
         KeysCommand::Destroy { key, confirm } => catalogue::destroy(caller, key, confirm.as_deref()).await,
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 mod census;
 mod check;
 mod demo;
+mod grants;
 mod keys;
 mod migrate;
 mod notify;
@@ -16,6 +17,7 @@ mod schedule;
 mod serve;
 
 use clap::CommandFactory;
+use reseal_app::rollback::DropUndoRequest;
 use reseal_app::{Caller, Failure};
 use serde_json::json;
 
@@ -38,16 +40,18 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
         Command::Cancel(args) => runs::cancel(caller, args).await,
         Command::Quarantine { plan, retry: true, .. } => {
             let plan = plan.clone();
-            run::resume(caller, &ResumeArgs { plan, accept_outage: false, accept_table: Vec::new() }).await
+            run::resume(caller, &ResumeArgs { plan, ..ResumeArgs::default() }).await
         }
         Command::Quarantine { plan, run, retry: false } => quarantine::quarantine(plan, run.as_deref()).await,
         Command::Rollback(args) => rollback::rollback(caller, args).await,
-        Command::Undo { command: UndoCommand::Drop { plan, run } } => {
-            rollback::drop_undo(caller, plan, run.as_deref()).await
+        Command::Undo { command: UndoCommand::Drop { plan, confirm, run } } => {
+            let (plan, confirm, run) = (plan.clone(), confirm.clone(), run.clone());
+            rollback::drop_undo(caller, &DropUndoRequest { plan, confirm, run }).await
         }
         Command::Migrate { database, control, print } => {
             migrate::migrate(caller, database.as_deref(), *control, *print).await
         }
+        Command::Grants { plan, role } => grants::grants(plan, role.as_deref()).await,
         Command::Keys { command } => keys::keys(caller, command).await,
         Command::Approve(args) => approve::approve(caller, args).await,
         Command::Serve(args) => serve::serve(caller, args).await,

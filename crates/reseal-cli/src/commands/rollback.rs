@@ -1,7 +1,5 @@
 //! `reseal rollback` and `reseal undo drop`.
 
-use std::path::Path;
-
 use reseal_app::Caller;
 use reseal_app::rollback::{DropUndoRequest, RollbackRequest};
 use reseal_core::RunState;
@@ -20,6 +18,7 @@ pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
         confirm: args.confirm.clone(),
         to_keys: args.to_key.clone(),
         accept_tables: args.accept_table.clone(),
+        accept_plaintext_in_log: args.accept_plaintext_in_log,
     };
     let report = reseal_app::rollback::rollback(caller, &request).await?;
     let counts = &report.counts;
@@ -54,9 +53,8 @@ fn text(report: &Report) -> String {
 }
 
 /// Drops kept old cells.
-pub(crate) async fn drop_undo(caller: &Caller, plan: &Path, run: Option<&str>) -> Outcome {
-    let request = DropUndoRequest { plan: plan.to_owned(), run: run.map(str::to_owned) };
-    let dropped = reseal_app::rollback::drop_undo(caller, &request).await?;
+pub(crate) async fn drop_undo(caller: &Caller, request: &DropUndoRequest) -> Outcome {
+    let dropped = reseal_app::rollback::drop_undo(caller, request).await?;
     let (id, cells) = (&dropped.run.id, dropped.cells);
     let then = match dropped.run.state {
         RunState::RolledBack if cells > 0 => {

@@ -22,9 +22,8 @@ pub(crate) async fn run(caller: &Caller, args: &RunArgs) -> Outcome {
         pace: AskedPace { workers: args.workers.map(u64::from), batch_rows: args.batch_rows.map(u64::from) },
         emergency: args.emergency,
         dry_run: args.dry_run,
-        accept_outage: args.accept_outage,
         until: args.until.as_deref().map(until).transpose()?,
-        accept_tables: args.accept_table.clone(),
+        accepted: args.accept.accepted(),
         scheduled: args.scheduled,
     };
     Ok(done(&reseal_app::run::run(caller, &request).await?, &args.plan))
@@ -33,11 +32,7 @@ pub(crate) async fn run(caller: &Caller, args: &RunArgs) -> Outcome {
 /// Resumes the plan's latest run with what it was started with.
 pub(crate) async fn resume(caller: &Caller, args: &ResumeArgs) -> Outcome {
     let plan = args.plan.as_path();
-    let request = ResumeRequest {
-        plan: plan.to_owned(),
-        accept_outage: args.accept_outage,
-        accept_tables: args.accept_table.clone(),
-    };
+    let request = ResumeRequest { plan: plan.to_owned(), accepted: args.accept.accepted() };
     Ok(done(&reseal_app::run::resume(caller, &request).await?, plan))
 }
 

@@ -62,6 +62,10 @@ kinds! {
     KeyGenerated = "key-generated",
     /// A key went from one state to another.
     KeyStateChanged = "key-state-changed",
+    /// A key is destroyed: what was deleted, and what still holds it.
+    KeyDestroyed = "key-destroyed",
+    /// The pin of a key was forgotten: its id may stand for other bytes.
+    PinForgotten = "pin-forgotten",
     /// A key was backed up.
     KeyBackedUp = "key-backed-up",
     /// A backup was restored and held against the original.

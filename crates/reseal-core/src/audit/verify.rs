@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checkpoint, Entry, Head, PublicKey, TrailHead, Unreadable};
+use super::{Checkpoint, Entry, Head, Line, PublicKey, TrailHead, Unreadable, read_export};
 
 /// The first thing that is wrong with a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,30 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Verifies an export. `trusted` and `known` are those of [`Trail::new`].
+    #[must_use]
+    pub fn of_export(bytes: &[u8], trusted: &[PublicKey], known: &[(Option<u64>, Head)]) -> Verdict {
+        let lines: Vec<_> = read_export(bytes).collect();
+        let checkpoints: Vec<Checkpoint> = lines
+            .iter()
+            .filter_map(|line| match line {
+                Ok(Line::Checkpoint(checkpoint)) => Some(checkpoint.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut trail = Trail::new(&checkpoints, trusted, known);
+        for line in lines {
+            match line {
+                Ok(Line::Event(entry)) => {
+                    trail.take_entry(entry);
+                }
+                Ok(Line::Checkpoint(_)) => {}
+                Err(why) => trail.unreadable(&why),
+            }
+        }
+        trail.end(None)
+    }
+
     /// The verdict with a fault that was found elsewhere, unless an earlier one is known.
     #[must_use]
     pub fn or(mut self, sequence: u64, message: &str) -> Verdict {

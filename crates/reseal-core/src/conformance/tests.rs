@@ -28,6 +28,7 @@ enum Fault {
     PanicsOnShortCells,
     NamesAKey,
     DeclinesItsOwn,
+    IgnoresTheSerial,
 }
 
 const HEAD: usize = 8;
@@ -40,7 +41,7 @@ impl Toy {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).unwrap();
         mac.update(&(aad.len() as u64).to_be_bytes());
         mac.update(aad);
-        mac.update(body);
+        mac.update(if self.fault == Fault::IgnoresTheSerial { &body[HEAD.min(body.len())..] } else { body });
         mac.finalize().into_bytes().to_vec()
     }
 }
@@ -108,8 +109,21 @@ fn suite(fault: Fault) -> Suite {
 
 /// What the suite says of a format.
 fn verdict(fault: Fault) -> String {
-    let suite = suite(fault);
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| suite.run())) {
+    said(|| suite(fault).run())
+}
+
+/// What a body says of a format, given a few inputs.
+fn verdict_of_body(fault: Fault) -> String {
+    said(|| {
+        let suite = suite(fault);
+        let others =
+            [&b"\0\0\x0bxa value"[..], b"\0\0\x30\x01a value", b"\x01\0\0\x01no cell"].map(<[u8]>::to_vec);
+        suite.seeds(&[]).iter().chain(&others).for_each(|input| suite.body(input));
+    })
+}
+
+fn said(check: impl Fn()) -> String {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)) {
         Ok(()) => "passes".to_owned(),
         Err(panic) => match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
             (Some(text), _) => text.clone(),
@@ -139,6 +153,26 @@ fn every_fault_is_found() {
     ];
     for (fault, expect) in expect {
         let verdict = verdict(fault);
+        assert!(verdict.contains(expect), "expected {expect}, got {verdict}");
+    }
+}
+
+#[test]
+fn every_fault_is_found_by_a_body() {
+    let expect = [
+        (Fault::IgnoresTheMac, "under another key"),
+        (Fault::IgnoresTheKey, "under another key"),
+        (Fault::IgnoresTheAad, "under other additional data"),
+        (Fault::NeverDiffers, "sealing twice gave one cell"),
+        (Fault::LosesTheLastByte, "opened to something else"),
+        (Fault::PanicsOnShortCells, "assertion failed"),
+        (Fault::NamesAKey, "said to be unmarked"),
+        (Fault::DeclinesItsOwn, "a sealed cell is NotMine"),
+        (Fault::IgnoresTheSerial, "the cell opens"),
+    ];
+    assert_eq!(verdict_of_body(Fault::None), "passes");
+    for (fault, expect) in expect {
+        let verdict = verdict_of_body(fault);
         assert!(verdict.contains(expect), "expected {expect}, got {verdict}");
     }
 }

@@ -52,13 +52,13 @@ pub async fn of_run(
     plan: &Plan,
     run: &RunRow,
 ) -> Result<Option<String>, CustodyError> {
-    let kind = if run.emergency { Kind::Emergency } else { Kind::Run };
+    let kind = Kind::of_run(run.emergency);
     let needed = kind.needed(&plan.policy.approvals);
     // A run that began by another plan is not gone on with by this one.
     if needed == 0 || run.plan_digest != plan.digest {
         return Ok(None);
     }
-    let known = approvers(plan.policy.approvers.as_deref().unwrap_or_default())?;
+    let known = approvers(plan.policy.approvers_file())?;
     let request = control.approval_used_for(kind.name(), &run.id).await?;
     let request =
         request.filter(|request| (&request.digest, &request.scope) == (&run.plan_digest, &run.scope));

@@ -1,13 +1,14 @@
 //! The keys of approvers: public ones in a file outside the plan, each secret one in a file of its owner's.
 
 use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reseal_files::{FileError, FileFault, Owner, Readers, Rule};
 use zeroize::Zeroizing;
 
 use crate::error::{ApprovalError, ApproverKeyFault, ApproversFault, CustodyError};
@@ -32,27 +33,15 @@ pub struct Approver {
 /// When the file is not there, others could write themselves into it, or a line is not understood.
 pub fn approvers(path: &str) -> Result<Vec<Approver>, CustodyError> {
     let refused = |fault| CustodyError::from(ApprovalError::Approvers { path: path.to_owned(), fault });
-    let metadata =
-        std::fs::metadata(path).map_err(|error| refused(ApproversFault::NotFound(error.kind())))?;
-    if !metadata.is_file() || metadata.len() > MOST {
-        return Err(refused(ApproversFault::NoFile));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(refused(ApproversFault::WrittenByOthers(metadata.mode() & 0o777)));
-    }
-    let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    // Whoever may write the folder can put another file in its place, unless the folder is sticky.
-    let open = |mode: u32| mode & 0o022 != 0 && mode & 0o1000 == 0;
-    if std::fs::metadata(folder).is_ok_and(|folder| open(folder.mode())) {
-        return Err(refused(ApproversFault::FolderOfOthers));
-    }
+    let rule = Rule { most: MOST, readers: Readers::Anyone, owner: Owner::Anyone };
+    let content =
+        reseal_files::read(Path::new(path), &rule).map_err(|error| refused(approvers_fault(error)))?;
     let uid = rustix::process::getuid();
-    if metadata.uid() == uid.as_raw() && !uid.is_root() {
+    if content.owner == uid.as_raw() && !uid.is_root() {
         tracing::warn!("the file of approvers {path} is this user's own: it should be another's");
     }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| refused(ApproversFault::Unreadable(error.kind())))?;
+    let text = std::str::from_utf8(&content.bytes);
+    let text = text.map_err(|_| refused(ApproversFault::Unreadable(ErrorKind::InvalidData)))?;
     let mut known: Vec<Approver> = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -63,6 +52,32 @@ pub fn approvers(path: &str) -> Result<Vec<Approver>, CustodyError> {
         known.push(approver.ok_or_else(|| refused(ApproversFault::Line(at + 1)))?);
     }
     Ok(known)
+}
+
+fn approvers_fault(error: FileError) -> ApproversFault {
+    match error.fault {
+        FileFault::Missing => ApproversFault::NotFound(ErrorKind::NotFound),
+        FileFault::Denied => ApproversFault::Unreadable(ErrorKind::PermissionDenied),
+        FileFault::Unreadable(kind) => ApproversFault::Unreadable(kind),
+        FileFault::WrittenByOthers { mode } => ApproversFault::WrittenByOthers(mode),
+        FileFault::FolderOfAll { .. } => ApproversFault::FolderOfOthers,
+        _ => ApproversFault::NoFile,
+    }
+}
+
+fn key_fault(fault: FileFault) -> ApproverKeyFault {
+    match fault {
+        FileFault::Missing => ApproverKeyFault::Unreadable(ErrorKind::NotFound),
+        FileFault::Denied => ApproverKeyFault::Unreadable(ErrorKind::PermissionDenied),
+        FileFault::Unreadable(kind) => ApproverKeyFault::Unreadable(kind),
+        FileFault::OpenToOthers { .. } | FileFault::WrittenByOthers { .. } => ApproverKeyFault::ReadByOthers,
+        FileFault::Directory | FileFault::NotRegular | FileFault::TooLarge { .. } | FileFault::Links => {
+            ApproverKeyFault::NoKey
+        }
+        FileFault::OfOther { .. } | FileFault::FolderOfAll { .. } | FileFault::WayOfOther { .. } => {
+            ApproverKeyFault::OfOthers
+        }
+    }
 }
 
 fn read_line(words: &[&str]) -> Option<Approver> {
@@ -103,16 +118,9 @@ pub fn generate(name: &str, path: &Path) -> Result<String, CustodyError> {
 pub fn sign(path: &Path, message: &[u8]) -> Result<(String, Vec<u8>), CustodyError> {
     let refused =
         |fault| CustodyError::from(ApprovalError::ApproverKey { path: path.display().to_string(), fault });
-    let metadata =
-        std::fs::metadata(path).map_err(|error| refused(ApproverKeyFault::Unreadable(error.kind())))?;
-    if !metadata.is_file() || metadata.len() > MOST {
-        return Err(refused(ApproverKeyFault::NoKey));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(refused(ApproverKeyFault::ReadByOthers));
-    }
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|_| refused(ApproverKeyFault::NoKey))?;
+    let rule = Rule { most: MOST, readers: Readers::Owner, owner: Owner::Own };
+    let content = reseal_files::read(path, &rule).map_err(|error| refused(key_fault(error.fault)))?;
+    let text = std::str::from_utf8(&content.bytes).map_err(|_| refused(ApproverKeyFault::NoKey))?;
     let words: Vec<&str> = text.split_whitespace().collect();
     let no_key = || refused(ApproverKeyFault::NoKey);
     let [HEAD, name, "ed25519", seed] = words[..] else { return Err(no_key()) };

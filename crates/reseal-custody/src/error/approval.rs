@@ -193,6 +193,9 @@ pub enum ApproverKeyFault {
     /// Others can read it.
     #[error("can be read by others, who could agree in this name")]
     ReadByOthers,
+    /// Others own it, or can put another file in its place.
+    #[error("can be replaced by others")]
+    OfOthers,
 }
 
 impl ApproverKeyFault {
@@ -201,6 +204,7 @@ impl ApproverKeyFault {
             ApproverKeyFault::Unreadable(_) => "check the path",
             ApproverKeyFault::NoKey => "`reseal approve keygen` makes one",
             ApproverKeyFault::ReadByOthers => "chmod 600; better, a new key",
+            ApproverKeyFault::OfOthers => "keep it in a folder that only you can write",
         }
     }
 }

@@ -83,6 +83,9 @@ pub enum CopyError {
         /// The file.
         path: String,
     },
+    /// An identity itself was given, where the path of its file belongs.
+    #[error("this is an identity, and the path of its file belongs here")]
+    TypedIdentity,
     /// The file of an identity has none in it.
     #[error("the file of the identity holds none")]
     NoIdentity,
@@ -135,6 +138,10 @@ impl Advise for CopyError {
             CopyError::NotWritten { .. } => Advice::failed("file"),
             CopyError::IdentityUnreadable { .. } => Advice::usage("identity", "check the path"),
             CopyError::IdentityOpen { path } => Advice::refused("identity", format!("chmod 600 {path}")),
+            CopyError::TypedIdentity => Advice::usage(
+                "identity",
+                "write it into a file of mode 600; others may have seen it on the command line",
+            ),
             CopyError::NoIdentity => {
                 Advice::usage("identity", "the file that age-keygen wrote: AGE-SECRET-KEY-1…")
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reseal_core::KeyState;
 use reseal_core::audit::EventKind;
 use reseal_engine::{Advice, Advise, RunError};
-use reseal_store::StoreError;
+use reseal_store::{StoreError, Trouble};
 use thiserror::Error;
 
 /// What keeps a run from beginning in the control database.
@@ -96,6 +96,10 @@ impl Advise for RecordsError {
             RecordsError::ApprovalUsed { .. } => {
                 Advice::stopped("approval-used", "the same command again asks for new approvals")
             }
+            RecordsError::AuditTrail { source, .. } if source.trouble == Trouble::Retry => Advice::stopped(
+                "audit-trail",
+                "another process has locked the control database (RESEAL_DATABASE_URL): run again when it is done",
+            ),
             RecordsError::AuditTrail { .. } => Advice::refused(
                 "audit-trail",
                 "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again",

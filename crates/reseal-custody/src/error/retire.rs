@@ -168,7 +168,7 @@ impl Advise for RetireError {
             RetireError::KeptLonger { .. } => Advice::refused("key-kept", "wait"),
             RetireError::Ambiguous { .. } => Advice::usage(
                 "which-key",
-                "say --keyset, or the beginning of its fingerprint (`reseal keys list PLAN --json`)",
+                "pass `--keyset`, or the beginning of its fingerprint (`reseal keys list PLAN --json`)",
             ),
             RetireError::Moved { .. } => {
                 Advice::stopped("catalogue-busy", "look at `reseal keys list`, and try again")

@@ -102,7 +102,7 @@ impl Custodian<'_> {
 
 impl Custodian<'_> {
     /// The key with its keyset, where the plan has it.
-    fn key_in_plan(&self, found: &Found) -> Option<(&KeysetJob, &Key)> {
+    pub(super) fn key_in_plan(&self, found: &Found) -> Option<(&KeysetJob, &Key)> {
         let keyset = self.job.keysets.iter().find(|keyset| keyset.keyset.name() == found.row.keyset)?;
         let key = keyset.keyset.by_id(&found.row.key_id)?;
         found.in_plan.then_some((keyset, key))
@@ -110,8 +110,8 @@ impl Custodian<'_> {
 
     /// Whether a run may have moved cells away from the key: by its bytes, or where nobody has them, by its id.
     fn moved_away(&self, found: &Found, run: &RunRow) -> Result<bool, CustodyError> {
-        if let Some((keyset, key)) = self.key_in_plan(found) {
-            return Ok(reseal_engine::moved_away_from(keyset, key, run)?);
+        if let Some((_, key)) = self.key_in_plan(found) {
+            return Ok(reseal_engine::moved_away_from(key, run)?);
         }
         let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
         let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);

@@ -56,6 +56,11 @@ impl Packed {
         ends.scan(0, |before, end| Some(std::mem::replace(before, end) < end)).all(|grows| grows)
     }
 
+    /// What the swaps move.
+    pub(crate) fn moved(&self) -> impl Iterator<Item = &Moved> + Clone {
+        self.rows.iter().map(|row| &row.moved)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -129,13 +134,13 @@ pub(crate) fn unpacked(parts: Vec<Packed>) -> Vec<PlannedSwap> {
 #[cfg(test)]
 mod tests {
     use reseal_core::Value;
-    use reseal_store::{Column, Kind, RowKey, Swap, TableName};
+    use reseal_store::{Column, Kind, MayBePlain, RowKey, Swap, TableName};
 
     use super::*;
     use crate::batch::planned::Fields;
 
     fn shape() -> Shape {
-        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None };
+        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None, foreign: None };
         Shape {
             table: TableName { schema: None, name: "t".into() },
             key: vec![column("id", Kind::Int)],
@@ -154,7 +159,8 @@ mod tests {
         for n in numbers {
             let new = vec![Value::Text(format!("cell {n}"))];
             let key = RowKey(vec![Value::Int(n)]);
-            let swap = Swap { key, old: vec![], new, version: Some(n as u32), unopened: false };
+            let swap =
+                Swap { key, old: vec![], new, version: Some(n as u32), may_be_plain: MayBePlain::Nothing };
             packed.entries().extend_from_slice(format!("entry {n}").as_bytes());
             let mut fields = Fields::default();
             fields.insert(n as usize);
@@ -187,7 +193,7 @@ mod tests {
     fn a_row_without_an_entry_is_noticed() {
         let mut packed = part(0..2);
         let (key, new) = (RowKey(vec![Value::Int(9)]), vec![Value::Null]);
-        let swap = Swap { key, old: vec![], new, version: None, unopened: false };
+        let swap = Swap { key, old: vec![], new, version: None, may_be_plain: MayBePlain::Nothing };
         packed.push(PlannedSwap { swap, moved: Moved::default() });
         assert!(!packed.has_entries());
     }

@@ -145,8 +145,13 @@ impl FieldTarget {
             },
             None => (primary, None),
         };
-        // What belongs to the value survives within a format; between formats there is nothing to keep.
-        let like = old.filter(|_| self.keeps_format(opened.seal));
+        // What belongs to the value survives within a format; between formats what cannot survive is not dropped.
+        let keeps_format = self.keeps_format(opened.seal);
+        let from = self.job().seals().nth(opened.seal).filter(|_| !keeps_format);
+        if let Some(part) = from.and_then(|from| from.format.format.says_beside(&opened.text)) {
+            return Err(part.into());
+        }
+        let like = old.filter(|_| keeps_format);
         let old = Old { like, beside: nonces.at(self.shares.nonce) };
         let mut sealed = to.seal(&opened.text, key, context, old)?;
         nonces.note(self.shares.nonce, &sealed);

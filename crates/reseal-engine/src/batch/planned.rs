@@ -16,11 +16,6 @@ pub(crate) fn cells(planned: &[PlannedSwap]) -> u64 {
     planned.iter().map(|planned| planned.moved.cells()).sum()
 }
 
-/// Whether an old cell of any of these swaps is plaintext.
-pub(crate) fn any_plain(planned: &[PlannedSwap]) -> bool {
-    planned.iter().any(|planned| !planned.moved.plain.is_empty())
-}
-
 /// What one swap moves.
 #[derive(Clone, Default)]
 pub(crate) struct Moved {

@@ -1,7 +1,7 @@
 //! What the fields of a row come to together: its swap, and the list of those that are broken.
 
 use reseal_core::Value;
-use reseal_store::{Counts, Row, Swap};
+use reseal_store::{Counts, MayBePlain, Row, Swap};
 use smallvec::SmallVec;
 
 use super::company::agree;
@@ -79,7 +79,10 @@ impl OpenCount {
             | FieldOutcome::Moved { .. }
             | FieldOutcome::Refused(_)
             | FieldOutcome::Held => self.opened += 1,
-            FieldOutcome::Broken(_) => self.failed += 1,
+            FieldOutcome::Broken(reason) => {
+                self.failed += 1;
+                self.why = Some(*reason);
+            }
         }
     }
 }
@@ -233,8 +236,12 @@ impl<'t> RowPlan<'t> {
         }
         let kept = self.new.into_iter().zip(&row.values);
         let new = kept.map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect();
-        let unopened = !self.faults.is_empty();
-        let swap = Swap { key: row.key, old: row.values, new, version: row.version, unopened };
+        let may_be_plain = match (self.faults.is_empty(), self.moved.plain.is_empty()) {
+            (false, _) => MayBePlain::Kept,
+            (true, false) => MayBePlain::Replaced,
+            (true, true) => MayBePlain::Nothing,
+        };
+        let swap = Swap { key: row.key, old: row.values, new, version: row.version, may_be_plain };
         Some(PlannedSwap { swap, moved: self.moved })
     }
 }

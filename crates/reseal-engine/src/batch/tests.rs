@@ -112,6 +112,8 @@ fn target_with(change: fn(&mut TableJob)) -> Target {
     let column = |name: &str, kind: Kind| ColumnFacts {
         name: name.into(),
         kind,
+        operators: None,
+        enumerated: false,
         sql_type: String::new(),
         not_null: false,
         max_length: None,
@@ -133,6 +135,7 @@ fn target_with(change: fn(&mut TableJob)) -> Target {
         indexes: vec![],
         update_triggers: vec![],
         trigger_writes: vec![],
+        calls: vec![],
         update_rules: vec![],
         unidentified_in: None,
         guards: vec![],

@@ -5,6 +5,7 @@ use reseal_store::{Counts, Quarantined};
 use super::packed::{self, Packed};
 use super::planned::PlannedSwap;
 use crate::cell::undo::Fingerprint;
+use crate::reason::Reason;
 
 /// What a page of rows comes to before anything is written.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(crate) struct OpenCount {
     pub(crate) opened: u64,
     /// How many did not.
     pub(crate) failed: u64,
+    /// Why the last of those did not.
+    pub(crate) why: Option<Reason>,
 }
 
 impl Work {
@@ -50,6 +53,7 @@ impl Work {
             for (mine, theirs) in self.opened.iter_mut().zip(other.opened) {
                 mine.opened += theirs.opened;
                 mine.failed += theirs.failed;
+                mine.why = theirs.why.or(mine.why);
             }
         }
     }

@@ -41,15 +41,43 @@ pub(crate) fn is_null(cell: &Cell) -> bool {
     cell.get(Part::Ciphertext).is_none_or(Value::is_null)
 }
 
-/// The seal that takes a cell which no seal recognises as plaintext, by its position.
-pub(crate) fn plaintext_seal(field: &FieldJob, cell: &Cell) -> Option<usize> {
-    field.seals().position(|seal| seal.format.plaintext && takes(seal, cell))
-}
-
 /// Whether a cell begins with the tag of a key: one cut so short that no format knows it may still do.
-pub(crate) fn begins_with_key_tag(field: &FieldJob, cell: &Cell) -> bool {
+fn begins_with_key_tag(field: &FieldJob, cell: &Cell) -> bool {
     let named = |seal: &Seal| seal.keyset.by_tag(seal.format.format.tag_hint(cell)?).map(drop);
     field.seals().any(|seal| named(seal).is_some())
+}
+
+/// What a cell is that no seal of its field recognises: plaintext, by the position of the seal that takes it, or broken. It
+/// counts as plaintext only where the plan expects plaintext and it looks like no ciphertext at all: else a wrong plan would
+/// seal a ciphertext once more.
+pub(crate) fn unsealed(job: &Job, field: &FieldJob, cell: &Cell) -> Result<usize, Reason> {
+    if begins_with_key_tag(field, cell) {
+        return Err(Reason::NamesAKeyAndIsNoCell);
+    }
+    let takes = |seal: &Seal| seal.format.plaintext && takes(seal, cell);
+    let mut plain = field.seals().enumerate().filter(|(_, seal)| takes(seal)).peekable();
+    plain.peek().ok_or(Reason::NotRecognised)?;
+    let bytes = cell.bytes(Part::Ciphertext).ok_or(Reason::SealedByAStranger)?;
+    let accepts = |seal: &Seal| seal.validator.as_ref().map(|validator| validator(&bytes));
+    let (at, seal) = plain.find(|(_, seal)| accepts(seal) != Some(false)).ok_or(Reason::NotRecognised)?;
+    let is_valid = accepts(seal).or_else(|| accepts(&field.to)) == Some(true);
+    not_sealed(job, cell, &bytes, is_valid).map(|()| at)
+}
+
+/// Whether a value may be sealed. What only looks like a ciphertext may be where a validator proves it right.
+fn not_sealed(job: &Job, cell: &Cell, bytes: &[u8], is_valid: bool) -> Result<(), Reason> {
+    let mut is_whole = false;
+    for format in &job.recognisers {
+        match format.identify(cell) {
+            Identified::NotMine => {}
+            Identified::Broken(_) => return Err(Reason::SealedByAStranger),
+            Identified::Marked(_) | Identified::Unmarked => is_whole = true,
+        }
+    }
+    match is_valid || !(is_whole || reseal_core::looks_sealed(bytes)) {
+        true => Ok(()),
+        false => Err(Reason::LooksSealed),
+    }
 }
 
 /// Whether any format that the job knows recognises a cell.

@@ -1,9 +1,16 @@
 //! Errors of statements that the plan's `where:` is part of.
 
-use reseal_store::{StoreError, Trouble};
+use reseal_store::{Session, StoreError, Trouble};
 
 use super::target::Target;
 use crate::error::{RunError, TableError};
+
+/// Has the server look at the plan's `where:` before any statement holds it.
+pub(crate) async fn try_condition(session: &mut Session, target: &Target) -> Result<(), RunError> {
+    let Some(condition) = &target.shape.filter else { return Ok(()) };
+    let tried = session.try_condition(&target.shape.table, condition).await;
+    tried.map_err(|error| of_condition(target, error))
+}
 
 /// An error of a statement that the plan's `where:` is part of. Columns and types were looked at before, so what is wrong
 /// with such a statement is the condition.
@@ -12,8 +19,5 @@ pub(crate) fn of_condition(target: &Target, error: StoreError) -> RunError {
     if target.shape.filter.is_none() || !by_condition {
         return error.into();
     }
-    let table = target.label().to_owned();
-    // A server may go on with the text of the statement.
-    let why = error.message.split("; check the manual").next().unwrap_or_default();
-    TableError::Condition { table, why: why.to_owned() }.into()
+    TableError::Condition { table: target.label().to_owned(), why: error.message }.into()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reseal_store::Session;
 
+use super::condition::try_condition;
 use super::target::Target;
 use crate::error::{RunError, ScopeError};
 use crate::job::Job;
@@ -18,7 +19,9 @@ pub(crate) async fn layout(
     let mut targets = Vec::new();
     for at in in_scope(job, scope)? {
         let facts = session.describe(&job.tables[at].name).await?;
-        targets.push(Arc::new(Target::new(job, at, &facts, scope)?));
+        let target = Target::new(job, at, &facts, scope)?;
+        try_condition(session, &target).await?;
+        targets.push(Arc::new(target));
     }
     Ok(targets)
 }

@@ -4,7 +4,7 @@ use reseal_core::{Cell, Context, Key, Part, Plaintext};
 use reseal_store::Row;
 
 use crate::cell::ask::Question;
-use crate::cell::claim::{Claim, begins_with_key_tag, claim, is_null, looks_sealed, plaintext_seal, takes};
+use crate::cell::claim::{Claim, claim, is_null, takes, unsealed};
 use crate::cell::deks::{Deks, Known};
 use crate::cell::field::FieldTarget;
 use crate::cell::standing::Standing;
@@ -39,6 +39,14 @@ pub(crate) struct Opened<'j> {
     pub(crate) current: bool,
     /// What was asked about its DEK, where it has one.
     pub(crate) dek: Option<Box<DekId>>,
+}
+
+impl Opened<'_> {
+    /// Whether nothing authenticates the cell, although cells of its format can be.
+    pub(crate) fn lacks_authentication(&self, field: &FieldJob) -> bool {
+        let optional = |seal: &Seal| seal.format.format.optional_authentication().is_some();
+        !self.text.is_authenticated() && field.seals().nth(self.seal).is_some_and(optional)
+    }
 }
 
 /// Why a cell did not open.
@@ -303,19 +311,14 @@ impl<'j> Opener<'j, '_> {
         Standing::of(self.field, Some(candidate.at), Some(key.id())) == Standing::Current
     }
 
-    /// A cell that no seal recognises counts as plaintext only where the plan expects plaintext, and only if no format
-    /// at all recognises it: else a wrong plan would seal a ciphertext once more. What is no plaintext is of no seal.
+    /// A cell that no seal recognises: plaintext, or broken. What is no plaintext is of no seal.
     fn never_sealed(&self, cell: &Cell) -> Opening<'j> {
-        let broken = |reason| Opening::Broken(Fault { reason, seal: None });
-        match (plaintext_seal(self.field, cell), cell.bytes(Part::Ciphertext)) {
-            (Some(_), None) => broken(Reason::SealedByAStranger),
-            _ if begins_with_key_tag(self.field, cell) => broken(Reason::NamesAKeyAndIsNoCell),
-            (Some(at), Some(bytes)) if !looks_sealed(self.job, cell) => {
-                let text = Plaintext::new(bytes.into_owned());
+        match unsealed(self.job, self.field, cell) {
+            Ok(at) => {
+                let text = Plaintext::new(cell.bytes(Part::Ciphertext).unwrap_or_default().into_owned());
                 Opening::Opened(Opened { text, seal: at, key: None, current: false, dek: None })
             }
-            (Some(_), Some(_)) => broken(Reason::SealedByAStranger),
-            (None, _) => broken(Reason::NotRecognised),
+            Err(reason) => Opening::Broken(Fault { reason, seal: None }),
         }
     }
 }

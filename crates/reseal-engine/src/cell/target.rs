@@ -247,7 +247,7 @@ impl Layout<'_> {
             }
             .into());
         };
-        Ok(Column { name: column.name.clone(), kind: column.kind, collation: None })
+        Ok(column.column())
     }
 
     /// The columns that AAD and derivation read and that are not part of the row key.

@@ -305,6 +305,7 @@ fn cipher(key: &Key) -> Aes256Gcm {
 #[cfg(test)]
 mod tests {
     use reseal_core::SecretBytes;
+    use reseal_store::MayBePlain;
 
     use super::*;
 
@@ -314,7 +315,7 @@ mod tests {
             old: vec![Value::Text("old".into()), Value::Null, Value::Bytes(vec![0]), Value::Int(3)],
             new: vec![Value::Text("new".into()), Value::Null, Value::Bytes(vec![0])],
             version: None,
-            unopened: false,
+            may_be_plain: MayBePlain::Nothing,
         }
     }
 
@@ -372,7 +373,7 @@ mod tests {
             old: vec![stays("sealed"), stays("a diagnosis")],
             new: vec![stays("anew"), stays("a diagnosis")],
             version: None,
-            unopened: false,
+            may_be_plain: MayBePlain::Nothing,
         };
         for plain in [true, false] {
             let packed = packed(&swap, |_| plain);

@@ -10,6 +10,8 @@ pub(super) enum Failure {
     Superseded,
     /// The database refused, or the connection is lost.
     Store(StoreError),
+    /// The same in the midst of swaps.
+    Swap(StoreError),
     /// It could not be made.
     Engine(RunError),
     /// The table has triggers, and nothing was read back.

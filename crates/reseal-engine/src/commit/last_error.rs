@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reseal_core::Value;
-use reseal_store::{Quarantined, Row, RowKey, RunLease, Session, Swap, Trouble};
+use reseal_store::{MayBePlain, Quarantined, Row, RowKey, RunLease, Session, Swap};
 
 use super::Commit;
 use crate::cell::target::Target;
@@ -59,7 +59,7 @@ async fn show(
 fn is_of_rows(error: &RunError) -> bool {
     match error {
         RunError::Stored(StoredError::Swallowed { .. }) => true,
-        RunError::Store(error) => error.trouble == Trouble::Constraint,
+        RunError::Store(error) => error.may_be_of_a_row(),
         _ => false,
     }
 }
@@ -74,5 +74,11 @@ fn with_reasons(target: &Target, row: Row, cells: &[&Quarantined]) -> Option<Swa
         }
     }
     let changed = new[..] != row.values[..new.len()];
-    changed.then_some(Swap { key: row.key, old: row.values, new, version: row.version, unopened: true })
+    changed.then_some(Swap {
+        key: row.key,
+        old: row.values,
+        new,
+        version: row.version,
+        may_be_plain: MayBePlain::Kept,
+    })
 }

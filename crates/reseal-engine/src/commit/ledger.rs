@@ -80,6 +80,13 @@ impl Commit<'_> {
         finish(guarded, outcome).await
     }
 
+    /// Puts other digests in the place of what the run met under the new key which this one rolls back.
+    pub(crate) async fn replace_stood_of(mut self, run_id: &str, digests: &[u8]) -> Result<(), RunError> {
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.replace_stood_of(run_id, digests).await;
+        finish(guarded, outcome).await
+    }
+
     /// Pins keys that the plan has not used before.
     pub(crate) async fn pins(mut self, plan: &str, pins: &[Pin]) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;

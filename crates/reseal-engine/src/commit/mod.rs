@@ -7,6 +7,7 @@ mod failure;
 pub(crate) mod guard;
 pub(crate) mod last_error;
 pub(crate) mod ledger;
+pub(crate) mod pins;
 pub(crate) mod planner;
 pub(crate) mod restore;
 mod retries;
@@ -28,6 +29,12 @@ pub(crate) struct Commit<'c> {
 impl<'c> Commit<'c> {
     pub(crate) fn new(session: &'c mut Session, lease: &'c RunLease) -> Self {
         Commit { session, lease }
+    }
+
+    /// Fails where another engine holds the run by now.
+    pub(crate) async fn holds(mut self) -> Result<(), RunError> {
+        let guarded = self.begin().await?;
+        finish(guarded, Ok(())).await
     }
 
     /// Begins a transaction, if the lease still holds.

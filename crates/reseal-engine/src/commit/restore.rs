@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reseal_core::{Key, Part, Value};
-use reseal_store::{Row, RowKey, RunLease, Session, Shape, Swap, UndoBatch};
+use reseal_store::{MayBePlain, Row, RowKey, RunLease, Session, Shape, Swap, UndoBatch};
 
 use super::planner::Planner;
 use super::rows::Closing;
@@ -44,8 +44,13 @@ impl Exact {
         if back.values[..] == row.values[..back.values.len()] {
             return None;
         }
-        let (new, version, unopened) = (back.values, row.version, back.stays);
-        let swap = Swap { key: row.key, old: row.values, new, version, unopened };
+        let swap = Swap {
+            key: row.key,
+            old: row.values,
+            new: back.values,
+            version: row.version,
+            may_be_plain: if back.stays { MayBePlain::Kept } else { MayBePlain::Nothing },
+        };
         Some(PlannedSwap { moved: moved(&self.target, &swap), swap })
     }
 }
@@ -117,6 +122,7 @@ pub(crate) async fn restore(
         batches: 0,
         undo: false,
         undo_key: None,
+        pins: Arc::default(),
         read_back: false,
     };
     let closing = Closing { checkpoint: None, done: false };

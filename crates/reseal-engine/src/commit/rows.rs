@@ -1,10 +1,12 @@
 //! Swaps one by one, with all that is committed beside them.
 
-use reseal_store::{Counts, Guarded, Quarantined, RowKey, Shape, ShardAdvance, Swap, Swapped};
+use reseal_store::{Counts, Guarded, Pin, Quarantined, RowKey, Shape, ShardAdvance, Swap, Swapped};
 
 use super::failure::{Failure, Swallowed};
+use super::pins::DuePins;
 use super::undo::{Keeper, Noting};
-use crate::batch::planned::PlannedSwap;
+use crate::batch::planned::{Moved, PlannedSwap};
+use crate::cell::target::Target;
 use crate::cell::undo::Fingerprint;
 use crate::error::StoredError;
 
@@ -34,6 +36,7 @@ pub(super) struct End<'e> {
 }
 
 /// What a transaction came to.
+#[derive(Default)]
 pub(super) struct Done {
     /// How many cells were swapped.
     pub(super) cells: u64,
@@ -41,6 +44,8 @@ pub(super) struct Done {
     pub(super) lost: Vec<RowKey>,
     /// Whether this was the last transaction of its batch.
     pub(super) closed: bool,
+    /// The pins that it wrote.
+    pub(super) pinned: Vec<Pin>,
 }
 
 /// A transaction that writes each row for itself.
@@ -50,17 +55,26 @@ pub(super) struct RowByRow<'r> {
     /// The swaps of `chunk`.
     pub(super) swaps: &'r [&'r Swap],
     pub(super) by_version: bool,
+    /// Whether the rows are locked before they are swapped.
+    pub(super) holds: bool,
     pub(super) end: Option<End<'r>>,
     pub(super) shard: i64,
     pub(super) place: Noting,
     /// What keeps the old cells, where they are kept.
     pub(super) undo: Option<Keeper<'r>>,
+    pub(super) target: &'r Target,
+    /// Pins that wait for a swap.
+    pub(super) pins: Option<&'r DuePins<'r>>,
 }
 
 impl RowByRow<'_> {
     pub(super) async fn write(&self, guarded: &mut Guarded<'_>) -> Result<Done, Failure> {
         let mut held = vec![false; self.chunk.len()];
-        let written = match guarded.swap(self.shape, self.swaps, self.by_version).await? {
+        if self.holds {
+            guarded.hold(self.shape, self.swaps).await?;
+        }
+        let swapped = guarded.swap(self.shape, self.swaps, self.by_version).await;
+        let written = match swapped.map_err(Failure::Swap)? {
             Swapped::Written(written) => written,
             Swapped::Unwatched => return Err(Failure::Unwatched),
             Swapped::Swallowed { rows, by } => return Err(Failure::Swallowed(Swallowed { rows, by })),
@@ -71,6 +85,10 @@ impl RowByRow<'_> {
         };
         written.into_iter().for_each(|at| held[at] = true);
         self.keep(guarded, &held).await?;
+        let pinned = match self.pins {
+            Some(due) => due.write(guarded, self.target, self.written(&held)).await?,
+            None => Vec::new(),
+        };
         let (cells, lost) = (self.cells(&held, true), self.lost(&held));
         let mut add =
             Counts { cells_rotated: cells, cells_raced: self.cells(&held, false), ..Counts::default() };
@@ -85,16 +103,21 @@ impl RowByRow<'_> {
         let stays = Closing { checkpoint: None, done: false };
         let closing = end.map_or(&stays, |end| end.closing);
         match guarded.advance(&closing.advance(self.shard, add)).await? {
-            true => Ok(Done { cells, lost, closed: end.is_some() }),
+            true => Ok(Done { cells, lost, closed: end.is_some(), pinned }),
             false => Err(Failure::Superseded),
         }
     }
 
     async fn keep(&self, guarded: &mut Guarded<'_>, held: &[bool]) -> Result<(), Failure> {
         let Some(keeper) = self.undo.as_ref().filter(|_| held.contains(&true)) else { return Ok(()) };
-        let written = self.chunk.iter().zip(held).filter(|(_, held)| **held);
-        let batch = keeper.of_rows(&written.map(|(planned, _)| &planned.moved).collect::<Vec<_>>())?;
+        let batch = keeper.of_rows(&self.written(held).collect::<Vec<_>>())?;
         Ok(guarded.keep_undo(batch).await?)
+    }
+
+    /// What the rows that were written move.
+    fn written<'h>(&'h self, held: &'h [bool]) -> impl Iterator<Item = &'h Moved> + Clone {
+        let written = self.chunk.iter().zip(held).filter(|(_, held)| **held);
+        written.map(|(planned, _)| &planned.moved)
     }
 
     /// Cells of the rows that were written, or of those that were not.

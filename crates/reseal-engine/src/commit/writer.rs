@@ -9,13 +9,14 @@ use reseal_store::{
 };
 
 use super::failure::{Failure, Swallowed};
+use super::pins::{DuePins, FreshPins};
 use super::planner::Planner;
-use super::retries::Retries;
+use super::retries::{About, Next, Tries};
 use super::rows::{Closing, Done, End, RowByRow};
 use super::undo::{Keeper, Noting};
 use crate::batch::chunk::{Batch, Chunk};
 use crate::batch::packed::Packed;
-use crate::batch::planned::{PlannedSwap, any_plain, cells};
+use crate::batch::planned::{PlannedSwap, cells};
 use crate::batch::work::Work;
 use crate::cell::target::Target;
 use crate::cell::undo::{Fingerprint, UndoKey};
@@ -60,6 +61,8 @@ pub(crate) struct Writer<'w> {
     pub(crate) undo: bool,
     /// The key that kept cells are sealed under, in an emergency.
     pub(crate) undo_key: Option<UndoKey>,
+    /// Pins that wait for the first swap of a cell.
+    pub(crate) pins: Arc<FreshPins>,
     /// Whether each batch is read back and compared before it is committed, also where the table had no trigger when the
     /// run began.
     pub(crate) read_back: bool,
@@ -81,7 +84,7 @@ impl<'w> Writer<'w> {
                     Ok(done) if done.closed => return Ok(done.cells),
                     // A row was changed meanwhile or is refused, the table has a trigger by now, or the shard is another
                     // engine's: which of them is found out row by row.
-                    Ok(_) | Err(Refusal::Row | Refusal::Swallowed(_)) => Chunk::Packed(parts).rows(),
+                    Ok(_) | Err(Refusal::Row(_) | Refusal::Swallowed(_)) => Chunk::Packed(parts).rows(),
                     Err(Refusal::Halt(halt)) => return Err(halt),
                 }
             }
@@ -98,7 +101,7 @@ impl<'w> Writer<'w> {
         closing: &Closing<'_>,
     ) -> Result<u64, Halt> {
         let Told { mut counts, mut broken, stood } = told;
-        let (mut rotated, rows) = (0, swaps.len());
+        let (mut rotated, rows, mut refused) = (0, swaps.len(), 0);
         let mut queue = VecDeque::from([swaps]);
         let mut races = 0;
         let mut lost: Vec<RowKey> = Vec::new();
@@ -113,22 +116,22 @@ impl<'w> Writer<'w> {
                     }
                     lost.extend(done.lost);
                 }
-                Err(Refusal::Row) if chunk.len() <= 1 => {
+                Err(Refusal::Row(error)) if chunk.len() <= 1 => {
+                    refused += chunk.len();
+                    self.is_of_one(&error, refused, rows)?;
                     // Only this row's new cells are refused; the batch goes on without it.
-                    chunk.iter().for_each(|planned| broken.extend(self.refused(planned, Reason::Constraint)));
+                    broken.extend(self.refused(&chunk, Reason::Constraint));
                     counts.cells_quarantined += cells(&chunk);
                 }
                 Err(Refusal::Swallowed(swallowed)) => {
                     let skipped = self.skipped(&mut chunk, swallowed, rows)?;
-                    skipped
-                        .iter()
-                        .for_each(|planned| broken.extend(self.refused(planned, Reason::NotStored)));
+                    broken.extend(self.refused(&skipped, Reason::NotStored));
                     counts.cells_quarantined += cells(&skipped);
                     if !chunk.is_empty() {
                         queue.push_front(chunk);
                     }
                 }
-                Err(Refusal::Row) => {
+                Err(Refusal::Row(_)) => {
                     let right = chunk.split_off(chunk.len() / 2);
                     queue.push_front(right);
                     queue.push_front(chunk);
@@ -149,6 +152,15 @@ impl<'w> Writer<'w> {
             }
         }
         Ok(rotated)
+    }
+
+    /// Ends the run where every row of a batch is refused, and no constraint says so: it will be every row of the table.
+    fn is_of_one(&self, error: &StoreError, refused: usize, rows: usize) -> Result<(), Halt> {
+        if error.trouble == Trouble::Constraint || rows == 1 || refused < rows {
+            return Ok(());
+        }
+        let message = format!("{}: {}", self.target.label(), error.message);
+        Err(Halt::End(StoreError::new(error.trouble, message).into()))
     }
 
     fn raced(&self) -> Halt {
@@ -190,21 +202,41 @@ impl<'w> Writer<'w> {
         Ok(skipped)
     }
 
-    /// The fields of a row that is not stored.
-    fn refused(&self, planned: &PlannedSwap, reason: Reason) -> Vec<Quarantined> {
-        let fields = self.target.fields.iter().filter(|field| planned.moved.writes(field.at));
-        fields.map(|field| field.quarantined(&planned.swap.key, reason)).collect()
+    /// The fields of rows that are not stored.
+    fn refused(&self, rows: &[PlannedSwap], reason: Reason) -> Vec<Quarantined> {
+        let fields = |planned: &PlannedSwap| {
+            let fields = self.target.fields.iter().filter(|field| planned.moved.writes(field.at));
+            fields.map(|field| field.quarantined(&planned.swap.key, reason)).collect::<Vec<_>>()
+        };
+        rows.iter().flat_map(fields).collect()
     }
 
     async fn transaction(&mut self, what: Attempt<'_>, end: Option<End<'_>>) -> Result<Done, Refusal> {
-        let mut retries = Retries::default();
+        let pins = self.pins.clone();
+        let mut due = match what {
+            Attempt::Whole(parts) => pins.due(&self.target, parts.iter().flat_map(Packed::moved)).await,
+            Attempt::Rows { swaps, .. } => {
+                pins.due(&self.target, swaps.iter().map(|planned| &planned.moved)).await
+            }
+        };
+        if due.is_some() && matches!(what, Attempt::Whole(_)) {
+            // Pins are written beside rows that are written one by one.
+            return Ok(Done::default());
+        }
+        let mut tries = Tries::default();
         loop {
             let outcome = match what {
                 Attempt::Whole(parts) => self.whole(parts, end).await,
-                Attempt::Rows { swaps, first } => self.attempt(swaps, first, end).await,
+                Attempt::Rows { swaps, first } => {
+                    let how = How { by_version: first, holds: tries.holds };
+                    self.attempt(swaps, how, end, due.as_ref()).await
+                }
             };
-            let error = match outcome {
-                Ok(done) => return Ok(done),
+            let (error, about) = match outcome {
+                Ok(done) => {
+                    due.iter_mut().for_each(|due| due.are_written(&done.pinned));
+                    return Ok(done);
+                }
                 Err(Failure::Superseded) => return Err(Refusal::Halt(Halt::End(RunError::Superseded))),
                 Err(Failure::Engine(error)) => return Err(Refusal::Halt(Halt::End(error))),
                 Err(Failure::Swallowed(swallowed)) => return Err(Refusal::Swallowed(swallowed)),
@@ -212,12 +244,16 @@ impl<'w> Writer<'w> {
                     self.read_back = true;
                     continue;
                 }
-                Err(Failure::Store(error)) => error,
+                // A constraint may wait for the end of the transaction.
+                Err(Failure::Store(error)) if error.trouble != Trouble::Constraint => {
+                    (error, About::Transaction)
+                }
+                Err(Failure::Store(error) | Failure::Swap(error)) => (error, what.about()),
             };
-            match error.trouble {
-                Trouble::Constraint if what.has_swaps() => return Err(Refusal::Row),
-                _ if retries.again(&error).await => {}
-                _ => return Err(Refusal::Halt(halt(error))),
+            match tries.next(&error, about).await {
+                Next::Again => {}
+                Next::Refused => return Err(Refusal::Row(error)),
+                Next::Halt => return Err(Refusal::Halt(halt(error))),
             }
         }
     }
@@ -226,12 +262,10 @@ impl<'w> Writer<'w> {
     async fn attempt(
         &mut self,
         chunk: &[PlannedSwap],
-        first: bool,
+        how: How,
         end: Option<End<'_>>,
+        pins: Option<&DuePins<'_>>,
     ) -> Result<Done, Failure> {
-        // The first time rows are compared by version, which needs no old value at the server; a row that lost is
-        // compared by value, since only other columns may have changed. Plaintext never travels back.
-        let by_version = first || any_plain(chunk);
         let swaps: Vec<&Swap> = chunk.iter().map(|planned| &planned.swap).collect();
         if !swaps.is_empty() {
             self.session.stage(self.planner.reach(), &swaps).await?;
@@ -248,11 +282,14 @@ impl<'w> Writer<'w> {
             shape: &shape,
             chunk,
             swaps: &swaps,
-            by_version,
+            by_version: how.by_version,
+            holds: how.holds,
             end,
             shard: self.shard,
             place: Noting { place: UndoPlace { shard: self.shard, batch: self.batches } },
             undo: self.undo.then_some(keeper),
+            target: &target,
+            pins,
         };
         let mut guarded = self.session.guarded_by_shard(self.lease).await?;
         let done = match rows.write(&mut guarded).await {
@@ -261,7 +298,9 @@ impl<'w> Writer<'w> {
                 let rolled_back = guarded.rollback().await;
                 return Err(match failure {
                     // The server rolls back by itself.
-                    Failure::Store(error) if error.trouble == Trouble::ConnectionLost => {
+                    Failure::Store(error) | Failure::Swap(error)
+                        if error.trouble == Trouble::ConnectionLost =>
+                    {
                         Failure::Store(error)
                     }
                     failure => rolled_back.err().map_or(failure, Failure::Store),
@@ -275,8 +314,7 @@ impl<'w> Writer<'w> {
 
     /// The whole batch in one round trip, if every row still stands; else nothing of it.
     async fn whole(&mut self, parts: &[Packed], end: Option<End<'_>>) -> Result<Done, Failure> {
-        let nothing = Done { cells: 0, lost: Vec::new(), closed: false };
-        let Some(end) = end.filter(|end| end.broken.is_empty()) else { return Ok(nothing) };
+        let Some(end) = end.filter(|end| end.broken.is_empty()) else { return Ok(Done::default()) };
         let cells = parts.iter().map(Packed::cells).sum();
         let mut add = Counts { cells_rotated: cells, ..Counts::default() };
         add.add(end.counts);
@@ -288,11 +326,13 @@ impl<'w> Writer<'w> {
         let kept = Kept { undo, stood: noting.stood(end.stood) };
         let advance = end.closing.advance(self.shard, add);
         let columns: Vec<_> = parts.iter().map(Packed::columns).collect();
-        if !self.session.swap_whole(self.planner.reach(), &columns, kept, self.lease, &advance).await? {
-            return Ok(nothing);
+        let swapped =
+            self.session.swap_whole(self.planner.reach(), &columns, kept, self.lease, &advance).await;
+        if !swapped.map_err(Failure::Swap)? {
+            return Ok(Done::default());
         }
         self.batches += 1;
-        Ok(Done { cells, closed: true, ..nothing })
+        Ok(Done { cells, closed: true, ..Done::default() })
     }
 
     /// What keeps the old cells of the next transaction.
@@ -323,16 +363,29 @@ enum Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn has_swaps(self) -> bool {
+    /// What an error in the midst of it is about.
+    fn about(self) -> About {
         match self {
-            Attempt::Whole(parts) => parts.iter().any(|part| part.len() > 0),
-            Attempt::Rows { swaps, .. } => !swaps.is_empty(),
+            Attempt::Whole(parts) if parts.iter().any(|part| part.len() > 0) => About::Rows,
+            Attempt::Rows { swaps: [_], .. } => About::Row,
+            Attempt::Rows { swaps: [_, ..], .. } => About::Rows,
+            _ => About::Transaction,
         }
     }
 }
 
+/// How rows are swapped.
+#[derive(Clone, Copy)]
+struct How {
+    /// The first time rows are compared by version, which needs no old value at the server; a row that lost is compared by
+    /// value, since only other columns may have changed. Plaintext never travels back.
+    by_version: bool,
+    /// Whether they are locked first.
+    holds: bool,
+}
+
 enum Refusal {
-    Row,
+    Row(StoreError),
     Swallowed(Swallowed),
     Halt(Halt),
 }

@@ -32,6 +32,14 @@ pub enum KeysError {
         /// The id that the bytes had.
         first: String,
     },
+    /// Another run has pinned an id since this one began.
+    #[error("keyset {keyset}: another run has pinned {key} since this one began")]
+    PinnedMeanwhile {
+        /// The keyset.
+        keyset: String,
+        /// The key.
+        key: String,
+    },
     /// A key of a run that is to be rolled back has other bytes by now.
     #[error("keyset {keyset}: {key} holds other bytes than when run {run} began")]
     NotOfRun {
@@ -87,32 +95,46 @@ impl Advise for KeysError {
         const PUT_BACK: &str = "put it back where the plan takes its keys from";
         match self {
             KeysError::Fingerprint { .. } => Advice::failed("fingerprint"),
-            KeysError::Changed { .. } => Advice::refused(
+            KeysError::Changed { key, .. } => Advice::refused(
                 "key-changed",
-                "give the new key an id of its own; cells under the old one still need the old bytes",
+                format!(
+                    "give the new key an id of its own; cells under the old one still need the old bytes. {}",
+                    forget(key)
+                ),
             ),
-            KeysError::Renamed { .. } => Advice::refused(
+            KeysError::Renamed { first, .. } => Advice::refused(
                 "key-renamed",
-                "a rotation needs a new key: generate one with `reseal keys generate`",
+                format!(
+                    "a rotation needs a new key: generate one with `reseal keys generate`. {}",
+                    forget(first)
+                ),
             ),
+            KeysError::PinnedMeanwhile { .. } => {
+                Advice::stopped("pinned-meanwhile", "run again: the keys are compared with those pins")
+            }
             KeysError::NotOfRun { .. } | KeysError::Gone { .. } | KeysError::OfRun(_) => {
                 Advice::refused("keys-changed", PUT_BACK)
             }
             KeysError::NoSuchKey { .. } => {
-                Advice::usage("which-key", "say --to-key with one of the plan's old keys")
+                Advice::usage("which-key", "pass `--to-key` with one of the plan's old keys")
             }
             KeysError::SealedWith { .. } => {
-                Advice::usage("which-key", "say --to-key with one of its other keys")
+                Advice::usage("which-key", "pass `--to-key` with one of its other keys")
             }
             KeysError::Several { .. } => Advice::usage(
                 "which-key",
-                "say --to-key with one of them, once for each keyset that has several",
+                "pass `--to-key` with one of them, once for each keyset that has several",
             ),
             KeysError::Reversed(_) => {
-                Advice::usage("which-key", "say --to-key with one of the keyset's other keys")
+                Advice::usage("which-key", "pass `--to-key` with one of the keyset's other keys")
             }
         }
     }
+}
+
+/// What is left where a pin holds the wrong bytes.
+fn forget(key: &str) -> String {
+    format!("If {key} was pinned with wrong bytes: `reseal keys forget-pin PLAN {key} --confirm {key}`")
 }
 
 /// A KEK that did not do what it was asked.

@@ -34,10 +34,10 @@ pub enum RollbackRefused {
         run: String,
     },
     /// The server would write plaintext that is put back to its log.
-    #[error("the server writes bound parameters, and so plaintext, to its log: {setting}")]
-    ParametersLogged {
-        /// The setting by which it does.
-        setting: String,
+    #[error("the rollback would send plaintext, and the server would log it: {settings}")]
+    PlaintextInLog {
+        /// The settings by which it does.
+        settings: String,
     },
 }
 
@@ -52,9 +52,10 @@ impl Advise for RollbackRefused {
             RollbackRefused::PlanChanged { .. } => {
                 Advice::refused("plan-changed", "roll back with the plan as it was")
             }
-            RollbackRefused::ParametersLogged { .. } => {
-                Advice::refused("parameters-logged", "turn it off while cells are put back to plaintext")
-            }
+            RollbackRefused::PlaintextInLog { .. } => Advice::refused(
+                "plaintext-in-log",
+                "turn that off during the rollback, or pass `--accept-plaintext-in-log`, which the audit trail records",
+            ),
         }
     }
 }

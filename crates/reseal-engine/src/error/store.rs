@@ -26,7 +26,7 @@ impl Advise for StoreError {
             Trouble::Permission => {
                 Advice::refused("privilege-missing", "grant it to the user of the database URL")
             }
-            Trouble::Missing => Advice::refused(
+            Trouble::Missing | Trouble::Ambiguous => Advice::refused(
                 "schema-changed",
                 "compare the plan with the schema; did a migration change a column?",
             ),
@@ -37,9 +37,23 @@ impl Advise for StoreError {
             Trouble::Refused => {
                 Advice::refused("connection-refused", "check host, port, database, user and password")
             }
+            Trouble::Plaintext => Advice::refused(
+                "plaintext",
+                "enable TLS on the server and add sslmode=verify-full (MariaDB: ssl-mode=VERIFY_IDENTITY) to the URL. To allow \
+                 plaintext, add `tls: off` to the plan's `database:`, or set RESEAL_DATABASE_TLS=off for the control database",
+            ),
+            Trouble::Parameter => Advice::refused("database-url", "correct or remove the parameter"),
+            Trouble::Pooled => Advice::refused(
+                "pooled-connection",
+                "connect to the server itself, or through a pool with `pool_mode = session`",
+            ),
             Trouble::NoFile => Advice::refused(
                 "connection-refused",
                 "check the path in the database URL; Reseal makes no database",
+            ),
+            Trouble::ForeignLedger => Advice::refused(
+                "foreign-ledger",
+                "have Reseal connect as that role, or as a member of it; or drop the schema, if nothing of Reseal's is in it",
             ),
             Trouble::Newer => Advice::refused(
                 "newer-version",

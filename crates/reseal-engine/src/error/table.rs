@@ -42,7 +42,7 @@ pub enum TableError {
         rows: u64,
     },
     /// Cell after cell of a field opens under no key.
-    #[error("{field}: {cells} cells in a row, none opens under {keys}")]
+    #[error("{field}: {cells} cells in a row, none opens under {keys}: {reasons}")]
     WrongKey {
         /// Table and field.
         field: String,
@@ -50,6 +50,8 @@ pub enum TableError {
         cells: u64,
         /// The seals that were tried, each with the ids of its keys.
         keys: String,
+        /// Why they do not open, by the codes of the quarantine.
+        reasons: String,
     },
 }
 

@@ -46,6 +46,7 @@ fn of_the_database() -> Vec<Case> {
         store(Trouble::Permission, Refused, "privilege-missing", "grant it to the user of the database URL"),
         store(Trouble::RowSecurity, Refused, "row-security", "ALTER ROLE … BYPASSRLS"),
         store(Trouble::Missing, Refused, "schema-changed", "compare the plan with the schema"),
+        store(Trouble::Ambiguous, Refused, "schema-changed", "compare the plan with the schema"),
         store(Trouble::Unwritable, Stopped, "unwritable", "free space or end the failover"),
         store(
             Trouble::Refused,
@@ -53,6 +54,20 @@ fn of_the_database() -> Vec<Case> {
             "connection-refused",
             "check host, port, database, user and password",
         ),
+        store(
+            Trouble::Plaintext,
+            Refused,
+            "plaintext",
+            "enable TLS on the server and add sslmode=verify-full",
+        ),
+        store(
+            Trouble::Pooled,
+            Refused,
+            "pooled-connection",
+            "connect to the server itself, or through a pool with `pool_mode = session`",
+        ),
+        store(Trouble::Parameter, Refused, "database-url", "correct or remove the parameter"),
+        store(Trouble::ForeignLedger, Refused, "foreign-ledger", "have Reseal connect as that role"),
         store(Trouble::NoFile, Refused, "connection-refused", "check the path in the database URL"),
         store(Trouble::Other, Failed, "database-error", "run again: it goes on where it stopped"),
     ]

@@ -2,6 +2,7 @@
 
 pub(crate) mod dek_cache;
 pub(crate) mod envelope;
+pub(crate) mod fingerprint;
 pub(crate) mod hooks;
 pub(crate) mod options;
 pub(crate) mod pins;
@@ -70,6 +71,12 @@ impl Job {
         let full = format!("{}.{name}", table.name);
         self.side_effects.iter().any(|effect| effect == name || *effect == full)
     }
+
+    /// Whether any field has plaintext among what it is moved from.
+    pub(crate) fn encrypts_plaintext(&self) -> bool {
+        let mut seals = self.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
+        seals.any(|seal| seal.format.plaintext)
+    }
 }
 
 /// Reads the keysets of a job again, in their order.
@@ -112,13 +119,11 @@ impl SourceFacts {
     }
 }
 
-/// A keyset with what pinning needs to know.
+/// A keyset of a plan.
 #[derive(Clone)]
 pub struct KeysetJob {
     /// The keys.
     pub keyset: Arc<Keyset>,
-    /// Ids of keys that are passphrases: their fingerprints need a slow hash.
-    pub passphrases: bool,
     /// Whether labels are roles that move from key to key.
     pub roles: bool,
 }
@@ -306,7 +311,7 @@ impl Job {
     pub(crate) fn of_rows_left_out(self: &Arc<Job>) -> Option<Arc<Job>> {
         let left_out = |table: &TableJob| {
             // A condition that is NULL for a row leaves it out too.
-            let filter = format!("({}) IS NOT TRUE", table.filter.as_ref()?);
+            let filter = format!("({}\n) IS NOT TRUE", table.filter.as_ref()?);
             Some(TableJob { filter: Some(filter), ..table.clone() })
         };
         let tables: Vec<TableJob> = self.tables.iter().filter_map(left_out).collect();

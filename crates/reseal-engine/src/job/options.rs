@@ -14,16 +14,27 @@ pub struct RunOptions {
     pub operator: String,
     /// Whether everything is opened and sealed and nothing at all written.
     pub dry_run: bool,
-    /// Whether rows may be unreadable to the application for a while.
-    pub accept_outage: bool,
     /// Whether an old key is known to others: old cells are then kept under the new primary only.
     pub emergency: bool,
     /// When to stop.
     pub until: Option<Timestamp>,
     /// What is asked for in place of the plan's own pace.
     pub pace: AskedPace,
-    /// Tables that somebody says are the run's, though the database says otherwise.
-    pub accept_tables: Vec<String>,
+    /// What is accepted that a run is refused for otherwise.
+    pub accepted: Accepted,
+}
+
+/// What somebody accepts that a run is refused for otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Rows that are unreadable to the application for a while.
+    pub outage: bool,
+    /// Tables that are the run's, though the database says otherwise.
+    pub tables: Vec<String>,
+    /// Keysets whose keys have each its own id, where no cell shows it.
+    pub keys: Vec<String>,
+    /// New primaries that would be found by guessing.
+    pub weak_keys: bool,
 }
 
 /// How a rollback is to be carried out.
@@ -35,6 +46,8 @@ pub struct RollbackOptions {
     pub to_keys: Vec<String>,
     /// Who rolls back, for the trail.
     pub operator: String,
+    /// Whether plaintext that is put back may reach a log of the server.
+    pub accept_plaintext_in_log: bool,
     /// Tables that somebody says are the run's, though the database says otherwise.
     pub accept_tables: Vec<String>,
 }

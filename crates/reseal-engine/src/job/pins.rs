@@ -1,51 +1,46 @@
 //! Pins: other bytes under a known key id, or known bytes under another id, are refused.
 
-use argon2::Argon2;
 use reseal_core::Key;
 use reseal_store::{Pin, RunRow, Session};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use super::fingerprint::{Compared, fingerprint, method, note};
 use crate::error::{KeysError, RunError};
 use crate::job::{Job, KeysetJob};
 
-const SHA256: &str = "sha256";
-const ARGON2ID: &str = "argon2id";
+/// The pins of a plan, and those that its keys would add. Keysets whose labels are roles have none.
+#[derive(Default)]
+pub(crate) struct Pins {
+    /// What earlier runs have written.
+    pub(crate) known: Vec<Pin>,
+    /// What this run is the first to write, for keys that no run has used yet.
+    pub(crate) fresh: Vec<Pin>,
+}
 
-/// A fingerprint that gives no key back: salted SHA-256 for keys, Argon2id (RFC 9106) for passphrases, which can be
-/// guessed. `method` is the one that a pin or a catalogue noted.
-///
-/// # Errors
-/// When none can be made with this salt.
-pub fn fingerprint(method: &str, salt: &[u8], key: &Key) -> Result<String, RunError> {
-    if method == SHA256 {
-        return Ok(hex::encode(Sha256::new().chain_update(salt).chain_update(key.identity()).finalize()));
+impl Pins {
+    /// All of them, as they stand once the run has written.
+    pub(crate) fn all(&self) -> Vec<Pin> {
+        self.known.iter().chain(&self.fresh).cloned().collect()
     }
-    let mut out = [0; 32];
-    Argon2::default()
-        .hash_password_into(key.identity(), salt, &mut out)
-        .map_err(|_| KeysError::Fingerprint { key: key.id().to_owned() })?;
-    Ok(hex::encode(out))
 }
 
-fn method(passphrases: bool) -> &'static str {
-    if passphrases { ARGON2ID } else { SHA256 }
-}
-
-/// Holds the job's keys against the plan's pins and gives the pins that are new. Writes nothing.
-pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Vec<Pin>, RunError> {
-    let pins = session.pins(&job.plan).await?;
+/// Holds the job's keys against the plan's pins. Writes nothing.
+pub(crate) async fn check(session: &mut Session, job: &Job) -> Result<Pins, RunError> {
+    let pins = match session.version().await? {
+        Some(_) => session.pins(&job.plan).await?,
+        None => Vec::new(),
+    };
     let mut fresh = Vec::new();
     for keyset in job.keysets.iter().filter(|keyset| !keyset.roles) {
         let name = keyset.keyset.name();
         let known: Vec<&Pin> = pins.iter().filter(|pin| pin.keyset == name).collect();
         for key in keyset.keyset.keys() {
             if !is_known(key, name, &known)? {
-                fresh.push(new_pin(name, keyset.passphrases, key)?);
+                fresh.push(new_pin(name, key)?);
             }
         }
     }
-    Ok(fresh)
+    Ok(Pins { known: pins, fresh })
 }
 
 fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, RunError> {
@@ -69,10 +64,10 @@ fn is_known(key: &Key, keyset: &str, known: &[&Pin]) -> Result<bool, RunError> {
 ///
 /// # Errors
 /// When there are no random bytes for its salt.
-pub fn new_pin(keyset: &str, passphrases: bool, key: &Key) -> Result<Pin, RunError> {
+pub fn new_pin(keyset: &str, key: &Key) -> Result<Pin, RunError> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|_| RunError::Random)?;
-    let method = method(passphrases);
+    let method = method(key);
     Ok(Pin {
         keyset: keyset.to_owned(),
         key_id: key.id().to_owned(),
@@ -88,10 +83,7 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, RunError> {
     for keyset in &job.keysets {
         let mut keys = serde_json::Map::new();
         for key in keyset.keyset.keys() {
-            keys.insert(
-                key.id().to_owned(),
-                fingerprint(method(keyset.passphrases), run_id.as_bytes(), key)?.into(),
-            );
+            keys.insert(key.id().to_owned(), note(run_id, key)?.into());
         }
         let primary = keyset.keyset.primary().map(Key::id);
         out.insert(keyset.keyset.name().to_owned(), json!({ "primary": primary, "keys": keys }));
@@ -99,12 +91,33 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, RunError> {
     Ok(Value::Object(out))
 }
 
+/// Whether the job's keys are those that a run noted: no other, none more, and the same primaries.
+pub(crate) fn are_of_run(job: &Job, run: &RunRow) -> Result<bool, RunError> {
+    let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    if noted.as_object().is_none_or(|keysets| keysets.len() != job.keysets.len()) {
+        return Ok(false);
+    }
+    for keyset in job.keysets.iter().map(|keyset| &keyset.keyset) {
+        let of_run = &noted[keyset.name()];
+        let as_many = of_run["keys"].as_object().is_some_and(|keys| keys.len() == keyset.keys().len());
+        if !as_many || of_run["primary"].as_str() != keyset.primary().map(Key::id) {
+            return Ok(false);
+        }
+        for key in keyset.keys() {
+            if !is_noted(run, key, &of_run["keys"][key.id()])? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
 /// Refuses where a key that a run noted is gone, or holds other bytes by now: cells may be under any of them.
 pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Result<(), RunError> {
     for (id, fingerprint) in noted["keys"].as_object().into_iter().flatten() {
         let names = || (keyset.keyset.name().to_owned(), id.clone(), run.id.clone());
         match keyset.keyset.by_id(id) {
-            Some(key) if is_noted(keyset, run, key, fingerprint)? => {}
+            Some(key) if is_noted(run, key, fingerprint)? => {}
             Some(_) => {
                 let (keyset, key, run) = names();
                 return Err(KeysError::NotOfRun { keyset, key, run }.into());
@@ -122,29 +135,31 @@ pub(crate) fn still_there(keyset: &KeysetJob, run: &RunRow, noted: &Value) -> Re
 ///
 /// # Errors
 /// When no fingerprint can be made.
-pub fn moved_away_from(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<bool, RunError> {
-    Ok(was_primary(keyset, key, run)?.contains(&false))
+pub fn moved_away_from(key: &Key, run: &RunRow) -> Result<bool, RunError> {
+    Ok(was_primary(key, run)?.contains(&false))
 }
 
 /// Whether a run moved cells to the keyset's primary, whatever the key, its keyset and the plan were called then.
 pub(crate) fn moved_to_primary(keyset: &KeysetJob, run: &RunRow) -> Result<bool, RunError> {
     match keyset.keyset.primary() {
-        Some(primary) => Ok(was_primary(keyset, primary, run)?.contains(&true)),
+        Some(primary) => Ok(was_primary(primary, run)?.contains(&true)),
         None => Ok(false),
     }
 }
 
 /// For each place in which a run noted these very bytes: whether the key was the primary there.
-fn was_primary(keyset: &KeysetJob, key: &Key, run: &RunRow) -> Result<Vec<bool>, RunError> {
-    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
+fn was_primary(key: &Key, run: &RunRow) -> Result<Vec<bool>, RunError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
-    let of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);
-    let places = of_keysets.flat_map(|of_run| {
-        let keys = of_run["keys"].as_object().into_iter().flatten();
-        let same = keys.filter(|(_, noted)| noted.as_str() == Some(&now));
-        same.map(|(id, _)| of_run["primary"].as_str() == Some(id))
-    });
-    Ok(places.collect())
+    let mut compared = Compared::new(key, &run.id);
+    let mut places = Vec::new();
+    for of_run in noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run) {
+        for (id, noted) in of_run["keys"].as_object().into_iter().flatten() {
+            if compared.is(noted.as_str().unwrap_or_default())? {
+                places.push(of_run["primary"].as_str() == Some(id));
+            }
+        }
+    }
+    Ok(places)
 }
 
 /// Whether a run moved cells to the very keys that are the job's primaries.
@@ -158,7 +173,7 @@ pub fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, RunError> {
         let fingerprint = &of_run["keys"][of_run["primary"].as_str().unwrap_or_default()];
         let same = match keyset.keyset.primary() {
             // A label that is a role names another key after each rotation; any other id is pinned to its bytes.
-            Some(primary) if keyset.roles => is_noted(keyset, run, primary, fingerprint)?,
+            Some(primary) if keyset.roles => is_noted(run, primary, fingerprint)?,
             primary => of_run["primary"].as_str() == primary.map(Key::id),
         };
         if !same {
@@ -168,7 +183,9 @@ pub fn same_primaries(job: &Job, run: &RunRow) -> Result<bool, RunError> {
     Ok(true)
 }
 
-fn is_noted(keyset: &KeysetJob, run: &RunRow, key: &Key, noted: &Value) -> Result<bool, RunError> {
-    let now = fingerprint(method(keyset.passphrases), run.id.as_bytes(), key)?;
-    Ok(noted.as_str() == Some(now.as_str()))
+fn is_noted(run: &RunRow, key: &Key, noted: &Value) -> Result<bool, RunError> {
+    match noted.as_str() {
+        Some(noted) => Compared::new(key, &run.id).is(noted),
+        None => Ok(false),
+    }
 }

@@ -2,25 +2,32 @@
 
 mod discovery;
 mod escrow;
+pub(crate) mod first_use;
 mod guards;
 pub(crate) mod identity;
 mod left_out;
 mod privileges;
+mod repeats;
 mod room;
 mod sample;
+mod sampled;
 mod schema;
 mod side_effects;
+pub(crate) mod weak_keys;
 
 pub use discovery::{Outside, outside};
+pub use sampled::{SampledField, SampledLine, SampledTable};
 
 use std::sync::Arc;
 
-use reseal_store::{Database, ServerFacts, Session, TableFacts};
+use reseal_store::{Database, Pin, ServerFacts, Session, StoreError, TableFacts, Trouble};
 
+use crate::cell::condition::try_condition;
 use crate::cell::layout::in_scope;
 use crate::cell::target::Target;
 use crate::error::{Advise, Class, RunError};
 use crate::finding::{Finding, Severity};
+use crate::job::options::Accepted;
 use crate::job::scope::Scope;
 use crate::job::{Application, Job};
 
@@ -28,6 +35,39 @@ use crate::job::{Application, Job};
 pub(crate) struct Passed {
     pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) findings: Vec<Finding>,
+    samples: Vec<SampledTable>,
+}
+
+/// Who asks for preflight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker<'a> {
+    /// A run: cells that do not open are warned about, and listed when it comes to them.
+    Run {
+        /// What somebody accepts.
+        accepted: &'a Accepted,
+        /// Whether it is a dry run: nothing is written, so nothing need be writable.
+        is_dry: bool,
+    },
+    /// `check --connect`: more than a few of those are a refusal, and rows are counted to be told.
+    Check,
+}
+
+impl<'a> Asker<'a> {
+    fn accepted_keys(self) -> &'a [String] {
+        match self {
+            Asker::Run { accepted, .. } => &accepted.keys,
+            Asker::Check => &[],
+        }
+    }
+
+    fn accepts_weak_keys(self) -> bool {
+        matches!(self, Asker::Run { accepted, .. } if accepted.weak_keys)
+    }
+
+    /// Whether a run is to follow.
+    fn writes(self) -> bool {
+        !matches!(self, Asker::Run { is_dry: true, .. })
+    }
 }
 
 /// A table that passed so far.
@@ -37,29 +77,46 @@ struct Described {
 }
 
 /// Looks at server, schema and samples. Refusals are among the findings; the targets of refused tables are missing.
-pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -> Result<Passed, RunError> {
+pub(crate) async fn look(
+    session: &mut Session,
+    job: &Arc<Job>,
+    scope: &Scope,
+    asker: Asker<'_>,
+) -> Result<Passed, RunError> {
     let facts = session.server().await?;
     let packet = facts.max_packet;
-    let mut findings = server(session, job, facts);
-    let pins = pinned(session, job).await?;
+    let mut findings = if asker.writes() { server(facts) } else { Vec::new() };
+    let Pinned { finding: pins, fresh } = pinned(session, job, asker).await?;
     let mut tables: Vec<Described> = Vec::new();
     for at in in_scope(job, scope)? {
-        if let Some(facts) = described(session, job, at, &tables, &mut findings).await {
+        if let Some(facts) = described(session, job, at, &tables, asker, &mut findings).await {
             tables.extend(laid_out(session, job, at, facts, scope, &mut findings).await?);
         }
     }
+    findings.extend(weak_keys::check(job, &fresh, asker.accepts_weak_keys()));
     let targets: Vec<_> = tables.iter().map(|table| table.target.clone()).collect();
     let escrow = escrow::check(session, job, &targets).await?;
     // A KEK that refuses would refuse the sample too, and under another key than it was no cell opens.
-    let may_open = pins.is_none();
+    let may_open = pins.as_ref().is_none_or(|finding| finding.severity == Severity::Warning);
     let asks = !escrow.kek_refuses;
     findings.extend(pins.into_iter().chain(escrow.findings));
+    let mut samples = Vec::new();
     for table in tables.iter().filter(|table| may_open && (asks || !table.target.enveloped)) {
-        findings.extend(sample::check(session, &table.target, &table.facts, packet).await?);
+        let sample = sample::check(session, &table.target, &table.facts, packet, asker).await?;
+        findings.extend(sample.findings);
+        samples.push(sample.table);
+    }
+    if refusal(&findings).is_none() {
+        findings.extend(first_use::check(session, &targets, &fresh, asker.accepted_keys()).await?);
+    }
+    if asker.writes() {
+        findings.extend(canary_in_log(session, job).await?);
+        findings.extend(privileges::of_runs(session, &targets).await?);
     }
     findings.extend(discovery::look(session, job).await?);
     findings.extend(left_out::check(session, job, &targets).await?);
     findings.extend(shared_nonces(job));
+    findings.extend(stamps(job));
     findings.extend(guards::check(job, &targets, session.capabilities()));
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(
@@ -68,7 +125,7 @@ pub(crate) async fn look(session: &mut Session, job: &Arc<Job>, scope: &Scope) -
             "`max_lag` needs PostgreSQL, a replica that is connected, and the role pg_monitor",
         ));
     }
-    Ok(Passed { targets, findings })
+    Ok(Passed { targets, findings, samples })
 }
 
 /// What the catalogue says of a table of the job; `None` where that is refused.
@@ -77,6 +134,7 @@ async fn described(
     job: &Job,
     at: usize,
     others: &[Described],
+    asker: Asker<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<TableFacts> {
     let table = &job.tables[at];
@@ -96,7 +154,10 @@ async fn described(
         ));
         return None;
     }
-    let found = schema::check(job, table, &facts);
+    let mut found = schema::check(job, table, &facts);
+    if asker.writes() {
+        found.extend(privileges::of_columns(table, &facts));
+    }
     let refused = found.iter().any(|finding| finding.severity == Severity::Refusal);
     findings.extend(found);
     (!refused).then_some(facts)
@@ -112,6 +173,7 @@ async fn laid_out(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Described>, RunError> {
     let target = Arc::new(Target::new(job, at, &facts, scope)?);
+    try_condition(session, &target).await?;
     let refusal = privileges::check(session, &target).await?;
     let described = refusal.is_none().then_some(Described { target, facts });
     findings.extend(refusal);
@@ -129,19 +191,69 @@ fn shared_nonces(job: &Job) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// What is wrong with the keys by what earlier runs have pinned.
-async fn pinned(session: &mut Session, job: &Job) -> Result<Option<Finding>, RunError> {
-    if session.version().await?.is_none() {
+/// What cells of old formats are stamped with and new ones have no place for.
+fn stamps(job: &Job) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (table, field) in job.tables.iter().flat_map(|table| table.fields.iter().map(move |f| (table, f))) {
+        for from in field.from.iter().filter(|from| from.format_name != field.to.format_name) {
+            let Some(stamp) = from.format.format.stamp() else { continue };
+            let (name, to) = (format!("{}.{}", table.name, field.name), &field.to.name);
+            findings.push(Finding::warning(
+                "drops-stamp",
+                format!(
+                    "{name}: cells of {} carry a {stamp}, and cells of {to} have no place for it",
+                    from.name
+                ),
+                "if the application reads it, keep it in a column of its own before the run",
+            ));
+        }
+    }
+    findings
+}
+
+/// A run sends no plaintext, unless its canary fails: what that encrypted goes back.
+async fn canary_in_log(session: &mut Session, job: &Job) -> Result<Option<Finding>, StoreError> {
+    if job.hooks.canary.is_empty() || !job.encrypts_plaintext() {
         return Ok(None);
     }
+    let settings = session.logged_by().await?.join(", ");
+    Ok((!settings.is_empty()).then(|| {
+        Finding::refusal(
+            "plaintext-in-log",
+            format!("a failing canary would put plaintext back, and the server would log it: {settings}"),
+            "turn that off during the run, or remove `canary` from the plan",
+        )
+    }))
+}
+
+/// The keys, compared with what earlier runs have pinned.
+struct Pinned {
+    /// What is wrong with them, or why that is not known.
+    finding: Option<Finding>,
+    /// The pins of keys that no run has used yet.
+    fresh: Vec<Pin>,
+}
+
+async fn pinned(session: &mut Session, job: &Job, asker: Asker<'_>) -> Result<Pinned, RunError> {
     match crate::job::pins::check(session, job).await {
-        Ok(_) => Ok(None),
-        Err(error) if error.advice().class == Class::Refused => Ok(Some(refused_by(&error))),
+        // Who may only read the application's tables may look all the same.
+        Err(RunError::Store(error)) if !asker.writes() && error.trouble == Trouble::Permission => {
+            let unread = Finding::warning(
+                "privilege-missing",
+                "the ledger cannot be read, so the keys were not compared with those of earlier runs",
+                "a run needs more privileges than a dry run: see `reseal grants PLAN`",
+            );
+            Ok(Pinned { finding: Some(unread), fresh: Vec::new() })
+        }
+        Ok(pins) => Ok(Pinned { finding: None, fresh: pins.fresh }),
+        Err(error) if error.advice().class == Class::Refused => {
+            Ok(Pinned { finding: Some(refused_by(&error)), fresh: Vec::new() })
+        }
         Err(error) => Err(error),
     }
 }
 
-fn server(session: &Session, job: &Job, server: ServerFacts) -> Vec<Finding> {
+fn server(server: ServerFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(why) = server.unwritable {
         findings.push(Finding::refusal(
@@ -152,24 +264,6 @@ fn server(session: &Session, job: &Job, server: ServerFacts) -> Vec<Finding> {
     }
     if let Some(why) = server.replication_problem {
         findings.push(Finding::refusal("replication", why, "see the server's manual on replication formats"));
-    }
-    let seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
-    let encrypts_plaintext = seals.into_iter().any(|seal| seal.format.plaintext);
-    // PostgreSQL compares versions, and old plaintext is never sent back to it.
-    let sends_plaintext = session.capabilities().sends_old_values;
-    if let Some(setting) = server.logs_parameters.filter(|_| sends_plaintext) {
-        findings.push(match encrypts_plaintext {
-            true => Finding::refusal(
-                "parameters-logged",
-                format!("the server writes bound parameters, and so plaintext, to its log: {setting}"),
-                "turn it off while cells are encrypted for the first time",
-            ),
-            false => Finding::warning(
-                "parameters-logged",
-                format!("the server writes bound parameters to its log: {setting}"),
-                "a cell that was never sealed would be in it, where another of its row is rotated; turn it off meanwhile",
-            ),
-        });
     }
     findings
 }
@@ -195,11 +289,21 @@ pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), RunError
     Ok(())
 }
 
+/// What preflight alone came to.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// What there is to say, in the order in which it was found.
+    pub findings: Vec<Finding>,
+    /// What it saw of the tables whose cells it looked at.
+    pub samples: Vec<SampledTable>,
+}
+
 /// Runs preflight alone, for `check --connect`. Writes nothing.
 ///
 /// # Errors
 /// When the database cannot be reached, or the scope names nothing.
-pub async fn preflight(job: &Arc<Job>, database: &Database, scope: &Scope) -> Result<Vec<Finding>, RunError> {
-    let mut session = database.connect().await?;
-    Ok(look(&mut session, job, scope).await?.findings)
+pub async fn preflight(job: &Arc<Job>, database: &Database, scope: &Scope) -> Result<Checked, RunError> {
+    let mut session = database.read_only().connect().await?;
+    let Passed { findings, samples, .. } = look(&mut session, job, scope, Asker::Check).await?;
+    Ok(Checked { findings, samples })
 }

@@ -1,7 +1,7 @@
 //! What the catalogue says of a table, held against what a rotation needs.
 
 use reseal_core::Part;
-use reseal_store::{ColumnFacts, Kind, Relation, TableFacts};
+use reseal_store::{Kind, Relation, TableFacts};
 
 use super::side_effects::side_effects;
 use crate::finding::Finding;
@@ -81,14 +81,20 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
                 format!("declare {key} NOT NULL, or name another row key"),
             ));
         }
-        if let Some((what, help)) = unfit_key(column) {
-            findings.push(Finding::refusal("row-key-type", format!("{name}.{key} {what}"), help));
-        }
-        if matches!(column.kind, Kind::Other | Kind::Json) {
+        if column.sql_type.is_empty() {
             findings.push(Finding::refusal(
                 "row-key-type",
                 format!(
-                    "{name}.{key} is {}: a row key is made of integers, texts, UUIDs or bytes",
+                    "{name}.{key} has no declared type, and may hold numbers that do not compare exactly"
+                ),
+                "declare its type, or name another row key",
+            ));
+        }
+        if matches!(column.kind, Kind::Other | Kind::Json) && !column.enumerated {
+            findings.push(Finding::refusal(
+                "row-key-type",
+                format!(
+                    "{name}.{key} is {}: a row key is made of integers, texts, enumerations, UUIDs or bytes",
                     column.sql_type
                 ),
                 "floats and times do not compare exactly; name another row key",
@@ -111,19 +117,6 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
         findings.push(Finding::refusal("row-key-not-unique", message, help));
     }
     findings
-}
-
-/// Why a column does not tell its rows apart as Reseal compares them, where its kind alone does not say so.
-fn unfit_key(column: &ColumnFacts) -> Option<(&'static str, &'static str)> {
-    if column.sql_type.is_empty() {
-        let help = "declare its type, or name another row key";
-        return Some(("has no declared type, and may hold numbers that do not compare exactly", help));
-    }
-    if column.sql_type.rsplit('.').next() == Some("citext") {
-        let help = "name another row key, or make it text with a unique index";
-        return Some(("is citext, which calls texts equal that are not the same", help));
-    }
-    None
 }
 
 fn no_column(table: &TableJob, facts: &TableFacts, name: &str) -> Finding {
@@ -157,13 +150,6 @@ fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Find
     // A column that names a key may well point at the application's list of keys.
     if column.referenced && !holds_key_tags(table, name) {
         refuse("referenced-column", format!("a foreign key hangs on {place}"), "drop the foreign key first");
-    }
-    if !column.writable {
-        refuse(
-            "privilege-missing",
-            format!("{place} may not be read and written"),
-            "GRANT SELECT, UPDATE on it",
-        );
     }
     if facts.partition_columns.iter().any(|other| other == name) {
         refuse(

@@ -1,6 +1,6 @@
 //! What else an update of a table does, as the catalogue tells: triggers, rules, generated columns, publications.
 
-use reseal_store::{ColumnFacts, TableFacts};
+use reseal_store::{Called, ColumnFacts, TableFacts};
 
 use crate::finding::Finding;
 use crate::job::{FieldJob, Job, TableJob};
@@ -25,6 +25,7 @@ pub(super) fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> V
             format!("ALTER TABLE {} REPLICA IDENTITY …, or take it out of the publication", table.name),
         ));
     }
+    findings.extend(foreign_functions(table, facts));
     let generated = |column: &&ColumnFacts| column.generated && !job.expects(table, &column.name);
     for column in facts.columns.iter().filter(generated) {
         let full = format!("{}.{}", table.name, column.name);
@@ -35,6 +36,25 @@ pub(super) fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> V
         ));
     }
     findings
+}
+
+/// What runs with the user's privileges is the table's own, or the database's. Whoever else owns a function of the table
+/// could change it at any time.
+fn foreign_functions(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
+    let of_others = facts.calls.iter().filter(|called| !called.owns_table);
+    let finding = |called: &Called| {
+        let Called { by, function, owner, .. } = called;
+        Finding::refusal(
+            "foreign-function",
+            format!(
+                "{}: {by} calls {function}, which {owner} owns, with privileges that neither {owner} nor the table's \
+                 owner has",
+                table.name
+            ),
+            "have Reseal connect as a role with the privileges of the table's owner, or give the function to that owner",
+        )
+    };
+    of_others.map(finding).collect()
 }
 
 fn triggers(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {

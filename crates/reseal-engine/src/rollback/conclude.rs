@@ -73,7 +73,9 @@ impl Rolled<'_> {
     async fn end(&self, session: &mut Session, proof: &Proof) -> Result<Report, RunError> {
         let Jobs { of_run: job, back } = self.jobs;
         let of = &self.lease.of;
-        if !proof.kept.is_empty() {
+        let counts = Counts { cells_current: proof.before, ..self.counts(session).await? };
+        let is_left = !proof.kept.is_empty() || counts.cells_quarantined > 0;
+        if is_left {
             let giving_up = GivingUp {
                 of_run: self.run,
                 lease: &self.lease.own,
@@ -88,10 +90,9 @@ impl Rolled<'_> {
             steps.stands(RunState::RolledBack, self.run.counts.cells_rotated);
             steps.play_all(session, Phase::OnFailure, Some(When::RolledBack)).await;
         }
-        let counts = Counts { cells_current: proof.before, ..self.counts(session).await? };
         let reason = proof.reason(counts.cells_quarantined);
-        let ends = match (&reason, proof.kept.is_empty()) {
-            (Some(reason), false) => RollbackEnds::Left { reason },
+        let ends = match (&reason, is_left) {
+            (Some(reason), true) => RollbackEnds::Left { reason },
             (reason, _) => RollbackEnds::Clean { reason: reason.as_deref() },
         };
         if !session.end_rollback(self.lease, ends).await? {

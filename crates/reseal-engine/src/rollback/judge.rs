@@ -24,7 +24,7 @@ impl JudgeOfNew {
         match self.of_run(table, field, row) {
             New::Stray | New::Listed(_)
                 if self.refused.entry(field, &row.key).is_none()
-                    && table.held.was_before(&row.values, places) =>
+                    && table.held.before.has(&row.values, places) =>
             {
                 New::Before
             }

@@ -165,6 +165,7 @@ impl KeptWork {
             batches: shard.batches,
             undo: false,
             undo_key: None,
+            pins: Arc::default(),
             read_back: false,
         }
     }

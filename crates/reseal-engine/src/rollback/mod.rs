@@ -5,6 +5,7 @@
 //! acquire → ┌ kept cells, newest first → sweep ┐ → give up what was kept → rolled back
 //!           └──── sealed anew, ←── written since ┘
 
+mod before;
 mod conclude;
 mod give_up;
 mod judge;
@@ -15,6 +16,7 @@ mod proof;
 mod rounds;
 mod strays;
 mod table;
+mod tables;
 mod undo;
 
 use std::sync::Arc;
@@ -42,7 +44,7 @@ use crate::run::resume::held_by;
 use crate::run::steps::takes_back_after;
 use conclude::{Rolled, conclude};
 pub use plan::to_roll_back;
-use plan::{may_send_plaintext, newest};
+use plan::{accepted_logs, newest};
 use rounds::{Rounds, Through};
 use table::Layouts;
 pub use undo::drop_undo;
@@ -62,7 +64,7 @@ pub async fn rollback(
     let run = newest(&mut session, job, options).await?;
     let job = &Arc::new(of_run(job, &run)?);
     let scope = Scope::from_json(&run.scope);
-    may_send_plaintext(&mut session, job).await?;
+    let accepted_logs = accepted_logs(&mut session, job, options.accept_plaintext_in_log).await?;
     let back = Arc::new(turned_back(job, &options.to_keys)?);
     let layouts = Layouts::of(&mut session, job, &back, &scope).await?;
     let jobs = Jobs { of_run: job, back: &back };
@@ -72,7 +74,9 @@ pub async fn rollback(
     let found = identity::compare(&mut session, &run, &layouts.targets, &options.accept_tables).await?;
     let takes_back_after = takes_back_after(&mut session, job, &run).await?;
     let tables = &found.changed;
-    let begins = RollbackBegins { job, reversed: &back, run: &run, tables, takes_back_after };
+    let logs = &accepted_logs;
+    let begins =
+        RollbackBegins { job, reversed: &back, run: &run, tables, accepted_logs: logs, takes_back_after };
     observer.rollback_began(begins).await?;
     let lease = acquire(&mut session, jobs, &run, known.as_ref(), &found.columns, options).await?;
     Commit::new(&mut session, &lease.of).tables(&found.changed, &[], &options.operator).await?;
@@ -121,6 +125,11 @@ async fn put_back(
 async fn begin(session: &mut Session, rounds: &Rounds<'_>, layouts: &Layouts) -> Result<Through, RunError> {
     guard::take_away(session, &rounds.lease.own, &layouts.targets).await?;
     let tables = layouts.tables(session, rounds.run).await?;
+    // While all that the run wrote is still known: once something of it is given up, nobody could tell any more.
+    if let Some(before) = tables.first().map(|table| &table.held.before).filter(|before| before.is_less) {
+        let digests = before.digests.concat();
+        Commit::new(session, &rounds.lease.own).replace_stood_of(&rounds.run.id, &digests).await?;
+    }
     rounds.go_through(session, &tables).await
 }
 

@@ -1,14 +1,14 @@
 //! What other runs have moved to the same keys: their own rollback puts it back exactly.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use reseal_core::Value;
-use reseal_store::{RunRow, Session, TableName, Trouble};
+use reseal_store::{RunRow, Session};
 
+use super::before::Before;
+use super::tables::Tables;
 use crate::cell::target::Target;
 use crate::cell::undo::{self, Fingerprint};
-use crate::commit::restore::entries;
 use crate::error::{RunError, UndoError};
 use crate::job::{Job, pins};
 
@@ -34,7 +34,7 @@ fn ends_alike(job: &Job, run: &RunRow, stranger: bool) -> Result<bool, RunError>
 pub(super) struct Held {
     written: Arc<Vec<Fingerprint>>,
     /// What was under the new key before the run came to it.
-    before: Arc<Vec<Fingerprint>>,
+    pub(super) before: Before,
     /// The runs: those of the same plan, the newest first, then others.
     runs: Vec<RunRow>,
 }
@@ -67,24 +67,18 @@ impl Held {
             }
         }
         written.sort_unstable();
-        let before = Arc::new(before(session, &run.id).await?);
+        let before = Before::read(session, &run.id, &mut tables).await?;
         Ok(Held { written: Arc::new(written), before, runs })
     }
 
     /// All that stays as it is where others are sealed anew.
     pub(super) fn all(&self) -> Arc<Vec<Fingerprint>> {
-        if self.before.is_empty() {
+        if self.before.digests.is_empty() {
             return self.written.clone();
         }
-        let mut all = [&self.written[..], &self.before[..]].concat();
+        let mut all = [&self.written[..], &self.before.digests[..]].concat();
         all.sort_unstable();
         Arc::new(all)
-    }
-
-    /// Whether what these places of a row hold was there before the run.
-    pub(super) fn was_before(&self, values: &[Value], places: &[usize]) -> bool {
-        !self.before.is_empty()
-            && self.before.binary_search(&undo::digest(values, places, &mut Vec::new())).is_ok()
     }
 
     /// The newest of the runs, as people are told of it.
@@ -99,17 +93,6 @@ impl Held {
     }
 }
 
-/// The digests of what was under the new key before a run came to it, sorted.
-async fn before(session: &mut Session, run_id: &str) -> Result<Vec<Fingerprint>, RunError> {
-    let (mut before, mut after) = (Vec::new(), None);
-    while let Some(batch) = session.next_stood(run_id, after).await? {
-        after = Some(batch.place);
-        before.extend(batch.digests.as_chunks().0);
-    }
-    before.sort_unstable();
-    Ok(before)
-}
-
 /// Adds the digests of what a run wrote.
 async fn add(
     session: &mut Session,
@@ -121,70 +104,11 @@ async fn add(
     let mut after = None;
     while let Some(batch) = session.next_undo(run_id, after).await? {
         after = Some(batch.place());
-        let Some(target) = tables.find(session, &batch.table).await? else { continue };
-        let entries = match entries(target, &batch).await {
+        match tables.written(session, &batch).await {
             // Sealed under a key that this plan does not have: then its cells are not under this run's key either.
-            Err(RunError::Undo(UndoError::Unreadable)) if stranger => continue,
-            entries => entries?,
-        };
-        written.extend(entries.into_iter().flat_map(|entry| entry.new).map(|(_, digest)| digest));
+            Err(RunError::Undo(UndoError::Unreadable)) if stranger => {}
+            digests => written.extend(digests?),
+        }
     }
     Ok(())
-}
-
-/// The tables of a rollback, by the names that runs call them.
-struct Tables<'t> {
-    targets: &'t [Arc<Target>],
-    own_names: Vec<TableName>,
-    known: HashMap<String, Option<usize>>,
-}
-
-impl<'t> Tables<'t> {
-    async fn of(session: &mut Session, targets: &'t [Arc<Target>]) -> Result<Self, RunError> {
-        let mut own_names = Vec::new();
-        for target in targets {
-            own_names.push(session.describe(&target.shape.table).await?.name);
-        }
-        let known = targets.iter().enumerate().map(|(at, target)| (target.label().to_owned(), Some(at)));
-        Ok(Tables { targets, own_names, known: known.collect() })
-    }
-
-    /// Whether a run worked on any of them.
-    async fn any_of(&mut self, session: &mut Session, run_id: &str) -> Result<bool, RunError> {
-        for shard in session.shards(run_id).await? {
-            if self.find(session, &shard.table).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The table that a run calls by this label: other plans may spell its name in another way.
-    async fn find(
-        &mut self,
-        session: &mut Session,
-        label: &str,
-    ) -> Result<Option<&'t Arc<Target>>, RunError> {
-        if !self.known.contains_key(label) {
-            let at = self.look_up(session, label).await?;
-            self.known.insert(label.to_owned(), at);
-        }
-        Ok(self.known[label].map(|at| &self.targets[at]))
-    }
-
-    async fn look_up(&self, session: &mut Session, label: &str) -> Result<Option<usize>, RunError> {
-        let whole = TableName { schema: None, name: label.to_owned() };
-        let in_schema = label
-            .split_once('.')
-            .map(|(schema, name)| TableName { schema: Some(schema.to_owned()), name: name.to_owned() });
-        for name in std::iter::once(whole).chain(in_schema) {
-            match session.describe(&name).await {
-                Ok(facts) => return Ok(self.own_names.iter().position(|own| *own == facts.name)),
-                Err(error) if error.trouble == Trouble::ConnectionLost => return Err(error.into()),
-                // It is not there, or in a schema that is closed to this user: then it is none of the rollback's.
-                Err(_) => {}
-            }
-        }
-        Ok(None)
-    }
 }

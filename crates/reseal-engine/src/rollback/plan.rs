@@ -7,15 +7,20 @@ use crate::error::{RollbackRefused, RunError};
 use crate::job::Job;
 use crate::job::options::RollbackOptions;
 
-/// Rolling a first encryption back sends plaintext to the server, as a bound parameter: refused while it logs those.
-pub(super) async fn may_send_plaintext(session: &mut Session, job: &Job) -> Result<(), RunError> {
-    let mut seals = job.tables.iter().flat_map(|table| &table.fields).flat_map(|field| &field.from);
-    if !seals.any(|seal| seal.format.plaintext) {
-        return Ok(());
+/// Rolling a first encryption back sends plaintext to the server: refused while the server writes what it is sent to a log,
+/// unless somebody accepts that. Gives the settings that were accepted.
+pub(super) async fn accepted_logs(
+    session: &mut Session,
+    job: &Job,
+    accepts: bool,
+) -> Result<Vec<String>, RunError> {
+    if !job.encrypts_plaintext() {
+        return Ok(Vec::new());
     }
-    match session.server().await?.logs_parameters {
-        None => Ok(()),
-        Some(setting) => Err(RollbackRefused::ParametersLogged { setting }.into()),
+    let settings = session.logged_by().await?;
+    match settings.is_empty() || accepts {
+        true => Ok(settings),
+        false => Err(RollbackRefused::PlaintextInLog { settings: settings.join(", ") }.into()),
     }
 }
 
@@ -35,11 +40,11 @@ pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<Ru
     Ok(None)
 }
 
-/// Whether the rollback of a run has left cells that can be tried again.
+/// Whether the rollback of a run has left cells that can be tried again: also cells that the application wrote, of which
+/// nothing is kept.
 async fn is_left(session: &mut Session, run: &RunRow) -> Result<bool, RunError> {
     let rollback = session.rollback_of(&run.id).await?;
-    let is_open = rollback.is_some_and(|rollback| rollback.run.state != RunState::Complete);
-    Ok(is_open && session.undo_cells(&run.id).await? > 0)
+    Ok(rollback.is_some_and(|rollback| rollback.run.state != RunState::Complete))
 }
 
 /// The run that is to be rolled back, where it may be.

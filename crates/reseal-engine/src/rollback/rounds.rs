@@ -115,6 +115,7 @@ impl Rounds<'_> {
             lease: self.lease.own.clone(),
             undo: false,
             undo_key: None,
+            pins: Arc::default(),
             pacer: self.pacer.clone(),
             progress: progress.clone(),
             stop: stop.clone(),

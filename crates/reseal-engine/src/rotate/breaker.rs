@@ -8,6 +8,7 @@ use crate::batch::work::OpenCount;
 use crate::cell::field::FieldTarget;
 use crate::cell::target::Target;
 use crate::error::{RunError, TableError};
+use crate::reason::Reason;
 
 /// Cells of one field that may fail in a row, with none between them that opens, before the run stops.
 pub(crate) const BREAKER: u64 = 1000;
@@ -18,14 +19,16 @@ pub(crate) fn breaker(target: &Target, fails: &[AtomicU64], counts: &[OpenCount]
         if count.opened > 0 {
             fails.store(0, Ordering::Relaxed);
         } else if fails.fetch_add(count.failed, Ordering::Relaxed) + count.failed >= BREAKER {
-            return Err(wrong_key(field, fails.load(Ordering::Relaxed)));
+            let last = |reason: Reason| format!("the last is {}", reason.name());
+            let why = count.why.map_or_else(|| "see the quarantine".to_owned(), last);
+            return Err(wrong_key(field, fails.load(Ordering::Relaxed), why));
         }
     }
     Ok(())
 }
 
-/// The refusal of a field of which cell after cell opens under no key.
-pub(crate) fn wrong_key(field: &FieldTarget, cells: u64) -> RunError {
+/// The refusal of a field of which cell after cell opens under no key. `reasons` are those that `inspect` gives.
+pub(crate) fn wrong_key(field: &FieldTarget, cells: u64, reasons: String) -> RunError {
     let job = field.job();
     let mut keys: Vec<String> = Vec::new();
     for seal in job.seals() {
@@ -35,5 +38,5 @@ pub(crate) fn wrong_key(field: &FieldTarget, cells: u64) -> RunError {
         }
     }
     let field = format!("{}.{}", field.table_label(), job.name);
-    TableError::WrongKey { field, cells, keys: keys.join(", ") }.into()
+    TableError::WrongKey { field, cells, keys: keys.join(", "), reasons }.into()
 }

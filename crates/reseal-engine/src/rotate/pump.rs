@@ -135,6 +135,7 @@ async fn write_groups(
         batches: shard.batches,
         undo: shared.undo,
         undo_key: shared.undo_key.clone(),
+        pins: shared.pins.clone(),
         read_back: false,
     };
     loop {

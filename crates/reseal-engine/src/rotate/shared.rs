@@ -6,6 +6,7 @@ use reseal_store::{Database, RunLease, Session, StoreError};
 
 use super::pace::Pacer;
 use crate::cell::undo::UndoKey;
+use crate::commit::pins::FreshPins;
 use crate::progress::Progress;
 use crate::stop::Stopper;
 
@@ -16,6 +17,8 @@ pub(crate) struct Shared {
     pub(crate) lease: RunLease,
     pub(crate) undo: bool,
     pub(crate) undo_key: Option<UndoKey>,
+    /// Pins that wait for the first swap.
+    pub(crate) pins: Arc<FreshPins>,
     pub(crate) pacer: Arc<Pacer>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) stop: Stopper,

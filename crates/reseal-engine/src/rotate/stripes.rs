@@ -95,7 +95,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use reseal_core::Value;
-    use reseal_store::{Column, Counts, Kind, Shape, Swap, TableName};
+    use reseal_store::{Column, Counts, Kind, MayBePlain, Shape, Swap, TableName};
 
     use super::*;
     use crate::batch::packed::Packed;
@@ -106,7 +106,7 @@ mod tests {
     fn shape() -> Shape {
         Shape {
             table: TableName { schema: None, name: "t".into() },
-            key: vec![Column { name: "id".into(), kind: Kind::Int, collation: None }],
+            key: vec![Column { name: "id".into(), kind: Kind::Int, collation: None, foreign: None }],
             cells: vec![],
             context: vec![],
             keep: vec![],
@@ -124,13 +124,14 @@ mod tests {
 
     fn striped(rows: std::ops::Range<i64>, stripes: usize, slot: impl Fn(i64) -> usize) -> Work {
         let opened = rows.clone().count() as u64;
-        let mut work = Work { opened: vec![OpenCount { opened, failed: 0 }], ..Work::default() };
+        let mut work = Work { opened: vec![OpenCount { opened, ..OpenCount::default() }], ..Work::default() };
         let part = || Packed::with_room(&shape(), 1, 1, false);
         work.packed = (0..stripes).map(|_| vec![part(), part()]).collect();
         let middle = (rows.start + rows.end) / 2;
         for n in rows {
             let key = RowKey(vec![Value::Int(n)]);
-            let swap = Swap { key, old: vec![], new: vec![], version: None, unopened: false };
+            let swap =
+                Swap { key, old: vec![], new: vec![], version: None, may_be_plain: MayBePlain::Nothing };
             let half = usize::from(n >= middle);
             work.packed[slot(n) % stripes][half].push(PlannedSwap { swap, moved: Moved::default() });
             work.counts.add(&Counts { rows_scanned: 1, ..Counts::default() });
@@ -199,7 +200,7 @@ mod tests {
         assert!(others.iter().all(|batch| batch.counts == Counts::default()));
         assert_eq!(last.counts.rows_scanned, 1010);
         assert_eq!(group.batches.iter().map(|batch| batch.rows).sum::<u64>(), 1010);
-        assert_eq!(group.opened, [OpenCount { opened: 1000, failed: 0 }]);
+        assert_eq!(group.opened, [OpenCount { opened: 1000, ..OpenCount::default() }]);
     }
 
     #[test]

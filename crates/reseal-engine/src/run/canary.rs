@@ -84,6 +84,7 @@ async fn first_batch(shared: &Shared, targets: &[Arc<Target>], shards: &[ShardRo
             batches: shard.batches,
             undo: true,
             undo_key: shared.undo_key.clone(),
+            pins: shared.pins.clone(),
             read_back: true,
         };
         let closing = Closing { checkpoint: Some(&last), done: false };

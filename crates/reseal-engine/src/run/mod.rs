@@ -4,6 +4,7 @@
 
 pub(crate) mod canary;
 pub(crate) mod conclude;
+pub(crate) mod first_use;
 pub(crate) mod lease;
 pub(crate) mod opening;
 pub(crate) mod resume;
@@ -37,7 +38,7 @@ use crate::rotate::workers::rotate;
 use crate::run::canary::Sent;
 use crate::run::conclude::{Outcome, conclude};
 use crate::run::lease::Renewal;
-use crate::run::opening::Opened;
+use crate::run::opening::{Opened, Ready};
 use crate::run::resume::{Held, started_with, take};
 use crate::run::steps::Steps;
 use crate::run::unfinished::owed;
@@ -59,8 +60,9 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     let begun = Instant::now();
     let Environment { database, progress, stop, observer } = environment;
-    preflight::application(job, options.accept_outage || options.dry_run)?;
-    let mut session = database.connect().await?;
+    preflight::application(job, options.accepted.outage || options.dry_run)?;
+    let opened = if options.dry_run { database.read_only() } else { database.clone() };
+    let mut session = opened.connect().await?;
     if let Some(report) = owed(&mut session, job, options, environment).await? {
         return Ok(report);
     }
@@ -86,9 +88,9 @@ pub async fn run(
     let renewal = renewal(environment, &lease, &pacer, options);
     let opened = opening::open(&mut session, &mut steps, looked, &run, &lease, options, environment).await;
     let outcome = match opened {
-        Ok(Opened::Targets(targets)) => {
+        Ok(Opened::Ready(ready)) => {
             let mut outcome =
-                work(&mut session, &steps, environment, &run, &lease, &targets, pacer.clone()).await;
+                work(&mut session, &steps, environment, &run, &lease, &ready, pacer.clone()).await;
             // The ledger tells what was done: the rounds begin again where they stood, as a resumed run does.
             for _ in 0..RECONNECTS {
                 // Workers that gave up have asked for a stop: what they say stands.
@@ -97,8 +99,7 @@ pub async fn run(
                     break;
                 }
                 ensure_connected(database, stop, &mut session).await?;
-                outcome =
-                    work(&mut session, &steps, environment, &run, &lease, &targets, pacer.clone()).await;
+                outcome = work(&mut session, &steps, environment, &run, &lease, &ready, pacer.clone()).await;
             }
             outcome
         }
@@ -125,9 +126,10 @@ async fn work(
     environment: &Environment,
     run: &RunRow,
     lease: &RunLease,
-    targets: &[Arc<Target>],
+    ready: &Ready,
     pacer: Arc<Pacer>,
 ) -> Result<Outcome, RunError> {
+    let targets = &ready.targets;
     match run.whole {
         true => guard::take_away(session, lease, targets).await?,
         false => guard::repair(session, lease, &run.plan, targets).await?,
@@ -139,13 +141,18 @@ async fn work(
         lease: lease.clone(),
         undo: job.undo,
         undo_key,
+        pins: ready.pins.clone(),
         pacer: pacer.clone(),
         progress: environment.progress.clone(),
         stop: environment.stop.clone(),
         idle: std::sync::Mutex::default(),
     });
     let _lag = LagWatch::start(environment.database.clone(), pacer);
-    rounds(&shared, session, steps, run, targets).await
+    let outcome = rounds(&shared, session, steps, run, targets).await?;
+    if let Outcome::Clean = outcome {
+        first_use::pin_what_is_shown(session, lease, ready).await?;
+    }
+    Ok(outcome)
 }
 
 /// The key that old cells are kept under when the old key is known to others.

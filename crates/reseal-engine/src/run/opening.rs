@@ -1,4 +1,4 @@
-//! Before the first write: the steps of `before`, then the keys as they are now, pinned for the run.
+//! Before the first write: the steps of `before`, then the keys as they are now, noted for the run.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use tracing::warn;
 
 use crate::cell::target::Target;
 use crate::commit::Commit;
+use crate::commit::pins::FreshPins;
 use crate::environment::Environment;
 use crate::error::RunError;
 use crate::finding::{Finding, Severity};
@@ -14,7 +15,8 @@ use crate::job::hooks::Phase;
 use crate::job::options::RunOptions;
 use crate::job::{Job, pins};
 use crate::observer::RunBegins;
-use crate::preflight::{self, Passed, identity};
+use crate::preflight::weak_keys::WeakKey;
+use crate::preflight::{self, Asker, Passed, first_use, identity, weak_keys};
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 
@@ -36,13 +38,17 @@ pub(crate) async fn look(
     options: &RunOptions,
 ) -> Result<Looked, RunError> {
     match &job.keys_missing {
-        None => passed(preflight::look(session, job, &options.scope).await?, &[]),
+        None => passed(preflight::look(session, job, &options.scope, asker(options)).await?, &[]),
         Some(error) if options.dry_run => Err(error.clone()),
         Some(error) => {
             warn!("{error}; the steps of `before` are carried out first, then the keys are read");
             Ok(Looked { targets: Vec::new(), told: Vec::new(), changed: Vec::new() })
         }
     }
+}
+
+fn asker(options: &RunOptions) -> Asker<'_> {
+    Asker::Run { accepted: &options.accepted, is_dry: options.dry_run }
 }
 
 /// Passes findings on, but those that were `told` before; refusals end here.
@@ -58,10 +64,20 @@ fn passed(passed: Passed, told: &[String]) -> Result<Looked, RunError> {
         .map_or(Ok(Looked { targets: passed.targets, told, changed: Vec::new() }), Err)
 }
 
+/// What the rounds begin with.
+pub(crate) struct Ready {
+    /// The tables as the run works on them.
+    pub(crate) targets: Vec<Arc<Target>>,
+    /// Pins that wait for the first swap.
+    pub(crate) pins: Arc<FreshPins>,
+    /// Keysets of which the operator says that each key has its own id.
+    pub(crate) accepted_keys: Vec<String>,
+}
+
 /// What came of all that is to be done before the first write.
 pub(crate) enum Opened {
-    /// The tables as the run works on them.
-    Targets(Vec<Arc<Target>>),
+    /// Nothing stands before it any more.
+    Ready(Ready),
     /// A stop came first.
     Stopped(Stop),
 }
@@ -91,12 +107,13 @@ pub(crate) async fn open(
             steps.with_job(&Arc::new(resolver.job().await?).at_pace(options.pace));
             steps.scrub_noted(session).await?;
         }
-        targets = passed(preflight::look(session, steps.job(), &options.scope).await?, &told)?.targets;
+        let found = preflight::look(session, steps.job(), &options.scope, asker(options)).await?;
+        targets = passed(found, &told)?.targets;
         // They may have rebuilt a table.
         changed.extend(identity::keep(session, lease, run, &targets).await?);
     }
     let job = steps.job();
-    let fresh = pins::check(session, job).await?;
+    let pins = pins::check(session, job).await?;
     environment.observer.keys_read(job).await?;
     if run.primaries.is_empty() {
         let keys = pins::keys_of_run(job, &run.id)?.to_string();
@@ -104,10 +121,16 @@ pub(crate) async fn open(
             return Err(RunError::Superseded);
         }
     }
-    // Under the epoch, so that an engine which is superseded by now tells nobody that its run begins.
-    Commit::new(session, lease).pins(&job.plan, &fresh).await?;
-    let deadline =
-        environment.observer.before_first_write(session, RunBegins { job, run, tables: &changed }).await?;
+    // An engine which is superseded by now tells nobody that its run begins.
+    Commit::new(session, lease).holds().await?;
+    let accepted_keys = first_use::accepted(&targets, &pins.fresh, &options.accepted.keys);
+    let (all, tables) = (pins.all(), changed.as_slice());
+    // Preflight has refused those that nobody accepts.
+    let weak_keys: Vec<String> = weak_keys::of(job, &pins.fresh).iter().map(WeakKey::name).collect();
+    let begins =
+        RunBegins { job, run, tables, pins: &all, accepted_keys: &accepted_keys, weak_keys: &weak_keys };
+    let deadline = environment.observer.before_first_write(session, begins).await?;
     environment.progress.due(deadline.0);
-    Ok(Opened::Targets(targets))
+    let pins = FreshPins::new(&job.plan, pins.fresh);
+    Ok(Opened::Ready(Ready { targets, pins, accepted_keys }))
 }

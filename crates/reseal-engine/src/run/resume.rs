@@ -20,7 +20,7 @@ pub(crate) async fn started_with(
     options: &RunOptions,
 ) -> Result<RunOptions, RunError> {
     let mut options = options.clone();
-    if session.version().await?.is_none() {
+    if options.dry_run || session.version().await?.is_none() {
         return Ok(options);
     }
     let latest = session.runs(Some(&job.plan), 1).await?.pop();
@@ -108,8 +108,7 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), RunEr
     if let Some(error) = &job.keys_missing {
         return Err(error.clone());
     }
-    let primaries = pins::keys_of_run(job, &run.id)?.to_string();
-    if primaries != run.primaries {
+    if !pins::are_of_run(job, run)? {
         return Err(ResumeRefused::KeysChanged { run: id() }.into());
     }
     Ok(())
@@ -131,7 +130,7 @@ pub(crate) async fn take(
     observer: &dyn RunObserver,
 ) -> Result<Held, RunError> {
     let run = find_or_write(session, job, options, observer).await?;
-    let found = identity::compare(session, &run, &looked.targets, &options.accept_tables).await?;
+    let found = identity::compare(session, &run, &looked.targets, &options.accepted.tables).await?;
     if !found.changed.is_empty()
         && let Some(Claimed::HeldBy { column, run_id }) =
             session.holder_of_any(&found.columns, &[&run.id]).await?

@@ -33,8 +33,20 @@ pub struct CensusLine {
     pub seal: Option<String>,
     /// The key's id; `None` where none is named or none opens the cell.
     pub key: Option<String>,
+    /// What would authenticate them and they do not have, such as an `MDC`.
+    pub lacks: Option<&'static str>,
     /// How many.
     pub cells: u64,
+}
+
+impl CensusLine {
+    fn json(&self) -> Value {
+        let mut line = json!({ "seal": self.seal, "key": self.key, "cells": self.cells });
+        if let Some(lacks) = self.lacks {
+            line["lacks"] = lacks.into();
+        }
+        line
+    }
 }
 
 impl Census {
@@ -45,11 +57,7 @@ impl Census {
             .fields
             .iter()
             .map(|field| {
-                let counts: Vec<Value> = field
-                    .counts
-                    .iter()
-                    .map(|line| json!({ "seal": line.seal, "key": line.key, "cells": line.cells }))
-                    .collect();
+                let counts: Vec<Value> = field.counts.iter().map(CensusLine::json).collect();
                 json!({ "table": field.table, "field": field.field, "counts": counts })
             })
             .collect();

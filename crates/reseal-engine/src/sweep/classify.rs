@@ -3,7 +3,7 @@
 use reseal_core::Key;
 use reseal_store::Row;
 
-use crate::cell::claim::{Claim, begins_with_key_tag, claim, is_null, looks_sealed, plaintext_seal, takes};
+use crate::cell::claim::{Claim, claim, is_null, takes, unsealed};
 use crate::cell::deks::Deks;
 use crate::cell::field::FieldTarget;
 use crate::cell::open::{Fault, Opening, Trust};
@@ -26,6 +26,8 @@ pub(super) struct Line<'j> {
     pub(super) seal: Option<usize>,
     /// The key; `None` where none is named or none opens the cell.
     pub(super) key: Option<&'j Key>,
+    /// Whether it opened and nothing authenticates it, although cells of its format can be.
+    pub(super) unauthenticated: bool,
 }
 
 impl Line<'_> {
@@ -47,7 +49,10 @@ pub(super) fn opened<'j>(
 ) -> Result<Option<Line<'j>>, Fault> {
     match field.open_with_mirrors(row, Trust::Nothing, deks) {
         Opening::Null => Ok(None),
-        Opening::Opened(opened) => Ok(Some(Line { seal: Some(opened.seal), key: opened.key })),
+        Opening::Opened(opened) => {
+            let unauthenticated = opened.lacks_authentication(field.job());
+            Ok(Some(Line { seal: Some(opened.seal), key: opened.key, unauthenticated }))
+        }
         Opening::Broken(fault) => Err(fault),
         // With trust in nothing no cell is left unopened.
         Opening::Marked | Opening::Shut(_) => Err(Fault { reason: Reason::NotOpened, seal: None }),
@@ -57,7 +62,9 @@ pub(super) fn opened<'j>(
 /// What a cell says of itself, no key asked; `None` for NULL. A cell that says nothing of its key is counted under no key.
 pub(super) fn marked<'j>(field: &'j FieldTarget, row: &Row) -> Option<Line<'j>> {
     let job = field.job();
-    let Some(cell) = field.cell(&row.values) else { return Some(Line { seal: None, key: None }) };
+    let Some(cell) = field.cell(&row.values) else {
+        return Some(Line { seal: None, key: None, unauthenticated: false });
+    };
     if is_null(&cell) {
         return None;
     }
@@ -68,8 +75,8 @@ pub(super) fn marked<'j>(field: &'j FieldTarget, row: &Row) -> Option<Line<'j>> 
             Claim::Broken(_) => None,
             Claim::Mark(mark) => mark,
         };
-        return Some(Line { seal: Some(at), key: tag.and_then(|tag| seal.keyset.by_tag(&tag)) });
+        let key = tag.and_then(|tag| seal.keyset.by_tag(&tag));
+        return Some(Line { seal: Some(at), key, unauthenticated: false });
     }
-    let is_plain = || !looks_sealed(field.whole_job(), &cell) && !begins_with_key_tag(job, &cell);
-    Some(Line { seal: plaintext_seal(job, &cell).filter(|_| is_plain()), key: None })
+    Some(Line { seal: unsealed(field.whole_job(), job, &cell).ok(), key: None, unauthenticated: false })
 }

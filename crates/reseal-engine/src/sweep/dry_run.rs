@@ -68,7 +68,7 @@ pub(crate) async fn dry_run(
     progress: &Progress,
 ) -> Result<Report, RunError> {
     let begun = Instant::now();
-    let mut session = database.connect().await?;
+    let mut session = database.read_only().connect().await?;
     let mut total = 0;
     for target in targets {
         total += session.count(&target.shape).await.map_err(|error| of_condition(target, error))?;

@@ -13,6 +13,7 @@ use crate::cell::target::{Target, integer};
 use crate::error::{RunError, ScopeError};
 use crate::job::Job;
 use crate::job::scope::Scope;
+use crate::reason::Reason;
 
 /// One cell, as `inspect` shows it: never its plaintext.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub async fn inspect(
     table: &str,
     row: &str,
 ) -> Result<Vec<Inspected>, RunError> {
-    let mut session = database.connect().await?;
+    let mut session = database.read_only().connect().await?;
     let scope = Scope { tables: vec![table.to_owned()], ..Scope::default() };
     let targets = layout(&mut session, job, &scope).await?;
     let Some(target) = targets.first() else {
@@ -61,23 +62,71 @@ async fn find(session: &mut Session, target: &Target, table: &str, row: &str) ->
 
 impl Inspected {
     fn of(field: &FieldTarget, row: &Row, deks: Option<&Deks>) -> Inspected {
-        let job = field.job();
-        let name = |at: usize| job.seals().nth(at).map(|seal| seal.name.clone());
-        let (seal, key, state) = match field.open_with_mirrors(row, Trust::Nothing, deks) {
-            Opening::Null => (None, None, "null"),
-            Opening::Marked | Opening::Shut(_) => (name(0), None, "current"),
-            Opening::Opened(cell) => {
-                (name(cell.seal), cell.key.map(Key::id), if cell.current { "current" } else { "old" })
-            }
-            Opening::Broken(fault) => (fault.seal.and_then(name), None, fault.reason.name()),
-        };
+        let CellState { seal, key, standing, .. } = CellState::of(field, row, deks);
         Inspected {
-            field: job.name.clone(),
-            seal,
+            field: field.job().name.clone(),
+            seal: seal.map(str::to_owned),
             key: key.map(str::to_owned),
-            state: state.to_owned(),
+            state: standing.name().to_owned(),
             bytes: field.cell(&row.values).map_or(0, |cell| cell.size()),
         }
+    }
+}
+
+/// What a cell turns out to be: the one answer that `inspect` and the sample of a check both give.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CellState<'j> {
+    /// The seal that opens or recognises it.
+    pub(crate) seal: Option<&'j str>,
+    /// The key that opens it.
+    pub(crate) key: Option<&'j str>,
+    pub(crate) standing: CellStanding,
+    /// Whether nothing authenticates it, although cells of its format can be.
+    pub(crate) unauthenticated: bool,
+}
+
+/// Where a cell stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellStanding {
+    /// SQL NULL.
+    Null,
+    /// Under the primary of the seal that it must end with.
+    Current,
+    /// It opens, and a run has to move it.
+    Old,
+    /// It does not open, or cannot be sealed again.
+    Broken(Reason),
+}
+
+impl CellStanding {
+    /// The word or the code that people see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            CellStanding::Null => "null",
+            CellStanding::Current => "current",
+            CellStanding::Old => "old",
+            CellStanding::Broken(reason) => reason.name(),
+        }
+    }
+}
+
+impl<'j> CellState<'j> {
+    /// Opens the cell of a field in a row.
+    pub(crate) fn of(field: &'j FieldTarget, row: &Row, deks: Option<&Deks>) -> CellState<'j> {
+        let name = |at: usize| field.job().seals().nth(at).map(|seal| seal.name.as_str());
+        let mut unauthenticated = false;
+        let (seal, key, standing) = match field.open_with_mirrors(row, Trust::Nothing, deks) {
+            Opening::Null => (None, None, CellStanding::Null),
+            Opening::Marked | Opening::Shut(_) => (name(0), None, CellStanding::Current),
+            Opening::Opened(cell) => {
+                let standing = if cell.current { CellStanding::Current } else { CellStanding::Old };
+                unauthenticated = cell.lacks_authentication(field.job());
+                (name(cell.seal), cell.key.map(Key::id), standing)
+            }
+            Opening::Broken(fault) => (fault.seal.and_then(name), None, CellStanding::Broken(fault.reason)),
+        };
+        CellState { seal, key, standing, unauthenticated }
     }
 }
 

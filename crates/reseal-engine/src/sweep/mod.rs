@@ -104,6 +104,7 @@ pub async fn census(
     opened: bool,
     progress: &Progress,
 ) -> Result<Census, RunError> {
+    let database = &database.read_only();
     let mut session = database.connect().await?;
     let targets = layout(&mut session, job, scope).await?;
     if opened {
@@ -155,10 +156,12 @@ fn census_fields(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
 
 fn census_field(field: &FieldTarget, tally: Tally) -> CensusField {
     let job = field.job();
-    let line = |(SealAndKey { seal, key }, cells)| CensusLine {
-        seal: seal.and_then(|at| job.seals().nth(at)).map(|seal| seal.name.clone()),
-        key,
-        cells,
+    let line = |(SealAndKey { seal, key, unauthenticated }, cells)| {
+        let seal = seal.and_then(|at| job.seals().nth(at));
+        let lacks =
+            seal.filter(|_| unauthenticated).and_then(|seal| seal.format.format.optional_authentication());
+        let lacks = lacks.map(|optional| optional.name);
+        CensusLine { seal: seal.map(|seal| seal.name.clone()), key, lacks, cells }
     };
     CensusField {
         table: field.table_label().to_owned(),

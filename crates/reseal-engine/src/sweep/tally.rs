@@ -21,11 +21,12 @@ use crate::progress::Progress;
 /// Cells of one field by seal and key.
 pub(super) type Tally = BTreeMap<SealAndKey, u64>;
 
-/// A seal by its position among the field's, and a key by its id.
+/// A seal by its position among the field's, a key by its id, and whether nothing authenticates the cell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SealAndKey {
     pub(super) seal: Option<usize>,
     pub(super) key: Option<String>,
+    pub(super) unauthenticated: bool,
 }
 
 /// Cells that open and were refused when they were to be written.
@@ -148,7 +149,7 @@ impl ChunkTally {
                     By::Mark => marked(field, row),
                     By::Opened => opened(field, row, deks).unwrap_or_else(|fault| {
                         listed.push(field.quarantined(&row.key, fault.reason));
-                        Some(Line { seal: fault.seal, key: None })
+                        Some(Line { seal: fault.seal, key: None, unauthenticated: false })
                     }),
                 };
                 let Some(line) = line else { continue };
@@ -190,7 +191,10 @@ struct Counted<'j> {
 
 impl<'j> Lines<'j> {
     fn add(&mut self, line: Line<'j>) {
-        let same = |other: &Line<'_>| other.seal == line.seal && other.key_id() == line.key_id();
+        let same = |other: &Line<'_>| {
+            (other.seal, other.key_id(), other.unauthenticated)
+                == (line.seal, line.key_id(), line.unauthenticated)
+        };
         match self.0.iter_mut().find(|counted| same(&counted.line)) {
             Some(counted) => counted.cells += 1,
             None => self.0.push(Counted { line, cells: 1 }),
@@ -201,7 +205,8 @@ impl<'j> Lines<'j> {
         let lines = self.0.into_iter();
         lines
             .map(|Counted { line, cells }| {
-                (SealAndKey { seal: line.seal, key: line.key_id().map(str::to_owned) }, cells)
+                let key = line.key_id().map(str::to_owned);
+                (SealAndKey { seal: line.seal, key, unauthenticated: line.unauthenticated }, cells)
             })
             .collect()
     }

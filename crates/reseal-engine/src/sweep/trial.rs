@@ -40,7 +40,7 @@ pub async fn try_cells(
     database: &Database,
     rows: usize,
 ) -> Result<Tried, RunError> {
-    let mut session = database.connect().await?;
+    let mut session = database.read_only().connect().await?;
     let targets = layout(&mut session, job, &Scope::default()).await?;
     let mut tried = Tried::default();
     for target in &targets {

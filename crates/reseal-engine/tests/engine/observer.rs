@@ -64,12 +64,8 @@ impl RunObserver for Recorder {
         self.ask("keys_read", format!("{} keys read", job.keysets[0].keyset.keys().len())).await
     }
 
-    async fn before_first_write(
-        &self,
-        session: &mut Session,
-        begins: RunBegins<'_>,
-    ) -> Result<Deadline, RunError> {
-        let pins = session.pins(&begins.job.plan).await?.len();
+    async fn before_first_write(&self, _: &mut Session, begins: RunBegins<'_>) -> Result<Deadline, RunError> {
+        let pins = begins.pins.len();
         let event = format!("begins, {} before, {pins} pins", begins.run.state);
         self.ask("before_first_write", event).await.map(|()| Deadline::default())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reseal_core::{StepHole, StepPiece};
+use reseal_core::{PathWords, StepHole, StepPiece};
 
 use super::{Entries, Meaning, names_of, quoted};
 use crate::document::Finding;
@@ -192,7 +192,11 @@ impl Meaning<'_> {
             self.find("empty", &at, "a step without a statement");
             return None;
         }
-        self.pieces(sql(text), &at, vars).map(StepActionSpec::Sql)
+        let pieces = self.pieces(sql(text), &at, vars)?;
+        if self.statement_is_secret(&pieces, &at) {
+            return None;
+        }
+        Some(StepActionSpec::Sql(pieces))
     }
 
     fn command_step(
@@ -206,6 +210,9 @@ impl Meaning<'_> {
         let mut words = Vec::new();
         for text in &command {
             words.push(self.pieces(word(text), &at, vars)?);
+        }
+        if self.arguments_are_secret(command.iter().map(String::as_str), &at) {
+            return None;
         }
         let program = words.first().is_some_and(
             |word| matches!(word.as_slice(), [StepPiece::Text(program)] if !program.trim().is_empty()),
@@ -230,10 +237,13 @@ impl Meaning<'_> {
         for name in env.iter().map(|env| match env {
             StepEnvSpec::Pass(name) | StepEnvSpec::Set(name, _) => name,
         }) {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                let message = "this is no name of an environment variable";
-                self.find("bad-name", &[&path[..], &["env"]].concat(), message);
-            }
+            self.variable_is_secret(name, &[&path[..], &["env"]].concat());
+        }
+        self.programs = true;
+        if let Some([StepPiece::Text(program)]) = words.first_mut().map(Vec::as_mut_slice)
+            && PathWords::Program.is_path(0, program)
+        {
+            *program = self.input_path(program, &at).as_str().to_owned();
         }
         Some(StepActionSpec::Command { words, env })
     }

@@ -145,7 +145,8 @@ impl Meaning<'_> {
         let kdf = raw.kdf.and_then(|kdf| self.key_kdf(kdf, &[path, &["kdf"]].concat()));
         let text = |name: &str| raw.source.place.get(name).and_then(Value::as_str).map(str::to_owned);
         let place = if let Some(directory) = text("directory") {
-            KeysPlace::Directory { path: directory, encoding: encoding(raw.source.encoding) }
+            let path = self.input_path(&directory, &[path, &["directory"]].concat());
+            KeysPlace::Directory { path, encoding: encoding(raw.source.encoding) }
         } else if let Some(sql) = text(SQL_SOURCE) {
             KeysPlace::Query { sql, key: self.key_of_row(raw.source.place.get("key"), path)? }
         } else {
@@ -196,7 +197,12 @@ impl Meaning<'_> {
                 let secret = serde_json::from_value(value.clone()).ok()?;
                 source.secret = Some(Box::new(self.source(secret, &[&at[..], &[name]].concat())?));
             } else {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let mut value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                if kind == Some(OptionKind::Path) && value.contains('/') {
+                    // A library is code of this process.
+                    self.programs = true;
+                    value = self.input_path(&value, &[&at[..], &[name]].concat()).as_str().to_owned();
+                }
                 source.args.words.push(format!("{name}={value}"));
             }
         }
@@ -224,10 +230,20 @@ impl Meaning<'_> {
         let args = SourceArgs {
             words: texts(words),
             pass_env: raw.place.get("env").filter(|_| lists_env).map(texts).unwrap_or_default(),
+            folder: self.folder.to_owned(),
         };
         let json = raw.json.map(|entry| if entry == "*" { JsonPick::All } else { JsonPick::Entry(entry) });
         let encoding = encoding(raw.encoding);
-        let source = SourceSpec { kind: kind.clone(), args, secret: None, json, encoding };
+        let mut source = SourceSpec { kind: kind.clone(), args, secret: None, json, encoding };
+        if let Some(plugin) = self.vocabulary.key_source(kind)
+            && self.source_is_secret(&source.args.words, plugin.paths, &at)
+        {
+            return None;
+        }
+        let passed = [path, &["env"]].concat();
+        for name in &source.args.pass_env {
+            self.variable_is_secret(name, &passed);
+        }
         match self.vocabulary.key_source(kind) {
             Some(_) if has_columns(&source) => {}
             Some(plugin) => {
@@ -241,6 +257,9 @@ impl Meaning<'_> {
                 self.not_yet(&at, &format!("the key source `{kind}`"));
             }
             None => return None,
+        }
+        if let Some(plugin) = self.vocabulary.key_source(kind) {
+            source.args.words = self.located(source.args.words, plugin.paths, &at);
         }
         Some(source)
     }

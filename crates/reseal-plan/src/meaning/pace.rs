@@ -69,7 +69,10 @@ impl Meaning<'_> {
                 .max_lag
                 .as_ref()
                 .and_then(|text| self.duration(text, &[path, &["max_lag"]].concat())),
-            pause_file: raw.pause_file.clone(),
+            pause_file: raw
+                .pause_file
+                .as_ref()
+                .map(|file| self.input_path(file, &[path, &["pause_file"]].concat())),
         }
     }
 

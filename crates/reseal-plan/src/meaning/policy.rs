@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reseal_core::nearest;
+use reseal_core::{PathWords, nearest};
 
 use super::Meaning;
 use crate::names::did_you_mean;
@@ -32,7 +32,10 @@ impl Meaning<'_> {
             keep_undo: self.policy_duration(raw.keep_undo.as_deref(), "keep_undo"),
             max_active_keys: raw.max_active_keys,
             approvals: raw.approvals.as_ref().map_or_else(Approvals::default, approvals),
-            approvers: raw.approvers.map(|approvers| approvers.file),
+            approvers: raw
+                .approvers
+                .map(|approvers| self.input_path(&approvers.file, &["policy", "approvers", "file"])),
+            folder: self.folder.to_owned(),
             backup: raw.backup.and_then(|backup| self.backup(backup)),
             disk: raw.disk.and_then(|disk| self.disk(disk)),
         };
@@ -84,7 +87,7 @@ impl Meaning<'_> {
             (Some(command), None) => {
                 self.policy_command(command, &["policy", "backup", "command"]).map(Proof::Command)
             }
-            (None, Some(file)) => Some(Proof::File(file)),
+            (None, Some(file)) => Some(Proof::File(self.input_path(&file, &["policy", "backup", "file"]))),
             _ => {
                 let message = "a backup is proved by a command or by a file";
                 let help = "command: [PROGRAM], which prints a time, or file: PATH".to_owned();
@@ -119,7 +122,10 @@ impl Meaning<'_> {
             self.find("bad-command", path, "a command is a program and its arguments");
             return None;
         }
-        Some(words)
+        if self.arguments_are_secret(words.iter().map(String::as_str), path) {
+            return None;
+        }
+        Some(self.located(words, PathWords::Program, path))
     }
 }
 

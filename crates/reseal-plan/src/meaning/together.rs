@@ -122,6 +122,7 @@ impl Meaning<'_> {
         self.can_seal(table, field, &to.1);
         for (_, one) in from {
             self.told_from(table, field, &to.1, one);
+            self.says_the_same(table, field, &to.1, one);
         }
         let plain = uses.iter().any(|(_, one)| one.built.plaintext);
         for (_, one) in uses.iter().filter(|(_, one)| plain && !one.proves_key()) {
@@ -290,6 +291,20 @@ impl Meaning<'_> {
             "give the new seal a layout of its own"
         };
         self.at_field("not-told-apart", table, field, message, Some(help));
+    }
+
+    /// What the form of cells says of their values, new ones must say too, and no more: else an application takes a value for
+    /// what it is not.
+    fn says_the_same(&mut self, table: &TableSpec, field: &FieldSpec, to: &Use<'_>, from: &Use<'_>) {
+        let (new, old) = (to.built.format.value_marks(), from.built.format.value_marks());
+        let of_old = old.iter().filter(|mark| !new.contains(mark)).map(|mark| (mark, from, to));
+        let of_new = new.iter().filter(|mark| !old.contains(mark)).map(|mark| (mark, to, from));
+        let Some((mark, has, lacks)) = of_old.chain(of_new).next() else { return };
+        let (has, lacks) = (quoted(&has.seal.name), quoted(&lacks.seal.name));
+        let message =
+            format!("the layout of {has} marks each value with {mark}, and the layout of {lacks} does not");
+        let help = "give both layouts the same mark, or have the application convert these values";
+        self.at_field("other-marks", table, field, message, Some(help));
     }
 
     pub(super) fn at_field(

@@ -20,9 +20,11 @@ impl Meaning<'_> {
         let before = self.findings.len();
         let under = [path, &["restore-test"]].concat();
         let (file, identity) = raw.map_or((None, None), |raw| (raw.file, raw.identity));
-        if let Some(file) = &file {
-            self.file_name(file, &[&under[..], &["file"]].concat());
-        }
+        let file = file.map(|file| {
+            let at = [&under[..], &["file"]].concat();
+            self.file_name(&file, &at);
+            self.input_path(&file, &at)
+        });
         let identity = match identity {
             Some(source) => Some(self.source(source, &[&under[..], &["identity"]].concat())?),
             None => policy.backup.as_ref().and_then(|backup| backup.identity.clone()),
@@ -70,7 +72,8 @@ impl Meaning<'_> {
             let help = "put {slot} into its name: keys-{slot}.age";
             self.find_help("file-name", &file, message, Some(help.into()));
         }
-        Some(Action::KeysBackup { to: to?, file: raw.file }).filter(|_| self.findings.len() == before)
+        Some(Action::KeysBackup { to: to?, file: self.output_path(&raw.file) })
+            .filter(|_| self.findings.len() == before)
     }
 
     fn recipients(&mut self, raw: raw::Recipients, path: &[&str]) -> Option<Recipients> {
@@ -117,7 +120,7 @@ impl Meaning<'_> {
             raw::Standard::Soc2 => Standard::Soc2,
             raw::Standard::Gdpr => Standard::Gdpr,
         };
-        Some(Action::Report { standard, period: period?, out: raw.out }).filter(|_| named)
+        Some(Action::Report { standard, period: period?, out: self.output_path(&raw.out) }).filter(|_| named)
     }
 
     /// Whether a file's name has no hole but `{slot}`, once and behind the last folder.

@@ -21,6 +21,15 @@ pub struct Hooks {
     pub on_failure: Vec<StepSpec>,
 }
 
+impl Hooks {
+    /// Whether any step is an SQL statement.
+    #[must_use]
+    pub fn has_sql(&self) -> bool {
+        let phases = [&self.before, &self.canary, &self.after, &self.on_stop, &self.on_failure];
+        phases.into_iter().flatten().any(|step| matches!(step.action, StepActionSpec::Sql(_)))
+    }
+}
+
 /// One step.
 #[derive(Clone, Debug)]
 pub struct StepSpec {

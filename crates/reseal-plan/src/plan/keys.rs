@@ -2,6 +2,8 @@
 
 use reseal_core::{Kdf, SourceArgs};
 
+use super::PlanPath;
+
 /// A keyset as the plan describes it.
 #[derive(Clone, Debug)]
 pub struct KeysetSpec {
@@ -17,6 +19,20 @@ pub struct KeysetSpec {
     pub keys_from: Vec<KeysFromSpec>,
     /// Line in the file, from 1.
     pub line: usize,
+}
+
+impl KeysetSpec {
+    /// Whether any of its keys, or the id of its primary, comes out of the plan's database.
+    #[must_use]
+    pub fn reads_the_database(&self) -> bool {
+        let of_primary = match &self.primary {
+            PrimarySpec::Source(source) => Some(source),
+            PrimarySpec::None | PrimarySpec::Id(_) => None,
+        };
+        let mut sources = self.keys.iter().map(|key| &key.source).chain(of_primary);
+        let is_query = |from: &KeysFromSpec| matches!(from.place, KeysPlace::Query { .. });
+        sources.any(|source| source.kind == "sql") || self.keys_from.iter().any(is_query)
+    }
 }
 
 /// Which key of a keyset seals new data.
@@ -84,7 +100,7 @@ pub enum KeysPlace {
     /// A directory: one file per key, the file's name is the key's id.
     Directory {
         /// The directory's path.
-        path: String,
+        path: PlanPath,
         /// How each file is encoded.
         encoding: Encoding,
     },
@@ -134,7 +150,7 @@ impl SourceSpec {
     #[must_use]
     pub fn args_for(&self, key_id: &str) -> SourceArgs {
         let words = self.args.words.iter().map(|word| word.replace("{key}", key_id)).collect();
-        SourceArgs { words, pass_env: self.args.pass_env.clone() }
+        SourceArgs { words, ..self.args.clone() }
     }
 }
 

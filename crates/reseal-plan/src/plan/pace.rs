@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::PlanPath;
 use crate::Window;
 
 /// How fast and when a run works.
@@ -42,7 +43,7 @@ pub struct Throttle {
     /// The most a replica may lag behind.
     pub max_lag: Option<Duration>,
     /// While this file exists, the run waits.
-    pub pause_file: Option<String>,
+    pub pause_file: Option<PlanPath>,
 }
 
 /// What `--emergency` lays over the pace.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::SourceSpec;
+use super::{PlanPath, SourceSpec};
 
 /// Rules that hold for every rotation of a plan. Without the section, nothing is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,11 +22,21 @@ pub struct Policy {
     /// How many people must agree to what.
     pub approvals: Approvals,
     /// The file that names those who may agree, and their public keys.
-    pub approvers: Option<String>,
+    pub approvers: Option<PlanPath>,
+    /// The plan's folder, in which programs of the policy are started.
+    pub folder: String,
     /// Proof that a backup is fresh, asked for before a run's first write.
     pub backup: Option<BackupProof>,
     /// Proof that the disk has room, asked for before a run's first write.
     pub disk: Option<DiskProof>,
+}
+
+impl Policy {
+    /// The path of the file of approvers; empty where the plan names none.
+    #[must_use]
+    pub fn approvers_file(&self) -> &str {
+        self.approvers.as_ref().map_or("", PlanPath::as_str)
+    }
 }
 
 /// How long something is kept.
@@ -76,7 +86,7 @@ pub enum Proof {
     /// A program and its arguments, which prints the time (RFC 3339).
     Command(Vec<String>),
     /// The backup itself: the time at which the file was last written.
-    File(String),
+    File(PlanPath),
 }
 
 /// Proof that the disk has room.

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use reseal_core::quantity::exact;
 
-use super::SourceSpec;
+use super::{PlanPath, SourceSpec};
 use crate::{CronLine, Window};
 
 /// What happens when.
@@ -120,7 +120,7 @@ pub enum Action {
     /// Tries whether keys can be restored from their backup.
     RestoreTest {
         /// The backup; with [`SLOT`] in it, the newest of those.
-        file: String,
+        file: PlanPath,
         /// Where the identity is kept that decrypts it.
         identity: SourceSpec,
     },
@@ -129,7 +129,7 @@ pub enum Action {
         /// Who can read it.
         to: Recipients,
         /// The file, with [`SLOT`] in its name.
-        file: String,
+        file: PlanPath,
     },
     /// Writes a report of the audit trail.
     Report {
@@ -138,7 +138,7 @@ pub enum Action {
         /// The time that it is about.
         period: Period,
         /// The file, perhaps with [`SLOT`] in its name.
-        out: String,
+        out: PlanPath,
     },
     /// Rotates.
     Run {

@@ -157,7 +157,7 @@ pub(crate) struct Seal {
     pub(crate) aad: Option<String>,
     /// How a key becomes the key of one cell.
     pub(crate) kdf: Option<Kdf>,
-    /// What a plaintext looks like, for formats whose opening proves nothing.
+    /// What a plaintext looks like, for formats whose opening proves nothing and for plaintext that looks sealed.
     pub(crate) validator: Option<Validator>,
     /// Cells carry their own key, wrapped under a key of the keyset.
     pub(crate) envelope: Option<super::Envelope>,

@@ -30,7 +30,9 @@ impl<'a> Vocabulary<'a> {
         self.formats.iter().find(|plugin| plugin.name == name)
     }
 
-    pub(crate) fn key_source(&self, name: &str) -> Option<&'a KeySourcePlugin> {
+    /// The key source that goes by this name.
+    #[must_use]
+    pub fn key_source(&self, name: &str) -> Option<&'a KeySourcePlugin> {
         self.key_sources.iter().find(|plugin| plugin.name == name)
     }
 
@@ -53,7 +55,9 @@ impl<'a> Vocabulary<'a> {
         let source = defs.get("Source").cloned().unwrap_or_default();
         // Where each key of a query is kept: as a key of the plan, but for what only such a key has.
         defs.insert("KeyPlace".into(), self.source_schema(&source, &[], Some(&json!({}))));
-        for (name, more) in [("Source", [].as_slice()), ("Key", &[]), ("KeysFrom", &many)] {
+        for (name, more) in
+            [("Source", [].as_slice()), ("DatabaseSource", &[]), ("Key", &[]), ("KeysFrom", &many)]
+        {
             let common = defs.get(name).cloned().unwrap_or_default();
             // A key's bytes and its other facts share one map, as in `{ env: X, encoding: hex, tag: "1" }`. Of these, a
             // KEK has the tag alone.
@@ -132,7 +136,7 @@ fn options_schema(options: &[OptionSpec]) -> Value {
     let mut properties = Map::new();
     for option in options {
         let mut schema = match option.kind {
-            OptionKind::Text => text(),
+            OptionKind::Text | OptionKind::Path => text(),
             OptionKind::Integer => json!({ "type": "integer" }),
             OptionKind::Boolean => json!({ "type": "boolean" }),
             OptionKind::OneOf(words) => json!({ "type": "string", "enum": words }),

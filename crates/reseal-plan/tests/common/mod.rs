@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use reseal_core::{
     BuiltFormat, Cell, Format, FormatPlugin, Identified, Kek, KekPlugin, KekSource, Key, KeyLength,
     KeySource, KeySourceError, KeySourcePlugin, Material, NotifierPlugin, OpenError, OptionError, OptionKind,
-    OptionSpec, Part, Plaintext, SealError, SecretBytes, SourceArgs,
+    OptionSpec, Part, PathWords, Plaintext, SealError, SecretBytes, SourceArgs,
 };
 use reseal_plan::Vocabulary;
 
@@ -149,6 +149,7 @@ const PLAINTEXT: FormatPlugin = FormatPlugin {
 };
 
 const ENV: KeySourcePlugin = KeySourcePlugin {
+    paths: PathWords::None,
     name: "env",
     summary: "An environment variable.",
     build: |args| {
@@ -161,10 +162,15 @@ const ENV: KeySourcePlugin = KeySourcePlugin {
     },
 };
 
-const FILE: KeySourcePlugin =
-    KeySourcePlugin { name: "file", summary: "A file.", build: |_: &SourceArgs| Ok(Box::new(Nowhere)) };
+const FILE: KeySourcePlugin = KeySourcePlugin {
+    name: "file",
+    summary: "A file.",
+    paths: PathWords::All,
+    build: |_: &SourceArgs| Ok(Box::new(Nowhere)),
+};
 
 const COMMAND: KeySourcePlugin = KeySourcePlugin {
+    paths: PathWords::Program,
     name: "command",
     summary: "A program that prints it.",
     build: |_| Ok(Box::new(Nowhere)),

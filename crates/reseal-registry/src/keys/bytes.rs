@@ -1,11 +1,14 @@
 //! From what a source holds to the bytes of a key.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use reseal_core::{Context, Kdf, Key, Material, SecretBytes};
+use reseal_core::{Context, Derivation, Kdf, Key, Material, SecretBytes};
 use reseal_plan::Encoding;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::ReadKeyError;
@@ -15,17 +18,49 @@ pub(super) fn json_map(
     bytes: &SecretBytes,
     what: &str,
 ) -> Result<BTreeMap<String, SecretBytes>, ReadKeyError> {
-    let map: BTreeMap<String, Zeroizing<String>> =
-        serde_json::from_slice::<BTreeMap<String, String>>(bytes.expose())
-            .map(|map| map.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect())
-            // The parser's own message could quote the document.
-            .map_err(|_| {
-                ReadKeyError::new(
-                    format!("{what}: not a JSON object of texts"),
-                    "expected {\"ID\": \"KEY\", …}",
-                )
-            })?;
-    Ok(map.into_iter().map(|(name, value)| (name, SecretBytes::new(value.as_bytes().to_vec()))).collect())
+    // The parser's own message could quote the document.
+    let map = serde_json::from_slice::<KeyMap>(bytes.expose()).map_err(|_| {
+        ReadKeyError::new(format!("{what}: not a JSON object of texts"), "expected {\"ID\": \"KEY\", …}")
+    })?;
+    // A name may be a key that was put on the wrong side of the colon: it is not shown.
+    match map.twice {
+        true => Err(ReadKeyError::new(
+            format!("{what}: two entries of the JSON object have one name"),
+            "give each key an id of its own",
+        )),
+        false => Ok(map.entries),
+    }
+}
+
+/// A JSON object of texts, and whether a name stands in it twice: most parsers take the last one and say nothing.
+#[derive(Default)]
+struct KeyMap {
+    entries: BTreeMap<String, SecretBytes>,
+    twice: bool,
+}
+
+impl<'de> Deserialize<'de> for KeyMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeyMapVisitor)
+    }
+}
+
+struct KeyMapVisitor;
+
+impl<'de> Visitor<'de> for KeyMapVisitor {
+    type Value = KeyMap;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of texts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<KeyMap, A::Error> {
+        let mut map = KeyMap::default();
+        while let Some((name, value)) = access.next_entry::<String, String>()? {
+            map.twice |= map.entries.insert(name, SecretBytes::new(value.into_bytes())).is_some();
+        }
+        Ok(map)
+    }
 }
 
 pub(super) fn text(material: &Material, what: &str) -> Result<Zeroizing<String>, ReadKeyError> {
@@ -72,5 +107,28 @@ pub(super) fn derive(
     let context = Context { tenant: None, table: "", field: "", key: id, row: &|_| None };
     let filling =
         kdf.filling(&context).map_err(|error| ReadKeyError::new(format!("{what}: {error}"), "see `kdf`"))?;
-    Ok(Key::new(id, kdf.derive(bytes.expose(), &filling)).derived_from(bytes))
+    let derived = Key::new(id, kdf.derive(bytes.expose(), &filling));
+    Ok(derived.derived_by(Derivation { from: bytes, kdf: kdf.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Watches that no key silently takes the place of another, and that no message shows a name or a value.
+    #[test]
+    fn a_name_that_stands_twice_is_refused_and_not_shown() {
+        let read = |text: &str| json_map(&SecretBytes::new(text.into()), "the keys");
+        let map = read(r#"{"v1": "a", "v2": "b"}"#).unwrap_or_default();
+        assert_eq!(map.into_keys().collect::<Vec<_>>(), ["v1", "v2"]);
+        for (text, expect) in [
+            (r#"{"hunter2": "a", "hunter2": "b"}"#, "one name"),
+            (r#"{"hunter2": "a", "hunter\u0032": "a"}"#, "one name"),
+            (r#"{"v1": {"hunter2": 1}}"#, "not a JSON object of texts"),
+            (r#"["hunter2"]"#, "not a JSON object of texts"),
+        ] {
+            let error = read(text).err().map(|error| error.message).unwrap_or_default();
+            assert!(error.contains(expect) && !error.contains("hunter2"), "{error}");
+        }
+    }
 }

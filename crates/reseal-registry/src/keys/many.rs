@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use reseal_core::{Kdf, Key, SecretBytes, SourceArgs};
+use reseal_core::{Kdf, Key, PathWords, SecretBytes, SourceArgs, path_in};
 use reseal_plan::{Encoding, KeyOfRow, KeysFromSpec, KeysPlace, SourceSpec};
 
 use super::bytes::{decode, derive, json_map};
@@ -61,7 +61,7 @@ impl Reader<'_> {
         let list = List { keyset, kdf: from.kdf.as_ref() };
         match &from.place {
             KeysPlace::Map(source) => self.map(source, &list).await,
-            KeysPlace::Directory { path, encoding } => self.directory(path, *encoding, &list).await,
+            KeysPlace::Directory { path, encoding } => self.directory(path.as_str(), *encoding, &list).await,
             KeysPlace::Query { sql, key } => self.query(sql, key, &list).await,
         }
     }
@@ -100,7 +100,7 @@ impl Reader<'_> {
         for id in visible_files(path).map_err(failed)?.into_iter().rev() {
             let spec = SourceSpec {
                 kind: "file".into(),
-                args: SourceArgs { words: vec![format!("{path}/{id}")], pass_env: vec![] },
+                args: SourceArgs { words: vec![format!("{path}/{id}")], ..SourceArgs::default() },
                 secret: None,
                 json: None,
                 encoding,
@@ -223,6 +223,8 @@ impl KeyRow<'_> {
     /// The arguments of a source, their holes filled from the row. What fills a part of a path cannot lead out of its
     /// folder: the rows are the application's, the path is the plan's.
     fn fill(&self, source: &SourceSpec, what: &str) -> Result<SourceArgs, ReadKeyError> {
+        let plugin = crate::vocabulary().key_source(&source.kind);
+        let paths = plugin.map_or(PathWords::None, |plugin| plugin.paths);
         let mut words = Vec::new();
         for word in &source.args.words {
             let (mut out, mut rest) = (String::new(), word.as_str());
@@ -235,7 +237,7 @@ impl KeyRow<'_> {
                     ReadKeyError::new(format!("{what}: {name} is no text"), "a hole is filled with text")
                 })?;
                 let is_part = !(before.is_empty() && out.is_empty() && after.is_empty());
-                let leads_out = source.kind == "file" && is_part && (text.contains('/') || text == "..");
+                let leads_out = paths == PathWords::All && is_part && (text.contains('/') || text == "..");
                 if leads_out || text.contains('\0') {
                     return Err(ReadKeyError::new(
                         format!("{what}: {name} leads out of the folder that the plan names"),
@@ -246,9 +248,13 @@ impl KeyRow<'_> {
                 rest = after;
             }
             out.push_str(rest);
-            words.push(out);
+            // What begins with a column could not be located when the plan was read.
+            words.push(match paths.is_path(words.len(), &out) {
+                true => path_in(&source.args.folder, &out),
+                false => out,
+            });
         }
-        Ok(SourceArgs { words, pass_env: source.args.pass_env.clone() })
+        Ok(SourceArgs { words, ..source.args.clone() })
     }
 }
 
@@ -297,7 +303,7 @@ mod tests {
         let values = [id, "arn:aws:kms:eu:1:key/2"].map(|text| Some(SecretBytes::new(text.into())));
         let source = SourceSpec {
             kind: kind.into(),
-            args: SourceArgs { words: vec![word.into()], pass_env: vec![] },
+            args: SourceArgs { words: vec![word.into()], ..SourceArgs::default() },
             secret: None,
             json: None,
             encoding: Encoding::Raw,

@@ -20,7 +20,6 @@ pub(crate) use bytes::decode;
 use bytes::text;
 pub use kept::{Kept, Wanted, restored, wanted, will_be};
 use keyset::Reading;
-pub(crate) use length::length_of;
 pub(crate) use reader::Reader;
 
 /// A plan's keysets with their bytes.
@@ -82,12 +81,13 @@ pub async fn database(plan: &Plan) -> Result<Zeroizing<String>, ReadKeyError> {
     }
 }
 
-/// What a program prints as text, run as a source of keys runs it: no shell, an environment of its own, a time limit.
+/// What a program prints as text, run as a source of keys runs it: no shell, an environment of its own, a time limit;
+/// in `folder`.
 ///
 /// # Errors
 /// Why it printed nothing that can be read; never what it printed.
-pub async fn printed(words: &[String]) -> Result<String, String> {
-    let args = SourceArgs { words: words.to_vec(), pass_env: Vec::new() };
+pub async fn printed(words: &[String], folder: &str) -> Result<String, String> {
+    let args = SourceArgs { words: words.to_vec(), folder: folder.to_owned(), ..SourceArgs::default() };
     let program = (keys_command::PLUGIN.build)(&args).map_err(|error| error.message)?;
     let material = program.read().await.map_err(|error| error.message)?;
     String::from_utf8(material.bytes.expose().to_vec())

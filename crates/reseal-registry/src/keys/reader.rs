@@ -7,7 +7,7 @@ use reseal_store::{Database, LookedUp, Session};
 use super::ReadKeyError;
 use super::bytes::{decode, derive, json_map};
 use super::kept::ReadKey;
-use crate::plugins::{KEKS, KEY_SOURCES};
+use crate::plugins::KEKS;
 
 /// The source that the plan's own database is.
 const SQL: &str = "sql";
@@ -93,7 +93,7 @@ impl<'d> Reader<'d> {
             let sql = args.words.first().map(String::as_str).unwrap_or_default();
             return Ok(Material { bytes: self.one_value(sql, what).await?, warnings: vec![] });
         }
-        let plugin = KEY_SOURCES.iter().find(|plugin| plugin.name == spec.kind).ok_or_else(|| {
+        let plugin = crate::vocabulary().key_source(&spec.kind).ok_or_else(|| {
             ReadKeyError::new(
                 format!("{what}: this build has no key source {}", spec.kind),
                 "see `reseal --version`",

@@ -3,6 +3,9 @@
 use sea_query::{Expr, ExprTrait, Query, QueryStatementWriter};
 
 use super::run_lease::RunLease;
+use crate::comparison::Comparison;
+use crate::conditions::keys_at_once;
+use crate::session::kinds;
 use crate::taker::Taker;
 use crate::{Dialect, Kind, Session, Shape, StoreError, Swap, Swapped, Trouble};
 
@@ -70,7 +73,12 @@ impl Session {
         swaps: &[&Swap],
         by_version: bool,
     ) -> Result<Swapped, StoreError> {
-        let written = self.sql.driver.swap(shape, swaps, by_version).await?;
+        let standing = match self.compares_here(swaps) {
+            true => Some(self.standing(shape, swaps).await?),
+            false => None,
+        };
+        let comparison = Comparison::of(by_version, standing.as_deref());
+        let written = self.sql.driver.swap(shape, swaps, comparison).await?;
         let triggers = self.sql.driver.update_triggers(&shape.table).await?;
         Ok(if triggers.is_empty() { Swapped::Written(written) } else { Swapped::Unwatched })
     }
@@ -78,7 +86,8 @@ impl Session {
 
 impl Guarded<'_> {
     /// Writes new cells where the old ones still stand (compare-and-set). With `by_version`, rows are compared by version
-    /// where the database has one: equal versions prove equal rows, and no old value travels to the server.
+    /// where the database has one: equal versions prove equal rows, and no old value travels to the server. Where one may be
+    /// plaintext none does in any case.
     ///
     /// Where the shape asks for it, what is stored then is read back and compared. Else the table must have no trigger,
     /// which is looked at behind the write: by then nobody can create one before the transaction ends. Anything but
@@ -111,6 +120,21 @@ impl Guarded<'_> {
             self.spoiled = false;
         }
         Ok(swapped)
+    }
+
+    /// Locks the rows of swaps until the transaction ends: what refuses them then is nobody else's lock.
+    ///
+    /// # Errors
+    /// When somebody else has them locked.
+    pub async fn hold(&mut self, shape: &Shape, swaps: &[&Swap]) -> Result<(), StoreError> {
+        let session = &mut *self.session;
+        for swaps in swaps.chunks(keys_at_once(&shape.key)) {
+            let any = session.any_of(&shape.key, swaps.iter().map(|swap| &swap.key));
+            let mut statement = session.build(session.select_columns(shape).cond_where(any));
+            statement.sql.push_str(session.sql.driver.lock());
+            session.sql.driver.fetch(statement, &kinds(shape)).await?;
+        }
+        Ok(())
     }
 
     /// Commits. After [`Trouble::ConnectionLost`] the outcome is unknown: read the ledger.
@@ -148,5 +172,5 @@ fn several_rows(shape: &Shape) -> StoreError {
         shape.table,
         columns.join(", ")
     );
-    StoreError::new(Trouble::Missing, message)
+    StoreError::new(Trouble::Ambiguous, message)
 }

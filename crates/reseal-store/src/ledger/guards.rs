@@ -2,6 +2,7 @@
 
 use reseal_core::digest::Parts;
 
+use super::guarded::Guarded;
 use super::run_lease::RunLease;
 use crate::guard::{Forbidden, Guard, GuardKind};
 use crate::{Session, Shape, StoreError, TableName};
@@ -46,7 +47,7 @@ impl Session {
             return Ok(Guarding::Unchecked);
         }
         // It reads the whole table, and needs no lease: it changes nothing but what is known of a constraint that stands.
-        self.script(&prove).await?;
+        self.sql.script(&prove).await?;
         Ok(Guarding::Checked)
     }
 
@@ -56,7 +57,7 @@ impl Session {
     /// [`Trouble::Constraint`](crate::Trouble::Constraint) where a row holds a forbidden value; when the server refuses.
     pub async fn prove_guard(&mut self, table: &TableName) -> Result<(), StoreError> {
         let statements = self.sql.driver.prove_guard(table);
-        self.script(&statements).await
+        self.sql.script(&statements).await
     }
 
     /// Whether a table is guarded.
@@ -94,8 +95,8 @@ impl Session {
         statements: &[String],
     ) -> Result<bool, StoreError> {
         if self.capabilities().alters_in_transactions {
-            let Some(guarded) = self.guarded(lease).await? else { return Ok(false) };
-            return match guarded.session.script(statements).await {
+            let Some(mut guarded) = self.guarded(lease).await? else { return Ok(false) };
+            return match guarded.change_definition(table, statements).await {
                 Ok(()) => guarded.commit().await.map(|()| true),
                 Err(error) => {
                     guarded.rollback().await?;
@@ -106,14 +107,16 @@ impl Session {
         if !self.holds(lease).await? {
             return Ok(false);
         }
-        let changed = self.script(statements).await;
+        let before = self.known(table).await?;
+        let changed = self.sql.script(statements).await;
         let ours = self.holds(lease).await?;
         if changed.is_err() || !ours {
             let mine: Vec<String> = self.guards(table).await?;
             let mine: Vec<String> = mine.into_iter().filter(|name| name.contains(&tag(lease))).collect();
             let down = self.sql.driver.unguard(table, &mine);
-            self.script(&down).await?;
+            self.sql.script(&down).await?;
         }
+        self.follow(before).await?;
         changed.map(|()| ours)
     }
 
@@ -121,6 +124,19 @@ impl Session {
     async fn holds(&mut self, lease: &RunLease) -> Result<bool, StoreError> {
         let epoch = self.run_by_id(lease.run_id()).await?.map(|run| run.epoch);
         Ok(epoch == Some(lease.epoch()))
+    }
+}
+
+impl Guarded<'_> {
+    /// Changes the definition of a table.
+    async fn change_definition(
+        &mut self,
+        table: &TableName,
+        statements: &[String],
+    ) -> Result<(), StoreError> {
+        let before = self.session.known(table).await?;
+        self.session.sql.script(statements).await?;
+        self.session.follow(before).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! The scripts that make the ledger's tables.
 
 use crate::sql::{Migrations, Script};
-use crate::{Database, Dialect, Session, StoreError};
+use crate::{Database, Dialect, Needs, Session, StoreError};
 
 /// Runs, shards, pins, quarantine, undo: beside the data.
-const LEDGER: Migrations = Migrations { name: "ledger", numbers: "migration", scripts };
+pub(super) const LEDGER: Migrations = Migrations { name: "ledger", numbers: "migration", scripts };
 
 macro_rules! script {
     ($number:literal, $file:literal) => {
@@ -21,6 +21,8 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(5, "postgres/0005_pace"),
             script!(6, "postgres/0006_tables"),
             script!(7, "postgres/0007_rollback"),
+            script!(8, "postgres/0008_pins"),
+            script!(9, "postgres/0009_identity"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/0001_ledger"),
@@ -29,6 +31,8 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(5, "mysql/0005_pace"),
             script!(6, "mysql/0006_tables"),
             script!(7, "mysql/0007_rollback"),
+            script!(8, "mysql/0008_pins"),
+            script!(9, "mysql/0009_identity"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/0001_ledger"),
@@ -37,6 +41,8 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(5, "sqlite/0005_pace"),
             script!(6, "sqlite/0006_tables"),
             script!(7, "sqlite/0007_rollback"),
+            script!(8, "sqlite/0008_pins"),
+            script!(9, "sqlite/0009_identity"),
         ],
     }
 }
@@ -46,6 +52,14 @@ impl Database {
     #[must_use]
     pub fn ledger_sql(&self) -> String {
         LEDGER.sql(self.dialect())
+    }
+
+    /// What its user, or a role that is named, must be granted for a plan and its ledger.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn ledger_grants(&self, needs: &Needs, role: Option<&str>) -> Result<Vec<String>, StoreError> {
+        self.grants(&Needs { own: LEDGER.own(self.dialect()), ..needs.clone() }, role)
     }
 }
 

@@ -50,7 +50,7 @@ impl Guarded<'_> {
     /// When the server refuses.
     pub async fn quarantine_from_aside(&mut self) -> Result<(), StoreError> {
         match self.session.quarantines_aside() {
-            true => self.session.script(&FROM_ASIDE.map(str::to_owned)).await,
+            true => self.session.sql.script(&FROM_ASIDE.map(str::to_owned)).await,
             false => Ok(()),
         }
     }
@@ -90,7 +90,7 @@ impl Session {
         if cells.is_empty() {
             return Ok(());
         }
-        self.script(&[ASIDE.to_owned()]).await?;
+        self.sql.script(&[ASIDE.to_owned()]).await?;
         let table = TableName { schema: Some("temp".into()), name: "reseal_aside".into() };
         self.list(table_ref(&table), run_id, cells).await
     }
@@ -107,7 +107,7 @@ impl Session {
     /// When the server refuses.
     pub async fn clear_aside(&mut self) -> Result<(), StoreError> {
         match self.quarantines_aside() {
-            true => self.script(&["DROP TABLE IF EXISTS temp.reseal_aside".to_owned()]).await,
+            true => self.sql.script(&["DROP TABLE IF EXISTS temp.reseal_aside".to_owned()]).await,
             false => Ok(()),
         }
     }

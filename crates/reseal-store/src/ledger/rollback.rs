@@ -70,7 +70,7 @@ pub enum RollbackEnds<'a> {
         /// What is to be said of it all the same.
         reason: Option<&'a str>,
     },
-    /// Some cells are not: what was kept of them stays, and the rollback can be gone on with.
+    /// Some cells are not: what was kept of them stays, and the rollback can be gone on with, also where nothing was kept.
     Left {
         /// How many, and why.
         reason: &'a str,
@@ -236,14 +236,8 @@ impl Session {
         ends: RollbackEnds<'_>,
     ) -> Result<bool, StoreError> {
         self.begin().await?;
-        match self.end_both(lease, ends).await {
-            Ok(true) => self.commit().await.map(|()| true),
-            Ok(false) => self.rollback().await.map(|()| false),
-            Err(error) => {
-                let _ = self.rollback().await;
-                Err(error)
-            }
-        }
+        let done = self.end_both(lease, ends).await;
+        self.sql.end(done).await
     }
 
     async fn end_both(&mut self, lease: &RollbackLease, ends: RollbackEnds<'_>) -> Result<bool, StoreError> {
@@ -282,6 +276,20 @@ impl Session {
             RollbackEnds::Left { .. } => self.begin_again(lease.own.run_id()).await?,
         }
         Ok(true)
+    }
+
+    /// Ends the rollback of a run that rests with cells that it listed, in the open transaction.
+    pub(super) async fn close_rollback(&mut self, of_run: &str) -> Result<(), StoreError> {
+        let Some(noted) = self.noted_rollback("of_run", of_run).await? else { return Ok(()) };
+        let update = Query::update()
+            .table(self.ledger("run"))
+            .value("state", RunState::Complete.name())
+            .value("updated_at", self.now())
+            .value("completed_at", self.now())
+            .and_where(Expr::col("id").eq(noted.id))
+            .and_where(Expr::col("state").eq(RunState::Paused.name()))
+            .to_owned();
+        self.run(&update).await.map(drop)
     }
 
     /// The round that the rollback is in by now puts kept cells back: whoever goes on with it tries those that are left.

@@ -127,7 +127,7 @@ impl Session {
                 }
             }
         }
-        self.sql.driver.step(Statement { sql, args: Values(args) }, limit).await
+        self.sql.driver.step(Statement::own(sql, Values(args)), limit).await
     }
 
     /// The steps of a run that were begun or are owed, in the order of their phases' names; none in a ledger that is

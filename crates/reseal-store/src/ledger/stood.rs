@@ -7,6 +7,9 @@ use super::undo::UndoPlace;
 use crate::taker::Taker;
 use crate::{Kind, Session, StoreError};
 
+/// Bytes of digests that one row of the ledger holds, where they are written together: a multiple of what one takes.
+const DIGESTS_OF_A_ROW: usize = 1 << 16;
+
 /// What a batch met under the new key. What the digests are of is the engine's business.
 #[derive(Clone, Debug)]
 pub struct StoodBatch {
@@ -24,6 +27,20 @@ impl Guarded<'_> {
     pub async fn note_stood(&mut self, batch: StoodBatch) -> Result<(), StoreError> {
         let insert = self.session.stood_insert(self.lease.run_id(), batch);
         self.run(&insert).await.map(drop)
+    }
+
+    /// Puts other digests in the place of all that another run met under the new key: the one that this run rolls back.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn replace_stood_of(&mut self, run_id: &str, digests: &[u8]) -> Result<(), StoreError> {
+        self.session.delete_of_run("stood", run_id).await?;
+        for (batch, digests) in (0..).zip(digests.chunks(DIGESTS_OF_A_ROW)) {
+            let place = UndoPlace { shard: 0, batch };
+            let insert = self.session.stood_insert(run_id, StoodBatch { place, digests: digests.to_vec() });
+            self.run(&insert).await?;
+        }
+        Ok(())
     }
 
     /// Forgets what the run met under the new key.

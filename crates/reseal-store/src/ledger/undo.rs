@@ -59,13 +59,15 @@ impl Guarded<'_> {
         self.run(&insert).await.map(drop)
     }
 
-    /// Drops the kept cells of the run.
+    /// Drops the kept cells of the run. A rollback of it that listed cells is over: there is nothing to try again.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn drop_undo(&mut self) -> Result<(), StoreError> {
-        self.session.delete_of_run("stood", self.lease.run_id()).await?;
-        self.session.delete_of_run("undo", self.lease.run_id()).await
+        let run_id = self.lease.run_id();
+        self.session.delete_of_run("stood", run_id).await?;
+        self.session.delete_of_run("undo", run_id).await?;
+        self.session.close_rollback(run_id).await
     }
 
     /// Drops batches of a shard that another run has kept: the one that this run rolls back.

@@ -5,13 +5,11 @@ use sea_query::Values;
 use super::Mysql;
 use super::trigger_text::{Routine, TriggerText, writes_of};
 use crate::driver::{Driver, Statement};
-use crate::facts::{
-    ColumnFacts, IndexFacts, Relation, ServerFacts, TableFacts, TriggerWrite, without_guards,
-};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, TableFacts, TriggerWrite, without_guards};
 use crate::taker::Taker;
 use crate::{Kind, StoreError, TableMark, TableName, Trouble};
 
-async fn ask(
+pub(super) async fn ask(
     session: &mut Mysql,
     sql: &str,
     table: Option<&TableName>,
@@ -21,7 +19,7 @@ async fn ask(
         Some(table) => vec![table.schema.clone().into(), table.name.as_str().into()],
         None => vec![],
     };
-    let rows = session.fetch(Statement { sql: sql.to_owned(), args: Values(args) }, kinds).await?;
+    let rows = session.fetch(Statement::own(sql.to_owned(), Values(args)), kinds).await?;
     Ok(rows.into_iter().map(Taker::new).collect())
 }
 
@@ -43,6 +41,7 @@ pub(super) async fn describe(
         indexes: indexes(session, table).await?,
         trigger_writes: trigger_writes(session, table, &update_triggers).await?,
         update_triggers,
+        calls: vec![],
         update_rules: vec![],
         unidentified_in: None,
         guards,
@@ -84,25 +83,11 @@ async fn columns(session: &mut Mysql, table: &TableName) -> Result<Vec<ColumnFac
                       CAST(c.CHARACTER_MAXIMUM_LENGTH AS SIGNED), \
                       CAST(COALESCE(c.GENERATION_EXPRESSION, '') <> '' AS SIGNED), \
                       CAST(LOWER(c.EXTRA) LIKE '%on update%' AS SIGNED), \
-                      CAST(EXISTS (SELECT 1 FROM information_schema.KEY_COLUMN_USAGE k \
-                          WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND ( \
-                             (k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND k.COLUMN_NAME = c.COLUMN_NAME) OR \
-                             (k.REFERENCED_TABLE_SCHEMA = c.TABLE_SCHEMA AND k.REFERENCED_TABLE_NAME = c.TABLE_NAME \
-                              AND k.REFERENCED_COLUMN_NAME = c.COLUMN_NAME))) AS SIGNED), \
                       CAST(c.PRIVILEGES LIKE '%select%' AND c.PRIVILEGES LIKE '%update%' AS SIGNED) \
                FROM information_schema.COLUMNS c \
                WHERE c.TABLE_SCHEMA = COALESCE(?, DATABASE()) AND c.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION";
-    let kinds = [
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Int,
-        Kind::Int,
-        Kind::Int,
-        Kind::Int,
-        Kind::Int,
-        Kind::Int,
-    ];
+    let kinds = [Kind::Text, Kind::Text, Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int, Kind::Int];
+    let referenced = referenced(session, table).await?;
     let rows = ask(session, sql, Some(table), &kinds).await?;
     Ok(rows
         .into_iter()
@@ -111,18 +96,36 @@ async fn columns(session: &mut Mysql, table: &TableName) -> Result<Vec<ColumnFac
             let not_null = row.int() == 1;
             let max_length = row.optional_int().and_then(|n| u64::try_from(n).ok()).filter(|n| *n < 1 << 30);
             ColumnFacts {
+                referenced: referenced.contains(&name.to_lowercase()),
                 name,
                 kind: kind_of(&data_type.to_ascii_lowercase()),
+                operators: None,
+                enumerated: false,
                 sql_type,
                 not_null,
                 max_length,
                 generated: row.int() == 1,
                 touched: row.int() == 1,
-                referenced: row.int() == 1,
                 writable: row.int() == 1,
             }
         })
         .collect())
+}
+
+/// Columns on either side of a foreign key, in lower case. Which keys refer to a table only the tables know that have them, and
+/// the server opens every one to tell: so it is asked once, and not for each column.
+async fn referenced(session: &mut Mysql, table: &TableName) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    for sql in [
+        "SELECT COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE \
+         WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME IS NOT NULL",
+        "SELECT REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE \
+         WHERE REFERENCED_TABLE_SCHEMA = COALESCE(?, DATABASE()) AND REFERENCED_TABLE_NAME = ?",
+    ] {
+        let rows = ask(session, sql, Some(table), &[Kind::Text]).await?;
+        names.extend(rows.into_iter().map(|mut row| row.text().to_lowercase()));
+    }
+    Ok(names)
 }
 
 fn kind_of(data_type: &str) -> Kind {
@@ -211,25 +214,4 @@ pub(super) async fn tables(session: &mut Mysql) -> Result<Vec<TableName>, StoreE
                AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT LIKE 'reseal\\_%' ORDER BY 1";
     let rows = ask(session, sql, None, &[Kind::Text]).await?;
     Ok(rows.into_iter().map(|mut row| TableName { schema: None, name: row.text() }).collect())
-}
-
-pub(super) async fn server(session: &mut Mysql) -> Result<ServerFacts, StoreError> {
-    let sql = "SELECT CAST(@@version AS CHAR), CAST(@@read_only AS SIGNED), CAST(@@log_bin AS SIGNED), \
-               CAST(@@binlog_format AS CHAR), CAST(@@general_log AS SIGNED)";
-    let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Text, Kind::Int];
-    let Some(mut row) = ask(session, sql, None, &kinds).await?.pop() else {
-        return Ok(ServerFacts::default());
-    };
-    let (version, read_only) = (row.text(), row.int() == 1);
-    let (log_bin, binlog_format, general_log) = (row.int() == 1, row.text(), row.int() == 1);
-    Ok(ServerFacts {
-        version: format!("MySQL protocol, {version}"),
-        unwritable: read_only.then(|| "read_only is ON".to_owned()),
-        replication_problem: (log_bin && binlog_format == "STATEMENT").then(|| {
-            "binlog_format = STATEMENT refuses updates under READ COMMITTED; set it to ROW or MIXED"
-                .to_owned()
-        }),
-        logs_parameters: general_log.then(|| "general_log = ON".to_owned()),
-        max_packet: u64::try_from(session.packet.bytes).ok(),
-    })
 }

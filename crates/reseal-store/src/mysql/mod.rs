@@ -1,9 +1,14 @@
 //! MariaDB and MySQL: what only they do.
 
 mod facts;
+pub(crate) mod grants;
 mod guard;
+pub(crate) mod logs;
+mod server;
 mod swap;
 mod trigger_text;
+mod trouble;
+mod url;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,26 +18,32 @@ use futures::StreamExt;
 use reseal_core::{SecretBytes, Value};
 use sea_query::Expr;
 use sea_query_sqlx::SqlxValues;
-use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, SqlSafeStr, TypeInfo,
 };
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written, send_in_chunks};
+use self::trouble::{failed, sort};
+pub(crate) use self::url::PARAMETERS;
+use self::url::place;
+use crate::comparison::Comparison;
+use crate::driver::{Driver, Names, OtherCell, ScanPlan, Statement, Written, prepared, send_in_chunks};
 use crate::facts::without_guards;
 use crate::guard::Guard;
 use crate::names::iden;
 use crate::nodelay;
+use crate::reach::in_time;
 use crate::{
-    Capabilities, Column, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts, TableMark,
-    TableName, Trouble,
+    Capabilities, Column, DatabaseIdentity, Kind, LookedUp, Rows, ServerFacts, Shape, StoreError, Swap,
+    TableFacts, TableMark, TableName, Trouble,
 };
 
 /// A connection to MariaDB or MySQL.
 pub(crate) struct Mysql {
     connection: MySqlConnection,
+    /// Where the server is.
+    place: String,
     in_transaction: bool,
     staged: Option<swap::Stage>,
     packet: Packet,
@@ -90,21 +101,19 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 };
 
 impl Mysql {
-    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
+    pub(crate) async fn connect(url: &str, plaintext: bool) -> Result<Self, StoreError> {
         let options =
             MySqlConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
-        let place = || match options.get_socket() {
-            Some(socket) => socket.display().to_string(),
-            None => format!("{}:{}", options.get_host(), options.get_port()),
-        };
-        let connected = MySqlConnection::connect_with(&options).await;
+        let options = url::secured(options, plaintext)?;
+        let connected = in_time(MySqlConnection::connect_with(&options)).await;
         let connection =
-            connected.map_err(|error| StoreError::unreachable(failed(&error), &error, &place()))?;
+            connected.map_err(|error| StoreError::unreachable(failed(&error), &error, &place(&options)))?;
         nodelay::set();
         let packet = Packet { bytes: usize::MAX };
-        let mut session = Mysql { connection, in_transaction: false, staged: None, packet };
+        let place = place(&options);
+        let mut session = Mysql { connection, place, in_transaction: false, staged: None, packet };
         for setting in SETTINGS {
-            session.connection.execute(setting).await.map_err(|error| failed(&error))?;
+            in_time(session.connection.execute(setting)).await.map_err(|error| failed(&error))?;
         }
         if let Some(bytes) = facts::max_packet(&mut session).await? {
             session.packet.bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -139,7 +148,7 @@ impl Driver for Mysql {
         send_in_chunks(rows, plan.key_width, plan.chunk_bytes, chunks).await
     }
 
-    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+    async fn script(&mut self, statements: &[String], _: Names) -> Result<(), StoreError> {
         for statement in statements {
             let sql = AssertSqlSafe(statement.clone());
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
@@ -151,13 +160,17 @@ impl Driver for Mysql {
         // MySQL has no such limit for what writes, and says so.
         let bounded = format!("SET SESSION max_statement_time = {}", limit.as_secs_f64());
         let _ = self.connection.execute(AssertSqlSafe(bounded)).await;
-        let sql = AssertSqlSafe(statement.sql);
+        let sql = AssertSqlSafe(statement.sql.clone());
         // Without arguments in the protocol that takes every statement there is.
         let outcome = match statement.args.0.is_empty() {
             true => self.connection.execute(sqlx::raw_sql(sql)).await,
             false => sqlx::query_with(sql, SqlxValues(statement.args)).execute(&mut self.connection).await,
         };
-        outcome.map(drop).map_err(|error| StoreError::from_driver(&error, classify_step))
+        outcome.map(drop).map_err(|error| StoreError::from_step(&error, sort, &statement.sql))
+    }
+
+    async fn prepare(&mut self, sql: &str) -> Result<usize, StoreError> {
+        prepared(&mut self.connection, sql, sort).await
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
@@ -232,9 +245,14 @@ impl Driver for Mysql {
         &mut self,
         shape: &Shape,
         swaps: &[&Swap],
-        _by_version: bool,
+        comparison: Comparison<'_>,
     ) -> Result<Vec<usize>, StoreError> {
-        swap::swap(&mut self.connection, shape, swaps.len()).await
+        match comparison {
+            Comparison::Here(standing) => {
+                swap::swap_locked(&mut self.connection, shape, swaps, standing).await
+            }
+            _ => swap::swap(&mut self.connection, shape, swaps.len()).await,
+        }
     }
 
     fn guard(&self, guard: &Guard<'_>) -> Vec<String> {
@@ -273,10 +291,10 @@ impl Driver for Mysql {
         Expr::col(iden(&column.name))
     }
 
-    fn argument(&self, kind: Kind, value: &Value) -> Expr {
+    fn argument(&self, column: &Column, value: &Value) -> Expr {
         match value {
             // Beyond 64 bits with a sign. As text it would be compared as a floating-point number.
-            Value::Text(digits) if kind == Kind::Int => {
+            Value::Text(digits) if column.kind == Kind::Int => {
                 Expr::cust_with_values("CAST(? AS UNSIGNED)", [digits.as_str()])
             }
             Value::Null => Expr::cust("NULL"),
@@ -306,8 +324,12 @@ impl Driver for Mysql {
         facts::tables(self).await
     }
 
+    async fn database_identity(&mut self) -> Result<DatabaseIdentity, StoreError> {
+        server::database_identity(self).await
+    }
+
     async fn server(&mut self) -> Result<ServerFacts, StoreError> {
-        facts::server(self).await
+        server::server(self).await
     }
 }
 
@@ -362,33 +384,4 @@ fn decode_integer(row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
     }
     let n = row.try_get_unchecked::<Option<u64>, _>(at)?;
     Ok(n.map_or(Value::Null, |n| i64::try_from(n).map_or_else(|_| Value::Text(n.to_string()), Value::Int)))
-}
-
-fn failed(error: &sqlx::Error) -> StoreError {
-    StoreError::from_driver(error, classify)
-}
-
-/// The same for steps, where SIGNAL is how a statement says why it refuses to go on.
-fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let (trouble, show) = classify(error);
-    let number = error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
-    (trouble, show || number == Some(1644))
-}
-
-/// Sorts error numbers (MariaDB and MySQL server error references). Messages of data errors quote the value.
-fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let number = error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-    match number {
-        1205 | 1213 | 1020 => (Trouble::Retry, true),
-        1969 | 3024 => (Trouble::Timeout, true),
-        1053 | 1152..=1161 | 1927 | 2006 | 2013 => (Trouble::ConnectionLost, true),
-        1044 | 1045 | 1049 | 1130 | 1040 | 1698 => (Trouble::Refused, true),
-        1142 | 1143 | 1227 | 1370 => (Trouble::Permission, true),
-        1050 | 1051 | 1054 | 1146 | 1305 => (Trouble::Missing, true),
-        1021 | 1114 | 1290 | 1792 | 1836 => (Trouble::Unwritable, true),
-        1048 | 1062 | 1118 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 1644 | 1713 | 3819 | 4025 => {
-            (Trouble::Constraint, false)
-        }
-        _ => (Trouble::Other, true),
-    }
 }

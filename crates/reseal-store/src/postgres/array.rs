@@ -27,10 +27,10 @@ impl ArrayType {
         }
     }
 
-    /// The type's name in SQL.
+    /// The type's name in the catalogue.
     pub(super) fn name(self) -> &'static str {
         match self {
-            ArrayType::Bigint => "bigint[]",
+            ArrayType::Bigint => "int8[]",
             ArrayType::Bytea => "bytea[]",
             ArrayType::Uuid => "uuid[]",
             ArrayType::Text => "text[]",

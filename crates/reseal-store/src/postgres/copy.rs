@@ -10,8 +10,11 @@ use futures::stream::BoxStream;
 use reseal_core::Value;
 use sqlx::postgres::PgConnection;
 
+use super::Postgres;
 use super::decode::decode_bytes;
+use super::line::Line;
 use super::trouble::failed;
+use crate::driver::Statement;
 use crate::rows::Sent;
 use crate::{Kind, Row, RowKey, StoreError, Trouble};
 
@@ -152,6 +155,38 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 fn wrong() -> StoreError {
     StoreError::new(Trouble::Other, "the server sent rows in a form that was not asked for")
+}
+
+impl Postgres {
+    /// Reads a query to its end, or until `most_bytes` have come. Whoever wants no more of an answer can but close the
+    /// connection, so that there is a new one then.
+    pub(super) async fn copied(
+        &mut self,
+        query: &Statement,
+        columns: Columns,
+        most_bytes: usize,
+    ) -> Result<Copied, StoreError> {
+        self.whole(query.names).await?;
+        self.cut_off = true;
+        let mut rows = Copied::of(&columns);
+        let mut copy = begin(self.line.anyhow(), &query.sql).await?;
+        while rows.bytes() < most_bytes {
+            match copy.next().await? {
+                Some(row) => rows.push(&row),
+                None => {
+                    self.cut_off = false;
+                    return Ok(rows);
+                }
+            }
+        }
+        drop(copy);
+        // Where there is no other to be had, what is asked next finds this one lost, and the rows are good all the same.
+        if let Ok(new) = Line::connect(&self.options).await {
+            self.line = new;
+            self.cut_off = false;
+        }
+        Ok(rows)
+    }
 }
 
 #[cfg(test)]

@@ -3,19 +3,19 @@
 use sea_query::Values;
 
 use super::{Postgres, full};
-use crate::driver::{Driver, Statement};
-use crate::facts::{ColumnFacts, IndexFacts, Relation, Replication, ServerFacts, TableFacts, without_guards};
+use crate::driver::{Driver, Names, Statement};
+use crate::facts::{ColumnFacts, IndexFacts, Relation, Replication, TableFacts, without_guards};
 use crate::taker::Taker;
 use crate::{Kind, StoreError, TableMark, TableName};
 
-async fn ask(
+pub(super) async fn ask(
     session: &mut Postgres,
     sql: &str,
     args: &[&str],
     kinds: &[Kind],
 ) -> Result<Vec<Taker>, StoreError> {
     let args = Values(args.iter().map(|arg| (*arg).into()).collect());
-    let rows = session.fetch(Statement { sql: sql.to_owned(), args }, kinds).await?;
+    let rows = session.fetch(Statement::own(sql.to_owned(), args), kinds).await?;
     Ok(rows.into_iter().map(Taker::new).collect())
 }
 
@@ -23,16 +23,14 @@ pub(super) async fn describe(
     session: &mut Postgres,
     table: &TableName,
 ) -> Result<Option<TableFacts>, StoreError> {
-    // As the catalogue resolves it, by the connection's own search path.
-    let name = full(table);
-    let sql = "SELECT c.relkind::text, (EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))::int::bigint, \
-               n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               WHERE c.oid = to_regclass($1)";
-    let kinds = [Kind::Text, Kind::Int, Kind::Text];
-    let Some(mut row) = ask(session, sql, &[&name], &kinds).await?.pop() else {
+    let Some(table) = own_name(session, table).await? else { return Ok(None) };
+    let name = full(&table);
+    let sql = "SELECT c.relkind::text, (EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))::int::bigint \
+               FROM pg_class c WHERE c.oid = to_regclass($1)";
+    let Some(mut row) = ask(session, sql, &[&name], &[Kind::Text, Kind::Int]).await?.pop() else {
         return Ok(None);
     };
-    let (relkind, has_children, schema) = (row.text(), row.int() == 1, row.text());
+    let (relkind, has_children) = (row.text(), row.int() == 1);
     let relation = match relkind.as_str() {
         "r" if has_children => Relation::InheritanceParent,
         "r" | "p" => Relation::Table,
@@ -46,12 +44,13 @@ pub(super) async fn describe(
         guards.push(crate::guard::PREFIX.to_owned());
     }
     Ok(Some(TableFacts {
-        name: TableName { schema: Some(schema), ..table.clone() },
+        name: table,
         relation,
         columns: columns(session, &name).await?,
         indexes: indexes(session, &name).await?,
         update_triggers,
         trigger_writes: vec![],
+        calls: vec![],
         update_rules: update_rules(session, &name).await?,
         unidentified_in: unidentified_in(session, &name).await?,
         guards,
@@ -60,11 +59,26 @@ pub(super) async fn describe(
     }))
 }
 
+/// The schema and the name of a table, as the catalogue resolves it by the path that the connection began with.
+pub(super) async fn own_name(
+    session: &mut Postgres,
+    table: &TableName,
+) -> Result<Option<TableName>, StoreError> {
+    let sql = "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text FROM pg_catalog.pg_class c \
+               JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+               WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)";
+    let args = Values(vec![full(table).into()]);
+    let statement = Statement { names: Names::Table, ..Statement::own(sql.to_owned(), args) };
+    let found = session.fetch(statement, &[Kind::Text; 2]).await?.pop().map(Taker::new);
+    Ok(found.map(|mut row| TableName { schema: Some(row.text()), name: row.text() }))
+}
+
 /// The oids of database and table.
 pub(super) async fn mark(session: &mut Postgres, table: &TableName) -> Result<Option<TableMark>, StoreError> {
+    let Some(table) = own_name(session, table).await? else { return Ok(None) };
     let sql = "SELECT d.oid::bigint, c.oid::bigint FROM pg_class c, pg_database d \
                WHERE c.oid = to_regclass($1) AND d.datname = current_database()";
-    let row = ask(session, sql, &[&full(table)], &[Kind::Int; 2]).await?.pop();
+    let row = ask(session, sql, &[&full(&table)], &[Kind::Int; 2]).await?.pop();
     Ok(row.map(|mut row| TableMark::Oids { database: row.int(), table: row.int() }))
 }
 
@@ -109,9 +123,11 @@ pub(super) async fn unreadable(
 async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>, StoreError> {
     // A domain may be one over another: the last one down has the type that values are of, and the first one on the way
     // that bounds their length does so for all.
-    let sql = "SELECT a.attname::text, b.typname::text, format_type(a.atttypid, a.atttypmod), \
+    let sql = "SELECT a.attname::text, CASE WHEN b.typtype = 'b' THEN b.typname::text ELSE '' END, (b.typtype = 'e')::int::bigint, \
+                      CASE WHEN b.own THEN NULL ELSE coalesce(b.operators, 'pg_catalog') END, \
+                      format_type(a.atttypid, a.atttypmod), \
                       a.attnotnull::int::bigint, \
-                      CASE WHEN b.typname IN ('varchar', 'bpchar') AND b.typmod > 4 THEN (b.typmod - 4)::bigint END, \
+                      CASE WHEN b.own AND b.typname IN ('varchar', 'bpchar') AND b.typmod > 4 THEN (b.typmod - 4)::bigint END, \
                       (a.attgenerated <> '')::int::bigint, \
                       (EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND \
                           ((f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey)) OR \
@@ -120,23 +136,34 @@ async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>,
                        has_column_privilege(a.attrelid, a.attnum, 'UPDATE'))::int::bigint \
                FROM pg_attribute a CROSS JOIN LATERAL ( \
                    WITH RECURSIVE down AS ( \
-                       SELECT t.typname, t.typtype, t.typbasetype, \
+                       SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typbasetype, \
                               coalesce(nullif(a.atttypmod, -1), t.typtypmod) AS typmod \
                        FROM pg_type t WHERE t.oid = a.atttypid \
                        UNION ALL \
-                       SELECT t.typname, t.typtype, t.typbasetype, coalesce(nullif(d.typmod, -1), t.typtypmod) \
+                       SELECT t.oid, t.typname, t.typnamespace, t.typtype, t.typbasetype, \
+                              coalesce(nullif(d.typmod, -1), t.typtypmod) \
                        FROM down d JOIN pg_type t ON t.oid = d.typbasetype WHERE d.typtype = 'd') \
-                   SELECT typname, typmod FROM down WHERE typtype <> 'd') b \
+                   SELECT typname, typtype, typmod, typnamespace = 'pg_catalog'::regnamespace AS own, ( \
+                       SELECT n.nspname::text FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod \
+                       JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amoplefttype = c.opcintype \
+                           AND p.amoprighttype = c.opcintype AND p.amopstrategy = 3 \
+                       JOIN pg_operator o ON o.oid = p.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace \
+                       WHERE m.amname = 'btree' AND c.opcdefault AND c.opcintype = down.oid LIMIT 1) AS operators \
+                   FROM down WHERE typtype <> 'd') b \
                WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
-    let kinds = [Kind::Text, Kind::Text, Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int, Kind::Int];
+    let mut kinds = vec![Kind::Text, Kind::Text, Kind::Int, Kind::Text, Kind::Text];
+    kinds.extend([Kind::Int; 5]);
     let rows = ask(session, sql, &[name], &kinds).await?;
     Ok(rows
         .into_iter()
         .map(|mut row| {
-            let (name, base, sql_type) = (row.text(), row.text(), row.text());
+            let (name, base, enumerated) = (row.text(), row.text(), row.int() == 1);
+            let (operators, sql_type) = (row.optional_text(), row.text());
             ColumnFacts {
                 name,
-                kind: kind_of(&base),
+                kind: kind_of(&base, operators.is_none()),
+                operators,
+                enumerated,
                 sql_type,
                 not_null: row.int() == 1,
                 max_length: row.optional_int().and_then(|n| u64::try_from(n).ok()),
@@ -149,10 +176,13 @@ async fn columns(session: &mut Postgres, name: &str) -> Result<Vec<ColumnFacts>,
         .collect())
 }
 
-fn kind_of(base: &str) -> Kind {
+/// A type of another schema than the database's own is what it is called by chance, or by design.
+fn kind_of(base: &str, own: bool) -> Kind {
     match base {
+        "citext" => Kind::Text,
+        _ if !own => Kind::Other,
         "int2" | "int4" | "int8" => Kind::Int,
-        "text" | "varchar" | "bpchar" | "citext" => Kind::Text,
+        "text" | "varchar" | "bpchar" => Kind::Text,
         "bytea" => Kind::Binary,
         "uuid" => Kind::Uuid,
         "json" | "jsonb" => Kind::Json,
@@ -165,7 +195,8 @@ async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, 
     let sql = "SELECT c.relname::text, (i.indisunique AND i.indisvalid AND i.indimmediate)::int::bigint, \
                       (i.indpred IS NOT NULL)::int::bigint, \
                       CASE WHEN m.amname = 'btree' THEN current_setting('block_size')::bigint / 3 - 38 END, a.attname::text, \
-                      CASE WHEN o.coll <> 0 AND o.coll <> a.attcollation THEN l.collname::text END \
+                      CASE WHEN o.coll <> 0 AND o.coll <> a.attcollation \
+                           THEN format('%I.%I', l.collnamespace::regnamespace::name, l.collname) END \
                FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam \
                CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[]) \
                     WITH ORDINALITY AS o(attnum, coll, n) \
@@ -189,15 +220,20 @@ async fn indexes(session: &mut Postgres, name: &str) -> Result<Vec<IndexFacts>, 
     Ok(found)
 }
 
-/// Triggers that an UPDATE of the table `$1` fires, guards of ours among them. Bit 4 of tgtype is UPDATE; 'D' is a disabled
+/// Triggers that an UPDATE of the table `$1` fires, guards of ours among them; the same wherever the connection looks. Bit 4 of tgtype is UPDATE; 'D' is a disabled
 /// trigger.
-pub(super) const TRIGGERS: &str = "SELECT DISTINCT tgname::text FROM pg_trigger WHERE tgrelid = ANY (ARRAY (\
-    SELECT to_regclass($1)::oid UNION ALL SELECT relid::oid FROM pg_partition_tree(to_regclass($1)))) \
-    AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & 16) <> 0";
+pub(super) const TRIGGERS: &str = "SELECT DISTINCT tgname::pg_catalog.text FROM pg_catalog.pg_trigger \
+    WHERE tgrelid OPERATOR(pg_catalog.=) ANY (ARRAY (SELECT pg_catalog.to_regclass($1)::pg_catalog.oid \
+        UNION ALL SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)))) \
+    AND NOT tgisinternal AND tgenabled OPERATOR(pg_catalog.<>) 'D' \
+    AND (tgtype OPERATOR(pg_catalog.&) 16) OPERATOR(pg_catalog.<>) 0";
 
 pub(super) async fn triggers(session: &mut Postgres, name: &str) -> Result<Vec<String>, StoreError> {
-    let sql = format!("{TRIGGERS} ORDER BY 1");
-    Ok(ask(session, &sql, &[name], &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
+    let statement = Statement::own(format!("{TRIGGERS} ORDER BY 1"), Values(vec![name.into()]));
+    // Asked behind each swap, where to change the path first would be a round trip more.
+    let statement = Statement { names: session.line.now(), ..statement };
+    let rows = session.fetch(statement, &[Kind::Text]).await?;
+    Ok(rows.into_iter().map(|row| Taker::new(row).text()).collect())
 }
 
 /// Rules that an UPDATE is rewritten by.
@@ -231,12 +267,22 @@ async fn partition_columns(session: &mut Postgres, name: &str) -> Result<Vec<Str
 }
 
 pub(super) async fn tables(session: &mut Postgres) -> Result<Vec<TableName>, StoreError> {
-    let sql = "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname::text END, c.relname::text \
-               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition \
-               AND n.nspname NOT IN ('reseal', 'pg_catalog', 'information_schema') AND n.nspname !~ '^pg_' ORDER BY 1, 2";
-    let rows = ask(session, sql, &[], &[Kind::Text, Kind::Text]).await?;
-    Ok(rows.into_iter().map(|mut row| TableName { schema: row.optional_text(), name: row.text() }).collect())
+    // Which of them are visible is asked as the connection looked.
+    let sql = "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname::pg_catalog.text END, \
+                      c.relname::pg_catalog.text \
+               FROM pg_catalog.pg_class c \
+               JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+               WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m,f}'::pg_catalog.\"char\"[]) \
+               AND NOT c.relispartition \
+               AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{reseal,information_schema}'::pg_catalog.name[]) \
+               AND n.nspname OPERATOR(pg_catalog.!~) '^pg_' ORDER BY 1, 2";
+    let statement = Statement { names: Names::Table, ..Statement::own(sql.to_owned(), Values(vec![])) };
+    let rows = session.fetch(statement, &[Kind::Text, Kind::Text]).await?;
+    Ok(rows
+        .into_iter()
+        .map(Taker::new)
+        .map(|mut row| TableName { schema: row.optional_text(), name: row.text() })
+        .collect())
 }
 
 /// Positions by `pg_stat_replication`. Who lacks the role `pg_monitor` sees replicas and not where they are.
@@ -247,27 +293,4 @@ pub(super) async fn replication(session: &mut Postgres) -> Result<Option<Replica
     let Some(mut row) = ask(session, sql, &[], &[Kind::Int; 4]).await?.pop() else { return Ok(None) };
     let (written, replicas, visible, replayed) = (row.count(), row.count(), row.count(), row.count());
     Ok((replicas > 0 && visible == replicas).then_some(Replication { written, replayed }))
-}
-
-pub(super) async fn server(session: &mut Postgres) -> Result<ServerFacts, StoreError> {
-    let sql = "SELECT 'PostgreSQL ' || current_setting('server_version'), pg_is_in_recovery()::int::bigint, \
-               current_setting('default_transaction_read_only'), current_setting('log_statement'), \
-               current_setting('log_min_duration_statement'), \
-               coalesce(current_setting('log_parameter_max_length', true), '-1')";
-    let kinds = [Kind::Text, Kind::Int, Kind::Text, Kind::Text, Kind::Text, Kind::Text];
-    let Some(mut row) = ask(session, sql, &[], &kinds).await?.pop() else {
-        return Ok(ServerFacts::default());
-    };
-    let (version, standby, read_only) = (row.text(), row.int() == 1, row.text());
-    let (statements, duration, parameters) = (row.text(), row.text(), row.text());
-    let unwritable = if standby {
-        Some("it is a standby (pg_is_in_recovery)".to_owned())
-    } else {
-        (read_only == "on").then(|| "default_transaction_read_only is on".to_owned())
-    };
-    let logs = (matches!(statements.as_str(), "all" | "mod") || duration != "-1") && parameters != "0";
-    let logs_parameters = logs.then(|| {
-        format!("log_statement = {statements}, log_min_duration_statement = {duration}, log_parameter_max_length = {parameters}")
-    });
-    Ok(ServerFacts { version, unwritable, replication_problem: None, logs_parameters, max_packet: None })
 }

@@ -1,121 +1,107 @@
 //! PostgreSQL: what only it does.
 
 mod array;
+mod calls;
 mod capabilities;
-mod connect;
 mod copy;
 mod decode;
 mod facts;
+pub(crate) mod grants;
 mod guard;
+mod line;
+pub(crate) mod logs;
 mod own;
+mod pooler;
+mod server;
 mod swap;
+mod text;
 mod trouble;
+mod url;
 mod watch;
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use reseal_core::Value;
-use sea_query::{Expr, ExprTrait, Values};
+use sea_query::{BinOper, Expr, Values};
 use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row as _};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, Row as _};
 use tokio::sync::mpsc::Sender;
 
 pub(crate) use self::capabilities::CAPABILITIES;
-use self::connect::connect;
 use self::copy::{Columns, Copied};
 use self::decode::{decode, line_pointer, version};
-use self::trouble::failed;
-use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written};
+use self::line::{Line, Options};
+use self::text::{full, quote};
+use self::trouble::{failed, sort};
+pub(crate) use self::url::PARAMETERS;
+use self::watch::Watched;
+use crate::comparison::Comparison;
+use crate::driver::{Driver, Names, OtherCell, ScanPlan, Statement, Written, prepared};
 use crate::facts::without_guards;
 use crate::guard::Guard;
-use crate::names::iden;
+use crate::reach::Reach;
 use crate::rows::Sent as _;
 use crate::{
-    Column, Kind, LookedUp, Planned, Replication, Row, Rows, ServerFacts, Shape, StoreError, Swap,
-    SwapColumns, TableFacts, TableMark, TableName, Trouble,
+    Column, DatabaseIdentity, Kind, LookedUp, Planned, Replication, Row, Rows, ServerFacts, Shape,
+    StoreError, Swap, SwapColumns, TableFacts, TableMark, TableName, Trouble,
 };
 
 /// A connection to PostgreSQL.
 pub(crate) struct Postgres {
-    options: PgConnectOptions,
-    connection: PgConnection,
+    options: Options,
+    line: Line,
     in_transaction: bool,
     /// Whether a copy was begun and not read to its end: what comes next on this connection is no answer to anything.
     cut_off: bool,
-    /// Rows that were updated in each of the tables that are watched, when the watch began.
-    updated: Vec<i64>,
+    /// What is watched since a transaction began to swap.
+    watched: Watched,
 }
 
 impl Postgres {
-    pub(crate) async fn connect(url: &str) -> Result<Self, StoreError> {
-        let options =
-            PgConnectOptions::from_str(url).map_err(|error| failed(&error))?.disable_statement_logging();
-        let connection = connect(&options).await?;
-        Ok(Postgres { options, connection, in_transaction: false, cut_off: false, updated: Vec::new() })
+    pub(crate) async fn connect(url: &str, reach: &Reach) -> Result<Self, StoreError> {
+        let options = Options { to: url::parsed(url, reach.allows_plaintext)?, reach: reach.clone() };
+        let line = Line::connect(&options).await?;
+        Ok(Postgres { options, line, in_transaction: false, cut_off: false, watched: Watched::default() })
     }
 
-    /// Reads a query to its end, or until `most_bytes` have come. Whoever wants no more of an answer can but close the
-    /// connection, so that there is a new one then.
-    async fn copied(
-        &mut self,
-        query: &str,
-        columns: Columns,
-        most_bytes: usize,
-    ) -> Result<Copied, StoreError> {
-        self.whole()?;
-        self.cut_off = true;
-        let mut rows = Copied::of(&columns);
-        let mut copy = copy::begin(&mut self.connection, query).await?;
-        while rows.bytes() < most_bytes {
-            match copy.next().await? {
-                Some(row) => rows.push(&row),
-                None => {
-                    self.cut_off = false;
-                    return Ok(rows);
-                }
-            }
-        }
-        drop(copy);
-        // Where there is no other to be had, what is asked next finds this one lost, and the rows are good all the same.
-        if let Ok(new) = connect(&self.options).await {
-            self.connection = new;
-            self.cut_off = false;
-        }
-        Ok(rows)
-    }
-
-    /// The connection, unless nothing can be asked on it any more.
-    fn whole(&mut self) -> Result<&mut PgConnection, StoreError> {
+    /// The connection, looking for these names; unless nothing can be asked on it any more.
+    async fn whole(&mut self, names: Names) -> Result<&mut PgConnection, StoreError> {
         match self.cut_off {
             true => Err(StoreError::new(Trouble::ConnectionLost, "rows were left unread on this connection")),
-            false => Ok(&mut self.connection),
+            false => self.line.looking(names).await,
         }
+    }
+
+    /// Runs what names nothing.
+    async fn control(&mut self, statements: &'static str) -> Result<(), StoreError> {
+        self.line.anyhow().execute(statements).await.map(drop).map_err(|error| failed(&error))
     }
 }
 
 #[async_trait]
 impl Driver for Postgres {
     async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let names = statement.names;
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
-        let done = query.execute(self.whole()?).await.map_err(|error| failed(&error))?;
+        let done = query.execute(self.whole(names).await?).await.map_err(|error| failed(&error))?;
         Ok(done.rows_affected())
     }
 
     async fn fetch(&mut self, statement: Statement, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, StoreError> {
+        let names = statement.names;
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
-        let rows = query.fetch_all(self.whole()?).await.map_err(|error| failed(&error))?;
+        let rows = query.fetch_all(self.whole(names).await?).await.map_err(|error| failed(&error))?;
         rows.iter().map(|row| decode(row, kinds)).collect()
     }
 
     async fn scan(&mut self, plan: ScanPlan<'_>, chunks: &Sender<Rows>) -> Result<(), StoreError> {
         let columns = Columns { kinds: plan.kinds.into(), key_width: plan.key_width, system: false };
-        self.whole()?;
+        self.whole(plan.statement.names).await?;
         self.cut_off = true;
-        let mut copy = copy::begin(&mut self.connection, &plan.statement.sql).await?;
+        let mut copy = copy::begin(self.line.anyhow(), &plan.statement.sql).await?;
         let (mut chunk, mut more) = (Copied::of(&columns), true);
         while more {
             match copy.next().await? {
@@ -133,51 +119,59 @@ impl Driver for Postgres {
         Ok(())
     }
 
-    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+    async fn script(&mut self, statements: &[String], names: Names) -> Result<(), StoreError> {
         // Within a transaction the server takes them all at once, to the same effect.
         let joined = self.in_transaction.then(|| [statements.join("\n;\n")]);
+        self.line.looking(names).await?;
+        if names == Names::Table || statements.iter().any(|statement| statement.contains(line::SETTING)) {
+            self.line.lose_sight();
+        }
         for statement in joined.as_ref().map_or(statements, |joined| joined.as_slice()) {
-            let sql = AssertSqlSafe(statement.clone());
-            self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
+            let sql = sqlx::raw_sql(AssertSqlSafe(statement.clone()));
+            self.line.anyhow().execute(sql).await.map_err(|error| failed(&error))?;
         }
         Ok(())
     }
 
     async fn step(&mut self, statement: Statement, limit: Duration) -> Result<(), StoreError> {
-        own::step(&mut self.connection, statement, limit).await
+        own::step(&mut self.line, statement, limit).await
+    }
+
+    async fn prepare(&mut self, sql: &str) -> Result<usize, StoreError> {
+        prepared(self.whole(Names::Plan).await?, sql, sort).await
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
-        own::look_up(&mut self.connection, sql).await
+        own::look_up(&mut self.line, sql).await
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
-        self.connection
-            .execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            .await
-            .map_err(|error| failed(&error))?;
+        // A transaction that is not committed leaves the path as it was when it began.
+        self.line.looking(Names::Own).await?;
+        self.control("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         self.in_transaction = true;
         Ok(())
     }
 
     async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
         // A sweep may take longer than a batch ever should.
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
-        self.connection.execute(begin).await.map_err(|error| failed(&error))?;
+        self.line.looking(Names::Own).await?;
+        self.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0")
+            .await?;
         self.in_transaction = true;
         Ok(())
     }
 
     async fn share_snapshot(&mut self) -> Result<Option<String>, StoreError> {
         let sql = "SELECT pg_export_snapshot()".to_owned();
-        let rows = self.fetch(Statement { sql, args: Values(vec![]) }, &[Kind::Text]).await?;
+        let rows = self.fetch(Statement::own(sql, Values(vec![])), &[Kind::Text]).await?;
         Ok(rows.into_iter().flatten().next().and_then(|name| name.text().map(|name| name.into_owned())))
     }
 
     async fn begin_shared(&mut self, snapshot: &str) -> Result<(), StoreError> {
         self.begin_snapshot().await?;
         let set = format!("SET TRANSACTION SNAPSHOT '{}'", snapshot.replace('\'', "''"));
-        self.connection.execute(AssertSqlSafe(set)).await.map(drop).map_err(|error| failed(&error))
+        self.line.anyhow().execute(AssertSqlSafe(set)).await.map(drop).map_err(|error| failed(&error))
     }
 
     async fn slices(&mut self, table: &TableName, parts: usize) -> Result<Vec<String>, StoreError> {
@@ -186,13 +180,14 @@ impl Driver for Postgres {
 
     async fn commit(&mut self) -> Result<(), StoreError> {
         self.in_transaction = false;
-        self.connection.execute("COMMIT").await.map(drop).map_err(|error| failed(&error))
+        self.control("COMMIT").await
     }
 
     async fn rollback(&mut self) -> Result<(), StoreError> {
         // A connection that is cut off can only be closed, which rolls back.
         if std::mem::take(&mut self.in_transaction) && !self.cut_off {
-            self.connection.execute("ROLLBACK").await.map_err(|error| failed(&error))?;
+            let statements = format!("ROLLBACK; {}", self.line.set(Names::Own));
+            self.line.run_and_look(&statements, Names::Own).await?;
         }
         Ok(())
     }
@@ -206,8 +201,10 @@ impl Driver for Postgres {
     }
 
     async fn fire_deferred(&mut self) -> Result<(), StoreError> {
-        let set = "SET CONSTRAINTS ALL IMMEDIATE";
-        self.connection.execute(set).await.map(drop).map_err(|error| failed(&error))
+        self.line.looking(Names::Table).await?;
+        // What follows is Reseal's own again, and it costs no round trip to say so here.
+        let statements = format!("SET CONSTRAINTS ALL IMMEDIATE; {}", self.line.set(Names::Own));
+        self.line.run_and_look(&statements, Names::Own).await
     }
 
     fn fingerprint(&self, column: &str) -> Expr {
@@ -215,22 +212,22 @@ impl Driver for Postgres {
     }
 
     async fn watch(&mut self, planned: &[Planned]) -> Result<(), StoreError> {
-        self.updated = watch::updated(&mut self.connection, planned).await?;
-        Ok(())
+        watch::begin(self, planned).await
     }
 
     async fn written_beside(&mut self, swapped: &Written<'_>) -> Result<Option<OtherCell>, StoreError> {
-        let updated = std::mem::take(&mut self.updated);
-        watch::written_beside(&mut self.connection, &self.options, swapped, &updated).await
+        let connection = self.line.looking(Names::Own).await?;
+        watch::written_beside(connection, &self.options, swapped, &self.watched).await
     }
 
     async fn swap(
         &mut self,
         shape: &Shape,
         swaps: &[&Swap],
-        by_version: bool,
+        comparison: Comparison<'_>,
     ) -> Result<Vec<usize>, StoreError> {
-        swap::swap(&mut self.connection, shape, swaps, by_version).await
+        let connection = self.line.looking(Names::Table).await?;
+        swap::swap(connection, shape, swaps, comparison == Comparison::ByVersion).await
     }
 
     fn swaps_whole(&self) -> bool {
@@ -243,15 +240,15 @@ impl Driver for Postgres {
         swaps: &[&SwapColumns],
         riders: Vec<Statement>,
     ) -> Result<bool, StoreError> {
-        swap::swap_whole(&mut self.connection, shape, swaps, riders).await
+        swap::swap_whole(self.line.looking(Names::Table).await?, shape, swaps, riders).await
     }
 
     fn guard(&self, guard: &Guard<'_>) -> Vec<String> {
-        guard::put_up(guard)
+        guard::put_up(guard, &self.line)
     }
 
     fn prove_guard(&self, table: &TableName) -> Vec<String> {
-        guard::prove(table)
+        guard::prove(table, &self.line)
     }
 
     fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String> {
@@ -259,20 +256,11 @@ impl Driver for Postgres {
     }
 
     fn read(&self, column: &Column) -> Expr {
-        let name = Expr::col(iden(&column.name));
-        match column.kind {
-            Kind::Binary | Kind::Uuid => name,
-            Kind::Int => name.cast_as("bigint"),
-            Kind::Text | Kind::Json | Kind::Other => name.cast_as("text"),
-        }
+        text::read(column)
     }
 
     fn size(&self, column: &Column) -> Expr {
-        let size = match column.kind {
-            Kind::Binary | Kind::Text => Expr::cust(format!("octet_length({})", quote(&column.name))),
-            _ => Expr::cust(format!("octet_length({}::text)", quote(&column.name))),
-        };
-        Expr::cust_with_exprs("coalesce($1, 0)::bigint", [size])
+        text::size(column)
     }
 
     fn system_columns(&self) -> &'static [&'static str] {
@@ -293,11 +281,12 @@ impl Driver for Postgres {
         if statement.args.0.is_empty() {
             let columns = Columns { kinds: kinds.into(), key_width, system: true };
             let most_bytes = if self.cuts_short() { most_bytes } else { usize::MAX };
-            return self.copied(&statement.sql, columns, most_bytes).await.map(Rows::sent);
+            return self.copied(&statement, columns, most_bytes).await.map(Rows::sent);
         }
         let mut rows = Vec::new();
+        let names = statement.names;
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.args));
-        let mut stream = query.fetch(&mut self.connection);
+        let mut stream = query.fetch(self.line.looking(names).await?);
         while let Some(row) = stream.try_next().await.map_err(|error| failed(&error))? {
             let mut out = Row::from_values(decode(&row, kinds)?, key_width);
             let system = |at: usize| row.try_get_raw(at).ok()?.as_bytes().ok();
@@ -320,27 +309,23 @@ impl Driver for Postgres {
     }
 
     async fn relax(&mut self) -> Result<(), StoreError> {
-        let set = "SET synchronous_commit = off";
-        self.connection.execute(set).await.map(drop).map_err(|error| failed(&error))
+        self.control("SET synchronous_commit = off").await
     }
 
     fn key(&self, column: &Column) -> Expr {
-        match &column.collation {
-            Some(collation) => Expr::cust(format!("{} COLLATE {}", quote(&column.name), quote(collation))),
-            None => Expr::col(iden(&column.name)),
-        }
+        text::key(column)
     }
 
-    fn argument(&self, kind: Kind, value: &Value) -> Expr {
-        match value {
-            Value::Null => Expr::cust("NULL"),
-            Value::Int(n) => Expr::val(*n),
-            Value::Bytes(bytes) => Expr::val(bytes.clone()),
-            other => {
-                let text = Expr::val(other.text().unwrap_or_default().into_owned());
-                if kind == Kind::Uuid { text.cast_as("uuid") } else { text }
-            }
-        }
+    fn compared(&self, first: &Column, operator: BinOper, left: Expr, right: Expr) -> Expr {
+        text::compared(first, operator, left, right)
+    }
+
+    fn one_of(&self, column: &Column, values: Vec<Expr>) -> Expr {
+        text::one_of(column, values)
+    }
+
+    fn argument(&self, column: &Column, value: &Value) -> Expr {
+        text::argument(column, value)
     }
 
     fn compares_tuples(&self) -> bool {
@@ -351,8 +336,16 @@ impl Driver for Postgres {
         "(extract(epoch from clock_timestamp()) * 1000)::bigint"
     }
 
+    async fn own_name(&mut self, table: &TableName) -> Result<TableName, StoreError> {
+        facts::own_name(self, table).await.map(|own| own.unwrap_or_else(|| table.clone()))
+    }
+
     async fn describe(&mut self, table: &TableName) -> Result<Option<TableFacts>, StoreError> {
-        facts::describe(self, table).await
+        let mut facts = facts::describe(self, table).await?;
+        if let Some(facts) = &mut facts {
+            facts.calls = calls::calls(self, &full(&facts.name)).await?;
+        }
+        Ok(facts)
     }
 
     async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
@@ -371,20 +364,11 @@ impl Driver for Postgres {
         facts::replication(self).await
     }
 
-    async fn server(&mut self) -> Result<ServerFacts, StoreError> {
-        facts::server(self).await
+    async fn database_identity(&mut self) -> Result<DatabaseIdentity, StoreError> {
+        server::database_identity(self).await
     }
-}
 
-/// A quoted identifier.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A table's quoted name, with its schema where it has one.
-fn full(table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
-        None => quote(&table.name),
+    async fn server(&mut self) -> Result<ServerFacts, StoreError> {
+        server::server(self).await
     }
 }

@@ -9,10 +9,12 @@ use sqlx::{Arguments, AssertSqlSafe, IntoArguments, Postgres, Row as _};
 
 use super::array::{ArrayOf, ArrayType};
 use super::facts::TRIGGERS;
+use super::text::{operator_of, written};
 use super::{failed, full, quote};
 use crate::columns::Elements;
 use crate::driver::Statement;
 use crate::guard::PREFIX;
+use crate::names::within;
 use crate::{Column, Kind, Shape, StoreError, Swap, SwapColumns};
 
 /// Swaps what still stands; gives the positions that were written.
@@ -29,7 +31,8 @@ pub(super) async fn swap(
     // The positions come back only where not every row was written once: a row each costs as much as the write.
     let sql = format!(
         "WITH swapped AS ({update} RETURNING {NEW}.{position}) \
-         SELECT CASE WHEN count(*) <> {count} THEN coalesce(array_agg({position}), ARRAY[]::bigint[]) END FROM swapped"
+         SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.<>) {count} \
+         THEN coalesce(pg_catalog.array_agg({position}), ARRAY[]::pg_catalog.int8[]) END FROM swapped"
     );
     let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
     let row = query.fetch_one(connection).await.map_err(|error| failed(&error))?;
@@ -51,9 +54,9 @@ pub(super) async fn swap_whole(
     let mut values = Vec::new();
     let (mut with, mut holds) = (String::new(), String::new());
     for (n, rider) in riders.into_iter().enumerate() {
-        let sql = renumbered(&rider.sql, values.len());
+        let sql = qualified(&renumbered(&rider.sql, values.len()));
         let _ = write!(with, "rider_{n} AS ({sql} RETURNING 1), ");
-        let _ = write!(holds, " AND (SELECT count(*) FROM rider_{n}) = 1");
+        let _ = write!(holds, " AND (SELECT pg_catalog.count(*) FROM rider_{n}) {EQUALS} 1");
         values.extend(rider.args);
     }
     let count = values.len();
@@ -64,7 +67,8 @@ pub(super) async fn swap_whole(
     let count = arrays.count(rows);
     let sql = format!(
         "WITH {with}swapped AS ({update} RETURNING 1) \
-         SELECT 1 / CASE WHEN (SELECT count(*) FROM swapped) = {count}{holds} AND NOT EXISTS ({}) THEN 1 ELSE 0 END",
+         SELECT 1 OPERATOR(pg_catalog./) CASE WHEN (SELECT pg_catalog.count(*) FROM swapped) {EQUALS} {count}{holds} \
+         AND NOT EXISTS ({}) THEN 1 ELSE 0 END",
         triggers_of(shape)
     );
     let query = sqlx::query_with(AssertSqlSafe(sql), arrays.arguments);
@@ -80,7 +84,10 @@ pub(super) async fn swap_whole(
 fn triggers_of(shape: &Shape) -> String {
     let table = full(&shape.table).replace('\'', "''");
     TRIGGERS.replace("$1", &format!("'{table}'"))
-        + &format!(" AND left(tgname::text, {}) <> '{PREFIX}'", PREFIX.len())
+        + &format!(
+            " AND pg_catalog.left(tgname::pg_catalog.text, {}) OPERATOR(pg_catalog.<>) '{PREFIX}'",
+            PREFIX.len()
+        )
 }
 
 /// SQLSTATE 22012.
@@ -98,8 +105,21 @@ fn renumbered(sql: &str, offset: usize) -> String {
     out
 }
 
+/// A ledger statement that names the database's own operators, wherever the connection looks. It has `+` where it sets
+/// and `=` where it asks; all else that it names are its tables and columns.
+fn qualified(sql: &str) -> String {
+    match sql.split_once(" WHERE ") {
+        Some((set, asks)) => {
+            let (set, asks) =
+                (set.replace(" + ", " OPERATOR(pg_catalog.+) "), asks.replace(" = ", &format!(" {EQUALS} ")));
+            format!("{set} WHERE {asks}")
+        }
+        None => sql.to_owned(),
+    }
+}
+
 fn update(arrays: &mut Arrays, shape: &Shape, swaps: &[&Swap], by_version: bool) -> String {
-    let by_version = by_version || swaps.iter().any(|swap| swap.unopened);
+    let by_version = by_version || swaps.iter().any(|swap| swap.may_hold_plaintext());
     let by_version = by_version && swaps.iter().all(|swap| swap.version.is_some());
     let by_version = by_version || swaps.iter().any(|swap| swap.old.is_empty());
     let mut keys = Vec::new();
@@ -153,6 +173,10 @@ fn update_by_version(arrays: &mut Arrays, shape: &Shape, parts: &[&SwapColumns])
     statement(shape, &arrays.columns, &ColumnNames { keys, new }, &[same_version(shape, &versions)])
 }
 
+/// The statement looks for names where the connection looked, for the sake of what the table carries and of the plan's
+/// condition. So everything of Reseal's own in it is named with its schema.
+const EQUALS: &str = "OPERATOR(pg_catalog.=)";
+
 /// What the arrays are called. The table keeps its own name, which the plan's condition may use.
 const NEW: &str = "reseal_new";
 
@@ -161,7 +185,7 @@ fn stored(shape: &Shape, column: &Column) -> String {
 }
 
 fn same_version(shape: &Shape, name: &str) -> String {
-    format!("{}.xmin = {NEW}.{name}", quote(&shape.table.name))
+    format!("{}.xmin {EQUALS} {NEW}.{name}", quote(&shape.table.name))
 }
 
 /// What the arrays with row keys and with new values are called, column by column.
@@ -175,13 +199,19 @@ struct ColumnNames {
 /// a page.
 fn statement(shape: &Shape, arrays: &str, names: &ColumnNames, stands: &[String]) -> String {
     let table = quote(&shape.table.name);
-    let key = |(column, name): (&Column, &String)| format!("{table}.{} = {NEW}.{name}", collated(column));
+    let key = |(column, name): (&Column, &String)| {
+        let value = match &column.foreign {
+            Some(foreign) => format!("{NEW}.{name}::{}", foreign.name),
+            None => format!("{NEW}.{name}"),
+        };
+        format!("{table}.{} {} {value}", collated(column), operator_of(column, "="))
+    };
     let mut wheres: Vec<String> = shape.key.iter().zip(&names.keys).map(key).collect();
     let set = |(column, value): (&Column, &String)| format!("{} = {value}", quote(&column.name));
     let mut sets: Vec<String> = shape.cells.iter().zip(&names.new).map(set).collect();
     sets.extend(shape.keep.iter().map(|name| format!("{0} = {table}.{0}", quote(name))));
     wheres.extend_from_slice(stands);
-    wheres.extend(shape.filter.iter().map(|filter| format!("({filter})")));
+    wheres.extend(shape.filter.iter().map(|filter| within(filter)));
     format!(
         "UPDATE {} AS {table} SET {} FROM (SELECT {arrays}) AS {NEW} WHERE {}",
         full(&shape.table),
@@ -193,17 +223,22 @@ fn statement(shape: &Shape, arrays: &str, names: &ColumnNames, stands: &[String]
 /// Bytes are compared, not characters: citext and nondeterministic collations call different texts equal.
 fn same(shape: &Shape, column: &Column, name: &str) -> String {
     let stored = stored(shape, column);
-    match column.kind {
-        Kind::Text | Kind::Other | Kind::Json => {
-            format!("{stored}::text COLLATE \"C\" IS NOT DISTINCT FROM {NEW}.{name}")
+    let bytes = match column.kind {
+        Kind::Text | Kind::Other | Kind::Json if column.foreign.is_some() => {
+            format!("{} COLLATE pg_catalog.\"C\"", written(&stored))
         }
-        Kind::Int | Kind::Binary | Kind::Uuid => format!("{stored} IS NOT DISTINCT FROM {NEW}.{name}"),
-    }
+        Kind::Text | Kind::Other | Kind::Json => {
+            format!("{stored}::pg_catalog.text COLLATE pg_catalog.\"C\"")
+        }
+        Kind::Int | Kind::Binary | Kind::Uuid => stored.clone(),
+    };
+    // IS NOT DISTINCT FROM takes whichever `=` fits best.
+    format!("({bytes} {EQUALS} {NEW}.{name} OR {stored} IS NULL AND {NEW}.{name} IS NULL)")
 }
 
 fn collated(column: &Column) -> String {
     match &column.collation {
-        Some(collation) => format!("{} COLLATE {}", quote(&column.name), quote(collation)),
+        Some(collation) => format!("{} COLLATE {collation}", quote(&column.name)),
         None => quote(&column.name),
     }
 }
@@ -250,17 +285,17 @@ impl Arrays {
     fn add_versions(&mut self, versions: impl Iterator<Item = u32>) -> String {
         let versions = versions.map(|version| version as i32);
         let _ = self.arguments.add(versions.bind_iter());
-        self.name("int[]")
+        self.name("int4[]")
     }
 
     fn add_flags(&mut self, flags: impl Iterator<Item = bool>) -> String {
         let _ = self.arguments.add(flags.bind_iter());
-        self.name("boolean[]")
+        self.name("bool[]")
     }
 
     fn add_positions(&mut self, rows: usize) -> String {
         let _ = self.arguments.add((0..rows as i64).collect::<Vec<_>>());
-        self.name("bigint[]")
+        self.name("int8[]")
     }
 
     /// The number of rows: a parameter, so that batches of all sizes share one statement.
@@ -274,7 +309,11 @@ impl Arrays {
         self.parameter += 1;
         let comma = if self.columns.is_empty() { "" } else { ", " };
         let name = format!("reseal_{}", self.parameter);
-        let _ = write!(self.columns, "{comma}unnest(${}::{sql_type}) AS {name}", self.parameter);
+        let _ = write!(
+            self.columns,
+            "{comma}pg_catalog.unnest(${}::pg_catalog.{sql_type}) AS {name}",
+            self.parameter
+        );
         name
     }
 }
@@ -282,11 +321,12 @@ impl Arrays {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MayBePlain;
 
-    /// Watches what an unopened swap is compared by, and what is sent of it, also when others are compared by value.
+    /// Watches what a swap is compared by whose row may hold plaintext, and what is sent of it, also when others are compared by value.
     #[test]
     fn what_may_be_plaintext_is_neither_sent_nor_compared() {
-        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None };
+        let column = |name: &str, kind| Column { name: name.into(), kind, collation: None, foreign: None };
         let shape = Shape {
             table: crate::TableName { schema: None, name: "t".into() },
             key: vec![column("id", Kind::Int)],
@@ -304,16 +344,25 @@ mod tests {
             old: vec![text("old"), text("a diagnosis")],
             new: vec![text("new"), text("a diagnosis")],
             version: Some(7),
-            unopened: true,
+            may_be_plain: MayBePlain::Kept,
         };
         let sql = update(&mut Arrays::default(), &shape, &[&swap], false);
-        assert!(sql.contains(r#""t".xmin = reseal_new."#), "{sql}");
+        assert!(sql.contains(r#""t".xmin OPERATOR(pg_catalog.=) reseal_new."#), "{sql}");
         let stays = r#""b" = CASE WHEN reseal_new.reseal_4 THEN "t"."b" ELSE reseal_new.reseal_3 END"#;
         assert!(sql.contains(stays), "{sql}");
-        assert!(!sql.contains("DISTINCT"), "{sql}");
-        swap.unopened = false;
+        assert!(!sql.contains("IS NULL"), "{sql}");
+        swap.may_be_plain = MayBePlain::Nothing;
         let sql = update(&mut Arrays::default(), &shape, &[&swap], false);
-        assert!(sql.contains("DISTINCT") && !sql.contains("CASE"), "{sql}");
+        assert!(sql.contains("IS NULL") && !sql.contains("CASE"), "{sql}");
+    }
+
+    /// Watches that a ledger statement calls nothing that a schema of the connection's path holds.
+    #[test]
+    fn riders_name_the_operators_of_the_database() {
+        let sql = r#"UPDATE "a" SET "n" = "n" + $1 WHERE "id" = $2 AND "x" = $3"#;
+        let expect = r#"UPDATE "a" SET "n" = "n" OPERATOR(pg_catalog.+) $1 WHERE "id" OPERATOR(pg_catalog.=) $2 AND "x" OPERATOR(pg_catalog.=) $3"#;
+        assert_eq!(qualified(sql), expect);
+        assert_eq!(qualified("INSERT INTO a VALUES ($1)"), "INSERT INTO a VALUES ($1)");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use sqlx::error::DatabaseError;
 
+use crate::error::{ENDED, REFUSED, SYNTAX, Sorted, shown};
 use crate::{StoreError, Trouble};
 
 pub(super) fn failed(error: &sqlx::Error) -> StoreError {
-    StoreError::from_driver(error, classify)
+    StoreError::from_driver(error, sort)
 }
 
 /// An error while connecting to a place.
@@ -13,36 +14,64 @@ pub(super) fn unreachable(error: &sqlx::Error, place: &str) -> StoreError {
     StoreError::unreachable(failed(error), error, place)
 }
 
-/// The same for steps, where RAISE is how a statement says why it refuses to go on.
-pub(super) fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let (trouble, show) = classify(error);
-    (trouble, show || error.code().as_deref() == Some("P0001"))
+/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A).
+pub(super) fn sort(error: &dyn DatabaseError) -> Sorted {
+    let code = error.code().unwrap_or_default();
+    let (trouble, means) = match code.as_ref() {
+        // The server has one code for both, and names row-level security in its message alone.
+        "42501" if error.message().contains("row-level security") => {
+            (Trouble::RowSecurity, "row-level security would hide rows")
+        }
+        code => meaning(code).unwrap_or((of_class(code), REFUSED)),
+    };
+    Sorted { trouble, means, code: shown(Some(&code)).to_owned() }
 }
 
-/// Sorts SQLSTATE codes (PostgreSQL documentation, appendix A). Class 22 and 23 messages can hold values. 54000 is what an
-/// index says whose entry would be too long.
-fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let code = error.code().unwrap_or_default();
-    match code.as_ref() {
-        "40001" | "40P01" | "55P03" => (Trouble::Retry, true),
-        "57014" | "25P03" => (Trouble::Timeout, true),
-        "57P01" | "57P02" | "57P03" | "57P05" => (Trouble::ConnectionLost, true),
-        // The server has one code for both, and names row-level security in its message alone.
-        "42501" if error.message().contains("row-level security") => (Trouble::RowSecurity, true),
-        "42501" => (Trouble::Permission, true),
-        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42P07" | "0A000" | "55000" => {
-            (Trouble::Missing, true)
-        }
-        "25006" | "53100" | "53200" | "53400" => (Trouble::Unwritable, true),
-        "28000" | "28P01" | "3D000" | "53300" => (Trouble::Refused, true),
-        _ if code.starts_with("08") => (Trouble::ConnectionLost, true),
-        _ if code.starts_with("23")
-            || code.starts_with("22")
-            || code.starts_with("P0")
-            || matches!(code.as_ref(), "44000" | "54000") =>
-        {
-            (Trouble::Constraint, false)
-        }
-        _ => (Trouble::Other, true),
+fn meaning(code: &str) -> Option<(Trouble, &'static str)> {
+    use Trouble::{Constraint, Missing, Refused, Retry, Timeout, Unwritable};
+    Some(match code {
+        "40001" => (Retry, "another transaction changed the same rows"),
+        "40P01" => (Retry, "the transaction was in a deadlock"),
+        "55P03" => (Retry, "the wait for a lock timed out"),
+        "57014" => (Timeout, "the statement was cancelled or took too long"),
+        "25P03" => (Timeout, "the transaction was idle for too long"),
+        "57P01" | "57P02" | "57P03" | "57P05" => (Trouble::ConnectionLost, ENDED),
+        "42501" => (Trouble::Permission, "permission denied"),
+        "42P01" => (Missing, "there is no such table"),
+        "42703" => (Missing, "there is no such column"),
+        "3F000" => (Missing, "there is no such schema"),
+        "42883" => (Missing, "there is no such function or operator for these types"),
+        "42804" => (Missing, "types do not match"),
+        "42P07" => (Missing, "the table exists already"),
+        "0A000" => (Missing, "the server does not support this"),
+        "55000" => (Missing, "the object is not in the state that this requires"),
+        "25006" => (Unwritable, "the transaction is read-only"),
+        "53100" => (Unwritable, "the server's disk is full"),
+        "53200" => (Unwritable, "the server is out of memory"),
+        "53400" => (Unwritable, "a configured limit of the server is exceeded"),
+        "53300" => (Refused, "the server has too many connections"),
+        "28000" => (Refused, "the login was refused"),
+        "28P01" => (Refused, "the password was refused"),
+        "3D000" => (Refused, "there is no such database"),
+        "23502" => (Constraint, "a NOT NULL constraint refused it"),
+        "23503" => (Constraint, "a foreign key refused it"),
+        "23505" => (Constraint, "a unique index refused it"),
+        "23514" => (Constraint, "a CHECK constraint refused it"),
+        "23P01" => (Constraint, "an exclusion constraint refused it"),
+        "44000" => (Constraint, "a view's check option refused it"),
+        "22001" => (Constraint, "a value is too long for its column"),
+        // What an index says whose entry would be too long.
+        "54000" => (Constraint, "a value is longer than the server accepts"),
+        "P0001" => (Constraint, "a function or trigger refused it"),
+        "42601" => (Trouble::Other, SYNTAX),
+        _ => return None,
+    })
+}
+
+fn of_class(code: &str) -> Trouble {
+    match code.get(..2) {
+        Some("08") => Trouble::ConnectionLost,
+        Some("22" | "23" | "P0") => Trouble::Constraint,
+        _ => Trouble::Other,
     }
 }

@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::connect::connect;
-use super::{failed, full, quote};
-use crate::driver::{OtherCell, SEPARATOR, Written};
-use crate::{Planned, StoreError};
+use super::line::{Line, Options};
+use super::text::written;
+use super::{Postgres, failed, full, quote};
+use crate::driver::{Driver, Names, OtherCell, SEPARATOR, Written};
+use crate::{Planned, StoreError, TableName};
 
 /// Rows updated by this backend, table by table, those of partitions counted with their table.
 const UPDATED: &str = "SELECT coalesce(sum(pg_stat_get_xact_tuples_updated(c.oid)), 0)::bigint \
@@ -28,14 +29,41 @@ const OURS: &str = "age(xmin) <= age(pg_current_xact_id()::xid) AND pg_xact_stat
 
 /// The value as a number of 64 bits.
 pub(super) fn fingerprint(column: &str) -> String {
-    format!("hashtextextended({}::text COLLATE \"C\", 0)::text", quote(column))
+    let value = written(&quote(column));
+    format!("pg_catalog.hashtextextended({value} COLLATE pg_catalog.\"C\", 0::bigint)::pg_catalog.text")
+}
+
+/// What is watched.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// The tables' own names, by those that the plan gives them.
+    own: HashMap<TableName, TableName>,
+    /// Rows that were updated in each of the tables when the watch began.
+    updated: Vec<i64>,
+}
+
+impl Watched {
+    fn own(&self, planned: &Planned) -> Planned {
+        let table = self.own.get(&planned.table).unwrap_or(&planned.table).clone();
+        Planned { table, ..planned.clone() }
+    }
+}
+
+/// Begins to watch these tables. Their own names are looked for once.
+pub(super) async fn begin(session: &mut Postgres, planned: &[Planned]) -> Result<(), StoreError> {
+    for Planned { table, .. } in planned.iter().filter(|planned| planned.table.schema.is_none()) {
+        if !session.watched.own.contains_key(table) {
+            let own = session.own_name(table).await?;
+            session.watched.own.insert(table.clone(), own);
+        }
+    }
+    let planned: Vec<Planned> = planned.iter().map(|planned| session.watched.own(planned)).collect();
+    session.watched.updated = updated(session.line.looking(Names::Own).await?, &planned).await?;
+    Ok(())
 }
 
 /// How many rows this backend has updated in each table, in this transaction and before.
-pub(super) async fn updated(
-    connection: &mut PgConnection,
-    planned: &[Planned],
-) -> Result<Vec<i64>, StoreError> {
+async fn updated(connection: &mut PgConnection, planned: &[Planned]) -> Result<Vec<i64>, StoreError> {
     let names: Vec<String> = planned.iter().map(|planned| full(&planned.table)).collect();
     let query = sqlx::query(UPDATED).bind(names);
     let rows = query.fetch_all(connection).await.map_err(|error| failed(&error))?;
@@ -44,18 +72,19 @@ pub(super) async fn updated(
 
 pub(super) async fn written_beside(
     connection: &mut PgConnection,
-    options: &PgConnectOptions,
+    options: &Options,
     swapped: &Written<'_>,
-    before: &[i64],
+    watched: &Watched,
 ) -> Result<Option<OtherCell>, StoreError> {
-    let after = updated(connection, swapped.planned).await?;
+    let planned: Vec<Planned> = swapped.planned.iter().map(|planned| watched.own(planned)).collect();
+    let (before, after) = (&watched.updated, updated(connection, &planned).await?);
     let is_own = |planned: &Planned| planned.table == *swapped.table;
     let more = |at: usize| after.get(at).unwrap_or(&0) - before.get(at).unwrap_or(&0);
-    let own = swapped.planned.iter().position(is_own);
+    let own = planned.iter().position(is_own);
     let rows = i64::try_from(swapped.rows).unwrap_or(i64::MAX);
     // With `track_counts = off` nothing is counted, and then every table has to be looked at.
     let counts = own.is_none_or(|own| more(own) >= rows);
-    for (at, planned) in swapped.planned.iter().enumerate() {
+    for (at, planned) in planned.iter().enumerate() {
         let expected = if own == Some(at) { rows } else { 0 };
         if counts && more(at) <= expected {
             continue;
@@ -68,9 +97,9 @@ pub(super) async fn written_beside(
             continue;
         }
         let keys: Vec<String> = now.keys().cloned().collect();
-        let mut other = connect(options).await?;
+        let mut other = Line::connect(options).await?;
         let condition = format!("{} = ANY ($1)", key(planned));
-        let then = cells(&mut other, planned, &condition, &keys).await?;
+        let then = cells(other.anyhow(), planned, &condition, &keys).await?;
         // A row that was not there before was inserted, and its cells are what somebody means to store.
         let changed = then.iter().find_map(|(key, then)| {
             let now = now.get(key)?;
@@ -78,7 +107,7 @@ pub(super) async fn written_beside(
         });
         if let Some(column) = changed {
             let column = planned.cells[column].clone();
-            return Ok(Some(OtherCell { table: planned.table.clone(), column }));
+            return Ok(Some(OtherCell { table: swapped.planned[at].table.clone(), column }));
         }
     }
     Ok(None)

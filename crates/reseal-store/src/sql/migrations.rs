@@ -6,9 +6,9 @@
 use sea_query::{Order, Query, Values};
 
 use super::Connection;
-use crate::driver::Statement;
+use crate::driver::{Names, Statement};
 use crate::taker::Taker;
-use crate::{Dialect, Kind, StoreError, Trouble};
+use crate::{Dialect, Kind, Own, StoreError, Trouble};
 
 /// A script that makes tables or changes them. Its last statement writes its number.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,24 @@ impl Migrations {
     pub fn sql(&self, dialect: Dialect) -> String {
         let scripts: Vec<&str> = (self.scripts)(dialect).iter().map(|script| script.sql.trim_end()).collect();
         scripts.join("\n\n") + "\n"
+    }
+
+    /// The tables and views that the scripts of a dialect make.
+    #[must_use]
+    pub fn own(&self, dialect: Dialect) -> Own {
+        let tables = self.made(dialect, &["CREATE TABLE IF NOT EXISTS ", "CREATE TABLE "]);
+        Own { tables, views: self.made(dialect, &["CREATE OR REPLACE VIEW ", "CREATE VIEW "]) }
+    }
+
+    /// What statements make that begin in one of these ways, each once.
+    fn made(&self, dialect: Dialect, begins: &[&str]) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for statement in (self.scripts)(dialect).iter().flat_map(|script| statements(script.sql)) {
+            let rest = begins.iter().find_map(|begin| statement.strip_prefix(begin));
+            let name = rest.and_then(|rest| rest.split([' ', '(', '\n']).next()).map(str::to_owned);
+            names.extend(name.filter(|name| !names.contains(name)));
+        }
+        names
     }
 }
 
@@ -106,7 +124,7 @@ impl Connection {
     async fn apply_statements(&mut self, scripts: &[&Script]) -> Result<(), StoreError> {
         for statement in scripts.iter().flat_map(|script| statements(script.sql)) {
             if !self.index_is_there(&statement).await? {
-                self.driver.script(&[statement]).await?;
+                self.driver.script(&[statement], Names::Own).await?;
             }
         }
         Ok(())
@@ -126,14 +144,15 @@ impl Connection {
     }
 
     async fn number(&mut self, sql: String) -> Result<i64, StoreError> {
-        let statement = Statement { sql, args: Values(vec![]) };
+        let statement = Statement::own(sql, Values(vec![]));
         let row = self.driver.fetch(statement, &[Kind::Int]).await?.pop();
         Ok(row.map_or(0, |row| Taker::new(row).int()))
     }
 
     async fn apply(&mut self, tables: &Migrations, script: &Script) -> Result<(), StoreError> {
+        let statements = self.but_for_schema(statements(script.sql)).await?;
         self.begin().await?;
-        match self.driver.script(&statements(script.sql)).await {
+        match self.driver.script(&statements, Names::Own).await {
             Ok(()) => self.commit().await,
             Err(error) => {
                 let _ = self.rollback().await;
@@ -144,6 +163,17 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// The statements without the one that makes a schema, where it is there: PostgreSQL asks for the privilege to make one before it
+    /// looks, and whoever was given a schema of Reseal's own needs none.
+    async fn but_for_schema(&mut self, mut statements: Vec<String>) -> Result<Vec<String>, StoreError> {
+        const IS_THERE: &str = "SELECT (to_regnamespace('reseal') IS NOT NULL)::int::bigint";
+        let is_schema = |statement: &String| statement.starts_with("CREATE SCHEMA ");
+        if statements.iter().any(is_schema) && self.number(IS_THERE.to_owned()).await? == 1 {
+            statements.retain(|statement| !is_schema(statement));
+        }
+        Ok(statements)
     }
 
     async fn applied(&mut self, tables: &Migrations) -> Result<Vec<i64>, StoreError> {

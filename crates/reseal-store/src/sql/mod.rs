@@ -15,15 +15,15 @@ pub use migrations::{Migrations, Script};
 
 pub use crate::taker::{Taker, signed};
 
-use crate::driver::{Driver, Statement};
+use crate::driver::{Driver, Names, Statement};
 use crate::names::table_ref;
 use crate::{Database, Dialect, Kind, StoreError, TableName, Trouble, mysql, postgres, sqlite};
 
 async fn driver(database: &Database) -> Result<Box<dyn Driver>, StoreError> {
-    let url = database.url();
+    let (url, reach) = (database.url(), database.reach());
     Ok(match database.dialect() {
-        Dialect::Postgres => Box::new(postgres::Postgres::connect(url).await?),
-        Dialect::Mysql => Box::new(mysql::Mysql::connect(url).await?),
+        Dialect::Postgres => Box::new(postgres::Postgres::connect(url, reach).await?),
+        Dialect::Mysql => Box::new(mysql::Mysql::connect(url, reach.allows_plaintext).await?),
         Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(url).await?),
     })
 }
@@ -78,7 +78,7 @@ impl Connection {
     /// # Errors
     /// When the connection is lost.
     pub async fn now_ms(&mut self) -> Result<i64, StoreError> {
-        let statement = Statement { sql: format!("SELECT {}", self.driver.now_ms()), args: Values(vec![]) };
+        let statement = Statement::own(format!("SELECT {}", self.driver.now_ms()), Values(vec![]));
         let rows = self.driver.fetch(statement, &[Kind::Int]).await?;
         match rows.first().and_then(|row| row.first()) {
             Some(Value::Int(now)) => Ok(*now),
@@ -91,7 +91,7 @@ impl Connection {
     /// # Errors
     /// When the server refuses one; those before it are done.
     pub async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
-        self.driver.script(statements).await
+        self.driver.script(statements, Names::Own).await
     }
 
     /// Begins a transaction that writes.
@@ -116,6 +116,23 @@ impl Connection {
     /// When the connection is lost: the server then rolls back by itself.
     pub async fn rollback(&mut self) -> Result<(), StoreError> {
         self.driver.rollback().await
+    }
+
+    /// Ends the open transaction as what it was begun for has come out: commits where that was done, and rolls back where it
+    /// was not (`false`) or failed. Gives what it came to.
+    ///
+    /// # Errors
+    /// The failure; when the server refuses.
+    pub async fn end(&mut self, done: Result<bool, StoreError>) -> Result<bool, StoreError> {
+        match done {
+            Ok(true) => self.commit().await.map(|()| true),
+            Ok(false) => self.rollback().await.map(|()| false),
+            Err(error) => {
+                // Where the connection is lost, the server rolls back by itself.
+                let _ = self.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     /// Runs a statement; gives the number of rows that it matched.
@@ -146,6 +163,6 @@ impl Connection {
             Dialect::Mysql => query.build(MysqlQueryBuilder),
             Dialect::Sqlite => query.build(SqliteQueryBuilder),
         };
-        Statement { sql, args }
+        Statement::own(sql, args)
     }
 }

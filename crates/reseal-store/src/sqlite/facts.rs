@@ -1,12 +1,14 @@
 //! What SQLite's schema says.
 
+use std::os::unix::fs::MetadataExt;
+
 use sea_query::Values;
 
 use super::Sqlite;
 use crate::driver::{Driver, Statement};
 use crate::facts::{ColumnFacts, IndexFacts, Relation, TableFacts, without_guards};
 use crate::taker::Taker;
-use crate::{Kind, StoreError, TableMark, TableName};
+use crate::{DatabaseIdentity, Kind, StoreError, TableMark, TableName};
 
 async fn ask(
     session: &mut Sqlite,
@@ -15,7 +17,7 @@ async fn ask(
     kinds: &[Kind],
 ) -> Result<Vec<Taker>, StoreError> {
     let args = Values(args.iter().map(|arg| (*arg).into()).collect());
-    let rows = session.fetch(Statement { sql: sql.to_owned(), args }, kinds).await?;
+    let rows = session.fetch(Statement::own(sql.to_owned(), args), kinds).await?;
     Ok(rows.into_iter().map(Taker::new).collect())
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn describe(
         indexes,
         trigger_writes: vec![],
         update_triggers,
+        calls: vec![],
         update_rules: vec![],
         unidentified_in: None,
         guards,
@@ -70,12 +73,27 @@ pub(super) async fn triggers(session: &mut Sqlite, table: &TableName) -> Result<
     Ok(found.into_iter().map(|mut row| row.text()).collect())
 }
 
-/// The file that a table lies in, and how often its schema was changed.
+/// The file that a table lies in, how often its schema was changed, and the page on which the table begins.
 pub(super) async fn mark(session: &mut Sqlite, table: &TableName) -> Result<Option<TableMark>, StoreError> {
-    let sql = "SELECT d.file, v.schema_version FROM pragma_database_list d, pragma_schema_version v \
-               WHERE d.name = 'main' AND EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)";
-    let row = ask(session, sql, &[&table.name], &[Kind::Text, Kind::Int]).await?.pop();
-    Ok(row.map(|mut row| TableMark::File { path: row.text(), schema_version: row.int() }))
+    let sql = "SELECT d.file, v.schema_version, s.rootpage \
+               FROM pragma_database_list d, pragma_schema_version v, sqlite_schema s \
+               WHERE d.name = 'main' AND s.type = 'table' AND s.name = ?";
+    let row = ask(session, sql, &[&table.name], &[Kind::Text, Kind::Int, Kind::Int]).await?.pop();
+    Ok(row.map(|mut row| TableMark::File {
+        path: row.text(),
+        schema_version: row.int(),
+        root_page: Some(row.int()),
+    }))
+}
+
+/// The file: its path, and what the file system tells it by.
+pub(super) async fn database_identity(session: &mut Sqlite) -> Result<DatabaseIdentity, StoreError> {
+    let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    let row = ask(session, sql, &[], &[Kind::Text]).await?.pop();
+    let place = row.map(|mut row| row.text()).unwrap_or_default();
+    let inode = std::fs::metadata(&place).ok();
+    let server = inode.map(|inode| format!("device {}, inode {}", inode.dev(), inode.ino()));
+    Ok(DatabaseIdentity { place, server, ..DatabaseIdentity::default() })
 }
 
 /// The columns, and the one that is an alias of the rowid.
@@ -106,6 +124,8 @@ async fn columns(
             referenced: referenced.contains(&name),
             writable: true,
             name,
+            operators: None,
+            enumerated: false,
             sql_type,
         });
     }

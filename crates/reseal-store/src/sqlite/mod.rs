@@ -3,6 +3,7 @@
 mod facts;
 mod guard;
 mod swap;
+mod trouble;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -14,18 +15,20 @@ use futures::StreamExt;
 use reseal_core::{SecretBytes, Value};
 use sea_query::Expr;
 use sea_query_sqlx::SqlxValues;
-use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, TypeInfo, ValueRef};
 use tokio::sync::mpsc::Sender;
 
-use crate::driver::{Driver, OtherCell, ScanPlan, Statement, Written, send_in_chunks};
+use self::trouble::{failed, sort};
+use crate::comparison::Comparison;
+use crate::driver::{Driver, Names, OtherCell, ScanPlan, Statement, Written, prepared, send_in_chunks};
 use crate::facts::without_guards;
 use crate::guard::Guard;
 use crate::names::iden;
+use crate::reach::Parameters;
 use crate::{
-    Capabilities, Column, Kind, LookedUp, Planned, Rows, ServerFacts, Shape, StoreError, Swap, TableFacts,
-    TableMark, TableName, Trouble,
+    Capabilities, Column, DatabaseIdentity, Kind, LookedUp, Planned, Rows, ServerFacts, Shape, StoreError,
+    Swap, TableFacts, TableMark, TableName, Trouble,
 };
 
 /// A connection to an SQLite file.
@@ -33,6 +36,9 @@ pub(crate) struct Sqlite {
     connection: SqliteConnection,
     in_transaction: bool,
 }
+
+/// What the driver reads of a URL.
+pub(crate) const PARAMETERS: Parameters = Parameters(&["mode", "cache", "immutable", "vfs"]);
 
 /// What the database can do.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
@@ -63,17 +69,17 @@ impl Sqlite {
         (!elsewhere).then(|| options.get_filename().to_owned())
     }
 
-    /// Why the file takes no writes. BEGIN IMMEDIATE says nothing of a file that may only be read, so a page is written that
+    /// Why the file is readonly. BEGIN IMMEDIATE says nothing of a file that may only be read, so a page is written that
     /// holds what it held, and that is rolled back.
     async fn unwritable(&mut self) -> Result<Option<String>, StoreError> {
-        let ask = |sql: &str| Statement { sql: sql.into(), args: sea_query::Values(vec![]) };
+        let ask = |sql: &str| Statement::own(sql.into(), sea_query::Values(vec![]));
         let version =
             self.fetch(ask("PRAGMA user_version"), &[Kind::Int]).await?.into_iter().flatten().next();
         let Some(Value::Int(version)) = version else { return Ok(None) };
         let outcome = match self.simple("BEGIN IMMEDIATE").await {
             Ok(()) => {
                 let write = format!("PRAGMA user_version = {version}");
-                let written = self.script(&[write]).await;
+                let written = self.script(&[write], Names::Own).await;
                 // Some errors roll back by themselves, and then there is nothing left to roll back.
                 let _ = self.simple("ROLLBACK").await;
                 written
@@ -115,7 +121,7 @@ impl Driver for Sqlite {
         send_in_chunks(rows, plan.key_width, plan.chunk_bytes, chunks).await
     }
 
-    async fn script(&mut self, statements: &[String]) -> Result<(), StoreError> {
+    async fn script(&mut self, statements: &[String], _: Names) -> Result<(), StoreError> {
         for statement in statements {
             let sql = AssertSqlSafe(statement.clone());
             self.connection.execute(sqlx::raw_sql(sql)).await.map_err(|error| failed(&error))?;
@@ -124,13 +130,17 @@ impl Driver for Sqlite {
     }
 
     async fn step(&mut self, statement: Statement, _limit: Duration) -> Result<(), StoreError> {
-        let sql = AssertSqlSafe(statement.sql);
+        let sql = AssertSqlSafe(statement.sql.clone());
         // Without arguments in the protocol that takes every statement there is.
         let outcome = match statement.args.0.is_empty() {
             true => self.connection.execute(sqlx::raw_sql(sql)).await,
             false => sqlx::query_with(sql, SqlxValues(statement.args)).execute(&mut self.connection).await,
         };
-        outcome.map(drop).map_err(|error| StoreError::from_driver(&error, classify_step))
+        outcome.map(drop).map_err(|error| StoreError::from_step(&error, sort, &statement.sql))
+    }
+
+    async fn prepare(&mut self, sql: &str) -> Result<usize, StoreError> {
+        prepared(&mut self.connection, sql, sort).await
     }
 
     async fn look_up(&mut self, sql: &str) -> Result<LookedUp, StoreError> {
@@ -200,7 +210,7 @@ impl Driver for Sqlite {
         &mut self,
         shape: &Shape,
         swaps: &[&Swap],
-        _by_version: bool,
+        _comparison: Comparison<'_>,
     ) -> Result<Vec<usize>, StoreError> {
         swap::swap(&mut self.connection, shape, swaps).await
     }
@@ -240,7 +250,7 @@ impl Driver for Sqlite {
         }
     }
 
-    fn argument(&self, _kind: Kind, value: &Value) -> Expr {
+    fn argument(&self, _column: &Column, value: &Value) -> Expr {
         match value {
             Value::Null => Expr::cust("NULL"),
             Value::Int(n) => Expr::val(*n),
@@ -261,6 +271,10 @@ impl Driver for Sqlite {
         facts::describe(self, table).await
     }
 
+    async fn database_identity(&mut self) -> Result<DatabaseIdentity, StoreError> {
+        facts::database_identity(self).await
+    }
+
     async fn mark(&mut self, table: &TableName) -> Result<Option<TableMark>, StoreError> {
         facts::mark(self, table).await
     }
@@ -271,7 +285,7 @@ impl Driver for Sqlite {
 
     async fn server(&mut self) -> Result<ServerFacts, StoreError> {
         let unwritable = self.unwritable().await?;
-        let version = Statement { sql: "SELECT sqlite_version()".into(), args: sea_query::Values(vec![]) };
+        let version = Statement::own("SELECT sqlite_version()".into(), sea_query::Values(vec![]));
         let version = self.fetch(version, &[Kind::Text]).await?.into_iter().flatten().next();
         let version =
             version.and_then(|value| value.text().map(|text| format!("SQLite {text}"))).unwrap_or_default();
@@ -311,32 +325,9 @@ fn decode_one(row: &SqliteRow, at: usize, kind: Kind) -> Result<Value, sqlx::Err
     })
 }
 
-fn failed(error: &sqlx::Error) -> StoreError {
-    StoreError::from_driver(error, classify)
-}
-
 /// An error while opening the file: whatever the reason, nothing was in flight.
 fn unreachable(error: &sqlx::Error, file: &Path) -> StoreError {
     let error = failed(error);
     let why = if file.exists() { error.message } else { "there is no such file".to_owned() };
     StoreError::new(Trouble::NoFile, format!("{}: {why}", file.display()))
-}
-
-/// The same for steps, where RAISE in a trigger (1811) is how a statement says why it refuses to go on.
-fn classify_step(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let (trouble, show) = classify(error);
-    (trouble, show || error.code().as_deref() == Some("1811"))
-}
-
-/// Sorts result codes (sqlite.org/rescode.html); the low byte is the primary code.
-fn classify(error: &dyn DatabaseError) -> (Trouble, bool) {
-    let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
-    match code & 0xff {
-        5 | 6 => (Trouble::Retry, true),
-        8 | 10 | 13 => (Trouble::Unwritable, true),
-        11 | 14 | 26 => (Trouble::NoFile, true),
-        19 => (Trouble::Constraint, false),
-        1 if error.message().starts_with("no such") => (Trouble::Missing, true),
-        _ => (Trouble::Other, true),
-    }
 }

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe};
 
 use super::{decode, failed, quote};
+use crate::names::within;
 use crate::{Column, Kind, RowKey, Shape, StoreError, Swap};
 
 /// Rows per statement: more gains little, and a statement holds 32,766 parameters at the most.
@@ -60,7 +61,7 @@ fn statement(shape: &Shape, rows: usize, width: usize) -> String {
         });
     }
     if let Some(filter) = &shape.filter {
-        wheres.push(format!("({filter})"));
+        wheres.push(within(filter));
     }
     let row = format!("({})", vec!["?"; width].join(","));
     let keys: Vec<String> = shape.key.iter().map(|column| quote(&column.name)).collect();

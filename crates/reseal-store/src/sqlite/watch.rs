@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sea_query::Values;
 
 use super::{Sqlite, quote};
-use crate::driver::{Driver, OtherCell, SEPARATOR, Statement, Written};
+use crate::driver::{Driver, Names, OtherCell, SEPARATOR, Statement, Written};
 use crate::{Kind, Planned, StoreError};
 
 /// The value with its type, in hexadecimal.
@@ -21,14 +21,14 @@ pub(super) async fn begin(session: &mut Sqlite, planned: &[Planned]) -> Result<(
         "CREATE TEMP TABLE IF NOT EXISTS reseal_written (place INTEGER NOT NULL, row_key TEXT NOT NULL)";
     let mut statements = vec![notes.to_owned()];
     let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table'".to_owned();
-    let names = session.fetch(Statement { sql, args: Values(vec![]) }, &[Kind::Text]).await?;
+    let names = session.fetch(Statement::own(sql, Values(vec![])), &[Kind::Text]).await?;
     let names: Vec<String> = names.into_iter().map(|row| crate::taker::Taker::new(row).text()).collect();
     for (at, planned) in planned.iter().enumerate().filter(|(_, planned)| names.contains(&planned.table.name))
     {
         statements.extend(triggers(at, planned));
     }
     statements.push("DELETE FROM temp.reseal_written".to_owned());
-    session.script(&statements).await
+    session.script(&statements, Names::Own).await
 }
 
 /// What notes each cell of a table that changes, and each that takes the place of another one.
@@ -76,7 +76,7 @@ pub(super) async fn written_beside(
     swapped: &Written<'_>,
 ) -> Result<Option<OtherCell>, StoreError> {
     let sql = "SELECT DISTINCT place, row_key FROM temp.reseal_written".to_owned();
-    let notes = session.fetch(Statement { sql, args: Values(vec![]) }, &[Kind::Int, Kind::Text]).await?;
+    let notes = session.fetch(Statement::own(sql, Values(vec![])), &[Kind::Int, Kind::Text]).await?;
     for mut note in notes.into_iter().map(crate::taker::Taker::new) {
         let (number, key) = (usize::try_from(note.int()).unwrap_or_default(), note.text());
         let Some(planned) = swapped.planned.get(number >> 16) else { continue };

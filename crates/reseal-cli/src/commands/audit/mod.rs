@@ -81,7 +81,7 @@ async fn export(out: Option<&Path>) -> Outcome {
     });
     let Some(path) = out else {
         document["lines"] = exported.lines.lines().collect();
-        return Ok(Done::new(CLEAN, document, exported.lines));
+        return Ok(Done::json_lines(document, exported.lines));
     };
     document["file"] = path.display().to_string().into();
     let text = format!("{} holds {} events", path.display(), number(exported.events as u64));

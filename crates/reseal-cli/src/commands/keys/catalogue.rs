@@ -1,10 +1,11 @@
-//! `reseal keys list`, `activate`, `retire`, `destroy`: the catalogue and what moves in it.
+//! `reseal keys list`, `activate`, `retire`, `destroy`, `forget-pin`: the catalogue, what moves in it, and pins.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use reseal_app::keys::{
-    ActivateRequest, CataloguedKey, DestroyRequest, HeldCells, KeyList, KeyListRequest, ListedKey,
+    ActivateRequest, CataloguedKey, DestroyRequest, ForgetPinRequest, HeldCells, KeyList, KeyListRequest,
+    ListedKey,
 };
 use reseal_app::{Caller, Failure};
 use reseal_core::quantity::{coarse, millis};
@@ -193,18 +194,47 @@ fn moment(text: &str) -> Result<i64, Failure> {
 
 /// Retires a key.
 pub(super) async fn retire(caller: &Caller, key: &KeyArgs) -> Outcome {
-    Ok(done(&reseal_app::keys::retire(caller, &key.request()).await?, "retired"))
+    let retired = reseal_app::keys::retire(caller, &key.request()).await?;
+    let head = format!("{} is retired", retired.key_id);
+    Ok(answer(&retired, "retired", head))
 }
 
 /// Destroys a retired key.
 pub(super) async fn destroy(caller: &Caller, key: &KeyArgs, confirm: Option<&str>) -> Outcome {
     let request = DestroyRequest { key: key.request(), confirm: confirm.map(str::to_owned) };
-    Ok(done(&reseal_app::keys::destroy(caller, &request).await?, "destroyed"))
+    let destroyed = reseal_app::keys::destroy(caller, &request).await?;
+    let GivenUp { key_id, done, left, .. } = &destroyed;
+    let head = match left.is_empty() {
+        true => format!("{key_id} is destroyed"),
+        false => format!("{key_id} is marked as destroyed, but Reseal could not delete all of it"),
+    };
+    let lines: Vec<String> = done.iter().chain(left).map(|line| format!("\n  {line}")).collect();
+    let mut answer = answer(&destroyed, "destroyed", head + &lines.concat());
+    answer.json["done"] = json!(done);
+    answer.json["left"] = json!(left);
+    answer.json["notes"] = json!(done.iter().chain(left).chain(&destroyed.notes).collect::<Vec<_>>());
+    Ok(answer)
 }
 
-fn done(key: &GivenUp, state: &str) -> Done {
+/// Forgets the pin of a key.
+pub(super) async fn forget_pin(caller: &Caller, key: &KeyArgs, confirm: Option<&str>) -> Outcome {
+    let request = ForgetPinRequest { key: key.request(), confirm: confirm.map(str::to_owned) };
+    let pin = reseal_app::keys::forget_pin(caller, &request).await?;
+    let text = format!(
+        "the pin of {} (keyset {}) is forgotten; the next run that moves a cell under it pins the bytes that the plan \
+         then gives it",
+        pin.key_id, pin.keyset
+    );
+    let document = json!({
+        "keyset": pin.keyset, "key": pin.key_id, "pin": "forgotten",
+        "method": pin.method, "salt": pin.salt, "fingerprint": pin.fingerprint,
+    });
+    Ok(Done::new(CLEAN, document, text))
+}
+
+fn answer(key: &GivenUp, state: &str, head: String) -> Done {
     let notes: Vec<String> = key.notes.iter().map(|note| format!("\n  {note}")).collect();
-    let text = format!("{} is {state}{}", key.key_id, notes.concat());
+    let text = head + &notes.concat();
     let document = json!({
         "keyset": key.keyset, "key": key.key_id, "state": state,
         "fingerprint": key.fingerprint, "notes": key.notes,

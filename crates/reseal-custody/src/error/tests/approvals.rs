@@ -126,9 +126,6 @@ pub(super) fn of_approvers() -> Vec<Case> {
     let file = |fault, message, help| {
         case(ApprovalError::Approvers { path: s("/a"), fault }, Refused, "approvers", message, help)
     };
-    let key = |fault, message, help| {
-        case(ApprovalError::ApproverKey { path: s("/k"), fault }, Refused, "approver-key", message, help)
-    };
     let unreadable = "the file of approvers /a cannot be read: entity not found";
     vec![
         file(ApproversFault::NotFound(ErrorKind::NotFound), unreadable, "see `policy.approvers`"),
@@ -153,17 +150,6 @@ pub(super) fn of_approvers() -> Vec<Case> {
             "the file of approvers /a line 3: not understood",
             "NAME ed25519 PUBLIC-KEY, each name once",
         ),
-        key(
-            ApproverKeyFault::Unreadable(ErrorKind::NotFound),
-            "/k cannot be read: entity not found",
-            "check the path",
-        ),
-        key(ApproverKeyFault::NoKey, "/k is no key", "`reseal approve keygen` makes one"),
-        key(
-            ApproverKeyFault::ReadByOthers,
-            "/k can be read by others, who could agree in this name",
-            "chmod 600; better, a new key",
-        ),
         case(
             ApprovalError::BadName,
             Usage,
@@ -178,6 +164,30 @@ pub(super) fn of_approvers() -> Vec<Case> {
             "file",
             "/k: entity already exists",
             "a key is never overwritten: choose another name",
+        ),
+    ]
+}
+
+pub(super) fn of_approver_keys() -> Vec<Case> {
+    let key = |fault, message, help| {
+        case(ApprovalError::ApproverKey { path: s("/k"), fault }, Refused, "approver-key", message, help)
+    };
+    vec![
+        key(
+            ApproverKeyFault::Unreadable(ErrorKind::NotFound),
+            "/k cannot be read: entity not found",
+            "check the path",
+        ),
+        key(ApproverKeyFault::NoKey, "/k is no key", "`reseal approve keygen` makes one"),
+        key(
+            ApproverKeyFault::ReadByOthers,
+            "/k can be read by others, who could agree in this name",
+            "chmod 600; better, a new key",
+        ),
+        key(
+            ApproverKeyFault::OfOthers,
+            "/k can be replaced by others",
+            "keep it in a folder that only you can write",
         ),
     ]
 }

@@ -81,6 +81,13 @@ pub(super) fn of_age() -> Vec<Case> {
             "check the path",
         ),
         case(
+            CopyError::TypedIdentity,
+            Usage,
+            "identity",
+            "this is an identity, and the path of its file belongs here",
+            "write it into a file of mode 600; others may have seen it on the command line",
+        ),
+        case(
             CopyError::IdentityOpen { path: path() },
             Refused,
             "identity",

@@ -50,6 +50,54 @@ pub(super) fn of_policy() -> Vec<Case> {
     ]
 }
 
+pub(super) fn of_pins() -> Vec<Case> {
+    let (plan, keyset, key, run) = (|| s("p"), || s("main"), || s("v1"), || s("r1"));
+    vec![
+        case(
+            PinError::NotPinned { plan: plan(), key: key() },
+            Usage,
+            "no-such-pin",
+            "plan p has no pin for key v1",
+            "check the key's id; the first run that moves its cells pins it",
+        ),
+        case(
+            PinError::Ambiguous { plan: plan(), key: key(), keysets: s("a, b") },
+            Usage,
+            "which-key",
+            "several keysets of plan p have a pin for key v1: a, b",
+            "pass `--keyset` with one of them",
+        ),
+        case(
+            PinError::Unconfirmed { keyset: keyset(), key: key() },
+            Usage,
+            "confirm",
+            "keyset main: without its pin, v1 may stand for other bytes: confirm with its id",
+            "pass `--confirm v1`",
+        ),
+        case(
+            PinError::RunNotOver { run: run(), state: RunState::Paused, key: key() },
+            Refused,
+            "run-not-over",
+            "run r1 is paused and relies on the bytes that v1 was pinned with",
+            "resume it with `reseal run PLAN`, or cancel it: `reseal cancel PLAN --run r1`",
+        ),
+        case(
+            PinError::UndoKept { run: run(), cells: 7, key: key() },
+            Refused,
+            "undo-holds",
+            "run r1 used v1 and keeps 7 old cells for its rollback",
+            "roll it back, or drop what it keeps: `reseal undo drop PLAN --run r1`",
+        ),
+        case(
+            PinError::Moved { keyset: keyset(), key: key() },
+            Stopped,
+            "pin-busy",
+            "keyset main: another process has changed the pin of v1",
+            "try again",
+        ),
+    ]
+}
+
 pub(super) fn of_retiring() -> Vec<Case> {
     let (keyset, key) = (|| s("main"), || s("v1"));
     let wrong = |state, to, message, help| {
@@ -125,7 +173,7 @@ pub(super) fn of_giving_up() -> Vec<Case> {
             Usage,
             "which-key",
             "2 keys of plan p are called v1",
-            "say --keyset, or the beginning of its fingerprint",
+            "pass `--keyset`, or the beginning of its fingerprint",
         ),
         case(
             RetireError::Moved { key: key() },

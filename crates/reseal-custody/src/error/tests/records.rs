@@ -2,17 +2,28 @@
 
 use reseal_core::KeyState;
 use reseal_core::audit::EventKind;
-use reseal_engine::Class::{Refused, Stopped};
+use reseal_engine::Class::{self, Refused, Stopped};
 use reseal_store::Trouble;
 
 use super::super::*;
 use super::{Case, case, s};
 
 pub(super) fn of_records() -> Vec<Case> {
+    of_keys().into_iter().chain(of_trail()).collect()
+}
+
+fn record(
+    error: RecordsError,
+    class: Class,
+    code: &'static str,
+    message: &'static str,
+    help: &'static str,
+) -> Case {
+    case(RunError::from(error), class, code, message, help)
+}
+
+fn of_keys() -> Vec<Case> {
     let (keyset, key, state) = (|| s("main"), || s("v1"), KeyState::Retired);
-    let record = |error: RecordsError, class, code, message, help| {
-        case(RunError::from(error), class, code, message, help)
-    };
     vec![
         record(
             RecordsError::CatalogueBusy,
@@ -55,6 +66,21 @@ pub(super) fn of_records() -> Vec<Case> {
             "approval-used",
             "request q1 was made use of meanwhile",
             "the same command again asks for new approvals",
+        ),
+    ]
+}
+
+fn of_trail() -> Vec<Case> {
+    vec![
+        record(
+            RecordsError::AuditTrail {
+                kind: EventKind::RunStarted,
+                source: StoreError::new(Trouble::Retry, "why"),
+            },
+            Stopped,
+            "audit-trail",
+            "run-started is not in the audit trail, and nothing runs without: why",
+            "another process has locked the control database (RESEAL_DATABASE_URL): run again when it is done",
         ),
         record(
             RecordsError::AuditTrail {

@@ -116,9 +116,14 @@ pub(super) fn of_tables() -> Vec<Case> {
             "split the table over several keys",
         ),
         table(
-            TableError::WrongKey { field: s("t.c"), cells: 20, keys: s("main (v1)") },
+            TableError::WrongKey {
+                field: s("t.c"),
+                cells: 20,
+                keys: s("main (v1)"),
+                reasons: s("20 unknown-key"),
+            },
             "wrong-key",
-            "t.c: 20 cells in a row, none opens under main (v1)",
+            "t.c: 20 cells in a row, none opens under main (v1): 20 unknown-key",
             "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
              application's own",
         ),
@@ -143,14 +148,23 @@ pub(super) fn of_keys() -> Vec<Case> {
             Refused,
             "key-changed",
             "keyset main: v1 holds other bytes than when it was first used",
-            "give the new key an id of its own",
+            "give the new key an id of its own; cells under the old one still need the old bytes. If v1 was pinned with \
+             wrong bytes: `reseal keys forget-pin PLAN v1 --confirm v1`",
         ),
         case(
             KeysError::Renamed { keyset: keyset(), key: key(), first: s("v0") },
             Refused,
             "key-renamed",
             "keyset main: v1 holds the bytes that were first used as v0",
-            "a rotation needs a new key",
+            "a rotation needs a new key: generate one with `reseal keys generate`. If v0 was pinned with wrong bytes: \
+             `reseal keys forget-pin PLAN v0 --confirm v0`",
+        ),
+        case(
+            KeysError::PinnedMeanwhile { keyset: keyset(), key: key() },
+            Stopped,
+            "pinned-meanwhile",
+            "keyset main: another run has pinned v1 since this one began",
+            "run again",
         ),
         case(
             KeysError::NotOfRun { keyset: keyset(), key: key(), run: run() },
@@ -181,28 +195,28 @@ pub(super) fn of_keys_to_go_back_to() -> Vec<Case> {
             Usage,
             "which-key",
             "no keyset of the plan has a key v1",
-            "say --to-key with one of the plan's old keys",
+            "pass `--to-key` with one of the plan's old keys",
         ),
         case(
             KeysError::SealedWith { keyset: keyset(), key: key() },
             Usage,
             "which-key",
             "keyset main: v1 is what the run sealed with",
-            "say --to-key with one of its other keys",
+            "pass `--to-key` with one of its other keys",
         ),
         case(
             KeysError::Several { keyset: keyset(), keys: s("v0, v1") },
             Usage,
             "which-key",
             "keyset main has several old keys: v0, v1",
-            "say --to-key with one of them, once for each keyset that has several",
+            "pass `--to-key` with one of them, once for each keyset that has several",
         ),
         case(
             KeysError::Reversed(unknown()),
             Usage,
             "which-key",
             none,
-            "say --to-key with one of the keyset's other keys",
+            "pass `--to-key` with one of the keyset's other keys",
         ),
         case(RunError::NoKek { key: key() }, Failed, "no-kek", "key v1 is no KEK", ""),
     ]

@@ -158,11 +158,11 @@ pub(super) fn of_rollbacks() -> Vec<Case> {
             "roll back with the plan as it was",
         ),
         back(
-            RollbackRefused::ParametersLogged { setting: s("log_statement") },
+            RollbackRefused::PlaintextInLog { settings: s("log_statement = all") },
             Refused,
-            "parameters-logged",
-            "the server writes bound parameters, and so plaintext, to its log: log_statement",
-            "turn it off while cells are put back to plaintext",
+            "plaintext-in-log",
+            "the rollback would send plaintext, and the server would log it: log_statement = all",
+            "turn that off during the rollback, or pass `--accept-plaintext-in-log`, which the audit trail records",
         ),
     ]
 }

@@ -1,6 +1,6 @@
 //! What the values of one column come to.
 
-use reseal_core::{Cell, Context, Identified, Key, Value};
+use reseal_core::{Cell, Context, Identified, Key, Value, is_of_known_producer};
 use reseal_store::Column;
 
 use super::cells::{Candidate, Stands, candidates};
@@ -223,7 +223,7 @@ impl<'j> ColumnSearch<'j> {
 }
 
 fn is_sealed_by_its_look(job: &Job, cell: &Cell<'_>) -> bool {
-    let known = |bytes: std::borrow::Cow<'_, [u8]>| shapes::is_known(&bytes);
+    let known = |bytes: std::borrow::Cow<'_, [u8]>| is_of_known_producer(&bytes);
     looks_sealed(job, cell) || cell.bytes(reseal_core::Part::Ciphertext).is_some_and(known)
 }
 

@@ -230,7 +230,9 @@ impl<'j> Place<'_, 'j> {
 
 /// Whether the rows of a table can be told apart.
 fn has_row_key(facts: &reseal_store::TableFacts) -> bool {
-    let fits = |column: &ColumnFacts| column.not_null && !matches!(column.kind, Kind::Other | Kind::Json);
+    let compares =
+        |column: &ColumnFacts| column.enumerated || !matches!(column.kind, Kind::Other | Kind::Json);
+    let fits = |column: &ColumnFacts| column.not_null && compares(column);
     facts.indexes.iter().filter(|index| index.unique && !index.partial).any(|index| {
         let named = |name: &Option<String>| name.as_deref().and_then(|name| facts.column(name));
         index.columns.iter().all(|name| named(name).is_some_and(fits))

@@ -45,6 +45,7 @@ pub struct Outside {
 /// # Errors
 /// When the connection is lost.
 pub async fn outside(job: &Arc<Job>, database: &Database, key: Option<&Key>) -> Result<Outside, RunError> {
+    let database = &database.read_only();
     let mut session = database.connect().await?;
     let tables = OwnTables::of(&mut session, job).await?;
     let mut outside = Outside::default();
@@ -118,6 +119,11 @@ impl<'j> OwnTables<'j> {
         }
         let mut planned = self.job.tables.iter().zip(&self.names).filter(|(_, own)| **own == facts.name);
         let planned: Option<&TableJob> = planned.next().map(|(table, _)| table);
+        if facts.calls.iter().any(|called| called.when_read && !(called.owns_table && planned.is_some())) {
+            return Ok(Err(
+                "to read it would call a function of another role, with more privileges than that has",
+            ));
+        }
         let by_value = session.capabilities().types_by_value;
         Ok(Ok(TableSearch::new(self.job, name.clone(), facts, planned, purpose, by_value)))
     }

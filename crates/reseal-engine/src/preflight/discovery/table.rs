@@ -93,7 +93,7 @@ impl<'j> TableSearch<'j> {
             return None;
         }
         let most = if matches!(purpose, Purpose::Run) { STRINGS } else { usize::MAX };
-        let of = Column { name: column.name.clone(), kind: column.kind, collation: None };
+        let of = column.column();
         let mut search = ColumnSearch::new(of, most);
         search.ids = ids;
         match purpose {
@@ -219,7 +219,7 @@ fn beside(job: &Job, planned: Option<&TableJob>, facts: &TableFacts) -> Vec<Colu
     let has_nonces = facts.columns.iter().map(|column| column.name.as_str()).filter(|name| is_nonce(name));
     names.extend(has_nonces);
     let known = facts.columns.iter().filter(|column| names.contains(&column.name.as_str()));
-    known.map(|column| Column { name: column.name.clone(), kind: column.kind, collation: None }).collect()
+    known.map(ColumnFacts::column).collect()
 }
 
 fn ciphertext_among_parts(field: &FieldJob) -> Option<&str> {

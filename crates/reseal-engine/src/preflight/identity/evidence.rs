@@ -24,6 +24,8 @@ const PAGE_BYTES: usize = 1 << 20;
 pub(super) enum Evidence {
     /// The run has moved nothing in it.
     Untouched,
+    /// The run is rolled back, and nothing is kept of what it moved.
+    GivenUp,
     /// Cells that the run wrote were looked up.
     Undo(Looked),
     /// No old cells are kept: cells were looked at where the run has been.
@@ -35,6 +37,10 @@ pub(super) enum Evidence {
 pub(super) struct Looked {
     pub(super) looked: usize,
     pub(super) stand: usize,
+    /// Of rows that are there.
+    present: usize,
+    /// Those that hold what they held before the run.
+    back: usize,
     /// Whether there is a batch of which nothing stands there.
     barren: bool,
 }
@@ -46,6 +52,12 @@ impl Looked {
         self.stand > 0 && self.stand * 2 >= self.looked && !self.barren
     }
 
+    /// Whether the cells could have become what they are in the table itself: an application writes over what the run wrote, and
+    /// a table that was restored from an older copy holds what stood there before the run.
+    pub(super) fn is_later(self) -> bool {
+        self.stand > 0 || self.present > 0 && self.back * 2 < self.present
+    }
+
     /// Why the table is another.
     pub(super) fn refused(self, table: OtherTable) -> IdentityRefused {
         let Looked { looked, stand, .. } = self;
@@ -55,6 +67,8 @@ impl Looked {
     fn add(&mut self, batch: Looked) {
         self.looked += batch.looked;
         self.stand += batch.stand;
+        self.present += batch.present;
+        self.back += batch.back;
         self.barren |= batch.looked >= TELLING && batch.stand == 0;
     }
 }
@@ -65,6 +79,9 @@ impl OfTable<'_> {
         let places = session.undo_places(&self.run.id, &self.now.label).await?;
         if !places.is_empty() {
             return Ok(Evidence::Undo(self.in_undo(session, &places).await?));
+        }
+        if self.run.state == RunState::RolledBack {
+            return Ok(Evidence::GivenUp);
         }
         let moved = |shard: &&ShardRow| shard.table == self.now.label && shard.counts.cells_rotated > 0;
         let shards: Vec<&ShardRow> = self.shards.iter().filter(moved).collect();
@@ -90,11 +107,15 @@ impl OfTable<'_> {
                 for (at, written) in &entry.new {
                     let group = self.target.groups.get(*at).map(Vec::as_slice).unwrap_or_default();
                     of_batch.looked += 1;
-                    of_batch.stand += usize::from(row.is_some_and(|row| {
+                    let Some(row) = row else { continue };
+                    let back = is_back(entry, &row.values, group);
+                    of_batch.present += 1;
+                    of_batch.back += usize::from(back);
+                    of_batch.stand += usize::from(
                         undo::digest(&row.values, group, &mut scratch) == *written
-                            || self.is_going_back() && is_back(entry, &row.values, group)
-                            || self.run.state == RunState::RolledBack
-                    }));
+                            || self.is_going_back() && back
+                            || self.run.state == RunState::RolledBack,
+                    );
                 }
             }
             all.add(of_batch);

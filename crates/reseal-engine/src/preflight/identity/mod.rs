@@ -57,10 +57,7 @@ async fn find(session: &mut Session, table: &TableJob, name: &TableName) -> Resu
 }
 
 fn row_key(table: &TableJob, facts: &TableFacts) -> String {
-    let column = |name: &String| {
-        let kind = facts.column(name)?.kind;
-        Some(Column { name: name.clone(), kind, collation: None })
-    };
+    let column = |name: &String| Some(facts.column(name)?.column());
     let columns: Vec<Column> = table.row_key.iter().filter_map(column).collect();
     row_key_text(&columns)
 }
@@ -215,7 +212,7 @@ impl OfTable<'_> {
         }
         match likeness {
             Some(Likeness::Other) => self.is_rebuilt(session).await?,
-            _ => self.is_not_another(session).await?,
+            likeness => self.is_not_another(session, likeness == Some(Likeness::InPlace)).await?,
         }
         let unchanged = self.was.is_some_and(|was| was == self.now);
         Ok(match self.was {
@@ -239,17 +236,19 @@ impl OfTable<'_> {
         match self.evidence(session).await? {
             Evidence::Undo(looked) if !looked.is_most() => Err(looked.refused(other).into()),
             Evidence::Untouched | Evidence::Undo(_) => Ok(()),
-            Evidence::Cells(_) => Err(IdentityRefused::NothingKept(other).into()),
+            Evidence::Cells(_) | Evidence::GivenUp => Err(IdentityRefused::NothingKept(other).into()),
         }
     }
 
     /// Of a table that the database tells by its name alone: it is another if nothing of what the run wrote stands there or,
-    /// where it was certainly rebuilt, less than most of it.
-    async fn is_not_another(&self, session: &mut Session) -> Result<(), RunError> {
+    /// where it was certainly rebuilt, less than most of it. In the run's own place in the file (`in_place`), an application may
+    /// have written over all of it.
+    async fn is_not_another(&self, session: &mut Session, in_place: bool) -> Result<(), RunError> {
         let replaced = self.was.is_some_and(|was| was.identity.was_replaced(&self.now.identity));
         let (looked, may_be) = match self.evidence(session).await? {
-            Evidence::Untouched => return Ok(()),
+            Evidence::Untouched | Evidence::GivenUp => return Ok(()),
             Evidence::Undo(looked) if replaced => (looked, looked.is_most()),
+            Evidence::Undo(looked) if in_place => (looked, looked.is_later()),
             Evidence::Undo(looked) | Evidence::Cells(looked) => (looked, looked.stand > 0),
         };
         if may_be {

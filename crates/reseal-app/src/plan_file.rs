@@ -1,0 +1,135 @@
+//! The file of a plan: read within bounds, its paths relative to its folder, and trusted where it starts programs.
+
+use std::path::{Path, PathBuf};
+
+use reseal_files::{FileFault, OpenFile, Owner, Pipes, Readers, Rule};
+use reseal_plan::{NamedFile, Plan, PlanFile, Problems};
+
+use crate::Failure;
+
+/// The largest plan that is read at all.
+const PLAN_BYTES: u64 = 8 << 20;
+/// Whoever can change a plan that starts programs can start programs as this user.
+const RULE: Rule = Rule { most: PLAN_BYTES, readers: Readers::Anyone, owner: Owner::Own };
+
+/// Reads a plan.
+///
+/// # Errors
+/// When there is no such text, a file that it names lies in the working directory instead, or others could change which
+/// programs it starts.
+pub(crate) fn parse(path: &Path) -> Result<Result<Plan, Problems>, Failure> {
+    let (file, text) = read(path)?;
+    let folder = if file.is_pipe() { String::new() } else { folder(path)? };
+    let name = path.display().to_string();
+    let plan = PlanFile { name: &name, folder: &folder };
+    let plan = match reseal_plan::parse(plan, &text, &reseal_registry::vocabulary()) {
+        Ok(plan) => plan,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    if plan.starts_programs() {
+        file.check(&RULE).map_err(|error| {
+            let message = format!("{error}, and it starts programs");
+            Failure::refused("plan-not-trusted", message, error.help())
+        })?;
+    }
+    match plan.files.iter().find_map(moved) {
+        Some(moved) => Err(moved.refused(&name)),
+        None => Ok(Ok(plan)),
+    }
+}
+
+fn read(path: &Path) -> Result<(OpenFile, String), Failure> {
+    let shown = path.display();
+    let failed = |why: &str| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
+    let of_file = |error: reseal_files::FileError| match error.fault {
+        FileFault::Directory => failed("it is a directory"),
+        FileFault::NotRegular => failed("it is no file"),
+        FileFault::Missing => failed("there is no such file"),
+        FileFault::Denied => failed("it may not be read"),
+        FileFault::TooLarge { .. } => failed("more than 8 MiB is no plan: one is a few kilobytes"),
+        fault => failed(&fault.to_string()),
+    };
+    let mut file = OpenFile::open(path, Pipes::Allowed).map_err(of_file)?;
+    let bytes = file.content(PLAN_BYTES).map_err(of_file)?;
+    let text = String::from_utf8(bytes.to_vec()).map_err(|_| {
+        let message = format!("{shown}: it is not UTF-8 text");
+        Failure::usage("plan-unreadable", message, "save it as UTF-8 text")
+    })?;
+    Ok((file, text))
+}
+
+/// The folder of the plan, as it was named: a link to a plan stands for a plan beside it.
+fn folder(path: &Path) -> Result<String, Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent.canonicalize().ok().and_then(|folder| folder.to_str().map(str::to_owned));
+    folder.ok_or_else(|| {
+        let message = format!("{}: the name of its folder cannot be read as UTF-8", path.display());
+        Failure::usage("plan-unreadable", message, "keep the plan in another folder")
+    })
+}
+
+/// A file that lies where earlier versions looked for it: in the working directory alone.
+struct Moved<'p> {
+    file: &'p NamedFile,
+    /// Where it lies.
+    old: PathBuf,
+    /// Where it belongs.
+    new: PathBuf,
+}
+
+fn moved(file: &NamedFile) -> Option<Moved<'_>> {
+    let old = std::path::absolute(&file.written).ok()?;
+    let new = PathBuf::from(file.path.as_str());
+    let here = lies_at(&old).filter(|_| old != new)?;
+    match lies_at(&new) {
+        Some(_) => None,
+        None => Some(Moved { file, old: here, new }),
+    }
+}
+
+/// What lies at a path; where the path has a hole, the first file that could fill it.
+fn lies_at(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let Some((before, rest)) = name.split_once('{') else {
+        return path.exists().then(|| path.to_owned());
+    };
+    let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
+    let entries = std::fs::read_dir(path.parent()?).ok()?;
+    let mut names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let fits = |name: &String| {
+        name.len() > before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
+    };
+    names.find(fits).map(|name| path.with_file_name(name))
+}
+
+impl Moved<'_> {
+    fn refused(&self, plan: &str) -> Failure {
+        let message = format!(
+            "{plan}:{}: {} is not there, and {} is: paths in a plan are relative to the plan's folder, \
+             not to the working directory",
+            self.file.line,
+            self.new.display(),
+            self.old.display()
+        );
+        let help = "move the file, or write its path from the plan's folder or in full";
+        Failure::refused("path-moved", message, help)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_hole_is_filled_by_any_file_that_fits() {
+        let folder = std::env::temp_dir().join(format!("reseal-plan-file-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("keys-2026.age"), "").unwrap();
+        let found = |name: &str| lies_at(&folder.join(name)).is_some();
+        let tried = ["keys-{slot}.age", "{id}", "keys-2026.age", "keys-{slot}.old", "keys-2026.age{id}"];
+        assert_eq!(tried.map(found), [true, true, true, false, false]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
