@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -43,7 +43,7 @@ pub(crate) fn python() -> PathBuf {
     variable("RESEAL_TEST_PYTHON").into()
 }
 
-/// The URL of a new database on a store, named after this process; `folder` is for stores that keep files.
+/// The URL of a new database on a store; `folder` is for stores that keep files.
 pub(crate) fn new_database(store: &str, folder: &Path) -> String {
     let url = match store {
         "sqlite" => return format!("sqlite://{}/data.db", folder.display()),
@@ -55,11 +55,18 @@ pub(crate) fn new_database(store: &str, folder: &Path) -> String {
 
 /// The URL of a new database of a server.
 fn new_database_at(url: &str, folder: &Path) -> String {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("reseal_{}_{number}", std::process::id());
+    let name = unused_name();
     let create = format!("CREATE DATABASE {name}");
     run_script(&mut script("producer.py", &["sql", &database(url, ""), &create], folder));
     database(url, &name)
+}
+
+/// A name that no database of the server has. Databases outlive their process, whose number the next one may have: a suite
+/// starts more processes than there are numbers.
+fn unused_name() -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    format!("reseal_{}_{since:x}_{number}", std::process::id())
 }
 
 /// Exit code and JSON document of a command.

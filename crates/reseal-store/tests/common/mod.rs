@@ -1,6 +1,7 @@
 //! A database for each test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
 use reseal_store::Database;
 
@@ -15,7 +16,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) async fn new(store: &str) -> Scratch {
         let folder = tempfile::tempdir().unwrap();
-        let name = format!("reseal_scratch_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = unused_name();
         let variable = |name: &str| {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
         };
@@ -26,6 +27,13 @@ impl Scratch {
         };
         Scratch { url, _folder: folder }
     }
+}
+
+/// A name that no database of the server has: databases outlive their process, whose number the next one may have.
+fn unused_name() -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    format!("reseal_scratch_{}_{since:x}_{number}", std::process::id())
 }
 
 /// Makes a database on a server; gives its URL.
