@@ -81,9 +81,10 @@ fn a_full_disk_is_told_by_the_daemon_alone() {
     daemon.stop();
 }
 
-/// Watches both ways: a run that is refused tells it itself, and of a rollback, which only the trail knows, the daemon does.
+/// Watches both ways: a run that waits tells it itself, and of a rollback, which only the trail knows, the daemon does. Whoever
+/// asks is no attacker; whoever signs and may not is told of as one.
 #[test]
-fn attempts_without_approval_are_told_once() {
+fn what_waits_for_approval_is_told_once_and_a_stranger_who_signs() {
     let world = World::new("sqlite", "aes-gcm", 5);
     let key = world.path("alice.approver").display().to_string();
     let (_, made) = world.reseal(&["approve", "keygen", "alice", "--file", &key]);
@@ -97,29 +98,42 @@ fn attempts_without_approval_are_told_once() {
             "policy: {{ approvals: {{ run: 1, rollback: 1 }}, approvers: {{ file: \"{approvers}\" }} }}\n"
         ),
     );
+    let stranger = world.path("mallory.approver").display().to_string();
+    assert_eq!(world.reseal(&["approve", "keygen", "mallory", "--file", &stranger]).0, 0);
     let daemon = daemon(&world);
-    let mut times = (0, 0);
+    let (mut times, mut strangers) = ((0, 0), (0, 0));
     for args in [["run", "PLAN"].as_slice(), &["rollback", "PLAN", "--confirm", "people"]] {
         let asked = world.reseal(args);
         assert_eq!((asked.0, asked.1["error"]["code"].as_str()), (4, Some("approval-needed")), "{}", asked.1);
         times.0 += 1;
-        wait_until_told(&world, "unauthorised", times);
+        wait_until_told(&world, "approval-needed", times);
         world.reseal(args);
-        still_told(&world, "unauthorised", times);
+        still_told(&world, "approval-needed", times);
+        still_told(&world, "unauthorised", strangers);
         let message = asked.1["error"]["message"].as_str().unwrap();
         let request = message.strip_prefix("request ").unwrap().split(':').next().unwrap();
+        let told = letters(&world, "approval-needed").pop().unwrap();
+        for part in ["the whole plan", "data.db", "main/v2, primary", request] {
+            assert!(told[2].contains(part) || args[0] != "run", "{part}: {told:?}");
+        }
+        assert_eq!(world.reseal(&["approve", request, "--key", &stranger]).0, 0);
+        world.reseal(args);
+        strangers.0 += 1;
+        wait_until_told(&world, "unauthorised", strangers);
         assert_eq!(world.reseal(&["approve", request, "--key", &key]).0, 0);
-        times.1 += 1;
+        (times.1, strangers.1) = (times.1 + 1, strangers.1 + 1);
         if args[0] == "run" {
             // Agreed to, and refused for another reason: the old refusal is not told anew.
             world.sql(&["ALTER TABLE people RENAME COLUMN b TO c"]);
             assert_eq!(world.reseal(args).0, 3);
-            still_told(&world, "unauthorised", times);
+            still_told(&world, "unauthorised", strangers);
             world.sql(&["ALTER TABLE people RENAME COLUMN c TO b"]);
         }
         assert_eq!(world.reseal(args).0, 0);
-        wait_until_told(&world, "unauthorised", times);
-        still_told(&world, "unauthorised", times);
+        wait_until_told(&world, "unauthorised", strangers);
+        wait_until_told(&world, "approval-needed", times);
+        still_told(&world, "unauthorised", strangers);
+        still_told(&world, "approval-needed", times);
     }
     let causes: Vec<_> =
         letters(&world, "unauthorised").into_iter().map(|letter| letter[0].clone()).collect();

@@ -16,13 +16,13 @@ fn approver(world: &World, name: &str) -> String {
     made["line"].as_str().unwrap().to_owned()
 }
 
-fn write(path: &Path, text: &str, mode: u32) {
+pub(crate) fn write(path: &Path, text: &str, mode: u32) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// The request that a command names when it ends with 4.
-fn request(answer: &(i32, Value)) -> String {
+pub(crate) fn request(answer: &(i32, Value)) -> String {
     assert_eq!(code(answer), (4, "approval-needed"), "{}", answer.1);
     let message = answer.1["error"]["message"].as_str().unwrap();
     message.strip_prefix("request ").unwrap().split(':').next().unwrap().to_owned()
@@ -68,7 +68,7 @@ impl Approved {
         id
     }
 
-    fn approve(&self, request: &str, name: &str) -> (i32, Value) {
+    pub(crate) fn approve(&self, request: &str, name: &str) -> (i32, Value) {
         let key = self.world.path(&format!("{name}.approver")).display().to_string();
         self.world.reseal(&["approve", request, "--key", &key])
     }

@@ -97,6 +97,25 @@ fn a_backup_is_read_by_age_and_proved_by_cells() {
     assert_eq!(results[1], "passed: opened 38 cells", "{copies}");
 }
 
+/// Watches that a backup is of no use without the key that cells are under, nor without the primary, which no cell is under yet.
+#[test]
+fn a_backup_that_lacks_a_key_fails_its_trial() {
+    let world = World::new("sqlite", "aes-gcm", 20);
+    let (id, to) = identity(world.folder.path(), "identity");
+    for (has, lacks, cells) in [("v2", "v1", 38), ("v1", "v2", 0)] {
+        let file = world.path(&format!("{has}.age")).display().to_string();
+        let made = world.reseal(&["keys", "backup", "PLAN", "--key", has, "--to", &to, "--file", &file]);
+        assert_eq!(made.0, 0, "{}", made.1);
+        let test = ["keys", "restore-test", "PLAN", "--file", &file, "--identity", &id];
+        let (exit, trial) = world.reseal(&test);
+        assert_eq!((exit, trial["passed"].as_bool()), (1, Some(false)), "{trial}");
+        let keys = trial["keys"].as_array().unwrap();
+        let of = |name: &str| keys.iter().find(|key| key["key"] == name).unwrap();
+        assert_eq!(of(has)["passed"], true, "{trial}");
+        assert_eq!((&of(lacks)["contained"], &of(lacks)["cells"]), (&false.into(), &cells.into()), "{trial}");
+    }
+}
+
 /// Watches the source `age`, and that a generated key is of the plan's kind, known to the catalogue, and in no plan's use.
 #[test]
 fn a_generated_age_file_is_a_source_of_keys() {

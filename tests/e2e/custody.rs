@@ -202,6 +202,9 @@ fn a_young_key_is_rotated_in_an_emergency_only() {
     let activate = |since: &str| world.reseal(&["keys", "activate", "PLAN", "v1", "--since", since]);
     assert_eq!(code(&activate("2999-01-01")), (2, "since"));
     assert_eq!(activate(&yesterday()).0, 0);
+    let dated = crate::served::events(&world, "key-dated");
+    assert_eq!(dated.len(), 1, "{dated:?}");
+    assert!(dated[0]["after_ms"].is_i64() && dated[0]["before_ms"] == "unknown", "{dated:?}");
     assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key-young"));
     assert_eq!(world.reseal(&["run", "PLAN", "--emergency"]).0, 0);
     let (_, status) = world.reseal(&["status", "PLAN"]);

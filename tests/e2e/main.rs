@@ -7,6 +7,7 @@
 
 mod alerts;
 mod approvals;
+mod approver_keys;
 mod audit;
 mod bad_input;
 mod brought;

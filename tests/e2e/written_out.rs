@@ -1,7 +1,7 @@
 //! Secrets where they do not belong, and names that a terminal would act on: neither gets through.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -115,35 +115,102 @@ fn names_do_nothing_to_a_terminal_and_leave_json_as_it_is() {
 /// Watches that no other process of this user may look into one that holds keys: by then /proc gives its files to root.
 #[test]
 fn a_process_with_keys_is_closed_to_others_of_its_user() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let plan = folder.path().join("plan.yaml");
-    assert!(Command::new("mkfifo").args(["-m", "666"]).arg(&plan).status().unwrap().success());
-    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    // Root's own processes belong to root in any case, so root tries it as somebody else.
-    let mut command = match is_root {
-        true => {
-            let program = folder.path().join("reseal");
-            std::fs::copy(binary(), &program).unwrap();
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
-            command
-        }
-        false => Command::new(binary()),
-    };
-    // It waits for somebody who writes into the pipe.
-    let mut waiting = command.arg("check").arg(&plan).spawn().unwrap();
-    let files = format!("/proc/{}", waiting.id());
+    let waiting = Waiting::start(&["env"]);
     let is_reseal =
-        || std::fs::read_to_string(format!("{files}/comm")).is_ok_and(|name| name.trim() == "reseal");
+        || std::fs::read_to_string(waiting.file("comm")).is_ok_and(|name| name.trim() == "reseal");
     wait_until(is_reseal);
-    let owner = || std::fs::metadata(format!("{files}/mem")).unwrap().uid();
+    let owner = || std::fs::metadata(waiting.file("mem")).unwrap().uid();
     wait_until(|| owner() == 0);
-    let status = std::fs::read_to_string(format!("{files}/status")).unwrap();
-    let user = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
-    waiting.kill().unwrap();
-    waiting.wait().unwrap();
-    assert_ne!(user.split_whitespace().next(), Some("0"), "nothing was tried: {status}");
+    let user = waiting.status("Uid:").unwrap();
+    assert_ne!(user, 0, "nothing was tried");
+}
+
+/// Watches both ways: where no limit binds Reseal no key can be swapped out, and below a limit it works as ever. Only whoever
+/// may lock all that he wants can try the first.
+#[test]
+fn memory_is_locked_where_the_limit_allows_it() {
+    let locked = |waiting: &Waiting| {
+        // It reads the plan once the runtime has its threads.
+        wait_until(|| waiting.status("Threads:").is_some_and(|threads| threads > 1));
+        waiting.status("VmLck:").unwrap()
+    };
+    assert_eq!(locked(&Waiting::start(&["prlimit", "--memlock=1048576:1048576"])), 0);
+    if has_cap_ipc_lock() {
+        assert!(locked(&Waiting::start_as_it_is()) > 1000);
+    }
+}
+
+/// Whether no limit on locked memory binds this process (bit 14, see capabilities(7)).
+fn has_cap_ipc_lock() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(effective.trim(), 16).unwrap() & (1 << 14) != 0
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// A process of reseal that waits for somebody who writes into the pipe that its plan is.
+struct Waiting {
+    process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Waiting {
+    /// Starts it behind another program. Root's own processes belong to root in any case, and may lock what they want, so root
+    /// tries it as somebody else, whom the other program is started by.
+    fn start(behind: &[&str]) -> Waiting {
+        let folder = Self::folder();
+        let mut command = Command::new(behind[0]);
+        command.args(&behind[1..]);
+        let program = match is_root() {
+            true => {
+                command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+                let program = folder.path().join("reseal");
+                std::fs::copy(binary(), &program).unwrap();
+                program
+            }
+            false => binary(),
+        };
+        command.arg(program);
+        Self::spawn(folder, command)
+    }
+
+    /// Starts it as the user that runs the tests.
+    fn start_as_it_is() -> Waiting {
+        Self::spawn(Self::folder(), Command::new(binary()))
+    }
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let plan = folder.path().join("plan.yaml");
+        assert!(Command::new("mkfifo").args(["-m", "666"]).arg(plan).status().unwrap().success());
+        folder
+    }
+
+    fn spawn(folder: tempfile::TempDir, mut command: Command) -> Waiting {
+        let process = command.arg("check").arg(folder.path().join("plan.yaml")).spawn().unwrap();
+        Waiting { process, _folder: folder }
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.process.id())
+    }
+
+    /// A number of its status; `None` once it is gone.
+    fn status(&self, name: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(self.file("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn wait_until(holds: impl Fn() -> bool) {

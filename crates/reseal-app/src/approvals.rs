@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use reseal_control::ApprovalRequest;
 use reseal_core::audit::{Event, EventKind};
-use reseal_custody::approvals;
+use reseal_custody::approvals::{self, Approver};
+use reseal_custody::{ApprovalError, CustodyError};
+use reseal_plan::Plan;
 
 use crate::caller::Caller;
 use crate::{Failure, control, open, trail};
@@ -23,10 +25,35 @@ pub struct ApproveRequest {
 /// A request that somebody approved.
 #[derive(Clone, Debug)]
 pub struct Approved {
-    /// Who approved it.
-    pub approver: String,
+    /// Who approved it, and with which key.
+    pub approver: Approver,
     /// The request.
     pub request: ApprovalRequest,
+}
+
+/// What a request asks people to agree to. Nothing is signed.
+///
+/// # Errors
+/// When there is no such request, or it is not about the plan as it is in `plan`.
+pub async fn show(id: &str, plan: Option<&Path>) -> Result<ApprovalRequest, Failure> {
+    let mut session = control::session().await?;
+    let plan = plan.map(open::plan).transpose()?;
+    let request = session.approval_request(id).await?;
+    let missing = || CustodyError::from(ApprovalError::NoSuchRequest { request: id.to_owned() });
+    let request = request.ok_or_else(missing)?;
+    is_about(&request, plan.as_ref())?;
+    Ok(request)
+}
+
+/// Refuses a request that is not about the plan that somebody holds against it.
+fn is_about(request: &ApprovalRequest, plan: Option<&Plan>) -> Result<(), Failure> {
+    let same = |plan: &Plan| (&request.plan, &request.digest) == (&plan.name, &plan.digest);
+    if plan.is_none_or(same) {
+        return Ok(());
+    }
+    let (id, name) = (&request.id, &request.plan);
+    let message = format!("request {id} is of plan {name} as it was when asked, not of this file");
+    Err(Failure::refused("plan-changed", message, "compare the plan with what was asked for"))
 }
 
 /// Approves a request.
@@ -36,16 +63,8 @@ pub struct Approved {
 pub async fn approve(caller: &Caller, asked: &ApproveRequest) -> Result<Approved, Failure> {
     let mut session = control::session().await?;
     let (id, plan) = (asked.request.as_str(), asked.plan.as_deref().map(open::plan).transpose()?);
-    if let Some(plan) = &plan {
-        let request = session.approval_request(id).await?;
-        let other =
-            |request: &ApprovalRequest| (&request.plan, &request.digest) != (&plan.name, &plan.digest);
-        if let Some(request) = request.filter(other) {
-            let message =
-                format!("request {id} is of plan {} as it was when asked, not of this file", request.plan);
-            let help = "compare the plan with what was asked for";
-            return Err(Failure::refused("plan-changed", message, help));
-        }
+    if let Some(request) = session.approval_request(id).await? {
+        is_about(&request, plan.as_ref())?;
     }
     match approvals::approve(&mut session, id, &asked.key, plan.as_ref()).await {
         Ok((request, approver)) => {
@@ -64,9 +83,10 @@ pub async fn approve(caller: &Caller, asked: &ApproveRequest) -> Result<Approved
     }
 }
 
-async fn note_given(caller: &Caller, request: &ApprovalRequest, approver: &str) {
+async fn note_given(caller: &Caller, request: &ApprovalRequest, approver: &Approver) {
     let about = |event: Event| {
-        let event = event.of_plan(&request.plan, &request.digest).with("approver", approver);
+        let event = event.of_plan(&request.plan, &request.digest).with("approver", approver.name.as_str());
+        let event = event.with("approver_key", approver.key());
         let event = event.with("to", request.kind.as_str()).with("request", request.id.as_str());
         event.with("scope", request.scope.as_str())
     };

@@ -101,9 +101,14 @@ impl HealthMonitor {
     }
 }
 
-/// The trail knows every refusal, whichever command it came from; a run or rollback that may begin settles it.
-const OF_ATTEMPTS: [EventKind; 4] =
-    [EventKind::ApprovalRefused, EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];
+/// The trail knows every refusal, whichever command it came from; what may begin settles it.
+const OF_ATTEMPTS: [EventKind; 5] = [
+    EventKind::ApprovalRefused,
+    EventKind::RunStarted,
+    EventKind::RunResumed,
+    EventKind::RollbackStarted,
+    EventKind::KeyDestroyed,
+];
 
 async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i64) -> Result<(), StoreError> {
     // Each event once, also over restarts: what was settled a moment ago may have its own event still to come.
@@ -112,8 +117,14 @@ async fn attempt(control: &mut ControlSession, plan: &Plan, last: Entry, now: i6
         return Ok(());
     }
     let event = last.event;
-    if event.kind != EventKind::ApprovalRefused {
-        return reseal_notify::resolve_approval_alerts(control, plan, None, now).await;
+    let begun = match event.kind {
+        EventKind::ApprovalRefused => None,
+        EventKind::RollbackStarted => Some("rollback"),
+        EventKind::KeyDestroyed => Some("keys destroy"),
+        _ => Some("run"),
+    };
+    if let Some(action) = begun {
+        return reseal_notify::resolve_approval_alerts(control, plan, action, now).await;
     }
     let refused = Attempt {
         action: event.text("command").unwrap_or("approve"),

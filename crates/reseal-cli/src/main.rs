@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     // A core dump would hold keys.
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
     keep_memory_private();
+    keep_memory_from_swap();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
@@ -57,6 +58,22 @@ fn keep_memory_private() {
 
 #[cfg(not(target_os = "linux"))]
 fn keep_memory_private() {}
+
+/// Keeps keys and plaintext out of swap, where that is allowed: all pages that are touched stay in memory. Below a limit on
+/// locked memory, allocations behind it would fail, so nothing is locked where one binds this process.
+#[cfg(target_os = "linux")]
+fn keep_memory_from_swap() {
+    use rustix::mm::{MlockAllFlags, mlockall};
+    use rustix::thread::{CapabilitySet, capabilities};
+    let is_exempt = || capabilities(None).is_ok_and(|held| held.effective.contains(CapabilitySet::IPC_LOCK));
+    let is_unlimited = || rlimit::Resource::MEMLOCK.get_soft().is_ok_and(|most| most == rlimit::INFINITY);
+    if is_exempt() || is_unlimited() {
+        let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_memory_from_swap() {}
 
 /// Logs go to stderr: warnings by default, what `RUST_LOG` asks for otherwise. Libraries below Reseal are never
 /// asked for more than warnings: what they print at finer levels is not ours to vouch for. The database driver is asked for

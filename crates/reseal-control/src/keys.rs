@@ -97,6 +97,17 @@ pub struct NewMove<'a> {
     pub since: Since,
 }
 
+/// Since when a key seals, as somebody enters it.
+#[derive(Clone, Copy, Debug)]
+pub struct NewDate<'a> {
+    /// Milliseconds since 1970.
+    pub since: i64,
+    /// Who enters it.
+    pub operator: &'a str,
+    /// Why.
+    pub reason: &'a str,
+}
+
 /// Since when a key seals that is made active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -272,28 +283,39 @@ impl ControlSession {
         Ok(event.of_plan(&plan, "").of_key(&keyset, &key, &digest))
     }
 
-    /// Says when a key expires, as its source has it, or since when it seals where nobody knew.
+    /// Notes when a key expires, as its source has it, in milliseconds since 1970.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn date_key(
-        &mut self,
-        entry: &str,
-        expires_at: Option<i64>,
-        activated_at: Option<i64>,
-    ) -> Result<(), StoreError> {
-        let mut update = Query::update();
-        update.table(self.table("catalogue_key")).and_where(Expr::col("id").eq(entry));
-        if let Some(at) = expires_at {
-            update.value("expires_at", at);
-        }
-        if let Some(at) = activated_at {
-            update.value("activated_at", at);
-        }
-        if expires_at.is_none() && activated_at.is_none() {
-            return Ok(());
-        }
+    pub async fn note_expiry(&mut self, entry: &str, at: i64) -> Result<(), StoreError> {
+        let update = self.date_update(entry, "expires_at", at);
         self.run(&update).await.map(drop)
+    }
+
+    /// Enters since when a key seals, in place of what the catalogue had. The trail keeps both dates.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn date_key(&mut self, key: &KeyRow, date: &NewDate<'_>) -> Result<(), StoreError> {
+        let update = self.date_update(&key.id, "activated_at", date.since);
+        self.begin().await?;
+        let outcome = async {
+            self.run(&update).await?;
+            let event = self.key_event(EventKind::KeyDated, &key.id, date.operator).await?;
+            let event = match key.activated_at {
+                Some(before) => event.with("before_ms", before),
+                None => event.with("before_ms", "unknown"),
+            };
+            let event = event.with("after_ms", date.since).with("reason", date.reason);
+            self.record_inside(&event).await.map(|_| true)
+        };
+        let done = outcome.await;
+        self.end(done).await.map(drop)
+    }
+
+    fn date_update(&self, entry: &str, column: &'static str, at: i64) -> UpdateStatement {
+        let table = self.table("catalogue_key");
+        Query::update().table(table).value(column, at).and_where(Expr::col("id").eq(entry)).to_owned()
     }
 
     /// The transitions of a key, in the order in which they were.

@@ -27,7 +27,7 @@ pub use census::CensusRow;
 pub use copies::KeyCopy;
 pub use emergency::{EmergencyRow, NewEmergency};
 pub use firing::{Firing, FiringState};
-pub use keys::{KeyMove, KeyRow, NewKey, NewMove, Since};
+pub use keys::{KeyMove, KeyRow, NewDate, NewKey, NewMove, Since};
 pub use outbox::{LetterCounts, LetterRow, LetterState, NewLetter, Settled};
 pub use schedule::ScheduleRow;
 pub use session::{ControlDatabase, ControlSession};

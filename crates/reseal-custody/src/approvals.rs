@@ -150,8 +150,8 @@ pub fn statement(request: &ApprovalRequest) -> Vec<u8> {
 pub struct Agreed {
     /// The request.
     pub request: String,
-    /// Those whose agreement counts.
-    pub approvers: Vec<String>,
+    /// Those whose agreement counts, with the keys that they signed with.
+    pub approvers: Vec<Approver>,
     /// The keys by keyset and id: role and fingerprint, as JSON.
     pub fingerprints: String,
 }
@@ -199,7 +199,7 @@ pub async fn agreed(
         request: id,
         what: facts.kind.name(),
         needed,
-        valid,
+        valid: names(&valid),
         not_counted,
         approvers: path.to_owned(),
     };
@@ -241,16 +241,18 @@ async fn ask(
 }
 
 /// Those whose agreement counts, and why that of others does not. One key counts once, whatever names it goes by, and
-/// where two are needed nobody agrees to what he asked for himself.
+/// where two are needed nobody agrees to what he asked for himself, by no name that his key goes by.
 async fn count(
     control: &mut ControlSession,
     request: &ApprovalRequest,
     known: &[Approver],
     needed: u32,
     operator: &str,
-) -> Result<(Vec<String>, Vec<String>), CustodyError> {
+) -> Result<(Vec<Approver>, Vec<String>), CustodyError> {
     let statement = statement(request);
-    let (mut valid, mut keys, mut not_counted): (Vec<String>, Vec<&[u8]>, Vec<String>) = Default::default();
+    let asked = |approver: &&Approver| approver.name == request.operator || approver.name == operator;
+    let own_keys: Vec<&[u8]> = known.iter().filter(asked).map(|own| own.public_key.as_slice()).collect();
+    let (mut valid, mut not_counted): (Vec<Approver>, Vec<String>) = Default::default();
     for approval in control.approvals(&request.id).await? {
         let name = &approval.approver;
         let Some(approver) = known.iter().find(|approver| approver.name == *name) else {
@@ -262,19 +264,22 @@ async fn count(
         if key.verify(&statement, &signature).is_err() {
             not_counted
                 .push(format!("the signature of {name} is not of this request, or not by {name}'s key"));
-        } else if keys.contains(&approver.public_key.as_slice()) {
+        } else if valid.iter().any(|other| other.public_key == approver.public_key) {
             not_counted.push(format!("{name} has the key of another approver"));
-        } else if needed >= 2 && (*name == request.operator || name == operator) {
+        } else if needed >= 2 && own_keys.contains(&approver.public_key.as_slice()) {
             not_counted.push(format!("{name} asked for it"));
         } else {
-            keys.push(&approver.public_key);
-            valid.push(name.clone());
+            valid.push(approver.clone());
         }
     }
     Ok((valid, not_counted))
 }
 
-/// Agrees to a request, with the key in a file. Gives the request and the approver's name.
+fn names(approvers: &[Approver]) -> Vec<String> {
+    approvers.iter().map(|approver| approver.name.clone()).collect()
+}
+
+/// Agrees to a request, with the key in a file. Gives the request and the approver.
 ///
 /// # Errors
 /// When there is no such request, it lapsed or was made use of, the key cannot be read, or its owner agreed already.
@@ -283,7 +288,7 @@ pub async fn approve(
     id: &str,
     key: &std::path::Path,
     plan: Option<&Plan>,
-) -> Result<(ApprovalRequest, String), CustodyError> {
+) -> Result<(ApprovalRequest, Approver), CustodyError> {
     let request = control.approval_request(id).await?;
     let request = request.ok_or_else(|| ApprovalError::NoSuchRequest { request: id.to_owned() })?;
     let now = control.now_ms().await?;
@@ -293,12 +298,13 @@ pub async fn approve(
     if request.expires_at <= now {
         return Err(ApprovalError::Lapsed { request: request.id }.into());
     }
-    let (name, signature) = sign(key, &statement(&request))?;
+    let (approver, signature) = sign(key, &statement(&request))?;
     if let Some(plan) = plan {
-        known_as(plan, &name, &statement(&request), &signature)?;
+        known_as(plan, &approver)?;
     }
     let signature = STANDARD.encode(signature);
-    if !control.approve(id, &name, &signature, plan.is_some()).await? {
+    if !control.approve(id, &approver.name, &signature, plan.is_some()).await? {
+        let name = approver.name;
         let standing = control.approvals(id).await?.into_iter().find(|given| given.approver == name);
         let request = request.id;
         return Err(match standing.is_some_and(|given| given.signature == signature) {
@@ -306,21 +312,16 @@ pub async fn approve(
             false => ApprovalError::OtherSignature { request, name }.into(),
         });
     }
-    Ok((request, name))
+    Ok((request, approver))
 }
 
-/// Refuses a signature in a name whose key in the file of approvers is another one.
-fn known_as(plan: &Plan, name: &str, statement: &[u8], signature: &[u8]) -> Result<(), CustodyError> {
+/// Refuses a key that the file of approvers does not have under its owner's name.
+fn known_as(plan: &Plan, approver: &Approver) -> Result<(), CustodyError> {
     let path = plan.policy.approvers_file();
-    let known = approvers(path)?;
-    let by = |approver: &&Approver| {
-        let key = UnparsedPublicKey::new(&ED25519, &approver.public_key);
-        approver.name == name && key.verify(statement, signature).is_ok()
-    };
-    if known.iter().any(|approver| by(&approver)) {
-        return Ok(());
+    match approvers(path)?.contains(approver) {
+        true => Ok(()),
+        false => Err(ApprovalError::Wrong { path: path.to_owned(), name: approver.name.clone() }.into()),
     }
-    Err(ApprovalError::Wrong { path: path.to_owned(), name: name.to_owned() }.into())
 }
 
 /// Those whose agreement to a request counts by now, and why that of others does not.
@@ -333,7 +334,8 @@ pub async fn standing(
     request: &ApprovalRequest,
 ) -> Result<(Vec<String>, Vec<String>), CustodyError> {
     let known = approvers(plan.policy.approvers_file())?;
-    count(control, request, &known, request.needed, &request.operator).await
+    let (valid, not_counted) = count(control, request, &known, request.needed, &request.operator).await?;
+    Ok((names(&valid), not_counted))
 }
 
 /// When a request lapses, as people read it.

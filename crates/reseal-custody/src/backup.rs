@@ -3,14 +3,14 @@
 
 mod sealed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reseal_control::{ControlSession, KeyCopy, KeyRow};
 use reseal_core::{KeyState, SecretBytes};
-use reseal_engine::{Job, try_cells};
+use reseal_engine::{Job, Tried, try_cells};
 use reseal_files::{FileError, FileFault, OpenFile, Owner, Pipes, Readers, Rule};
 use reseal_plan::Plan;
 use reseal_registry::Kept;
@@ -55,6 +55,8 @@ pub struct Trial {
     pub keyset: String,
     /// The key's id.
     pub key_id: String,
+    /// Whether the backup has it. A key that is needed is tried also where it is missing.
+    pub contained: bool,
     /// Whether it is, byte for byte, the key that the catalogue knows.
     pub same: bool,
     /// Sampled cells that are under the key.
@@ -66,7 +68,7 @@ pub struct Trial {
 /// How a backup did.
 #[derive(Clone, Debug)]
 pub struct Trials {
-    /// Its keys.
+    /// Its keys, and those that it lacks: primaries, and keys under which cells lie.
     pub keys: Vec<Trial>,
     /// KEKs of the plan, which are in no backup, as `keyset/id`; and sampled cells that opened with their help.
     pub keks: Vec<(String, u64)>,
@@ -78,10 +80,13 @@ impl Trial {
     /// Whether the key would be of use.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.same && self.opened == self.cells
+        self.contained && self.same && self.opened == self.cells
     }
 
     fn result(&self) -> String {
+        if !self.contained {
+            return format!("failed: the backup lacks it, and {} sampled cells are under it", self.cells);
+        }
         match (self.same, self.passed()) {
             (false, _) => "failed: not the key that the catalogue knows".to_owned(),
             (_, false) => format!("failed: opened {} of {} cells", self.opened, self.cells),
@@ -194,8 +199,9 @@ impl Custodian<'_> {
         let file = OpenFile::open(path, Pipes::Refused).and_then(|mut file| file.content(MOST_OF_BACKUP));
         let encrypted = file.map_err(unreadable)?;
         let kept = restored(self.plan, &decrypt(&encrypted, identity)?)?;
-        let names: Vec<(String, String)> =
+        let mut names: Vec<KeyName> =
             kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
+        let contained = names.len();
         let keysets = reseal_registry::restored(self.plan, kept).map_err(CopyError::Key)?;
         let job = reseal_registry::job_with(self.plan, keysets).map_err(CopyError::Format)?;
         let job = std::sync::Arc::new(job);
@@ -204,22 +210,19 @@ impl Custodian<'_> {
         let found = catalogue::find(&mut control, &job).await?;
         let tried = try_cells(self.job, &job, self.database, rows).await?;
         let digest = hex::encode(Sha256::digest(&encrypted));
+        names.extend(lacking(self.job, &tried, &names));
         let mut trials = Vec::new();
-        for (keyset, key_id) in names {
+        for (at, (keyset, key_id)) in names.into_iter().enumerate() {
+            let contained = at < contained;
             let of = |entries: &[CatalogueEntry]| {
                 let entry = entries.iter().find(|entry| entry.keyset == keyset && entry.key_id == key_id);
                 entry.and_then(|entry| entry.row.clone())
             };
             let (known, here) = (of(&live), of(&found));
-            // A key that the plan no longer has is compared with what the catalogue says of its id.
-            let same = match (&known, &here) {
-                (Some(known), Some(here)) => known.id == here.id,
-                (None, Some(here)) => here.key_id == key_id,
-                _ => false,
-            };
+            let same = contained && is_same(known.as_ref(), here.as_ref(), &key_id);
             let (cells, opened) =
                 tried.keys.get(&(keyset.clone(), key_id.clone())).copied().unwrap_or_default();
-            let trial = Trial { keyset, key_id, same, cells, opened };
+            let trial = Trial { keyset, key_id, contained, same, cells, opened };
             if let Some(row) = known.or(here) {
                 self.note(
                     &mut control,
@@ -261,8 +264,29 @@ impl Custodian<'_> {
     }
 }
 
+/// Whether a key of a backup is the one in use. One that the plan no longer has is compared with what the catalogue says of
+/// its id.
+fn is_same(live: Option<&KeyRow>, restored: Option<&KeyRow>, key_id: &str) -> bool {
+    restored.is_some_and(|restored| live.map_or(restored.key_id == key_id, |live| live.id == restored.id))
+}
+
+/// A key, by keyset and id.
+type KeyName = (String, String);
+
+/// What a backup has to contain and does not: the primaries, without which nothing can be written, and the keys that sampled
+/// cells opened under.
+fn lacking(job: &Job, tried: &Tried, contained: &[KeyName]) -> Vec<KeyName> {
+    let keysets = job.keysets.iter().map(|keyset| &keyset.keyset);
+    let primaries = keysets.filter_map(|keyset| {
+        let primary = keyset.primary().filter(|primary| primary.kek().is_none())?;
+        Some((keyset.name().to_owned(), primary.id().to_owned()))
+    });
+    let needed: BTreeSet<KeyName> = primaries.chain(tried.keys.keys().cloned()).collect();
+    needed.into_iter().filter(|name| !contained.contains(name)).collect()
+}
+
 /// The KEKs of a job, by keyset and id.
-fn keks(job: &Job) -> Vec<(String, String)> {
+fn keks(job: &Job) -> Vec<KeyName> {
     let keysets = job.keysets.iter().map(|keyset| &keyset.keyset);
     let keks = keysets.flat_map(|keyset| {
         let keks = keyset.keys().iter().filter(|key| key.kek().is_some());

@@ -96,7 +96,7 @@ async fn note_facts(
         let facts = facts_of(job, &entry.keyset, &entry.key_id);
         let (Some(row), Some(facts)) = (&mut entry.row, facts) else { continue };
         if let Some(at) = facts.expires_at.filter(|at| row.expires_at != Some(*at)) {
-            control.date_key(&row.id, Some(at), None).await?;
+            control.note_expiry(&row.id, at).await?;
             row.expires_at = Some(at);
         }
         let (state, created_at) = (facts.state.clone(), facts.created_at);

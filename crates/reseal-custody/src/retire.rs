@@ -8,7 +8,7 @@ mod wipe;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewMove, Since, host};
+use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewDate, NewMove, Since, host};
 use reseal_core::KeyState;
 use reseal_core::audit::{Event, EventKind};
 use reseal_core::quantity::{coarse, exact, millis};
@@ -21,9 +21,10 @@ use kept::Kept;
 use wipe::{KeyFile, Wiped};
 
 use crate::ages::age;
-use crate::approvals::{self, Intent, Kind};
+use crate::approvals::{self, Agreed, Intent, Kind};
 use crate::catalogue::{self, CatalogueEntry};
 use crate::error::{CustodyError, RetireError};
+use crate::trail;
 
 /// Everything that giving a key up has to look at.
 pub struct Custodian<'a> {
@@ -145,7 +146,7 @@ impl Custodian<'_> {
         for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
             wiped.left.push(format!("the {} {} still holds it: delete it", copy.kind, copy.file));
         }
-        self.record_destroyed(&mut control, row, &wiped).await;
+        self.record_destroyed(&mut control, row, agreed.as_ref(), &wiped).await;
         let mut notes = wiped.notes;
         notes.extend(unseen);
         notes.extend(self.take_out(&found));
@@ -165,9 +166,10 @@ impl Custodian<'_> {
         let mut control = self.control.connect().await?;
         let row = self.row(&mut control, named).await?;
         self.no_run_goes_on().await?;
+        let reason = reason.unwrap_or("by hand");
         if row.state == KeyState::Active {
-            if since.is_some() {
-                control.date_key(&row.id, None, since).await?;
+            if let Some(since) = since {
+                control.date_key(&row, &NewDate { since, operator: self.operator, reason }).await?;
             }
             return Ok(KeyRow { activated_at: since.or(row.activated_at), ..row });
         }
@@ -178,14 +180,14 @@ impl Custodian<'_> {
             from: row.state,
             to: KeyState::Active,
             operator: self.operator,
-            reason: reason.unwrap_or("by hand"),
+            reason,
             since: since.map_or(Since::Now, Since::At),
         };
         if !control.move_key(&row.id, &step).await? {
             return Err(moved_meanwhile(&row));
         }
-        if since.is_some() {
-            control.date_key(&row.id, None, since).await?;
+        if let Some(since) = since {
+            control.date_key(&row, &NewDate { since, operator: self.operator, reason }).await?;
         }
         let rows = control.catalogued(&self.plan.name).await?;
         Ok(rows.into_iter().find(|other| other.id == row.id).unwrap_or(row))
@@ -326,13 +328,20 @@ impl Custodian<'_> {
     }
 
     /// Records what became of a key that is destroyed. It is done by then: a failure is a warning.
-    async fn record_destroyed(&self, control: &mut ControlSession, row: &KeyRow, wiped: &Wiped) {
+    async fn record_destroyed(
+        &self,
+        control: &mut ControlSession,
+        row: &KeyRow,
+        agreed: Option<&Agreed>,
+        wiped: &Wiped,
+    ) {
         let recorded = async {
             let now = control.now_ms().await?;
             let event = Event::new(EventKind::KeyDestroyed, now, self.operator, &host());
             let digest = format!("{}:{}:{}", row.method, row.salt, row.fingerprint);
             let event =
                 event.of_plan(&self.plan.name, &self.plan.digest).of_key(&row.keyset, &row.key_id, &digest);
+            let event = trail::agreed(event, agreed);
             let event = wiped.done.iter().fold(event, |event, done| event.with("done", done.as_str()));
             let event = wiped.left.iter().fold(event, |event, left| event.with("left", left.as_str()));
             control.record(&event).await

@@ -11,6 +11,7 @@ use reseal_engine::{Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunErro
 use reseal_store::{Counts, NotedTable, RunRow, Session, StoreError};
 use tracing::warn;
 
+use crate::approvals::Agreed;
 use crate::error::RecordsError;
 use crate::permit::Permit;
 
@@ -59,7 +60,7 @@ pub(crate) async fn run_begins(
     if kind == EventKind::RunResumed {
         event = event.with("was", run.state.name());
     }
-    event = found(agreed(event, permit), tables);
+    event = found(agreed(event, permit.agreed.as_ref()), tables);
     event = permit.brought.iter().fold(event, |event, key| event.with("brought", key.as_str()));
     event = job.shared_nonces().iter().fold(event, |event, nonce| event.with("shared_nonce", nonce.as_str()));
     event = accepted_keys.iter().fold(event, |event, keyset| event.with("accepted_keys", keyset.as_str()));
@@ -177,7 +178,7 @@ pub(crate) async fn rollback_begins(
     let event = event(control, EventKind::RollbackStarted, job, &permit.operator).await?.of_run(&run.id);
     let event =
         accepted_logs.iter().fold(event, |event, setting| event.with("accepted_log", setting.as_str()));
-    record(control, &found(agreed(event.with("was", run.state.name()), permit), tables)).await
+    record(control, &found(agreed(event.with("was", run.state.name()), permit.agreed.as_ref()), tables)).await
 }
 
 /// An event with the tables that are not as the run recorded them: `accepted_table` where somebody said that they are the
@@ -189,11 +190,14 @@ fn found(event: Event, tables: &[NotedTable]) -> Event {
     })
 }
 
-/// An event with what people agreed to, and who did.
-fn agreed(event: Event, permit: &Permit) -> Event {
-    let Some(agreed) = &permit.agreed else { return event };
+/// An event with what people agreed to, who did, and by which keys: the file of approvers may have others by the time that
+/// somebody asks.
+pub(crate) fn agreed(event: Event, agreed: Option<&Agreed>) -> Event {
+    let Some(agreed) = agreed else { return event };
     let event = event.with("approval", agreed.request.as_str());
-    agreed.approvers.iter().fold(event, |event, name| event.with("approved_by", name.as_str()))
+    agreed.approvers.iter().fold(event, |event, approver| {
+        event.with("approved_by", approver.name.as_str()).with("approver_key", approver.key())
+    })
 }
 
 /// A run was rolled back.

@@ -6,6 +6,7 @@ use reseal_plan::Plan;
 use reseal_store::StoreError;
 
 use crate::alert::{raise, resolve};
+use crate::asked::with_request;
 
 /// Why something may not go on.
 #[derive(Clone, Copy, Debug)]
@@ -42,62 +43,106 @@ pub async fn report_attempt(
 ) -> Result<(), StoreError> {
     match attempt.refusal {
         None => {
-            resolve_approval_alerts(control, plan, Some(attempt.action), now).await?;
+            resolve_unauthorised(control, plan, Some(attempt.action), now).await?;
+            resolve_needed(control, plan, attempt.action, now).await?;
             report_disk(control, plan, None, now).await
         }
         Some(Refusal { code: "approval-needed", message }) => {
-            let notice = unapproved(plan, &attempt, message);
+            let notice = unapproved(control, plan, &attempt, message).await?;
             raise(control, plan, notice, now).await.map(drop)
         }
         refusal => report_disk(control, plan, refusal, now).await,
     }
 }
 
-/// Resolves the alerts about missing approvals to `action`, or to anything of the plan, which may go on.
+/// Something of a plan began that people had agreed to: resolves what told of attempts without approval, and of requests for
+/// `action`.
 ///
 /// # Errors
 /// When the control database refuses.
 pub async fn resolve_approval_alerts(
     control: &mut ControlSession,
     plan: &Plan,
+    action: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    resolve_unauthorised(control, plan, None, now).await?;
+    resolve_needed(control, plan, action, now).await
+}
+
+/// Resolves the alerts about attempts without approval to `action`, or to anything.
+async fn resolve_unauthorised(
+    control: &mut ControlSession,
+    plan: &Plan,
     action: Option<&str>,
     now: i64,
 ) -> Result<(), StoreError> {
+    let kind = NoticeKind::Unauthorised;
     for alert in control.alerts(&plan.name).await? {
-        let kind = match NoticeKind::parse(&alert.kind) {
-            Some(NoticeKind::Unauthorised) if action.is_none_or(|action| action == alert.cause) => {
-                NoticeKind::Unauthorised
-            }
-            Some(NoticeKind::ApprovalNeeded) if action.is_none_or(|action| action == SCHEDULED) => {
-                NoticeKind::ApprovalNeeded
-            }
-            _ => continue,
-        };
-        resolve(control, plan, kind, &alert.cause, now).await?;
+        if alert.kind == kind.name() && action.is_none_or(|action| action == alert.cause) {
+            resolve(control, plan, kind, &alert.cause, now).await?;
+        }
     }
     Ok(())
 }
 
-/// What a schedule tries.
-const SCHEDULED: &str = "run";
+/// Resolves the alerts about requests for `action`, and about those that wait for nobody any more.
+async fn resolve_needed(
+    control: &mut ControlSession,
+    plan: &Plan,
+    action: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let kind = NoticeKind::ApprovalNeeded;
+    for alert in control.alerts(&plan.name).await? {
+        let Some(id) = alert.cause.strip_prefix(REQUEST).filter(|_| alert.kind == kind.name()) else {
+            continue;
+        };
+        let request = control.approval_request(id).await?;
+        let waits = request.is_some_and(|request| {
+            request.used_at.is_none() && request.expires_at > now && action_of(&request.kind) != action
+        });
+        if !waits {
+            resolve(control, plan, kind, &alert.cause, now).await?;
+        }
+    }
+    Ok(())
+}
 
-/// The notice about an attempt without approval. A schedule that comes before its approvals means no harm, but where one
-/// of them does not count somebody should check it.
-fn unapproved(plan: &Plan, attempt: &Attempt<'_>, message: &str) -> Notice {
+/// How the cause of an alert about a request begins, and the message of whoever asks.
+const REQUEST: &str = "request ";
+
+/// The command that a kind of request is for.
+fn action_of(kind: &str) -> &str {
+    match kind {
+        "emergency" => "run",
+        "destroy" => "keys destroy",
+        kind => kind,
+    }
+}
+
+/// The notice about an attempt without approval. Whoever comes before his approvals asks for them, and means no harm; where
+/// one of them does not count, somebody should check it.
+async fn unapproved(
+    control: &mut ControlSession,
+    plan: &Plan,
+    attempt: &Attempt<'_>,
+    message: &str,
+) -> Result<Notice, StoreError> {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default();
-    let request = first.strip_prefix("request ").and_then(|asked| asked.split_once(": "));
-    match request.filter(|_| attempt.scheduled && lines.next().is_none()) {
-        Some((request, approvals)) => {
-            Notice::new(NoticeKind::ApprovalNeeded, &plan.name, &format!("request {request}"), "")
-                .with("request", request)
-                .with("approvals", approvals)
-        }
-        None => Notice::new(NoticeKind::Unauthorised, &plan.name, attempt.action, "")
-            .with("action", attempt.action)
-            .with("operator", attempt.operator)
-            .with("reason", first),
-    }
+    let asked = first.strip_prefix(REQUEST).and_then(|asked| asked.split_once(": "));
+    let Some((id, approvals)) = asked.filter(|_| lines.next().is_none()) else {
+        let notice = Notice::new(NoticeKind::Unauthorised, &plan.name, attempt.action, "");
+        let notice = notice.with("action", attempt.action).with("operator", attempt.operator);
+        return Ok(notice.with("reason", first));
+    };
+    let notice = Notice::new(NoticeKind::ApprovalNeeded, &plan.name, &format!("{REQUEST}{id}"), "");
+    let notice = notice.with("request", id).with("approvals", approvals);
+    Ok(match control.approval_request(id).await? {
+        Some(request) => with_request(notice, &request),
+        None => notice,
+    })
 }
 
 /// Raises the alert that the disk is nearly full, where a refusal says so; room resolves it.

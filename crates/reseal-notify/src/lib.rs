@@ -8,6 +8,7 @@
 //! cells.
 
 mod alert;
+mod asked;
 mod attempt;
 mod deliver;
 mod letter;

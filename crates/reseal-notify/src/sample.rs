@@ -122,7 +122,14 @@ fn of_a_plan(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Notice {
             .with("at", "2026-07-01T03:12:00Z"),
         NoticeKind::ApprovalNeeded => about("request 0198c2a4-1f00-7000-8000-000000000001")
             .with("request", "0198c2a4-1f00-7000-8000-000000000001")
-            .with("approvals", "1 of 2 needed approvals to this run are there, of alice"),
+            .with("approvals", "1 of 2 needed approvals to this run are there, of alice")
+            .with("asked_by", "erin")
+            .with("for", "a run")
+            .with("scope", "the whole plan")
+            .with("plan_digest", "9f2c7d1e0b6a48c5930f1e2d7c6b5a4938271605f4e3d2c1b0a9f8e7d6c5b4a3")
+            .with("database", "clinic at db.example.net:5432 (server 7423, ledger 0198c2a4)")
+            .with("key", "phi/v2, primary: 5a1f0c77")
+            .with("until", "2026-07-08T02:00:00Z"),
         NoticeKind::ConnectionErrors => about("database")
             .with("for", "5 min 0 s")
             .with("error", "the connection failed: connection refused"),

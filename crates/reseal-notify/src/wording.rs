@@ -181,7 +181,7 @@ fn cause(notice: &Notice) -> String {
         NoticeKind::Disk => "a disk nearly full",
         NoticeKind::TooManyKeys => "too many active keys",
         NoticeKind::Unauthorised => "an attempt without approval",
-        NoticeKind::ApprovalNeeded => "a rotation that waited for approval",
+        NoticeKind::ApprovalNeeded => "a request that waited for approval",
         kind => kind.name(),
     };
     what.to_owned()

@@ -11,7 +11,7 @@ pub(crate) struct ApproveArgs {
     pub(crate) command: Option<ApproveCommand>,
     /// The request, as the command that needs approvals names it
     pub(crate) request: Option<String>,
-    /// The file with your secret key
+    /// The file with your secret key; without it, the request is shown and nothing signed
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
     /// The plan, to be sure that it is the one that was asked about

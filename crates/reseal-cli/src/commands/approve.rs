@@ -21,27 +21,42 @@ pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
             let (request, key, plan) = (request.clone(), key.clone(), args.plan.clone());
             sign(caller, &ApproveRequest { request, key, plan }).await
         }
-        _ => Err(Failure::usage(
-            "usage",
-            "say which request, and with which key",
-            "reseal approve REQUEST --key FILE",
-        )),
+        (None, Some(request), None) => show(request, args.plan.as_deref()).await,
+        (None, None, _) => {
+            Err(Failure::usage("usage", "no request is named", "reseal approve REQUEST --key FILE"))
+        }
     }
 }
 
-/// Signs a request.
-async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
-    let approved = approvals::approve(caller, asked).await?;
-    let (name, request) = (approved.approver, approved.request);
+/// Shows a request, so that people know what they sign.
+async fn show(id: &str, plan: Option<&Path>) -> Outcome {
+    let request = approvals::show(id, plan).await?;
     let text = format!(
-        "{name} agrees to request {}:\n  {}, asked for by {}{}",
+        "request {}:\n  {}, asked for by {}{}\nnothing is signed: pass --key FILE to agree",
         request.id,
         request.kind,
         request.operator,
         particulars(&request)
     );
+    Ok(Done::new(CLEAN, document(&request), text))
+}
+
+/// Signs a request.
+async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
+    let approved = approvals::approve(caller, asked).await?;
+    let (approver, request) = (approved.approver, approved.request);
+    let text = format!(
+        "{} agrees to request {} by the key {}:\n  {}, asked for by {}{}",
+        approver.name,
+        request.id,
+        approver.key(),
+        request.kind,
+        request.operator,
+        particulars(&request)
+    );
     let mut document = document(&request);
-    document["approver"] = name.into();
+    document["approver_key"] = approver.key().into();
+    document["approver"] = approver.name.into();
     Ok(Done::new(CLEAN, document, text))
 }
 

@@ -62,6 +62,8 @@ kinds! {
     KeyGenerated = "key-generated",
     /// A key went from one state to another.
     KeyStateChanged = "key-state-changed",
+    /// Somebody entered since when a key seals.
+    KeyDated = "key-dated",
     /// A key is destroyed: what was deleted, and what still holds it.
     KeyDestroyed = "key-destroyed",
     /// The pin of a key was forgotten: its id may stand for other bytes.

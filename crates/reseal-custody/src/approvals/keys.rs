@@ -111,11 +111,19 @@ pub fn generate(name: &str, path: &Path) -> Result<String, CustodyError> {
     Ok(format!("{name} ed25519 {}", STANDARD.encode(pair.public_key().as_ref())))
 }
 
-/// Signs with the key in a file; gives its owner's name and the signature.
+impl Approver {
+    /// The public key as the file of approvers has it: base64.
+    #[must_use]
+    pub fn key(&self) -> String {
+        STANDARD.encode(&self.public_key)
+    }
+}
+
+/// Signs with the key in a file; gives its owner, and the signature.
 ///
 /// # Errors
 /// When the file cannot be read, others can read it, or it holds no key.
-pub fn sign(path: &Path, message: &[u8]) -> Result<(String, Vec<u8>), CustodyError> {
+pub fn sign(path: &Path, message: &[u8]) -> Result<(Approver, Vec<u8>), CustodyError> {
     let refused =
         |fault| CustodyError::from(ApprovalError::ApproverKey { path: path.display().to_string(), fault });
     let rule = Rule { most: MOST, readers: Readers::Owner, owner: Owner::Own };
@@ -126,5 +134,6 @@ pub fn sign(path: &Path, message: &[u8]) -> Result<(String, Vec<u8>), CustodyErr
     let [HEAD, name, "ed25519", seed] = words[..] else { return Err(no_key()) };
     let seed = Zeroizing::new(STANDARD.decode(seed).map_err(|_| no_key())?);
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| no_key())?;
-    Ok((name.to_owned(), pair.sign(message).as_ref().to_vec()))
+    let approver = Approver { name: (*name).to_owned(), public_key: pair.public_key().as_ref().to_vec() };
+    Ok((approver, pair.sign(message).as_ref().to_vec()))
 }

@@ -77,7 +77,9 @@ impl Advise for PinError {
             ),
             PinError::UndoKept { run, .. } => Advice::refused(
                 "undo-holds",
-                format!("roll it back, or drop what it keeps: `reseal undo drop PLAN --run {run}`"),
+                format!(
+                    "roll it back, or drop what it keeps: `reseal undo drop PLAN --run {run} --confirm NAME`"
+                ),
             ),
             PinError::Moved { .. } => Advice::stopped("pin-busy", "try again"),
         }

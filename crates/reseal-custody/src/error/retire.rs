@@ -134,7 +134,9 @@ impl Advise for Held {
             }
             Held::InUndo { run, .. } => Advice::refused(
                 "undo-holds",
-                format!("when no rollback is needed any more: `reseal undo drop PLAN --run {run}`"),
+                format!(
+                    "when no rollback is needed any more: `reseal undo drop PLAN --run {run} --confirm NAME`"
+                ),
             ),
             Held::Outside(finding) => Advice::refused(finding.code, finding.help.clone()),
         }

@@ -114,7 +114,8 @@ impl History {
     /// Where a key is, which is entered if the trail names it for the first time. Under an id that moves from key to key
     /// (`roles`), the fingerprint tells which it is.
     fn at(&mut self, event: &Event, keyset: &str, id: &str, digest: &str) -> usize {
-        let of_catalogue = event.kind == EventKind::KeyStateChanged && !digest.is_empty();
+        let of_catalogue =
+            matches!(event.kind, EventKind::KeyStateChanged | EventKind::KeyDated) && !digest.is_empty();
         let known = self.keys.iter().position(|key| {
             !digest.is_empty()
                 && (&*key.plan, &*key.keyset) == (&*event.plan, keyset)
@@ -160,6 +161,14 @@ impl History {
                 EventKind::KeyGenerated => {
                     key.since.get_or_insert(event.time_ms);
                     key.since_by.get_or_insert("generated");
+                }
+                // Whatever is entered later, a key is as old as anybody ever said.
+                EventKind::KeyDated => {
+                    let dates = ["before_ms", "after_ms"].into_iter().filter_map(|name| event.integer(name));
+                    if let Some(earliest) = dates.min().filter(|at| key.since.is_none_or(|since| *at < since))
+                    {
+                        (key.since, key.since_by) = (Some(earliest), Some("entered by an operator"));
+                    }
                 }
                 EventKind::KeyStateChanged => {
                     key.state = event.text("to").map(str::to_owned);

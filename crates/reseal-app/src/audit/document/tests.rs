@@ -194,6 +194,30 @@ fn report_of(events: Vec<Event>) -> Value {
     report(&entries, &trail().1, &subject)
 }
 
+/// Watches that a key is as old as anybody ever said: a younger date that is entered later hides nothing.
+#[test]
+fn a_key_over_its_limit_stays_an_exception_whatever_is_entered() {
+    let dated = |at: i64, before: i64, after: i64| {
+        let event = event(EventKind::KeyDated, at).of_key("phi", "v1", "sha256:00ff:c1");
+        event.with("before_ms", before).with("after_ms", after)
+    };
+    let ages = |dates: &[Event]| {
+        let begun = [
+            started(day(250), "run-1", "v1", false),
+            ended(EventKind::RunFinished, day(250) + 1, "run-1", "v1", [9, 0, 0, 0], "complete"),
+        ];
+        let found = report_of([&begun[..], dates].concat());
+        let of_kind = |kind: &str| {
+            found["exceptions"].as_array().unwrap().iter().filter(|other| other["kind"] == kind).count()
+        };
+        (found["keys"][0]["age_days"].as_i64().unwrap(), of_kind("key-over-limit"))
+    };
+    assert_eq!(ages(&[]), (50, 0));
+    let older = dated(day(260), day(250), day(100));
+    assert_eq!(ages(std::slice::from_ref(&older)), (200, 1));
+    assert_eq!(ages(&[older, dated(day(261), day(100), day(255))]), (200, 1));
+}
+
 /// Watches that a run names those alone who agreed to what it made use of: not who agreed to something else meanwhile, not
 /// who agreed to his own where it takes two, and nobody where nobody had to.
 #[test]

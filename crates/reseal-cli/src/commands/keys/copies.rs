@@ -79,16 +79,25 @@ fn document(tested: &RestoreTested) -> Value {
 
 fn of_key(trial: &Trial) -> Value {
     json!({
-        "keyset": trial.keyset, "key": trial.key_id, "same": trial.same,
+        "keyset": trial.keyset, "key": trial.key_id, "contained": trial.contained, "same": trial.same,
         "cells": trial.cells, "opened": trial.opened, "passed": trial.passed(),
     })
+}
+
+/// What the backup has of a key.
+fn bytes(trial: &Trial) -> &'static str {
+    match (trial.contained, trial.same) {
+        (false, _) => "missing",
+        (true, true) => "the same",
+        (true, false) => "another",
+    }
 }
 
 fn text(trials: &Trials, file: &Path, passed: bool) -> String {
     let rows = trials.keys.iter().map(|trial| {
         vec![
             format!("{}/{}", trial.keyset, trial.key_id),
-            if trial.same { "the same" } else { "another" }.to_owned(),
+            bytes(trial).to_owned(),
             number(trial.cells),
             number(trial.opened),
             if trial.passed() { "passed" } else { "failed" }.to_owned(),

@@ -86,7 +86,7 @@ pub(super) fn of_pins() -> Vec<Case> {
             Refused,
             "undo-holds",
             "run r1 used v1 and keeps 7 old cells for its rollback",
-            "roll it back, or drop what it keeps: `reseal undo drop PLAN --run r1`",
+            "roll it back, or drop what it keeps: `reseal undo drop PLAN --run r1 --confirm NAME`",
         ),
         case(
             PinError::Moved { keyset: keyset(), key: key() },
@@ -207,7 +207,7 @@ pub(super) fn of_places() -> Vec<Case> {
             "key-in-use",
             "v1 cannot be given up:\nt.c holds 4 cells under it\nu.c holds 4 cells under it\n\
              undo of run r1 holds 9 old cells, of this key among others",
-            "`reseal run` moves them\nwhen no rollback is needed any more: `reseal undo drop PLAN --run r1`",
+            "`reseal run` moves them\nwhen no rollback is needed any more: `reseal undo drop PLAN --run r1 --confirm NAME`",
         ),
         held(
             vec![Held::Unknown { field: s("t.c"), cells: 4 }, outside("")],
