@@ -141,6 +141,29 @@ fn what_waits_for_approval_is_told_once_and_a_stranger_who_signs() {
     daemon.stop();
 }
 
+/// Watches that a request is told of for as long as it waits: a run that nobody has to agree to ends no request for a rollback.
+#[test]
+fn a_request_for_a_rollback_outlives_the_start_of_a_run() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let key = world.path("alice.approver").display().to_string();
+    let (_, made) = world.reseal(&["approve", "keygen", "alice", "--file", &key]);
+    let approvers = world.path("approvers");
+    std::fs::write(&approvers, format!("{}\n", made["line"].as_str().unwrap())).unwrap();
+    let policy = format!(
+        "policy: {{ approvals: {{ rollback: 1 }}, approvers: {{ file: \"{}\" }} }}\n",
+        approvers.display()
+    );
+    plan(&world, "unauthorised: [log]", &policy);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    let daemon = daemon(&world);
+    let back = || world.reseal(&["rollback", "PLAN", "--confirm", "people"]);
+    assert_eq!(back().0, 4);
+    wait_until_told(&world, "approval-needed", (1, 0));
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    still_told(&world, "approval-needed", (1, 0));
+    daemon.stop();
+}
+
 /// Watches that a trail which somebody edited is told of without anybody asking.
 #[test]
 fn a_broken_trail_is_told_by_the_daemon() {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use reseal_control::ApprovalRequest;
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::approvals::{self, Approver};
-use reseal_custody::{ApprovalError, CustodyError};
 use reseal_plan::Plan;
 
 use crate::caller::Caller;
@@ -38,9 +37,7 @@ pub struct Approved {
 pub async fn show(id: &str, plan: Option<&Path>) -> Result<ApprovalRequest, Failure> {
     let mut session = control::session().await?;
     let plan = plan.map(open::plan).transpose()?;
-    let request = session.approval_request(id).await?;
-    let missing = || CustodyError::from(ApprovalError::NoSuchRequest { request: id.to_owned() });
-    let request = request.ok_or_else(missing)?;
+    let request = approvals::request(&mut session, id).await?;
     is_about(&request, plan.as_ref())?;
     Ok(request)
 }
@@ -63,24 +60,27 @@ fn is_about(request: &ApprovalRequest, plan: Option<&Plan>) -> Result<(), Failur
 pub async fn approve(caller: &Caller, asked: &ApproveRequest) -> Result<Approved, Failure> {
     let mut session = control::session().await?;
     let (id, plan) = (asked.request.as_str(), asked.plan.as_deref().map(open::plan).transpose()?);
-    if let Some(request) = session.approval_request(id).await? {
-        is_about(&request, plan.as_ref())?;
-    }
-    match approvals::approve(&mut session, id, &asked.key, plan.as_ref()).await {
-        Ok((request, approver)) => {
+    let request = match approvals::request(&mut session, id).await {
+        Ok(request) => request,
+        Err(error) => return Err(note_refused(caller, id, error.into()).await),
+    };
+    is_about(&request, plan.as_ref())?;
+    match approvals::approve(&mut session, &request, &asked.key, plan.as_ref()).await {
+        Ok(approver) => {
             note_given(caller, &request, &approver).await;
             Ok(Approved { approver, request })
         }
-        Err(error) => {
-            let failure = Failure::from(error);
-            let about = |event: Event| {
-                let event = event.with("request", id).with("code", failure.code.as_str());
-                event.with("message", failure.message.as_str())
-            };
-            trail::note(&caller.operator, EventKind::ApprovalRefused, about).await;
-            Err(failure)
-        }
+        Err(error) => Err(note_refused(caller, id, error.into()).await),
     }
+}
+
+async fn note_refused(caller: &Caller, id: &str, failure: Failure) -> Failure {
+    let about = |event: Event| {
+        let event = event.with("request", id).with("code", failure.code.as_str());
+        event.with("message", failure.message.as_str())
+    };
+    trail::note(&caller.operator, EventKind::ApprovalRefused, about).await;
+    failure
 }
 
 async fn note_given(caller: &Caller, request: &ApprovalRequest, approver: &Approver) {

@@ -1,8 +1,9 @@
 //! What people are asked to agree to, and their signatures.
 
 use reseal_store::sql::Taker;
-use reseal_store::{Kind, StoreError, Trouble};
+use reseal_store::{DatabaseIdentity, Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use serde_json::{Map, Value};
 
 use crate::ControlSession;
 
@@ -34,6 +35,49 @@ pub struct ApprovalRequest {
     /// Which database it is about, as [`DatabaseIdentity::encode`](reseal_store::DatabaseIdentity::encode) writes it;
     /// `None` where an earlier version made the request.
     pub target: Option<String>,
+}
+
+/// A key that a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedKey {
+    /// The key, as `keyset/id`.
+    pub name: String,
+    /// `primary` or `old`.
+    pub role: String,
+    /// The fingerprint that the catalogue has of it; empty where it has none.
+    pub fingerprint: String,
+}
+
+impl ApprovalRequest {
+    /// The keys, in the order of their names.
+    #[must_use]
+    pub fn keys(&self) -> Vec<AskedKey> {
+        let keysets: Map<String, Value> = serde_json::from_str(&self.fingerprints).unwrap_or_default();
+        let of_keyset = |(keyset, keys): (&String, &Value)| {
+            let keys = keys.as_object().into_iter().flatten().map(|(id, key)| {
+                let text = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
+                AskedKey {
+                    name: format!("{keyset}/{id}"),
+                    role: text("role"),
+                    fingerprint: text("fingerprint"),
+                }
+            });
+            keys.collect::<Vec<_>>()
+        };
+        keysets.iter().flat_map(of_keyset).collect()
+    }
+
+    /// The database; `None` where an earlier version made the request.
+    #[must_use]
+    pub fn database(&self) -> Option<DatabaseIdentity> {
+        DatabaseIdentity::decode(self.target.as_deref()?)
+    }
+
+    /// What it is narrowed to, as people read it.
+    #[must_use]
+    pub fn scope_for_people(&self) -> &str {
+        if self.scope == "{}" { "the whole plan" } else { &self.scope }
+    }
 }
 
 /// One agreement.

@@ -21,7 +21,7 @@ mod session;
 mod sources;
 
 pub use alert::{AlertKey, AlertRow};
-pub use approvals::{Approval, ApprovalRequest};
+pub use approvals::{Approval, ApprovalRequest, AskedKey};
 pub use audit::{Recorded, host};
 pub use census::CensusRow;
 pub use copies::KeyCopy;

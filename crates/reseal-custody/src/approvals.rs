@@ -9,7 +9,6 @@ mod keys;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use reseal_control::{ApprovalRequest, ControlSession};
 use reseal_core::audit::EventKind;
 use reseal_plan::{Approvals, Plan};
@@ -279,26 +278,34 @@ fn names(approvers: &[Approver]) -> Vec<String> {
     approvers.iter().map(|approver| approver.name.clone()).collect()
 }
 
-/// Agrees to a request, with the key in a file. Gives the request and the approver.
+/// The request with this id.
 ///
 /// # Errors
-/// When there is no such request, it lapsed or was made use of, the key cannot be read, or its owner agreed already.
+/// When there is no such request, or the control database refuses.
+pub async fn request(control: &mut ControlSession, id: &str) -> Result<ApprovalRequest, CustodyError> {
+    let request = control.approval_request(id).await?;
+    Ok(request.ok_or_else(|| ApprovalError::NoSuchRequest { request: id.to_owned() })?)
+}
+
+/// Agrees to a request, with the key in a file. Gives the approver.
+///
+/// # Errors
+/// When the request lapsed or was made use of, the key cannot be read, or its owner agreed already.
 pub async fn approve(
     control: &mut ControlSession,
-    id: &str,
+    request: &ApprovalRequest,
     key: &std::path::Path,
     plan: Option<&Plan>,
-) -> Result<(ApprovalRequest, Approver), CustodyError> {
-    let request = control.approval_request(id).await?;
-    let request = request.ok_or_else(|| ApprovalError::NoSuchRequest { request: id.to_owned() })?;
+) -> Result<Approver, CustodyError> {
+    let id = &request.id;
     let now = control.now_ms().await?;
     if request.used_at.is_some() {
-        return Err(ApprovalError::Used { request: request.id }.into());
+        return Err(ApprovalError::Used { request: id.clone() }.into());
     }
     if request.expires_at <= now {
-        return Err(ApprovalError::Lapsed { request: request.id }.into());
+        return Err(ApprovalError::Lapsed { request: id.clone() }.into());
     }
-    let (approver, signature) = sign(key, &statement(&request))?;
+    let (approver, signature) = sign(key, &statement(request))?;
     if let Some(plan) = plan {
         known_as(plan, &approver)?;
     }
@@ -306,13 +313,13 @@ pub async fn approve(
     if !control.approve(id, &approver.name, &signature, plan.is_some()).await? {
         let name = approver.name;
         let standing = control.approvals(id).await?.into_iter().find(|given| given.approver == name);
-        let request = request.id;
+        let request = id.clone();
         return Err(match standing.is_some_and(|given| given.signature == signature) {
             true => ApprovalError::Already { name, request }.into(),
             false => ApprovalError::OtherSignature { request, name }.into(),
         });
     }
-    Ok((request, approver))
+    Ok(approver)
 }
 
 /// Refuses a key that the file of approvers does not have under its owner's name.
@@ -336,10 +343,4 @@ pub async fn standing(
     let known = approvers(plan.policy.approvers_file())?;
     let (valid, not_counted) = count(control, request, &known, request.needed, &request.operator).await?;
     Ok((names(&valid), not_counted))
-}
-
-/// When a request lapses, as people read it.
-#[must_use]
-pub fn lapses(request: &ApprovalRequest) -> String {
-    Timestamp::from_millisecond(request.expires_at).map(|at| format!("{at:.0}")).unwrap_or_default()
 }

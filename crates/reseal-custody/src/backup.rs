@@ -85,7 +85,7 @@ impl Trial {
 
     fn result(&self) -> String {
         if !self.contained {
-            return format!("failed: the backup lacks it, and {} sampled cells are under it", self.cells);
+            return format!("failed: not in the backup, and {} sampled cells are under it", self.cells);
         }
         match (self.same, self.passed()) {
             (false, _) => "failed: not the key that the catalogue knows".to_owned(),
@@ -199,9 +199,7 @@ impl Custodian<'_> {
         let file = OpenFile::open(path, Pipes::Refused).and_then(|mut file| file.content(MOST_OF_BACKUP));
         let encrypted = file.map_err(unreadable)?;
         let kept = restored(self.plan, &decrypt(&encrypted, identity)?)?;
-        let mut names: Vec<KeyName> =
-            kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
-        let contained = names.len();
+        let names: Vec<KeyName> = kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
         let keysets = reseal_registry::restored(self.plan, kept).map_err(CopyError::Key)?;
         let job = reseal_registry::job_with(self.plan, keysets).map_err(CopyError::Format)?;
         let job = std::sync::Arc::new(job);
@@ -210,10 +208,11 @@ impl Custodian<'_> {
         let found = catalogue::find(&mut control, &job).await?;
         let tried = try_cells(self.job, &job, self.database, rows).await?;
         let digest = hex::encode(Sha256::digest(&encrypted));
-        names.extend(lacking(self.job, &tried, &names));
+        let lacking = lacking(self.job, &tried, &names);
+        let names = names.into_iter().map(|name| (name, true));
+        let names = names.chain(lacking.into_iter().map(|name| (name, false)));
         let mut trials = Vec::new();
-        for (at, (keyset, key_id)) in names.into_iter().enumerate() {
-            let contained = at < contained;
+        for ((keyset, key_id), contained) in names {
             let of = |entries: &[CatalogueEntry]| {
                 let entry = entries.iter().find(|entry| entry.keyset == keyset && entry.key_id == key_id);
                 entry.and_then(|entry| entry.row.clone())

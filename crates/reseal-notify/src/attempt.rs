@@ -43,8 +43,7 @@ pub async fn report_attempt(
 ) -> Result<(), StoreError> {
     match attempt.refusal {
         None => {
-            resolve_unauthorised(control, plan, Some(attempt.action), now).await?;
-            resolve_needed(control, plan, attempt.action, now).await?;
+            resolve_alerts(control, plan, Began { action: attempt.action, settles_all: false }, now).await?;
             report_disk(control, plan, None, now).await
         }
         Some(Refusal { code: "approval-needed", message }) => {
@@ -66,47 +65,45 @@ pub async fn resolve_approval_alerts(
     action: &str,
     now: i64,
 ) -> Result<(), StoreError> {
-    resolve_unauthorised(control, plan, None, now).await?;
-    resolve_needed(control, plan, action, now).await
+    resolve_alerts(control, plan, Began { action, settles_all: true }, now).await
 }
 
-/// Resolves the alerts about attempts without approval to `action`, or to anything.
-async fn resolve_unauthorised(
-    control: &mut ControlSession,
-    plan: &Plan,
-    action: Option<&str>,
-    now: i64,
-) -> Result<(), StoreError> {
-    let kind = NoticeKind::Unauthorised;
-    for alert in control.alerts(&plan.name).await? {
-        if alert.kind == kind.name() && action.is_none_or(|action| action == alert.cause) {
-            resolve(control, plan, kind, &alert.cause, now).await?;
-        }
-    }
-    Ok(())
+/// What began.
+#[derive(Clone, Copy)]
+struct Began<'a> {
+    /// The command.
+    action: &'a str,
+    /// Whether that settles attempts without approval to anything else, too.
+    settles_all: bool,
 }
 
-/// Resolves the alerts about requests for `action`, and about those that wait for nobody any more.
-async fn resolve_needed(
+async fn resolve_alerts(
     control: &mut ControlSession,
     plan: &Plan,
-    action: &str,
+    began: Began<'_>,
     now: i64,
 ) -> Result<(), StoreError> {
-    let kind = NoticeKind::ApprovalNeeded;
     for alert in control.alerts(&plan.name).await? {
-        let Some(id) = alert.cause.strip_prefix(REQUEST).filter(|_| alert.kind == kind.name()) else {
-            continue;
+        let cause = alert.cause.as_str();
+        let (kind, is_over) = match NoticeKind::parse(&alert.kind) {
+            Some(kind @ NoticeKind::Unauthorised) => (kind, began.settles_all || cause == began.action),
+            Some(kind @ NoticeKind::ApprovalNeeded) => (kind, !waits(control, cause, began.action).await?),
+            _ => continue,
         };
-        let request = control.approval_request(id).await?;
-        let waits = request.is_some_and(|request| {
-            request.used_at.is_none() && request.expires_at > now && action_of(&request.kind) != action
-        });
-        if !waits {
-            resolve(control, plan, kind, &alert.cause, now).await?;
+        if is_over {
+            resolve(control, plan, kind, cause, now).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a request still waits that an alert is about, now that `began` has begun. Requests lapse by the clock of the control
+/// database.
+async fn waits(control: &mut ControlSession, cause: &str, began: &str) -> Result<bool, StoreError> {
+    let id = cause.strip_prefix(REQUEST).unwrap_or_default();
+    let Some(request) = control.approval_request(id).await? else { return Ok(false) };
+    let is_open = request.used_at.is_none() && request.expires_at > control.now_ms().await?;
+    Ok(is_open && action_of(&request.kind) != began)
 }
 
 /// How the cause of an alert about a request begins, and the message of whoever asks.

@@ -5,12 +5,11 @@ use std::path::Path;
 use reseal_app::approvals::{self, ApproveRequest, PendingApproval};
 use reseal_app::{Caller, Failure};
 use reseal_control::ApprovalRequest;
-use reseal_custody::approvals::lapses;
-use reseal_store::DatabaseIdentity;
 use serde_json::{Value, json};
 
 use crate::args::{ApproveArgs, ApproveCommand};
 use crate::exit::{CLEAN, Done, Outcome};
+use crate::output::time;
 
 /// Carries out one of the family.
 pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
@@ -32,7 +31,7 @@ pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
 async fn show(id: &str, plan: Option<&Path>) -> Outcome {
     let request = approvals::show(id, plan).await?;
     let text = format!(
-        "request {}:\n  {}, asked for by {}{}\nnothing is signed: pass --key FILE to agree",
+        "request {}:\n  {}, asked for by {}{}\nnothing is signed yet: pass --key FILE to sign",
         request.id,
         request.kind,
         request.operator,
@@ -62,39 +61,27 @@ async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
 
 /// What somebody who is asked must know, a line each: the plan, its scope, the database, the keys, the time.
 fn particulars(request: &ApprovalRequest) -> String {
-    let scope = if request.scope == "{}" { "the whole of it" } else { &request.scope };
     format!(
-        "\n  plan {} ({scope})\n    {}\n  database {}{}\n  until {}",
+        "\n  plan {} ({})\n    {}\n  database {}{}\n  until {}",
         request.plan,
+        request.scope_for_people(),
         request.digest,
-        database(request)
+        request
+            .database()
             .map_or("not named: the request is of an earlier version".to_owned(), |database| database
                 .to_string()),
         keys(request),
-        lapses(request)
+        time(request.expires_at)
     )
-}
-
-/// The database that a request is about.
-fn database(request: &ApprovalRequest) -> Option<DatabaseIdentity> {
-    DatabaseIdentity::decode(request.target.as_deref()?)
 }
 
 /// The keys that a request is about, a line each.
 fn keys(request: &ApprovalRequest) -> String {
-    let keysets: serde_json::Map<String, Value> =
-        serde_json::from_str(&request.fingerprints).unwrap_or_default();
-    let mut lines = String::new();
-    for (keyset, keys) in &keysets {
-        for (id, key) in keys.as_object().into_iter().flatten() {
-            let text = |name: &str| key[name].as_str().unwrap_or_default();
-            lines += &format!("\n  {keyset}/{id}, {}\n    {}", text("role"), text("fingerprint"));
-        }
+    let keys = request.keys();
+    if keys.is_empty() {
+        return "\n  no key could be read yet: the plan's steps of `before` bring what is missing".to_owned();
     }
-    match lines.is_empty() {
-        true => "\n  no key could be read yet: the plan's steps of `before` bring what is missing".to_owned(),
-        false => lines,
-    }
+    keys.iter().map(|key| format!("\n  {}, {}\n    {}", key.name, key.role, key.fingerprint)).collect()
 }
 
 /// Makes the key pair of an approver.
@@ -149,6 +136,6 @@ fn document(request: &ApprovalRequest) -> Value {
         "database": request.target.as_deref().and_then(|target| serde_json::from_str::<Value>(target).ok()),
         "operator": request.operator,
         "needed": request.needed,
-        "expires": lapses(request),
+        "expires": time(request.expires_at),
     })
 }
