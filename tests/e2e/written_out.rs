@@ -2,11 +2,11 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::custody::code;
+use crate::steered::wait_until;
 use crate::world::{World, binary};
 
 /// An identity of age that nobody uses.
@@ -118,9 +118,9 @@ fn a_process_with_keys_is_closed_to_others_of_its_user() {
     let waiting = Waiting::start(&["env"]);
     let is_reseal =
         || std::fs::read_to_string(waiting.file("comm")).is_ok_and(|name| name.trim() == "reseal");
-    wait_until(is_reseal);
+    wait_until("it is reseal", is_reseal);
     let owner = || std::fs::metadata(waiting.file("mem")).unwrap().uid();
-    wait_until(|| owner() == 0);
+    wait_until("its memory is closed", || owner() == 0);
     let user = waiting.status("Uid:").unwrap();
     assert_ne!(user, 0, "nothing was tried");
 }
@@ -131,7 +131,7 @@ fn a_process_with_keys_is_closed_to_others_of_its_user() {
 fn memory_is_locked_where_the_limit_allows_it() {
     let locked = |waiting: &Waiting| {
         // It reads the plan once the runtime has its threads.
-        wait_until(|| waiting.status("Threads:").is_some_and(|threads| threads > 1));
+        wait_until("it has threads", || waiting.status("Threads:").is_some_and(|threads| threads > 1));
         waiting.status("VmLck:").unwrap()
     };
     assert_eq!(locked(&Waiting::start(&["prlimit", "--memlock=1048576:1048576"])), 0);
@@ -210,13 +210,5 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-fn wait_until(holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
