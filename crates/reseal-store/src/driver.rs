@@ -322,6 +322,12 @@ pub(crate) trait Driver: Send {
         self.key(column).is_in(values)
     }
 
+    /// Whether such a column is one of these numbers, without arguments; `None` where a list of arguments is as good.
+    fn among(&self, column: &Column, numbers: &[i64]) -> Option<Expr> {
+        let _ = (column, numbers);
+        None
+    }
+
     /// A value as an argument that compares with this column.
     fn argument(&self, column: &Column, value: &Value) -> Expr;
 

@@ -8,6 +8,7 @@
 //! **Invariant:** nothing here knows a key, a format or a plan. **API boundary:** no type of a database driver leaves
 //! this crate, and no error carries a value: of what a server says only its code is kept.
 
+mod by_key;
 mod capabilities;
 mod columns;
 mod comparison;

@@ -4,7 +4,6 @@ use reseal_core::Value;
 use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement};
 use tokio::sync::mpsc::Sender;
 
-use crate::conditions::keys_at_once;
 use crate::driver::ScanPlan;
 use crate::names::{iden, table_ref};
 use crate::session::kinds;
@@ -110,20 +109,6 @@ impl Session {
             Some(Value::Int(size)) => Some(usize::try_from(*size).unwrap_or(usize::MAX)),
             _ => None,
         })
-    }
-
-    /// The rows with these keys, as far as they still exist, in no particular order.
-    ///
-    /// # Errors
-    /// When the server refuses, or the connection is lost.
-    pub async fn rows_by_key(&mut self, shape: &Shape, keys: &[RowKey]) -> Result<Vec<Row>, StoreError> {
-        let mut rows = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(keys_at_once(&shape.key)) {
-            let mut select = self.select_rows(shape);
-            select.cond_where(self.scope(shape).add(self.any_of(&shape.key, keys)));
-            rows.extend(self.fetch_rows(shape, &select).await?);
-        }
-        Ok(rows)
     }
 
     /// Cuts a table into at most `parts` slices: every row is in exactly one of them.
@@ -312,7 +297,7 @@ impl Session {
         select
     }
 
-    fn select_rows(&self, shape: &Shape) -> SelectStatement {
+    pub(crate) fn select_rows(&self, shape: &Shape) -> SelectStatement {
         let mut select = self.select_columns(shape);
         for name in self.sql.driver.system_columns() {
             select.expr(Expr::col(iden(name)));
@@ -320,7 +305,11 @@ impl Session {
         select
     }
 
-    async fn fetch_rows(&mut self, shape: &Shape, select: &SelectStatement) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn fetch_rows(
+        &mut self,
+        shape: &Shape,
+        select: &SelectStatement,
+    ) -> Result<Vec<Row>, StoreError> {
         let statement = self.build(select).about(shape);
         self.sql.driver.rows(statement, &kinds(shape), shape.key.len(), usize::MAX).await?.decode()
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use reseal_store::{RunLease, RunRow, Session, UndoBatch};
 
-use super::proof::{KeptBatch, Proof};
+use super::batches::KeptBatch;
+use super::proof::Proof;
 use crate::cell::undo::{self, UndoKey};
 use crate::commit::Commit;
 use crate::commit::restore::entries;

@@ -5,6 +5,7 @@
 //! acquire → ┌ kept cells, newest first → sweep ┐ → give up what was kept → rolled back
 //!           └──── sealed anew, ←── written since ┘
 
+mod batches;
 mod before;
 mod conclude;
 mod give_up;

@@ -4,23 +4,19 @@
 //! A cell is back (its kept bytes), under an old key (sealed anew, or written so by the application), gone, or listed with
 //! a reason. What was kept of a cell that is listed stays.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
-use reseal_store::{Database, Quarantined, Row, RowKey, RunLease, Session, UndoBatch, UndoPlace, UndoShard};
+use reseal_store::{Database, RunLease, Session, UndoPlace, UndoShard};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
-use super::judge::{JudgeOfNew, New, still_marked};
+use super::batches::{JudgedBatch, Judges, KeptBatch};
+use super::judge::JudgeOfNew;
 use super::strays;
 use super::table::Table;
-use crate::cell::deks::{Deks, Stage, prepare};
-use crate::cell::open::{Opening, Trust};
-use crate::cell::target::Target;
-use crate::cell::undo::{Entry, OldValue};
-use crate::commit::restore::entries;
-use crate::error::{LedgerFault, RunError};
+use crate::batch::joined;
+use crate::error::RunError;
 use crate::progress::{Phase, Progress};
 use crate::sweep::listing::{Listing, Refused};
 use crate::sweep::scan::snapshot;
@@ -44,16 +40,6 @@ pub(super) struct Proof {
     pub(super) proven: Vec<UndoPlace>,
     /// The newest of the runs that have moved others.
     other_run: Option<String>,
-}
-
-/// A kept batch of which some cells are not back.
-pub(super) struct KeptBatch {
-    pub(super) place: UndoPlace,
-    pub(super) target: Arc<Target>,
-    /// The groups that are not, by the positions of their entries.
-    pub(super) entries: BTreeMap<usize, Vec<usize>>,
-    /// Whether none is.
-    pub(super) is_whole: bool,
 }
 
 impl Proof {
@@ -86,18 +72,10 @@ impl Proof {
     }
 }
 
-/// What a kept batch comes to.
-struct JudgedBatch {
-    place: UndoPlace,
-    kept: Option<KeptBatch>,
-    strays: u64,
-    listed: Vec<Quarantined>,
-}
-
 /// Sweeps.
 pub(super) struct Prover<'p> {
     pub(super) database: &'p Database,
-    pub(super) progress: &'p Progress,
+    pub(super) progress: &'p Arc<Progress>,
     /// The run that is rolled back.
     pub(super) of_run: &'p str,
     pub(super) tables: &'p [Table],
@@ -122,15 +100,8 @@ impl Prover<'_> {
         let mut proof = Proof { other_run: held, ..Proof::default() };
         let shards = readers[0].undo_shards(self.of_run).await?;
         self.progress.begin(Phase::Sweep, 0, shards.iter().map(|shard| shard.cells).sum());
-        let queue = Mutex::new(VecDeque::from(shards));
-        let (judged, found) = channel(readers.len());
-        let judges: Vec<_> =
-            readers.iter_mut().map(|reader| self.judge_shards(reader, &queue, judged.clone())).collect();
-        drop(judged);
-        let (read, collected) = tokio::join!(try_join_all(judges), collect(found, &mut proof, &mut listing));
-        collected?;
-        read?;
-        let judge = self.judge_of_new();
+        let judge = JudgeOfNew { refused: self.refused.clone(), lists_strays: self.lists_strays };
+        let mut readers = self.judge_kept(readers, shards, &judge, &mut proof, &mut listing).await?;
         for (at, table) in self.tables.iter().enumerate() {
             let of_table = strays::look(&mut readers, table, &judge, &mut listing).await?;
             proof.strays += of_table.strays;
@@ -147,136 +118,35 @@ impl Prover<'_> {
         Ok(proof)
     }
 
-    /// Holds the kept cells of shards against what stands there, shard by shard.
-    async fn judge_shards(
+    /// Holds what was kept against what stands there, with a task for each connection; gives the connections back.
+    async fn judge_kept(
         &self,
-        reader: &mut Session,
-        queue: &Mutex<VecDeque<UndoShard>>,
-        judged: Sender<JudgedBatch>,
-    ) -> Result<(), RunError> {
-        loop {
-            let next = queue.lock().await.pop_front();
-            let Some(shard) = next else { return Ok(()) };
-            let Some(table) = self.tables.iter().find(|table| table.target.label() == shard.table) else {
-                return Err(LedgerFault::UnknownTable { table: shard.table }.into());
-            };
-            let mut before = None;
-            while let Some(batch) = reader.undo_before(self.of_run, shard.number, before).await? {
-                before = Some(batch.batch);
-                let of_batch = self.judge_batch(reader, table, &batch).await?;
-                self.progress.add(batch.cells, 0);
-                if judged.send(of_batch).await.is_err() {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    async fn judge_batch(
-        &self,
-        reader: &mut Session,
-        table: &Table,
-        batch: &UndoBatch,
-    ) -> Result<JudgedBatch, RunError> {
-        let target = &table.target;
-        let kept = entries(target, batch).await?;
-        let keys: Vec<RowKey> = kept.iter().map(|entry| entry.key.clone()).collect();
-        let mut doubtful = Vec::new();
-        let mut rows = reader.rows_by_key(&target.unscoped, &keys).await?;
-        rows.sort_by(|a, b| a.key.cmp(&b.key));
-        for (at, entry) in kept.iter().enumerate() {
-            // A row that is gone was deleted by the application: nothing of it can go back.
-            let Ok(row) = rows.binary_search_by(|row| row.key.cmp(&entry.key)) else { continue };
-            for (group, _) in &entry.new {
-                if !is_back(target, &rows[row], entry, *group) {
-                    doubtful.push(Doubt { entry: at, row, group: *group });
-                }
-            }
-        }
-        let mut of_batch = JudgedBatch { place: batch.place(), kept: None, strays: 0, listed: Vec::new() };
-        if doubtful.is_empty() {
-            return Ok(of_batch);
-        }
-        let deks = match target.enveloped {
-            true => {
-                let rows: Vec<Row> = doubtful.iter().map(|doubt| rows[doubt.row].clone()).collect();
-                prepare(target, &rows, Stage::Open).await?
-            }
-            false => None,
+        readers: Vec<Session>,
+        shards: Vec<UndoShard>,
+        judge: &JudgeOfNew,
+        proof: &mut Proof,
+        listing: &mut Listing<'_>,
+    ) -> Result<Vec<Session>, RunError> {
+        let judges = Judges {
+            of_run: self.of_run.into(),
+            tables: self.tables.into(),
+            of_new: judge.clone(),
+            progress: self.progress.clone(),
         };
-        let mut entries: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for doubt in doubtful {
-            if self.judge(table, &rows[doubt.row], doubt.group, deks.as_deref(), &mut of_batch) {
-                entries.entry(doubt.entry).or_default().push(doubt.group);
-            }
+        let queue = Arc::new(Mutex::new(VecDeque::from(shards)));
+        let (judged, found) = channel(readers.len());
+        let tasks: Vec<_> = readers
+            .into_iter()
+            .map(|reader| tokio::spawn(judges.clone().go_through(reader, queue.clone(), judged.clone())))
+            .collect();
+        drop(judged);
+        collect(found, proof, listing).await?;
+        let mut readers = Vec::new();
+        for task in tasks {
+            readers.push(joined(task).await?);
         }
-        let groups: usize = kept.iter().map(|entry| entry.new.len()).sum();
-        if !entries.is_empty() {
-            let is_whole = entries.values().map(Vec::len).sum::<usize>() == groups;
-            let (place, target) = (batch.place(), target.clone());
-            of_batch.kept = Some(KeptBatch { place, target, entries, is_whole });
-        }
-        Ok(of_batch)
+        Ok(readers)
     }
-
-    /// Judges the cells of a group that are not the kept bytes; gives whether what was kept of them is still needed.
-    fn judge(
-        &self,
-        table: &Table,
-        row: &Row,
-        group: usize,
-        deks: Option<&Deks>,
-        found: &mut JudgedBatch,
-    ) -> bool {
-        let (mut needed, judge) = (false, self.judge_of_new());
-        for field in table.target.fields.iter().filter(|field| field.group == group) {
-            match field.open(row, Trust::Nothing, deks) {
-                Opening::Opened(opened) if opened.current => match judge.of_run(table, field, row) {
-                    New::Others | New::Before => needed = true,
-                    New::Stray => (needed, found.strays) = (true, found.strays + 1),
-                    New::Listed(cell) => {
-                        needed = true;
-                        found.listed.push(cell);
-                    }
-                },
-                Opening::Broken(fault) => {
-                    needed = true;
-                    let reason = still_marked(field, row).unwrap_or(fault.reason);
-                    found.listed.push(field.quarantined(&row.key, reason));
-                }
-                _ => {}
-            }
-        }
-        needed
-    }
-
-    fn judge_of_new(&self) -> JudgeOfNew {
-        JudgeOfNew { refused: self.refused.clone(), lists_strays: self.lists_strays }
-    }
-}
-
-/// A group that does not hold its kept bytes.
-struct Doubt {
-    /// Position of the entry.
-    entry: usize,
-    /// Position of the row.
-    row: usize,
-    group: usize,
-}
-
-/// Whether a group holds its kept bytes. Of what was plaintext nothing is kept: it is back where it is plaintext.
-fn is_back(target: &Target, row: &Row, entry: &Entry, group: usize) -> bool {
-    let places = target.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-    places.iter().all(|place| {
-        match entry.old.get(*place) {
-        Some(OldValue::Kept(value)) => row.values[*place] == *value,
-        Some(OldValue::Same) => true,
-        Some(OldValue::Reopen { .. }) => target.field_of_ciphertext(*place).is_some_and(|field| {
-            matches!(field.open(row, Trust::Nothing, None), Opening::Opened(opened) if opened.key.is_none())
-        }),
-        None => false,
-    }
-    })
 }
 
 /// Takes what is found as it comes.

@@ -324,6 +324,10 @@ impl Driver for Postgres {
         text::one_of(column, values)
     }
 
+    fn among(&self, column: &Column, numbers: &[i64]) -> Option<Expr> {
+        text::among(column, numbers)
+    }
+
     fn argument(&self, column: &Column, value: &Value) -> Expr {
         text::argument(column, value)
     }

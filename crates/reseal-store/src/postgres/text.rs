@@ -85,6 +85,17 @@ pub(super) fn one_of(column: &Column, values: Vec<Expr>) -> Expr {
     Expr::cust_with_exprs(format!("$1 {} ANY ($2)", operator_of(column, "=")), [key(column), values])
 }
 
+/// A column that is one of these numbers, as one constant: rows can then be copied, and the server plans no list.
+pub(super) fn among(column: &Column, numbers: &[i64]) -> Option<Expr> {
+    if column.kind != Kind::Int || column.foreign.is_some() {
+        return None;
+    }
+    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    let numbers = Expr::cust(format!("'{{{}}}'::pg_catalog.int8[]", numbers.join(",")));
+    let condition = format!("$1 {} ANY ($2)", operator_of(column, "="));
+    Some(Expr::cust_with_exprs(condition, [key(column), numbers]))
+}
+
 /// The operator by which a column's type is compared, wherever the connection looks for names.
 pub(super) fn operator_of(column: &Column, operator: &str) -> String {
     let schema = column.foreign.as_ref().map_or("pg_catalog", |foreign| &foreign.operators);
