@@ -116,7 +116,10 @@ fn what_waits_for_approval_is_told_once_and_a_stranger_who_signs() {
         for part in ["the whole plan", "data.db", "main/v2, primary", request] {
             assert!(told[2].contains(part) || args[0] != "run", "{part}: {told:?}");
         }
-        assert_eq!(world.reseal(&["approve", request, "--key", &stranger]).0, 0);
+        let strange = world.reseal(&["approve", request, "--key", &stranger]);
+        assert_eq!((strange.0, strange.1["error"]["code"].as_str()), (3, Some("approval-wrong")));
+        // It is in the control database all the same, by somebody who can write there.
+        world.control(&format!("INSERT INTO reseal_approval VALUES ('{request}', 'mallory', 'AAAA', 1)"));
         world.reseal(args);
         strangers.0 += 1;
         wait_until_told(&world, "unauthorised", strangers);

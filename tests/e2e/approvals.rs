@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::custody::code;
 use crate::world::{World, answer, variable};
 
 /// Somebody who may agree: makes the key, gives the line for the file of approvers.
-fn approver(world: &World, name: &str) -> String {
+pub(crate) fn approver(world: &World, name: &str) -> String {
     let file = world.path(&format!("{name}.approver")).display().to_string();
     let (code, made) = world.reseal(&["approve", "keygen", name, "--file", &file]);
     assert_eq!(code, 0, "{made}");
@@ -47,7 +48,7 @@ impl Approved {
         approved
     }
 
-    fn plan(&self, approvals: &str, more: &str) {
+    pub(crate) fn plan(&self, approvals: &str, more: &str) {
         let file = self.world.path("approvers").display().to_string();
         self.world.plan(&format!(
             "policy: {{ approvals: {approvals}, approvers: {{ file: \"{file}\" }} }}\n{more}"
@@ -71,6 +72,20 @@ impl Approved {
     pub(crate) fn approve(&self, request: &str, name: &str) -> (i32, Value) {
         let key = self.world.path(&format!("{name}.approver")).display().to_string();
         self.world.reseal(&["approve", request, "--key", &key])
+    }
+
+    /// What somebody does to the trail who wants to choose the approvers.
+    pub(crate) fn forget_set(&self) {
+        self.world.control("DELETE FROM reseal_audit_event WHERE kind = 'approvers-accepted'");
+    }
+
+    /// A command of a user of the system, whatever `USER` claims.
+    pub(crate) fn as_user(&self, uid: u32, claims: &str, args: &[&str]) -> (i32, Value) {
+        let own = self.world.command(&[args, &["--json"]].concat());
+        let mut command = Command::new("unshare");
+        command.args(["--user", &format!("--map-user={uid}")]).arg(own.get_program()).args(own.get_args());
+        let set = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        answer(command.envs(set).env_remove("SUDO_USER").env("USER", claims))
     }
 }
 
@@ -113,14 +128,16 @@ fn an_approval_is_of_one_plan_one_scope_one_set_of_keys_and_one_time() {
         assert!(message.contains(why), "{message}");
     };
     let id = request(&run());
-    // Another's name with a key of one's own.
+    // Another's name with a key of one's own, in a control database that was told to know nobody.
     let world = &approved.world;
+    approved.forget_set();
     let real = std::fs::read_to_string(world.path("bob.approver")).unwrap();
     std::fs::remove_file(world.path("bob.approver")).unwrap();
     approver(world, "bob");
     assert_eq!(approved.approve(&id, "bob").0, 0);
     not_counted(run(), "not of this request, or not by bob's key");
     approved.world.control("DELETE FROM reseal_approval");
+    approved.forget_set();
     approver(world, "mallory");
     assert_eq!(approved.approve(&id, "mallory").0, 0);
     not_counted(run(), "mallory is not among the approvers");
@@ -289,11 +306,10 @@ fn a_forged_signature_locks_nobody_out() {
     assert_eq!(world.reseal(&["approve", "keygen", "bob", "--file", &own]).0, 0);
     let forged = world.reseal(&["approve", &id, "--key", &own, "--plan", "PLAN"]);
     assert_eq!(code(&forged), (3, "approval-wrong"), "{}", forged.1);
-    assert_eq!(
-        world.reseal(&["approve", &id, "--key", &own]).0,
-        0,
-        "nobody can tell without the file of approvers"
-    );
+    let forge = || world.reseal(&["approve", &id, "--key", &own]);
+    assert_eq!(code(&forge()), (3, "approval-wrong"), "the trail knows who may agree");
+    approved.forget_set();
+    assert_eq!(forge().0, 0, "nobody can tell without trail and file of approvers");
     let (_, list) = world.reseal(&["approve", "list", "PLAN"]);
     let listed = &list["requests"][0];
     assert_eq!(

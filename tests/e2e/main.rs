@@ -69,5 +69,6 @@ mod untrusted;
 mod upgrade;
 mod upkeep;
 mod way_back;
+mod who_agrees;
 mod world;
 mod written_out;

@@ -84,7 +84,10 @@ impl From<CustodyError> for Failure {
     fn from(error: CustodyError) -> Self {
         let approval = match &error {
             CustodyError::Approval(error) => {
-                matches!(error, ApprovalError::Needed(_) | ApprovalError::Wrong { .. })
+                matches!(
+                    error,
+                    ApprovalError::Needed(_) | ApprovalError::Wrong { .. } | ApprovalError::Own { .. }
+                )
             }
             _ => false,
         };

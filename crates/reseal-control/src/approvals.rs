@@ -5,7 +5,7 @@ use reseal_store::{DatabaseIdentity, Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use serde_json::{Map, Value};
 
-use crate::ControlSession;
+use crate::{ControlSession, Who};
 
 /// What people are asked to agree to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,15 +14,16 @@ pub struct ApprovalRequest {
     pub id: String,
     /// The plan.
     pub plan: String,
-    /// `run`, `emergency`, `rollback` or `destroy`.
+    /// `run`, `emergency`, `rollback`, `destroy` or `approvers`.
     pub kind: String,
     /// The plan's digest.
     pub digest: String,
-    /// What is meant: the scope of a run, the run of a rollback, the key that is to be destroyed.
+    /// What is meant: the scope of a run, the run of a rollback, the key that is to be destroyed, the lines of the new file
+    /// of approvers.
     pub scope: String,
     /// The fingerprints of the keys, as JSON.
     pub fingerprints: String,
-    /// Who asked.
+    /// Who asked, as [`Who`] writes it; where an earlier version made the request, a name.
     pub operator: String,
     /// How many must agree.
     pub needed: u32,
@@ -71,6 +72,12 @@ impl ApprovalRequest {
     #[must_use]
     pub fn database(&self) -> Option<DatabaseIdentity> {
         DatabaseIdentity::decode(self.target.as_deref()?)
+    }
+
+    /// Who asked; `None` where an earlier version made the request.
+    #[must_use]
+    pub fn asked_by(&self) -> Option<Who> {
+        self.operator.parse().ok()
     }
 
     /// What it is narrowed to, as people read it.

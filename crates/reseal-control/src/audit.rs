@@ -83,6 +83,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses; nothing of the transaction must then be committed.
     pub async fn record_inside(&mut self, event: &Event) -> Result<TrailHead, StoreError> {
+        let event = &self.who.stamp(event);
         let mut tail = self.tail_query();
         let before = self.read_tail(tail.lock_exclusive()).await?;
         let after = before.after(event);

@@ -19,6 +19,7 @@ mod outbox;
 mod schedule;
 mod session;
 mod sources;
+mod who;
 
 pub use alert::{AlertKey, AlertRow};
 pub use approvals::{Approval, ApprovalRequest, AskedKey};
@@ -32,3 +33,4 @@ pub use outbox::{LetterCounts, LetterRow, LetterState, NewLetter, Settled};
 pub use schedule::ScheduleRow;
 pub use session::{ControlDatabase, ControlSession};
 pub use sources::KeySource;
+pub use who::{NotWho, Who};

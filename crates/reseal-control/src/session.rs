@@ -6,6 +6,7 @@ use reseal_store::{Database, Dialect, Kind, Needs, StoreError, Trouble};
 use sea_query::{Expr, QueryStatementWriter, TableRef};
 
 use crate::migrations::CONTROL;
+use crate::who::Who;
 
 /// The control database: what belongs to no single run. It may be the database that is rotated, and is never taken for
 /// it.
@@ -60,16 +61,24 @@ impl ControlDatabase {
     /// [`Trouble::Refused`](reseal_store::Trouble::Refused) when host, login or database are refused.
     pub async fn connect(&self) -> Result<ControlSession, StoreError> {
         let sql = Connection::open(&self.0).await.map_err(of_control)?;
-        Ok(ControlSession { sql })
+        Ok(ControlSession { sql, who: Who::is_here() })
     }
 }
 
 /// One connection to the control database.
 pub struct ControlSession {
     sql: Connection,
+    /// Who acts on it: every event of the audit trail says so.
+    pub(crate) who: Who,
 }
 
 impl ControlSession {
+    /// Who acts on it.
+    #[must_use]
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
     /// Which SQL the database speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {

@@ -121,6 +121,14 @@ impl Event {
         })
     }
 
+    /// All texts that the event carries under this name, in their order.
+    pub fn texts<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e str> {
+        self.fields.iter().filter_map(move |(known, value)| match value {
+            Detail::Text(text) if known == name => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// A number that the event carries under this name.
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {

@@ -5,6 +5,7 @@
 
 mod brought;
 mod keys;
+mod set;
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
@@ -35,6 +36,8 @@ pub enum Kind {
     Rollback,
     /// The destruction of a key.
     Destroy,
+    /// Another set of approvers than before.
+    Approvers,
 }
 
 impl Kind {
@@ -52,13 +55,27 @@ impl Kind {
             Kind::Emergency => "emergency",
             Kind::Rollback => "rollback",
             Kind::Destroy => "destroy",
+            Kind::Approvers => "approvers",
         }
     }
 
-    /// How many the policy asks for.
+    /// What people agree to, as a sentence says it.
+    fn said(self) -> &'static str {
+        match self {
+            Kind::Emergency => "emergency run",
+            Kind::Destroy => "destruction of a key",
+            Kind::Approvers => "change of the approvers",
+            Kind::Run | Kind::Rollback => self.name(),
+        }
+    }
+
+    /// How many the policy asks for. A change of the approvers needs as many as the gravest of all other things.
     #[must_use]
     pub fn needed(self, approvals: &Approvals) -> u32 {
         match self {
+            Kind::Approvers => {
+                approvals.run.max(approvals.emergency).max(approvals.rollback).max(approvals.destroy)
+            }
             Kind::Run => approvals.run,
             Kind::Emergency => approvals.emergency,
             Kind::Rollback => approvals.rollback,
@@ -171,19 +188,13 @@ pub async fn agreed(
     if needed == 0 {
         return Ok(None);
     }
-    let facts = &Facts::new(plan, &database.connect().await?.database_identity().await?, intent);
-    let path = plan.policy.approvers_file();
-    let known = approvers(path)?;
+    let target = database.connect().await?.database_identity().await?;
+    let facts = &Facts::new(plan, &target, intent);
     let now = control.now_ms().await?;
-    let requests = control.approval_requests(&plan.name).await?;
-    let open: Vec<ApprovalRequest> =
-        requests.into_iter().filter(|request| facts.are_of(request) && request.expires_at > now).collect();
+    let known = set::agreed_set(control, plan, &target, now).await?;
     let mut latest = None;
-    for request in open {
+    for request in open_requests(control, plan, facts, now).await? {
         let (valid, not_counted) = count(control, &request, &known, needed, operator).await?;
-        if spent(control, &request).await? {
-            continue;
-        }
         if valid.len() >= needed as usize {
             let fingerprints = request.fingerprints;
             return Ok(Some(Agreed { request: request.id, approvers: valid, fingerprints }));
@@ -192,17 +203,54 @@ pub async fn agreed(
     }
     let (id, valid, not_counted) = match latest {
         Some(pending) => pending,
-        None => (ask(control, plan, facts, operator, needed, now).await?, Vec::new(), Vec::new()),
+        None => (ask(control, plan, facts, needed, now).await?.id, Vec::new(), Vec::new()),
     };
-    let missing = MissingApprovals {
-        request: id,
-        what: facts.kind.name(),
-        needed,
-        valid: names(&valid),
-        not_counted,
-        approvers: path.to_owned(),
-    };
-    Err(ApprovalError::Needed(Box::new(missing)).into())
+    let of = plan.policy.approvers_file().to_owned();
+    let lacking = missing(&id, facts.kind, needed, &valid, not_counted, of);
+    Err(ApprovalError::Needed(Box::new(lacking)).into())
+}
+
+/// The requests about this that somebody can still make use of, the newest first.
+async fn open_requests(
+    control: &mut ControlSession,
+    plan: &Plan,
+    facts: &Facts,
+    now: i64,
+) -> Result<Vec<ApprovalRequest>, CustodyError> {
+    let mut open = Vec::new();
+    for request in control.approval_requests(&plan.name).await? {
+        if facts.are_of(&request) && request.expires_at > now && !spent(control, &request).await? {
+            open.push(request);
+        }
+    }
+    Ok(open)
+}
+
+/// The newest request about this; written first where there is none.
+async fn pending(
+    control: &mut ControlSession,
+    plan: &Plan,
+    facts: &Facts,
+    needed: u32,
+    now: i64,
+) -> Result<ApprovalRequest, CustodyError> {
+    match open_requests(control, plan, facts, now).await?.into_iter().next() {
+        Some(request) => Ok(request),
+        None => ask(control, plan, facts, needed, now).await,
+    }
+}
+
+/// What a request lacks.
+fn missing(
+    request: &str,
+    kind: Kind,
+    needed: u32,
+    valid: &[Approver],
+    not_counted: Vec<String>,
+    approvers: String,
+) -> MissingApprovals {
+    let (request, valid) = (request.to_owned(), names(valid));
+    MissingApprovals { request, what: kind.said(), needed, valid, not_counted, approvers }
 }
 
 /// Whether the trail knows of something that began by a request: that it was made use of is a word of the control database,
@@ -217,10 +265,9 @@ async fn ask(
     control: &mut ControlSession,
     plan: &Plan,
     facts: &Facts,
-    operator: &str,
     needed: u32,
     now: i64,
-) -> Result<String, CustodyError> {
+) -> Result<ApprovalRequest, CustodyError> {
     let request = ApprovalRequest {
         id: uuid::Uuid::now_v7().to_string(),
         plan: plan.name.clone(),
@@ -228,7 +275,7 @@ async fn ask(
         digest: facts.digest.clone(),
         scope: facts.scope.clone(),
         fingerprints: facts.fingerprints.clone(),
-        operator: operator.to_owned(),
+        operator: control.who().to_string(),
         needed,
         created_at: now,
         expires_at: now + VALID_MS,
@@ -236,7 +283,7 @@ async fn ask(
         target: Some(facts.target.clone()),
     };
     control.request_approval(&request).await?;
-    Ok(request.id)
+    Ok(request)
 }
 
 /// Those whose agreement counts, and why that of others does not. One key counts once, whatever names it goes by, and
@@ -249,7 +296,10 @@ async fn count(
     operator: &str,
 ) -> Result<(Vec<Approver>, Vec<String>), CustodyError> {
     let statement = statement(request);
-    let asked = |approver: &&Approver| approver.name == request.operator || approver.name == operator;
+    let asked_by = request.asked_by();
+    let claims = asked_by.as_ref().and_then(|who| who.claims.as_deref());
+    let name = asked_by.as_ref().map_or(request.operator.as_str(), |who| &who.name);
+    let asked = |approver: &&Approver| [Some(name), claims, Some(operator)].contains(&Some(&approver.name));
     let own_keys: Vec<&[u8]> = known.iter().filter(asked).map(|own| own.public_key.as_slice()).collect();
     let (mut valid, mut not_counted): (Vec<Approver>, Vec<String>) = Default::default();
     for approval in control.approvals(&request.id).await? {
@@ -305,10 +355,12 @@ pub async fn approve(
     if request.expires_at <= now {
         return Err(ApprovalError::Lapsed { request: id.clone() }.into());
     }
-    let (approver, signature) = sign(key, &statement(request))?;
-    if let Some(plan) = plan {
-        known_as(plan, &approver)?;
+    let who = control.who();
+    if request.needed >= 2 && request.asked_by().is_some_and(|asker| asker.is_same_person(who)) {
+        return Err(ApprovalError::Own { request: id.clone(), who: who.to_string() }.into());
     }
+    let (approver, signature) = sign(key, &statement(request))?;
+    known_as(control, request, plan, &approver).await?;
     let signature = STANDARD.encode(signature);
     if !control.approve(id, &approver.name, &signature, plan.is_some()).await? {
         let name = approver.name;
@@ -322,12 +374,22 @@ pub async fn approve(
     Ok(approver)
 }
 
-/// Refuses a key that the file of approvers does not have under its owner's name.
-fn known_as(plan: &Plan, approver: &Approver) -> Result<(), CustodyError> {
-    let path = plan.policy.approvers_file();
-    match approvers(path)?.contains(approver) {
+/// Refuses a key that would not count: of somebody who is not in the set that the request's plan goes by.
+async fn known_as(
+    control: &mut ControlSession,
+    request: &ApprovalRequest,
+    plan: Option<&Plan>,
+    approver: &Approver,
+) -> Result<(), CustodyError> {
+    let known = match (set::accepted(control, &request.plan).await?, plan) {
+        (Some(known), _) => known,
+        (None, Some(plan)) => approvers(plan.policy.approvers_file())?,
+        (None, None) => return Ok(()),
+    };
+    let plan = request.plan.clone();
+    match known.contains(approver) {
         true => Ok(()),
-        false => Err(ApprovalError::Wrong { path: path.to_owned(), name: approver.name.clone() }.into()),
+        false => Err(ApprovalError::Wrong { plan, name: approver.name.clone() }.into()),
     }
 }
 
@@ -340,7 +402,7 @@ pub async fn standing(
     plan: &Plan,
     request: &ApprovalRequest,
 ) -> Result<(Vec<String>, Vec<String>), CustodyError> {
-    let known = approvers(plan.policy.approvers_file())?;
+    let known = set::in_force(control, plan).await?;
     let (valid, not_counted) = count(control, request, &known, request.needed, &request.operator).await?;
     Ok((names(&valid), not_counted))
 }

@@ -26,6 +26,7 @@ fn what(kind: &str) -> &str {
         "emergency" => "an emergency run",
         "rollback" => "a rollback",
         "destroy" => "the destruction of a key",
+        "approvers" => "a change of the approvers",
         kind => kind,
     }
 }

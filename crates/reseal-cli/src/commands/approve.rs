@@ -1,5 +1,6 @@
 //! `reseal approve`: agreeing to what a policy does not leave to one person.
 
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use reseal_app::approvals::{self, ApproveRequest, PendingApproval};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::{ApproveArgs, ApproveCommand};
 use crate::exit::{CLEAN, Done, Outcome};
-use crate::output::time;
+use crate::output::{harmless, time};
 
 /// Carries out one of the family.
 pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
@@ -30,29 +31,52 @@ pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
 /// Shows a request, so that people know what they sign.
 async fn show(id: &str, plan: Option<&Path>) -> Outcome {
     let request = approvals::show(id, plan).await?;
-    let text = format!(
-        "request {}:\n  {}, asked for by {}{}\nnothing is signed yet: pass --key FILE to sign",
-        request.id,
-        request.kind,
-        request.operator,
-        particulars(&request)
-    );
+    let text = format!("{}\nnothing is signed yet: pass --key FILE to sign", heading(&request));
     Ok(Done::new(CLEAN, document(&request), text))
 }
 
-/// Signs a request.
+/// A request with all that somebody who is asked must know.
+fn heading(request: &ApprovalRequest) -> String {
+    format!(
+        "request {}:\n  {}, asked for by {}{}",
+        request.id,
+        kind(request),
+        request.operator,
+        particulars(request)
+    )
+}
+
+/// What a request is for, as people say it.
+fn kind(request: &ApprovalRequest) -> &str {
+    match request.kind.as_str() {
+        "approvers" => "change of the approvers",
+        kind => kind,
+    }
+}
+
+/// Whether whoever sits at the terminal wants to sign; where nobody does, a script has decided.
+fn agrees() -> bool {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return true;
+    }
+    let _ = write!(std::io::stderr(), "sign this? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+/// Shows a request, asks whoever sits at a terminal, and signs.
 async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
+    // A request that cannot be shown is refused below, where the trail is told.
+    if let Ok(request) = approvals::show(&asked.request, asked.plan.as_deref()).await {
+        let _ = writeln!(std::io::stderr(), "{}", harmless(&heading(&request)));
+        if !agrees() {
+            return Err(Failure::refused("not-signed", "nothing was signed", "answer y to sign"));
+        }
+    }
     let approved = approvals::approve(caller, asked).await?;
     let (approver, request) = (approved.approver, approved.request);
-    let text = format!(
-        "{} agrees to request {} by the key {}:\n  {}, asked for by {}{}",
-        approver.name,
-        request.id,
-        approver.key(),
-        request.kind,
-        request.operator,
-        particulars(&request)
-    );
+    let text =
+        format!("{} has signed request {}, with the key {}", approver.name, request.id, approver.key());
     let mut document = document(&request);
     document["approver_key"] = approver.key().into();
     document["approver"] = approver.name.into();
@@ -64,7 +88,7 @@ fn particulars(request: &ApprovalRequest) -> String {
     format!(
         "\n  plan {} ({})\n    {}\n  database {}{}\n  until {}",
         request.plan,
-        request.scope_for_people(),
+        scope(request),
         request.digest,
         request
             .database()
@@ -75,8 +99,21 @@ fn particulars(request: &ApprovalRequest) -> String {
     )
 }
 
+/// What a request is narrowed to; for a change of the approvers, the lines of the new file.
+fn scope(request: &ApprovalRequest) -> String {
+    match request.kind.as_str() {
+        "approvers" => {
+            format!("these may agree from now on:\n      {}", request.scope.replace('\n', "\n      "))
+        }
+        _ => request.scope_for_people().to_owned(),
+    }
+}
+
 /// The keys that a request is about, a line each.
 fn keys(request: &ApprovalRequest) -> String {
+    if request.kind == "approvers" {
+        return String::new();
+    }
     let keys = request.keys();
     if keys.is_empty() {
         return "\n  no key could be read yet: the plan's steps of `before` bring what is missing".to_owned();
@@ -108,7 +145,7 @@ fn lines(pending: &PendingApproval) -> String {
     let mut text = format!(
         "{}  {}\n  asked for by {}, {} of {} signed{}",
         request.id,
-        request.kind,
+        kind(request),
         request.operator,
         pending.approvers.len(),
         request.needed,

@@ -78,6 +78,8 @@ kinds! {
     ApprovalWithdrawn = "approval-withdrawn",
     /// Something was tried without the approval that it needs, or approved by somebody who may not.
     ApprovalRefused = "approval-refused",
+    /// Who may agree to what a plan does: its first set of approvers, or another that those before agreed to.
+    ApproversAccepted = "approvers-accepted",
     /// A slot of a schedule fired.
     ScheduleFired = "schedule-fired",
     /// A slot of a schedule went by without firing.

@@ -9,7 +9,7 @@ use reseal_plan::Plan;
 use reseal_store::RunRow;
 use serde_json::{Map, Value};
 
-use super::{Kind, approvers, count};
+use super::{Kind, count, set};
 use crate::catalogue::CatalogueEntry;
 use crate::error::{ApprovalError, CustodyError};
 
@@ -58,7 +58,7 @@ pub async fn of_run(
     if needed == 0 || run.plan_digest != plan.digest {
         return Ok(None);
     }
-    let known = approvers(plan.policy.approvers_file())?;
+    let known = set::in_force(control, plan).await?;
     let request = control.approval_used_for(kind.name(), &run.id).await?;
     let request =
         request.filter(|request| (&request.digest, &request.scope) == (&run.plan_digest, &run.scope));

@@ -48,7 +48,7 @@ pub fn approvers(path: &str) -> Result<Vec<Approver>, CustodyError> {
         if words.first().is_none_or(|word| word.starts_with('#')) {
             continue;
         }
-        let approver = read_line(&words).filter(|new| known.iter().all(|other| other.name != new.name));
+        let approver = in_line(&words).filter(|new| known.iter().all(|other| other.name != new.name));
         known.push(approver.ok_or_else(|| refused(ApproversFault::Line(at + 1)))?);
     }
     Ok(known)
@@ -80,7 +80,8 @@ fn key_fault(fault: FileFault) -> ApproverKeyFault {
     }
 }
 
-fn read_line(words: &[&str]) -> Option<Approver> {
+/// The approver that a line of a file of approvers, cut into words, names.
+pub(super) fn in_line(words: &[&str]) -> Option<Approver> {
     let [name, "ed25519", key] = words else { return None };
     let public_key = STANDARD.decode(key).ok().filter(|key| key.len() == 32)?;
     Some(Approver { name: (*name).to_owned(), public_key })
@@ -108,7 +109,7 @@ pub fn generate(name: &str, path: &Path) -> Result<String, CustodyError> {
     let mut file = file.map_err(failed)?;
     file.write_all(written.as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
-    Ok(format!("{name} ed25519 {}", STANDARD.encode(pair.public_key().as_ref())))
+    Ok(Approver { name: name.to_owned(), public_key: pair.public_key().as_ref().to_vec() }.line())
 }
 
 impl Approver {
@@ -116,6 +117,12 @@ impl Approver {
     #[must_use]
     pub fn key(&self) -> String {
         STANDARD.encode(&self.public_key)
+    }
+
+    /// The approver's line in the file of approvers.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{} ed25519 {}", self.name, self.key())
     }
 }
 

@@ -23,6 +23,14 @@ pub enum ApprovalError {
         /// The request.
         request: String,
     },
+    /// Somebody agrees to what he asked for himself.
+    #[error("request {request} was asked for by this person: {who}")]
+    Own {
+        /// The request.
+        request: String,
+        /// Who asked, and now agrees.
+        who: String,
+    },
     /// Nobody agreed in time.
     #[error("request {request} has lapsed")]
     Lapsed {
@@ -45,11 +53,11 @@ pub enum ApprovalError {
         /// The approver.
         name: String,
     },
-    /// The file of approvers has another key of this name, or none.
-    #[error("{path} knows no {name} with this key")]
+    /// The approvers of the plan have another key of this name, or none.
+    #[error("the approvers of plan {plan} have no {name} with this key")]
     Wrong {
-        /// The file of approvers.
-        path: String,
+        /// The plan.
+        plan: String,
         /// The approver.
         name: String,
     },
@@ -215,7 +223,7 @@ impl Advise for ApprovalError {
             ApprovalError::Needed(missing) => Advice::stopped(
                 "approval-needed",
                 format!(
-                    "`reseal approve {} --key FILE` by somebody in {}, then the same command again",
+                    "`reseal approve {} --key FILE` by one of {}, then the same command again",
                     missing.request, missing.approvers
                 ),
             ),
@@ -232,9 +240,14 @@ impl Advise for ApprovalError {
                 "approved-already",
                 "with --plan yours takes its place, where the file of approvers has your key",
             ),
-            ApprovalError::Wrong { .. } => {
-                Advice::refused("approval-wrong", "it would not count: ask whoever keeps that file")
-            }
+            ApprovalError::Wrong { .. } => Advice::refused(
+                "approval-wrong",
+                "it would not count: a change of the file of approvers counts once those before have agreed to it",
+            ),
+            ApprovalError::Own { .. } => Advice::refused(
+                "approval-own",
+                "two people must agree: have somebody else sign, from a login of their own",
+            ),
             ApprovalError::OtherKey { plan, .. } | ApprovalError::KeyGone { plan, .. } => Advice::refused(
                 "key-not-agreed",
                 format!(

@@ -21,7 +21,7 @@ fn missing(valid: &[&str], not_counted: &[&str]) -> ApprovalError {
 
 pub(super) fn of_requests() -> Vec<Case> {
     let request = || s("q1");
-    let approve = "`reseal approve q1 --key FILE` by somebody in /a, then the same command again";
+    let approve = "`reseal approve q1 --key FILE` by one of /a, then the same command again";
     let over = "the command that needs approvals writes a new one";
     vec![
         case(
@@ -80,11 +80,18 @@ pub(super) fn of_signatures() -> Vec<Case> {
             "with --plan yours takes its place, where the file of approvers has your key",
         ),
         case(
-            ApprovalError::Wrong { path: s("/a"), name: name() },
+            ApprovalError::Wrong { plan: s("p"), name: name() },
             Refused,
             "approval-wrong",
-            "/a knows no ada with this key",
-            "it would not count: ask whoever keeps that file",
+            "the approvers of plan p have no ada with this key",
+            "it would not count: a change of the file of approvers counts once those before have agreed to it",
+        ),
+        case(
+            ApprovalError::Own { request: request(), who: s("ada (uid 7 on h)") },
+            Refused,
+            "approval-own",
+            "request q1 was asked for by this person: ada (uid 7 on h)",
+            "two people must agree: have somebody else sign, from a login of their own",
         ),
         case(
             ApprovalError::Lost { run: s("r1") },
