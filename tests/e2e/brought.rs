@@ -219,6 +219,37 @@ fn labels_that_are_roles_move_from_key_to_key() {
     }
 }
 
+/// Watches that between two rotations, when nobody has the role of the next key, cells can be counted, proven and looked at,
+/// and that nothing is written then.
+#[test]
+fn between_two_rotations_the_next_key_may_be_away() {
+    let world = World::new("sqlite", "fernet-bare", 20);
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let plan = plan.replace("    primary: v2\n", "    primary: v2\n    roles: true\n");
+    std::fs::write(world.path("plan.yaml"), &plan).unwrap();
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    std::fs::rename(world.path("v2.key"), world.path("v1.key")).unwrap();
+    let looks: [&[&str]; 3] =
+        [&["verify", "PLAN"], &["census", "PLAN"], &["inspect", "PLAN", "--table", "people", "--row", "3"]];
+    for args in looks {
+        let (exit, answer) = world.reseal(args);
+        assert_eq!(exit, 0, "{args:?}: {answer}");
+    }
+    assert_eq!(world.reseal(&["verify", "PLAN"]).1["clean"], true);
+    let before = world.digest();
+    assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key"));
+    assert_eq!(world.digest(), before, "it wrote");
+    // A cell under the key before is no longer one that opens.
+    let (key, other) = (world.path("v1.key"), world.path("other"));
+    std::fs::rename(&key, &other).unwrap();
+    world.new_key("v1");
+    assert_eq!(world.reseal(&["verify", "PLAN"]).0, 1);
+    std::fs::rename(&other, &key).unwrap();
+    // Where labels are no roles, a key that is not there is a mistake.
+    std::fs::write(world.path("plan.yaml"), plan.replace("    roles: true\n", "")).unwrap();
+    assert_eq!(code(&world.reseal(&["verify", "PLAN"])), (3, "key"));
+}
+
 /// Watches that a rollback, like a resume, is held against the bytes that the run noted: labels that are roles have moved on.
 /// And that the catalogue tells keys apart by their bytes there, not by their labels.
 #[test]

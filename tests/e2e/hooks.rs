@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::steered::wait_until;
 use crate::world::{STORES, World, answer, wait_for_first_swap};
 
 const ROWS: u32 = 300;
@@ -208,6 +209,49 @@ fn a_stop_is_followed_by_its_steps() {
         let (code, report) = world.reseal(&["run", "PLAN"]);
         assert_eq!((code, report["state"].as_str()), (0, Some("complete")), "{store}: {report}");
         assert_eq!(log(&world), ["pause", "resume paused", "after"], "{store}");
+    }
+}
+
+/// Watches `on_resume`: what `on_stop` lets go on stands still again while cells move, on either way, also after a crash.
+#[test]
+fn what_goes_on_at_a_stop_is_paused_again_before_cells_move() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 3000);
+        let hooks = format!(
+            "hooks:\n  before: [{}]\n  after: [{}]\n  on_resume: [{}]\n  on_stop: [{}]\n  on_failure: [{}]\n",
+            note(&world, "pause"),
+            note(&world, "after"),
+            note(&world, "pause again"),
+            note(&world, "go on"),
+            note(&world, "back").replace("] }", "], when: rolled_back }"),
+        );
+        let slow = format!("throttle: {{ rows_per_second: 600 }}\nbatch: {{ rows: 60 }}\n{hooks}");
+        let begin = |signal: &str, args: &[&str]| {
+            world.plan(&slow);
+            let mut engine = world.start(args);
+            let told = log(&world).len();
+            wait_until("the application stands still", || log(&world).len() > told);
+            if told == 0 {
+                wait_for_first_swap(&world);
+            }
+            Command::new("kill").args([signal, &engine.id().to_string()]).status().unwrap();
+            engine.wait().unwrap().code()
+        };
+        assert_eq!(begin("-INT", &["run", "PLAN"]), Some(4), "{store}");
+        assert_eq!(log(&world), ["pause", "go on"], "{store}");
+        assert_eq!(begin("-KILL", &["run", "PLAN"]), None, "{store}");
+        assert_eq!(log(&world), ["pause", "go on", "pause again"], "{store}: nobody lets go on after a kill");
+        world.plan(&hooks);
+        let (code, report) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((code, report["state"].as_str()), (0, Some("complete")), "{store}: {report}");
+        assert_eq!(log(&world)[3..], ["pause again", "after"], "{store}");
+        let back = ["rollback", "PLAN", "--confirm", "people"];
+        assert_eq!(begin("-INT", &back), Some(4), "{store}");
+        assert_eq!(log(&world)[5..], ["pause again", "go on"], "{store}");
+        world.plan(&hooks);
+        let (code, report) = world.reseal(&back);
+        assert_eq!((code, report["state"].as_str()), (0, Some("rolled_back")), "{store}: {report}");
+        assert_eq!(log(&world)[7..], ["pause again", "back"], "{store}");
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use reseal_core::Key;
 use reseal_core::audit::{Event, EventKind};
 use reseal_engine::{Census, CensusField, CensusLine, Inspected, Progress, Scope};
-use reseal_registry::Overrides;
 
 use crate::caller::Caller;
 use crate::open::{self, Opened};
@@ -28,7 +27,7 @@ pub struct CensusRequest {
 /// # Errors
 /// When the plan or its keys cannot be read, or the database refuses.
 pub async fn census(caller: &Caller, request: &CensusRequest) -> Result<Census, Failure> {
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(&request.plan).await?;
     let scope = &open::scoped(&opened.plan, &request.scope);
     let progress = Arc::new(Progress::default());
     let shown = caller.frontend.show(&progress);
@@ -135,7 +134,7 @@ pub struct Inspection {
 /// # Errors
 /// When the plan or its keys cannot be read, there is no such row, or the database refuses.
 pub async fn inspect(request: &InspectRequest) -> Result<Inspection, Failure> {
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(&request.plan).await?;
     let table = open::table(&opened.plan, &request.table);
     let cells = reseal_engine::inspect(&opened.job, &opened.database, &table, &request.row).await?;
     Ok(Inspection { table, cells })

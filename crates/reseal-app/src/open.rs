@@ -50,6 +50,14 @@ pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Fa
     Ok(opened(plan, database, job, warnings))
 }
 
+/// The same for a command that looks at cells and moves none: a key in a role may be away.
+pub(crate) async fn job_to_look(path: &Path) -> Result<Opened, Failure> {
+    let plan = supported(path)?;
+    let database = database(&plan).await?;
+    let (job, warnings) = reseal_registry::build_to_look(&plan, &database).await?;
+    Ok(opened(plan, database, job, warnings))
+}
+
 /// The same for a run, whose first steps may bring the keys.
 pub(crate) async fn job_for_run(path: &Path, overrides: &Overrides) -> Result<Opened, Failure> {
     let plan = supported(path)?;

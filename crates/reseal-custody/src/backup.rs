@@ -13,7 +13,7 @@ use reseal_core::{KeyState, SecretBytes};
 use reseal_engine::{Job, Tried, try_cells};
 use reseal_files::{FileError, FileFault, OpenFile, Owner, Pipes, Readers, Rule};
 use reseal_plan::Plan;
-use reseal_registry::Kept;
+use reseal_registry::{Kept, Purpose};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -109,7 +109,9 @@ impl Custodian<'_> {
         recipients: &[String],
         path: &Path,
     ) -> Result<Copied, CustodyError> {
-        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(CopyError::Key)?;
+        let keys = reseal_registry::keys(self.plan, None, self.database, Purpose::Look)
+            .await
+            .map_err(CopyError::Key)?;
         let chosen: Vec<&Kept> =
             keys.kept.iter().filter(|kept| ids.is_empty() || ids.contains(&kept.id)).collect();
         let keks = keks(self.job);
@@ -144,7 +146,9 @@ impl Custodian<'_> {
         if row.state != KeyState::Retired {
             return Err(CopyError::NotRetired { key: row.key_id, state: row.state }.into());
         }
-        let keys = reseal_registry::keys(self.plan, None, self.database).await.map_err(CopyError::Key)?;
+        let keys = reseal_registry::keys(self.plan, None, self.database, Purpose::Look)
+            .await
+            .map_err(CopyError::Key)?;
         let chosen: Vec<&Kept> =
             keys.kept.iter().filter(|kept| kept.keyset == row.keyset && kept.id == row.key_id).collect();
         let keks = keks(self.job);

@@ -33,6 +33,7 @@ pub(crate) fn hooks(plan: &Plan, overrides: &Overrides, database: &Database) -> 
         before: steps(&plan.hooks.before),
         canary: steps(&plan.hooks.canary),
         after: steps(&plan.hooks.after),
+        on_resume: steps(&plan.hooks.on_resume),
         on_stop: steps(&plan.hooks.on_stop),
         on_failure: steps(&plan.hooks.on_failure),
         resolver: Some(Arc::new(resolver)),

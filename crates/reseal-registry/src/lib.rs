@@ -13,7 +13,7 @@ mod unread;
 
 pub use job::{Overrides, job};
 pub use keys::{
-    Kept, KeyFacts, Keys, ReadKeyError, Wanted, database, keys, printed, restored, wanted, will_be,
+    Kept, KeyFacts, Keys, Purpose, ReadKeyError, Wanted, database, keys, printed, restored, wanted, will_be,
 };
 pub use notifiers::{notifier, secret};
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES, NOTIFIERS};
@@ -56,7 +56,24 @@ pub async fn build(
     overrides: &Overrides,
     database: &Database,
 ) -> Result<(Job, Vec<String>), BuildError> {
-    let keys = keys(plan, overrides.primary.as_deref(), database).await?;
+    built(plan, overrides, database, Purpose::Rotate).await
+}
+
+/// The same for a command that looks at cells and moves none: see [`Purpose::Look`].
+///
+/// # Errors
+/// When a key cannot be read or does not fit.
+pub async fn build_to_look(plan: &Plan, database: &Database) -> Result<(Job, Vec<String>), BuildError> {
+    built(plan, &Overrides::default(), database, Purpose::Look).await
+}
+
+async fn built(
+    plan: &Plan,
+    overrides: &Overrides,
+    database: &Database,
+    purpose: Purpose,
+) -> Result<(Job, Vec<String>), BuildError> {
+    let keys = keys(plan, overrides.primary.as_deref(), database, purpose).await?;
     let warnings = keys.warnings.clone();
     let mut job = job(plan, &keys, overrides)?;
     job.hooks = Arc::new(hooks::hooks(plan, overrides, database));

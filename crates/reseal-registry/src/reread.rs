@@ -6,7 +6,7 @@ use reseal_engine::Reread;
 use reseal_plan::Plan;
 use reseal_store::Database;
 
-use crate::keys::keys;
+use crate::keys::{Purpose, keys};
 use crate::unread::Unread;
 
 /// Reads the keys of a plan again, as they were read.
@@ -16,7 +16,7 @@ pub(crate) fn reread(plan: &Plan, asked: Option<&str>, database: &Database) -> R
     Arc::new(move || {
         let (plan, asked, database) = (plan.clone(), asked.clone(), database.clone());
         Box::pin(async move {
-            let keys = keys(&plan, asked.as_deref(), &database).await;
+            let keys = keys(&plan, asked.as_deref(), &database, Purpose::Rotate).await;
             let keys = keys.map_err(Unread::Escrow)?;
             Ok(keys.keysets)
         })

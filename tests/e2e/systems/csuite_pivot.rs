@@ -55,7 +55,9 @@ fn carries_out_its_runbook(store: &str) {
     system.runs("complete", &["run", "PLAN", "--primary", "3"]);
     system.reads_all(&json!({ "3": third }), &new);
     let back = ["rollback", "PLAN", "--confirm", "csuite-pivot"];
+    let told = queues(&system).len();
     system.runs("rolled_back", &back);
+    assert_eq!(queues(&system)[told..], ["paused", "running"], "the workers ran while cells went back");
     system.reads_all(&new, &json!({ "3": third }));
 }
 
@@ -87,7 +89,9 @@ fn a_row_moves_whole_or_not_at_all(system: &System, left: u64) {
     assert_eq!(system.value(&format!("SELECT content {row}")), content, "half of a row moved");
     let summary = summary.as_str().unwrap();
     system.sql(&[&format!("UPDATE knowledge_entries SET summary = '{summary}' WHERE number = 8")]);
+    let told = queues(system).len();
     let again = system.runs("complete", &["run", "PLAN"]);
+    assert_eq!(queues(system)[told..], ["paused", "running"], "the workers ran while cells moved");
     let both = run["cells_rotated"].as_u64().unwrap() + again["cells_rotated"].as_u64().unwrap();
     assert!(again["cells_rotated"].as_u64().unwrap() >= left, "{again} after {run}, {both} of {left}");
 }

@@ -20,6 +20,8 @@ pub struct Hooks {
     pub canary: Vec<Step>,
     /// After a clean sweep.
     pub after: Vec<Step>,
+    /// Each time that work on a run begins again: before the first write of a resumed run, and of a rollback.
+    pub on_resume: Vec<Step>,
     /// Whenever the engine exits unfinished.
     pub on_stop: Vec<Step>,
     /// When the run failed or was rolled back.
@@ -121,6 +123,7 @@ pub(crate) enum Phase {
     Before,
     Canary,
     After,
+    OnResume,
     OnStop,
     OnFailure,
 }
@@ -132,6 +135,7 @@ impl Phase {
             Phase::Before => "before",
             Phase::Canary => "canary",
             Phase::After => "after",
+            Phase::OnResume => "on_resume",
             Phase::OnStop => "on_stop",
             Phase::OnFailure => "on_failure",
         }
@@ -149,6 +153,7 @@ impl Hooks {
             Phase::Before => &self.before,
             Phase::Canary => &self.canary,
             Phase::After => &self.after,
+            Phase::OnResume => &self.on_resume,
             Phase::OnStop => &self.on_stop,
             Phase::OnFailure => &self.on_failure,
         }

@@ -50,6 +50,7 @@ pub(super) async fn conclude(
         Err(error) => error,
     };
     rolled.rest(session, &error).await;
+    rolled.let_go_on(session, &error).await;
     Err(error)
 }
 
@@ -67,6 +68,19 @@ impl Rolled<'_> {
         let noted = session.move_run(&self.lease.own, RunState::Running, state, Some(&reason)).await;
         if let Err(unnoted) = noted {
             warn!("why the rollback stopped is not in the ledger: {unnoted}");
+        }
+    }
+
+    /// What `on_resume` has paused may go on while the rollback rests.
+    async fn let_go_on(&self, session: &mut Session, error: &RunError) {
+        let Jobs { of_run: job, .. } = self.jobs;
+        if job.hooks.on_resume.is_empty() || matches!(error, RunError::Superseded) {
+            return;
+        }
+        let (of, operator) = (&self.lease.of, &self.options.operator);
+        match Steps::of(session, self.environment, job, self.run, of, operator).await {
+            Ok(steps) => steps.play_all(session, Phase::OnStop, None).await,
+            Err(error) => warn!("steps of `on_stop` are left out: {error}"),
         }
     }
 

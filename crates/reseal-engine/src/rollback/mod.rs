@@ -30,6 +30,7 @@ use tracing::info;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
 use crate::error::{Busy, RunError};
+use crate::job::hooks::Phase;
 use crate::job::options::RollbackOptions;
 use crate::job::reversed::{of_run, turned_back};
 use crate::job::scope::Scope;
@@ -42,7 +43,8 @@ use crate::rotate::pace::Pacer;
 use crate::rotate::reconnect::{RECONNECTS, ensure_connected};
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
 use crate::run::resume::held_by;
-use crate::run::steps::takes_back_after;
+use crate::run::steps::{Cut, Steps, takes_back_after};
+use crate::stop::Stop;
 use conclude::{Rolled, conclude};
 pub use plan::to_roll_back;
 use plan::{accepted_logs, newest};
@@ -87,7 +89,11 @@ pub async fn rollback(
     let renewal = Renewal::start(database.clone(), leases, pacer.clone(), None, stop.clone());
     let _lag = LagWatch::start(database.clone(), pacer.clone());
     let rounds = Rounds { environment, run: &run, lease: &lease, pacer };
-    let through = put_back(&mut session, &rounds, &layouts).await;
+    let through = match pause_again(&mut session, environment, job, &run, &lease, options).await {
+        Ok(None) => put_back(&mut session, &rounds, &layouts).await,
+        Ok(Some(stop)) => Ok(Through::Stopped(stop)),
+        Err(error) => Err(error),
+    };
     ensure_connected(database, stop, &mut session).await?;
     let rolled = Rolled { environment, jobs, run: &run, lease: &lease, options, begun };
     let report = conclude(&mut session, rolled, through).await;
@@ -101,6 +107,27 @@ pub async fn rollback(
 struct Jobs<'j> {
     of_run: &'j Arc<Job>,
     back: &'j Arc<Job>,
+}
+
+/// The steps of `on_resume`: what must stand still while cells move stands still while they go back. Gives the reason, if it
+/// was stopped.
+async fn pause_again(
+    session: &mut Session,
+    environment: &Environment,
+    job: &Arc<Job>,
+    run: &RunRow,
+    lease: &RollbackLease,
+    options: &RollbackOptions,
+) -> Result<Option<Stop>, RunError> {
+    if job.hooks.on_resume.is_empty() || run.counts.cells_rotated == 0 {
+        return Ok(None);
+    }
+    let steps = Steps::of(session, environment, job, run, &lease.of, &options.operator).await?;
+    match steps.play(session, Phase::OnResume, Some(&environment.stop)).await {
+        Ok(()) => Ok(None),
+        Err(Cut::Stopped(stop)) => Ok(Some(stop)),
+        Err(Cut::Failed(error)) => Err(error),
+    }
 }
 
 /// The rounds; where a connection is lost they begin again where they stood, as the ledger tells.

@@ -95,6 +95,7 @@ pub(crate) async fn open(
     let Looked { mut targets, told, mut changed } = looked;
     steps.settle_vars(session).await?;
     let hooks = steps.job().hooks.clone();
+    let is_resumed = !run.primaries.is_empty() || steps.any_done(session, Phase::Before).await?;
     // Where the run has its keys noted, these steps are done: keys are noted after them.
     if !hooks.before.is_empty() && run.primaries.is_empty() {
         steps.announced().await?;
@@ -131,6 +132,12 @@ pub(crate) async fn open(
         RunBegins { job, run, tables, pins: &all, accepted_keys: &accepted_keys, weak_keys: &weak_keys };
     let deadline = environment.observer.before_first_write(session, begins).await?;
     environment.progress.due(deadline.0);
+    if is_resumed && let Err(cut) = steps.play(session, Phase::OnResume, Some(&environment.stop)).await {
+        return match cut {
+            Cut::Stopped(stop) => Ok(Opened::Stopped(stop)),
+            Cut::Failed(error) => Err(error),
+        };
+    }
     let pins = FreshPins::new(&job.plan, pins.fresh);
     Ok(Opened::Ready(Ready { targets, pins, accepted_keys }))
 }

@@ -155,6 +155,12 @@ impl Steps {
         Ok((0..self.job.hooks.of(phase).len()).all(done))
     }
 
+    /// Whether a step of a phase was done in this run, by whichever engine.
+    pub(crate) async fn any_done(&self, session: &mut Session, phase: Phase) -> Result<bool, RunError> {
+        let rows = session.steps(&self.facts.id).await?;
+        Ok(rows.iter().any(|row| row.key.phase == phase.name() && row.state == StepState::Done))
+    }
+
     /// Carries out the steps of a phase that are not done yet, one after the other, up to the first that fails.
     pub(crate) async fn play(
         &self,

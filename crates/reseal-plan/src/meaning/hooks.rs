@@ -73,6 +73,7 @@ impl Meaning<'_> {
             before: self.steps(raw.before, "before", vars, &mut named),
             canary: self.steps(raw.canary, "canary", vars, &mut named),
             after: self.steps(raw.after, "after", vars, &mut named),
+            on_resume: self.steps(raw.on_resume, "on_resume", vars, &mut named),
             on_stop: self.steps(raw.on_stop, "on_stop", vars, &mut named),
             // Last, so that all others have their names.
             on_failure: self.steps(raw.on_failure, "on_failure", vars, &mut named),

@@ -15,6 +15,8 @@ pub struct Hooks {
     pub canary: Vec<StepSpec>,
     /// After a clean sweep of the whole plan.
     pub after: Vec<StepSpec>,
+    /// Each time that work on a run begins again: before the first write of a resumed run, and of a rollback.
+    pub on_resume: Vec<StepSpec>,
     /// Whenever the engine exits unfinished.
     pub on_stop: Vec<StepSpec>,
     /// When a run failed or was rolled back.
@@ -25,8 +27,9 @@ impl Hooks {
     /// Whether any step is an SQL statement.
     #[must_use]
     pub fn has_sql(&self) -> bool {
-        let phases = [&self.before, &self.canary, &self.after, &self.on_stop, &self.on_failure];
-        phases.into_iter().flatten().any(|step| matches!(step.action, StepActionSpec::Sql(_)))
+        let once = [&self.before, &self.canary, &self.after];
+        let phases = once.into_iter().chain([&self.on_resume, &self.on_stop, &self.on_failure]);
+        phases.flatten().any(|step| matches!(step.action, StepActionSpec::Sql(_)))
     }
 }
 

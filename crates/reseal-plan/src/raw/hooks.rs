@@ -15,6 +15,8 @@ pub(crate) struct Hooks {
     pub(crate) canary: Vec<Step>,
     /// After a clean sweep of the whole plan.
     pub(crate) after: Vec<Step>,
+    /// Each time that work on a run begins again: before the first write of a resumed run, and of a rollback.
+    pub(crate) on_resume: Vec<Step>,
     /// Whenever the engine exits unfinished.
     pub(crate) on_stop: Vec<Step>,
     /// When a run fails or was rolled back.

@@ -7,7 +7,7 @@ use super::bytes::text;
 use super::length::right_length;
 use super::many::Listed;
 use super::reader::Reader;
-use super::{KeyFacts, ReadKeyError};
+use super::{KeyFacts, Purpose, ReadKeyError};
 
 /// A keyset whose keys are being read.
 pub(super) struct Reading<'p> {
@@ -17,6 +17,9 @@ pub(super) struct Reading<'p> {
     asked: Option<&'p str>,
     /// The primary that the plan or its source names.
     planned: Option<String>,
+    purpose: Purpose,
+    /// Why a key in a role could not be read, where it was left out.
+    away: Option<ReadKeyError>,
     keys: Vec<Key>,
     facts: Vec<KeyFacts>,
 }
@@ -27,10 +30,11 @@ impl<'p> Reading<'p> {
         plan: &'p Plan,
         at: usize,
         asked: Option<&'p str>,
+        purpose: Purpose,
         reader: &mut Reader<'_>,
     ) -> Result<Self, ReadKeyError> {
         let planned = primary(&plan.keysets[at], reader).await?;
-        Ok(Reading { plan, at, asked, planned, keys: Vec::new(), facts: Vec::new() })
+        Ok(Reading { plan, at, asked, planned, purpose, away: None, keys: Vec::new(), facts: Vec::new() })
     }
 
     fn spec(&self) -> &'p KeysetSpec {
@@ -46,11 +50,26 @@ impl<'p> Reading<'p> {
                 (KeyIdSpec::Primary, Some(id)) => id.clone(),
                 (KeyIdSpec::Primary, None) => continue,
             };
-            let made = self.made(key, &id, reader).await?;
-            right_length(self.plan, self.at, &made)?;
-            self.keys.push(made);
+            let made = self.made(key, &id, reader).await;
+            match made.and_then(|made| right_length(self.plan, self.at, &made).map(|()| made)) {
+                Ok(made) => self.keys.push(made),
+                // Between two rotations nobody has the role of the next key.
+                Err(error) if self.purpose == Purpose::Look && self.spec().roles => {
+                    reader.warnings.push(format!("left out: {}", error.message));
+                    self.away = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// The key that the application seals with where the one in the primary's role is away: the only one that there is.
+    fn only(&self) -> Option<String> {
+        match (&self.away, &self.keys[..]) {
+            (Some(_), [only]) => Some(only.id().to_owned()),
+            _ => None,
+        }
     }
 
     async fn made(&self, key: &KeySpec, id: &str, reader: &mut Reader<'_>) -> Result<Key, ReadKeyError> {
@@ -99,7 +118,12 @@ impl<'p> Reading<'p> {
         let spec = self.spec();
         let has = |id: &str| self.keys.iter().any(|key| key.id() == id);
         let asked = self.asked.filter(|asked| self.planned.is_some() && has(asked));
-        let keyset = Keyset::new(&spec.name, self.keys, asked.or(self.planned.as_deref()));
+        let only = self.only();
+        if let (Some(error), None) = (&self.away, &only) {
+            return Err(error.clone());
+        }
+        let primary = only.as_deref().or(asked).or(self.planned.as_deref());
+        let keyset = Keyset::new(&spec.name, self.keys, primary);
         Ok((keyset.map_err(|error| ReadKeyError::new(error.to_string(), help(&error)))?, self.facts))
     }
 }

@@ -114,16 +114,31 @@ pub(crate) fn none(plan: &Plan) -> Keys {
     Keys { keysets, facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() }
 }
 
+/// What keys are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To write cells: every key is needed.
+    Rotate,
+    /// To look at cells. Where the keys of a keyset are roles, one that cannot be read is left out, and the only other one is
+    /// its primary: so it is between two rotations, when the application has one key.
+    Look,
+}
+
 /// Reads all keys of a plan, those that lie in its database in one snapshot of it; `asked` (`--primary`) is the primary
 /// of every keyset that has such a key.
 ///
 /// # Errors
 /// When a source cannot be read, a key does not decode, has the wrong length, or stands under two ids.
-pub async fn keys(plan: &Plan, asked: Option<&str>, database: &Database) -> Result<Keys, ReadKeyError> {
+pub async fn keys(
+    plan: &Plan,
+    asked: Option<&str>,
+    database: &Database,
+    purpose: Purpose,
+) -> Result<Keys, ReadKeyError> {
     let mut out = Keys { keysets: Vec::new(), facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() };
     let mut reader = Reader::with(database);
     for at in 0..plan.keysets.len() {
-        let mut reading = Reading::begin(plan, at, asked, &mut reader).await?;
+        let mut reading = Reading::begin(plan, at, asked, purpose, &mut reader).await?;
         reading.named(&mut reader).await?;
         reading.listed(&mut reader).await?;
         let (keyset, facts) = reading.end()?;

@@ -14,7 +14,7 @@ use crate::{Dialect, Kind, Session, StoreError, Trouble};
 /// Which step of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepKey {
-    /// When it is carried out: `before`, `canary`, `after`, `on_stop`, `on_failure`.
+    /// When it is carried out: `before`, `canary`, `after`, `on_resume`, `on_stop`, `on_failure`.
     pub phase: String,
     /// Its place among the steps of its phase, from 1.
     pub number: i64,
