@@ -15,13 +15,13 @@ pub(crate) const PASSWORD: &str = "CANARY-PASSWORD-%40";
 const PASSWORD_PLAIN: &str = "CANARY-PASSWORD-@";
 const SIGNING_SECRET: &str = "CANARY-SIGNING-SECRET";
 
-/// Every event, each told to two people by mail: two letters for each of the 23 kinds of notice.
+/// Every event, each told to two people by mail: two letters for each of the 24 kinds of notice.
 const EVERYTHING: &str = "  on:\n    slow: { after: 30m, to: [team] }\n    remind: [team]\n    key-age: [team]\n    \
     announced: [team]\n    started: [team]\n    finished: [team]\n    failed: [team]\n    quarantined: [team]\n    not-clean: [team]\n    \
     deadline: [team]\n    restore-test-due: [team]\n    restore-test-failed: [team]\n    dead-man: [team]\n    \
     too-many-keys: [team]\n    audit-broken: [team]\n    unauthorised: [team]\n    approval-needed: [team]\n    failed-opens: [team]\n    \
-    no-progress: [team]\n    throttled: [team]\n    connection-errors: [team]\n    disk: [team]\n";
-const LETTERS: usize = 46;
+    no-progress: [team]\n    throttled: [team]\n    connection-errors: [team]\n    disk: [team]\n    plan-changed: [team]\n";
+const LETTERS: usize = 48;
 
 /// A world, and a server that its notices go to.
 pub(crate) struct Post {
@@ -42,9 +42,19 @@ impl Drop for Post {
 impl Post {
     /// A mail server that wants a login, over TLS by `tls`; the plan mails what `on` says.
     pub(crate) fn mail(store: &str, rows: u32, tls: &str, on: &str) -> Post {
-        let args = ["--tls", tls, "--auth", &format!("reseal:{PASSWORD_PLAIN}")];
-        let scheme = if tls == "implicit" { "smtps" } else { "smtp" };
-        let post = Post::start(store, rows, "smtp.py", &args, scheme);
+        Post::start_mail(store, rows, on, &["--tls", tls])
+    }
+
+    /// The same on no rows, with more arguments for the server; without TLS where that is `none`.
+    fn mail_as(store: &str, tls: &str, on: &str, more: &[&str]) -> Post {
+        let tls = if tls == "none" { vec![] } else { vec!["--tls", tls] };
+        Post::start_mail(store, 0, on, &[&tls[..], more].concat())
+    }
+
+    fn start_mail(store: &str, rows: u32, on: &str, args: &[&str]) -> Post {
+        let scheme = if args.contains(&"implicit") { "smtps" } else { "smtp" };
+        let auth = format!("reseal:{PASSWORD_PLAIN}");
+        let post = Post::start(store, rows, "smtp.py", &[args, &["--auth", &auth]].concat(), scheme);
         post.world.plan(&format!(
             "notify:\n  via: {{ mail: {{ smtp: {{ url: {{ env: POST_URL }}, from: Reseal <reseal@example.com> }} }} }}\n  \
              to: {{ team: {{ mail: [a@example.com, b@example.com] }} }}\n{on}"
@@ -92,6 +102,16 @@ impl Post {
     pub(crate) fn reseal(&self, args: &[&str]) -> (i32, Value) {
         let args = [args, &["--json"]].concat();
         told(&args, self.command(&args).env("RUST_LOG", "trace").output().unwrap())
+    }
+
+    /// A command whose letters do not go out, with what is told of that.
+    fn fails_with(&self, command: &mut Command, reason: &str) {
+        let (code, document) = told(&["test"], command.output().unwrap());
+        assert!([4, 5].contains(&code), "{reason}: {document}");
+        let (_, list) = self.reseal(&["notify", "list", "PLAN"]);
+        let letters = ["waiting", "dead"].map(|state| list[state].as_array().unwrap().clone()).concat();
+        let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
+        assert!(reasons.iter().any(|told| told.starts_with(reason)), "{reason}: {reasons:?}");
     }
 
     /// What the other side took: a line each.
@@ -290,6 +310,57 @@ fn the_servers_answer_decides() {
     post.reseal(&["run", "PLAN"]);
     let (_, status) = post.reseal(&["status", "PLAN"]);
     assert_eq!(status["notices"]["dead"].as_u64(), Some(6), "{status}");
+}
+
+/// Watches that each step of a delivery is told by its name, both where TLS begins at once and where it begins later.
+#[test]
+fn a_mail_that_fails_says_at_which_step() {
+    for tls in ["starttls", "implicit"] {
+        let on = "  on: { started: [team] }\n";
+        let post = Post::mail("sqlite", 0, tls, on);
+        let (scheme, port) = (post.scheme, &post.port);
+        let at = |host: &str, password: &str| format!("{scheme}://reseal:{password}@{host}");
+        let right = at(&format!("localhost:{port}"), PASSWORD);
+        for (mode, url, reason) in [
+            (
+                "ok",
+                at("no-such-host.invalid", PASSWORD),
+                "name resolution: the server's name leads to no address",
+            ),
+            (
+                "ok",
+                at("localhost:1", PASSWORD),
+                "TCP connection: the server cannot be reached (connection refused)",
+            ),
+            (
+                "ok",
+                at(&format!("localhost:{port}"), "CANARY-OTHER"),
+                "login: the server refused the login (535)",
+            ),
+            ("sender", right.clone(), "sender: the server refused the mail (550): 5.7.1"),
+            ("recipient", right.clone(), "recipient: the server refused the mail (550): 5.1.1"),
+            ("no", right.clone(), "content: the server refused the mail (550): 5.1.1"),
+        ] {
+            post.mode(mode);
+            post.fails_with(post.command(&["notify", "test", "PLAN", "--json"]).env("POST_URL", url), reason);
+        }
+        post.mode("ok");
+        let mut stranger = post.command(&["notify", "test", "PLAN", "--json"]);
+        let reason = "certificate: no authority that this machine trusts signed the server's certificate";
+        post.fails_with(stranger.env_remove("SSL_CERT_FILE"), reason);
+        let other = Post::mail_as("sqlite", tls, on, &["--name", "other.example"]);
+        let reason = "certificate: the server's certificate is for another name than the URL's";
+        other.fails_with(&mut other.command(&["notify", "test", "PLAN", "--json"]), reason);
+        if tls == "implicit" {
+            let plain = Post::mail_as("sqlite", "none", on, &[]);
+            let url = at(&format!("localhost:{}", plain.port), PASSWORD);
+            let mut command = plain.command(&["notify", "test", "PLAN", "--json"]);
+            plain.fails_with(
+                command.env("POST_URL", url),
+                "TLS: the server does not speak the TLS that Reseal does",
+            );
+        }
+    }
 }
 
 /// The gap of at-least-once: taken, and the answer lost. The second copy has the first one's id.

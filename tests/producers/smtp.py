@@ -1,18 +1,20 @@
 """A mail server of another make (aiosmtpd), for the tests of notices. Prints its port, then serves until it is killed.
 
-usage: smtp.py FOLDER [--tls starttls|implicit] [--auth USER:PASSWORD]
+usage: smtp.py FOLDER [--tls starttls|implicit] [--auth USER:PASSWORD] [--name NAME]...
 
 FOLDER/mode says, anew for each mail, what becomes of it:
   ok          taken
   pause:S     taken after S seconds
   later       refused, to be asked again (451)
   no          refused for good (550)
+  sender      refused for good at its sender (550)
+  recipient   refused for good at its recipient (550)
   login       refused at the login (535)
   drop        the connection is cut in the middle
   drop-after  taken, and the connection is cut before the answer
   stall       taken, and never answered
 Every mail that is taken is a line of FOLDER/mails: JSON with its recipient, its headers and its parts.
-With TLS, FOLDER/ca.pem is the certificate that the server shows, and the one to trust.
+With TLS, FOLDER/ca.pem is the certificate that the server shows, and the one to trust. It is for the names, or for localhost.
 """
 
 import argparse
@@ -27,9 +29,9 @@ import certificate
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
-def tls(folder):
-    """TLS with a certificate for localhost."""
-    certificate.write(folder, ["localhost", "127.0.0.1"])
+def tls(folder, names):
+    """TLS with a certificate for these names."""
+    certificate.write(folder, names)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "ca.key")
     return context
@@ -55,6 +57,20 @@ class Handler:
         with open(self.folder / "mails", "a") as mails:
             mails.write(json.dumps(line) + "\n")
 
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.mode() == "sender":
+            return "550 5.7.1 no mail from you"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.mode() == "recipient":
+            return "550 5.1.1 no such user here"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
+
     async def handle_DATA(self, server, session, envelope):
         mode, _, seconds = self.mode().partition(":")
         if mode == "later":
@@ -79,9 +95,11 @@ async def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--tls", choices=["starttls", "implicit"])
     parser.add_argument("--auth")
+    parser.add_argument("--name", action="append")
     args = parser.parse_args()
     handler = Handler(args.folder)
-    context = tls(args.folder) if args.tls else None
+    names = args.name or ["localhost", "127.0.0.1"]
+    context = tls(args.folder, names) if args.tls else None
 
     def login(server, session, envelope, mechanism, data):
         if isinstance(data, LoginPassword) and handler.mode() != "login":

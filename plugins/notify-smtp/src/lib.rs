@@ -1,8 +1,9 @@
 //! Notices by mail: over TLS, with a password from where keys are kept.
 //!
 //! Each mail has a connection of its own, and an end: a server that does not answer costs no more than
-//! [`TIME_LIMIT`]. Its Message-ID is the same at every attempt, so that a receiver can drop a second copy.
+//! [`TIME_LIMIT`]. What fails says at which step. Its Message-ID is the same at every attempt, so that a receiver can drop a second copy.
 
+mod delivery;
 mod mail;
 mod server;
 
@@ -10,8 +11,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::Error;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use reseal_core::{
     Delivery, Message, Notifier, NotifierPlugin, OptionError, OptionKind, OptionSpec, Options, Secrets,
 };
@@ -80,68 +79,24 @@ fn build(options: &Options, secrets: &Secrets) -> Result<Box<dyn Notifier>, Opti
         message: "no address".into(),
         help: Some(help),
     })?;
-    let transport = server::transport(options, secrets)?;
-    Ok(Box::new(Smtp { transport, from, time_limit: TIME_LIMIT }))
+    let server = server::server(options, secrets)?;
+    Ok(Box::new(Smtp { server, from }))
 }
 
 struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: server::Server,
     from: Mailbox,
-    time_limit: Duration,
 }
 
 #[async_trait]
 impl Notifier for Smtp {
     async fn send(&self, message: &Message, _now: i64) -> Delivery {
         let to = message.to.as_deref().unwrap_or_default();
-        let mail = match mail::mail(message, &self.from, to) {
-            Ok(mail) => mail,
-            Err(why) => return Delivery::Refused(why),
-        };
-        match tokio::time::timeout(self.time_limit, self.transport.send(mail)).await {
-            Ok(Ok(_)) => Delivery::Sent,
-            Ok(Err(error)) => delivery(&error),
-            Err(_) => Delivery::Later(format!("no answer within {} s", self.time_limit.as_secs())),
+        match mail::mail(message, &self.from, to) {
+            Ok(mail) => delivery::deliver(&self.server, &mail, TIME_LIMIT).await,
+            Err(why) => Delivery::Refused(why),
         }
     }
-}
-
-/// Replies that speak of the login, not of the mail (RFC 4954 §6): the next attempt may find it mended.
-const LOGIN: [u16; 4] = [530, 534, 535, 538];
-
-fn delivery(error: &Error) -> Delivery {
-    let Some(status) = error.status() else {
-        let what = if error.is_tls() {
-            "TLS with the server failed: its certificate must be valid for its name"
-        } else if error.is_timeout() {
-            "the server did not answer in time"
-        } else if error.is_client() {
-            "the server offers no STARTTLS, or no way to log in that Reseal knows"
-        } else if error.is_response() {
-            "the server's answer is no SMTP"
-        } else {
-            "the connection to the server failed"
-        };
-        return Delivery::Later(what.to_owned());
-    };
-    let number: u16 = status.to_string().parse().unwrap_or_default();
-    // What a server says of a login might repeat it.
-    if LOGIN.contains(&number) {
-        return Delivery::Later(format!("the server refused the login ({number})"));
-    }
-    let reply = reply_text(error);
-    match error.is_permanent() {
-        true => Delivery::Refused(format!("the server refused the mail ({number}){reply}")),
-        false => Delivery::Later(format!("the server wants to be asked again ({number}){reply}")),
-    }
-}
-
-/// The server's own words, cut to a line.
-fn reply_text(error: &Error) -> String {
-    const MOST: usize = 160;
-    let words = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
-    if line.trim().is_empty() { String::new() } else { format!(": {}", line.trim()) }
 }
 
 #[cfg(test)]

@@ -2,17 +2,22 @@
 
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use lettre::transport::smtp::extension::ClientId;
 use reseal_core::{OptionError, Options, Secrets};
 use url::{Host, Url};
 
-use super::TIME_LIMIT;
+/// Where mail goes. There is no pool: a connection that was kept for days is a connection that is gone.
+pub(crate) struct Server {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) tls: Tls,
+    /// What Reseal calls itself.
+    pub(crate) hello: ClientId,
+    pub(crate) credentials: Option<Credentials>,
+}
 
-/// A transport without a pool: a connection that was kept for days is a connection that is gone.
-pub(crate) fn transport(
-    options: &Options,
-    secrets: &Secrets,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, OptionError> {
+/// The server that options and secrets name.
+pub(crate) fn server(options: &Options, secrets: &Secrets) -> Result<Server, OptionError> {
     let text = secrets.text("url").unwrap_or_default().trim();
     let url = Url::parse(text).ok().filter(|url| ["smtp", "smtps"].contains(&url.scheme()));
     let (url, host) =
@@ -20,20 +25,24 @@ pub(crate) fn transport(
             bad("url", "this is no URL of a mail server", "smtps://user:password@mail.example.com")
         })?;
     let host = host.trim_matches(['[', ']']).to_owned();
-    // The parser of the transport unescapes user and password; how TLS is used is decided here alone.
-    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(text).map_err(|_| {
+    let in_url = credentials(&url).ok_or_else(|| {
         bad(
             "url",
             "this URL of a mail server is not understood",
             "escape what is special in user and password",
         )
     })?;
-    let builder = builder.tls(tls(options, &url, &host)?).timeout(Some(TIME_LIMIT));
-    Ok(match (options.text("user"), secrets.text("password")) {
-        (Some(user), Some(password)) => {
-            builder.credentials(Credentials::new(user.to_owned(), password.to_owned()))
-        }
-        (None, None) => builder,
+    let tls = tls(options, &url, &host)?;
+    let usual = match url.scheme() {
+        "smtps" => SUBMISSIONS_PORT,
+        _ if url.query_pairs().any(|(name, _)| name == "tls") => SUBMISSION_PORT,
+        _ => SMTP_PORT,
+    };
+    let (port, name) = (url.port().unwrap_or(usual), url.path().trim_matches('/'));
+    let hello = if name.is_empty() { ClientId::default() } else { ClientId::Domain(name.to_owned()) };
+    let credentials = match (options.text("user"), secrets.text("password")) {
+        (Some(user), Some(password)) => Some(Credentials::new(user.to_owned(), password.to_owned())),
+        (None, None) => in_url,
         _ => {
             return Err(bad(
                 "user",
@@ -41,8 +50,38 @@ pub(crate) fn transport(
                 "give both, or put both into the URL",
             ));
         }
+    };
+    Ok(Server { host, port, tls, hello, credentials })
+}
+
+const SMTP_PORT: u16 = 25;
+const SUBMISSION_PORT: u16 = 587;
+const SUBMISSIONS_PORT: u16 = 465;
+
+/// User and password of a URL, if it holds a password; `None` where they are no text.
+fn credentials(url: &Url) -> Option<Option<Credentials>> {
+    let Some(password) = url.password() else { return Some(None) };
+    Some(Some(Credentials::new(unescaped(url.username())?, unescaped(password)?)))
+}
+
+/// A text without the escapes of a URL (RFC 3986 §2.1).
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        match (first, digit(0).zip(digit(1))) {
+            (b'%', Some((high, low))) => {
+                bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
     }
-    .build())
+    String::from_utf8(bytes).ok()
 }
 
 fn tls(options: &Options, url: &Url, host: &str) -> Result<Tls, OptionError> {
