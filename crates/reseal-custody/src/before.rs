@@ -13,7 +13,7 @@ use crate::approvals::{self, Intent, Kind};
 use crate::custody::Custody;
 use crate::error::{CustodyError, PolicyError};
 use crate::permit::Permit;
-use crate::rules::{Rules, criteria, too_many_active};
+use crate::rules::{Rules, criteria, old_enough, too_many_active};
 use crate::{catalogue, proofs};
 
 /// Checks a run that is about to begin against the plan's policy, and gives who follows it in the control database. A dry
@@ -46,6 +46,9 @@ pub async fn before_run(
                 catalogue::may_seal_by_source(job)?;
             }
             let now = session.now_ms().await?;
+            if !plan.hooks.before.is_empty() && !options.emergency {
+                old_enough(plan, &session.catalogued(&plan.name).await?, now)?;
+            }
             permit.skipped = criteria(&plan.policy, &entries, options.emergency, now)?;
             let (kind, scope) = (Kind::of_run(options.emergency), options.scope.json().to_string());
             let intent = Intent { kind, scope, entries: &entries };

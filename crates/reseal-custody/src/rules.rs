@@ -1,9 +1,10 @@
 //! The rules that a run's keys must keep, checked when the run is asked for, and once more against the keys as the steps of
 //! `before` left them: what those bring nobody could look at before.
 
+use reseal_control::KeyRow;
 use reseal_core::KeyState;
 use reseal_core::quantity::{coarse, exact, millis};
-use reseal_plan::{Plan, Policy};
+use reseal_plan::{Plan, Policy, PrimarySpec};
 use tracing::warn;
 
 use crate::approvals;
@@ -79,6 +80,31 @@ pub(crate) fn criteria(
     Ok(skipped)
 }
 
+/// The same of what the steps of `before` would lead to, before any of them is carried out: where they bring the next primary,
+/// the key that seals now must be old enough for it. While a key is rotating, nothing can be said yet.
+pub(crate) fn old_enough(plan: &Plan, rows: &[KeyRow], now: i64) -> Result<(), PolicyError> {
+    let Some(min) = plan.policy.min_key_age else { return Ok(()) };
+    for keyset in &plan.keysets {
+        let of =
+            |state: KeyState| rows.iter().filter(move |row| row.keyset == keyset.name && row.state == state);
+        let is_next = |row: &KeyRow| match &keyset.primary {
+            PrimarySpec::Id(id) => row.key_id == *id,
+            PrimarySpec::Source(_) => false,
+            PrimarySpec::None => true,
+        };
+        let moves = of(KeyState::Rotating).next().is_none() && !of(KeyState::Active).any(is_next);
+        for row in of(KeyState::Active).filter(|_| moves) {
+            let Some(since) = row.activated_at else { continue };
+            if let Some(refusal) =
+                younger(&row.keyset, &row.key_id, since, Least { ms: min.as_millis(), now })
+            {
+                return Err(refusal);
+            }
+        }
+    }
+    Ok(())
+}
+
 fn state(entry: &CatalogueEntry) -> Option<KeyState> {
     entry.row.as_ref().map(|row| row.state)
 }
@@ -92,10 +118,22 @@ fn too_young(entry: &CatalogueEntry, min_ms: u128, now: i64) -> Option<PolicyErr
     let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
         return Some(PolicyError::AgeUnknown { keyset, key });
     };
-    let age = u128::try_from(now - since).unwrap_or(0);
-    (age < min_ms).then(|| {
-        let least = exact(std::time::Duration::from_millis(u64::try_from(min_ms).unwrap_or(u64::MAX)));
-        PolicyError::TooYoung { keyset, key, age: coarse(millis(now - since)), least }
+    younger(&keyset, &key, since, Least { ms: min_ms, now })
+}
+
+/// How old a key must be, and when.
+struct Least {
+    ms: u128,
+    now: i64,
+}
+
+fn younger(keyset: &str, key: &str, since: i64, least: Least) -> Option<PolicyError> {
+    let age = u128::try_from(least.now - since).unwrap_or(0);
+    (age < least.ms).then(|| PolicyError::TooYoung {
+        keyset: keyset.to_owned(),
+        key: key.to_owned(),
+        age: coarse(millis(least.now - since)),
+        least: exact(std::time::Duration::from_millis(u64::try_from(least.ms).unwrap_or(u64::MAX))),
     })
 }
 
