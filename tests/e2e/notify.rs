@@ -29,7 +29,7 @@ pub(crate) struct Post {
     control: String,
     server: Child,
     pub(crate) port: String,
-    scheme: &'static str,
+    pub(crate) scheme: &'static str,
 }
 
 impl Drop for Post {
@@ -46,7 +46,7 @@ impl Post {
     }
 
     /// The same on no rows, with more arguments for the server; without TLS where that is `none`.
-    fn mail_as(store: &str, tls: &str, on: &str, more: &[&str]) -> Post {
+    pub(crate) fn mail_as(store: &str, tls: &str, on: &str, more: &[&str]) -> Post {
         let tls = if tls == "none" { vec![] } else { vec!["--tls", tls] };
         Post::start_mail(store, 0, on, &[&tls[..], more].concat())
     }
@@ -87,7 +87,7 @@ impl Post {
         std::fs::write(self.world.path("post/mode"), mode).unwrap();
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.world.command(args);
         let url = match self.scheme {
             "http" => format!("http://127.0.0.1:{}/hook", self.port),
@@ -102,16 +102,6 @@ impl Post {
     pub(crate) fn reseal(&self, args: &[&str]) -> (i32, Value) {
         let args = [args, &["--json"]].concat();
         told(&args, self.command(&args).env("RUST_LOG", "trace").output().unwrap())
-    }
-
-    /// A command whose letters do not go out, with what is told of that.
-    fn fails_with(&self, command: &mut Command, reason: &str) {
-        let (code, document) = told(&["test"], command.output().unwrap());
-        assert!([4, 5].contains(&code), "{reason}: {document}");
-        let (_, list) = self.reseal(&["notify", "list", "PLAN"]);
-        let letters = ["waiting", "dead"].map(|state| list[state].as_array().unwrap().clone()).concat();
-        let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
-        assert!(reasons.iter().any(|told| told.starts_with(reason)), "{reason}: {reasons:?}");
     }
 
     /// What the other side took: a line each.
@@ -149,7 +139,7 @@ impl Post {
     }
 }
 
-fn told(args: &[&str], output: Output) -> (i32, Value) {
+pub(crate) fn told(args: &[&str], output: Output) -> (i32, Value) {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     for secret in ["CANARY", "Q0FOQVJZ"] {
         assert!(
@@ -310,57 +300,6 @@ fn the_servers_answer_decides() {
     post.reseal(&["run", "PLAN"]);
     let (_, status) = post.reseal(&["status", "PLAN"]);
     assert_eq!(status["notices"]["dead"].as_u64(), Some(6), "{status}");
-}
-
-/// Watches that each step of a delivery is told by its name, both where TLS begins at once and where it begins later.
-#[test]
-fn a_mail_that_fails_says_at_which_step() {
-    for tls in ["starttls", "implicit"] {
-        let on = "  on: { started: [team] }\n";
-        let post = Post::mail("sqlite", 0, tls, on);
-        let (scheme, port) = (post.scheme, &post.port);
-        let at = |host: &str, password: &str| format!("{scheme}://reseal:{password}@{host}");
-        let right = at(&format!("localhost:{port}"), PASSWORD);
-        for (mode, url, reason) in [
-            (
-                "ok",
-                at("no-such-host.invalid", PASSWORD),
-                "name resolution: the server's name leads to no address",
-            ),
-            (
-                "ok",
-                at("localhost:1", PASSWORD),
-                "TCP connection: the server cannot be reached (connection refused)",
-            ),
-            (
-                "ok",
-                at(&format!("localhost:{port}"), "CANARY-OTHER"),
-                "login: the server refused the login (535)",
-            ),
-            ("sender", right.clone(), "sender: the server refused the mail (550): 5.7.1"),
-            ("recipient", right.clone(), "recipient: the server refused the mail (550): 5.1.1"),
-            ("no", right.clone(), "content: the server refused the mail (550): 5.1.1"),
-        ] {
-            post.mode(mode);
-            post.fails_with(post.command(&["notify", "test", "PLAN", "--json"]).env("POST_URL", url), reason);
-        }
-        post.mode("ok");
-        let mut stranger = post.command(&["notify", "test", "PLAN", "--json"]);
-        let reason = "certificate: no authority that this machine trusts signed the server's certificate";
-        post.fails_with(stranger.env_remove("SSL_CERT_FILE"), reason);
-        let other = Post::mail_as("sqlite", tls, on, &["--name", "other.example"]);
-        let reason = "certificate: the server's certificate is for another name than the URL's";
-        other.fails_with(&mut other.command(&["notify", "test", "PLAN", "--json"]), reason);
-        if tls == "implicit" {
-            let plain = Post::mail_as("sqlite", "none", on, &[]);
-            let url = at(&format!("localhost:{}", plain.port), PASSWORD);
-            let mut command = plain.command(&["notify", "test", "PLAN", "--json"]);
-            plain.fails_with(
-                command.env("POST_URL", url),
-                "TLS: the server does not speak the TLS that Reseal does",
-            );
-        }
-    }
 }
 
 /// The gap of at-least-once: taken, and the answer lost. The second copy has the first one's id.

@@ -13,8 +13,15 @@ const SCHEDULE: &str = "schedule:
 fn next_tells_local_time_and_utc() {
     let world = World::empty("sqlite", "aes-gcm");
     world.plan(SCHEDULE);
-    let (code, next) =
-        world.reseal(&["schedule", "next", "PLAN", "--from", "2026-01-01", "--until", "2027-01-01"]);
+    let args = ["schedule", "next", "PLAN", "--from", "2026-01-01", "--until", "2027-01-01", "--json"];
+    let next = |switch: &str| {
+        let output = world.command(&args).env("ROTATION_SCHEDULE", switch).output().unwrap();
+        let document = serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+        (output.status.code().unwrap(), document)
+    };
+    let (code, off) = next("off");
+    assert_eq!((code, off["slots"].as_array().map(Vec::len)), (0, Some(0)), "{off}");
+    let (code, next) = next("enabled");
     assert_eq!((code, next["zone"].as_str()), (0, Some("America/New_York")), "{next}");
     let slots = next["slots"].as_array().unwrap();
     let told: Vec<(&str, &str, &str)> = slots
@@ -85,6 +92,15 @@ fn a_disabled_schedule_says_so() {
         assert!(paused.starts_with("disabled by "), "{store}: {paused}");
         assert_eq!(ask(&["schedule", "enable", "PLAN"], "enabled").0, 0, "{store}");
         assert_eq!(reasons("enabled"), [None, None], "{store}");
+        let next = || {
+            let (code, next) = ask(&["schedule", "next", "PLAN"], "enabled");
+            assert_eq!(code, 0, "{store}: {next}");
+            let of = |job: &str| next["slots"].as_array().unwrap().iter().any(|slot| slot["job"] == job);
+            (of("quarterly"), of("count"), next["disabled"][0]["job"].as_str().map(str::to_owned))
+        };
+        assert_eq!(next(), (true, true, None), "{store}");
+        assert_eq!(ask(&["schedule", "disable", "PLAN", "count"], "enabled").0, 0, "{store}");
+        assert_eq!(next(), (true, false, Some("count".to_owned())), "{store}");
         let (code, refused) = ask(&["schedule", "disable", "PLAN", "other"], "enabled");
         assert_eq!((code, refused["error"]["code"].as_str()), (2, Some("no-job")), "{store}");
     }

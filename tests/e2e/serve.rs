@@ -1,12 +1,12 @@
 //! The daemon, as processes: what is due fires once, whoever is killed when.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::pages::get;
 use crate::served::{SPEED, now, terminate};
 use crate::world::World;
 
@@ -108,16 +108,6 @@ fn two_daemons_killed_a_hundred_times_on_mariadb() {
     two_daemons_survive_kills("mysql");
 }
 
-/// The answer to a GET request, head and all.
-fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: reseal\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 #[test]
 fn pages_tell_what_fires_and_what_is_disabled() {
     let world = scheduled("sqlite");
@@ -143,8 +133,8 @@ fn pages_tell_what_fires_and_what_is_disabled() {
         }
     };
     std::thread::spawn(move || lines.for_each(drop));
-    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
-    let metrics = get(&address, "/metrics");
+    assert!(get(&address, "/healthz", &address).starts_with("HTTP/1.1 200"));
+    let metrics = get(&address, "/metrics", &address);
     for line in [
         "reseal_schedule_enabled{plan=\"people\",job=\"reminder\"} 1",
         "reseal_schedule_enabled{plan=\"people\",job=\"count\"} 0",
@@ -155,7 +145,7 @@ fn pages_tell_what_fires_and_what_is_disabled() {
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
-    let page = get(&address, "/");
+    let page = get(&address, "/", &address);
     assert!(page.contains("<td>reminder<td>* * * * *<td>remind<td>"), "{page}");
     assert!(page.contains("<td>census<td>disabled"), "{page}");
     assert!(!page.contains("<script"), "{page}");

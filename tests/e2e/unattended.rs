@@ -216,24 +216,26 @@ fn a_check_that_finds_old_cells_says_under_which_key() {
     daemon.stop();
 }
 
-/// Watches the dead man: reminders that were due while nobody served are told of, and each missed slot is an event.
+/// Watches the dead man: reminders that were due while nobody served are told of once, and each missed slot is an event. The
+/// last one goes out late.
 #[test]
 fn what_was_missed_is_told_and_recorded() {
     let world = World::new("sqlite", "aes-gcm", 5);
     world.plan(&format!(
-        "schedule:\n  zone: UTC\n  hourly: {{ cron: \"0 * * * *\", misfire: skip, do: {{ remind: look }} }}\n\
+        "schedule:\n  zone: UTC\n  hourly: {{ cron: \"0 * * * *\", misfire: once, do: {{ remind: look }} }}\n\
          \x20 count: {{ cron: \"0 * * * *\", misfire: skip, do: census }}\n{NOTIFY}"
     ));
     Daemon::start(&world, "2026-03-01T10:10:00Z").stop_once_it_serves(&world);
     let daemon = Daemon::start(&world, "2026-03-01T13:30:00Z");
     wait_for(&world, "the reminders that did not go out", || {
-        (letters(&world, "dead-man").len() == 3).then_some(())
+        (!letters(&world, "dead-man").is_empty()).then_some(())
     });
     let first = letters(&world, "dead-man");
-    assert!(first.iter().all(|letter| letter[2].contains("the reminder hourly")), "{first:?}");
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert!(first[0][2].contains("the reminder hourly") && first[0][2].contains("2 times"), "{first:?}");
     let missed = events(&world, "schedule-missed");
     let of = |job: &str| missed.iter().filter(|event| event["job"] == job).count();
-    assert_eq!((of("hourly"), of("count")), (3, 3), "{missed:?}");
+    assert_eq!((of("hourly"), of("count")), (2, 3), "{missed:?}");
     daemon.stop();
 }
 

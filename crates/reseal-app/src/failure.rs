@@ -110,6 +110,7 @@ impl From<ServeError> for Failure {
                 error.to_string(),
                 "another address, or the process that has this one",
             ),
+            ServeError::Signal(_) => Failure::failed("signal", error.to_string()),
         }
     }
 }

@@ -10,12 +10,12 @@ use reseal_core::Notice;
 use reseal_engine::Progress;
 use reseal_notify::{Attempt, Delivered, Outbox, Tick};
 use reseal_plan::Plan;
-use reseal_serve::{Clock, LogNotices, Notices};
+use reseal_serve::{Clock, LogNotices, Notices, Plans, Served};
 use reseal_store::{Database, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::health_monitor::HealthMonitor;
-use crate::{Failure, control};
+use crate::{Failure, control, open};
 
 /// How often a run in progress is checked.
 const EVERY: Duration = Duration::from_secs(20);
@@ -79,21 +79,54 @@ impl Notices for Posted {
     }
 }
 
-/// Checks a plan's runs and delivers what is due, again and again. A control database that is away is tried again.
-pub(crate) async fn keep_notifying(plan: Plan, target: Database, control: ControlDatabase, clock: Clock) {
-    let mut health = HealthMonitor::new(plan.clone(), control.clone(), clock);
-    loop {
-        health.check().await;
+/// Checks the runs of the plan in a place and delivers what is due, again and again. A control database that is away is tried
+/// again; a plan that was read again is heeded.
+pub(crate) async fn keep_notifying(plans: Plans, place: usize, control: ControlDatabase, clock: Clock) {
+    let mut watched: Option<Watched> = None;
+    while let Some(served) = plans.at(place) {
+        if watched.as_ref().is_none_or(|watched| !Arc::ptr_eq(&watched.served, &served)) {
+            watched = Watched::new(served, &control, clock).await;
+        }
+        if let Some(watched) = &mut watched {
+            watched.check(&control, clock).await;
+        }
+        tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
+    }
+}
+
+/// A plan that notifies somebody, while it is served.
+struct Watched {
+    served: Arc<Served>,
+    target: Database,
+    health: HealthMonitor,
+}
+
+impl Watched {
+    async fn new(served: Arc<Served>, control: &ControlDatabase, clock: Clock) -> Option<Watched> {
+        served.plan.notify.as_ref()?;
+        match open::database(&served.plan).await {
+            Ok(target) => {
+                let health = HealthMonitor::new(served.plan.clone(), control.clone(), clock);
+                Some(Watched { served, target, health })
+            }
+            Err(failure) => {
+                tracing::warn!(plan = served.plan.name, "notices wait: {}", failure.message);
+                None
+            }
+        }
+    }
+
+    async fn check(&mut self, control: &ControlDatabase, clock: Clock) {
+        self.health.check().await;
         let tick = Tick {
-            plan: &plan,
-            target: &target,
-            control: &control,
+            plan: &self.served.plan,
+            target: &self.target,
+            control,
             waiting: None,
             jitter: &jitter,
             within: EVERY,
         };
         warn(reseal_notify::tick(&tick, clock.now().as_millisecond()).await);
-        tokio::time::sleep(clock.real(EVERY).max(SHORTEST)).await;
     }
 }
 

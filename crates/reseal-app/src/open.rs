@@ -8,11 +8,16 @@ use reseal_plan::Plan;
 use reseal_registry::Overrides;
 use reseal_store::{Database, RunRow, Session};
 
-use crate::{Failure, FailureClass, plan_file};
+use crate::plan_file::{self, PlanText};
+use crate::{Failure, FailureClass};
 
 /// Reads and checks a plan.
 pub(crate) fn plan(path: &Path) -> Result<Plan, Failure> {
-    plan_file::parse(path)?.map_err(|problems| Failure {
+    parsed(path, &plan_file::read(path)?)
+}
+
+fn parsed(path: &Path, text: &PlanText) -> Result<Plan, Failure> {
+    text.parse()?.map_err(|problems| Failure {
         class: FailureClass::Usage,
         code: "plan".into(),
         message: problems.to_string(),
@@ -30,7 +35,12 @@ pub(crate) struct Opened {
 
 /// Reads a plan that asks for nothing that this version does not do.
 pub(crate) fn supported(path: &Path) -> Result<Plan, Failure> {
-    let plan = plan(path)?;
+    supported_text(path, &plan_file::read(path)?)
+}
+
+/// The same for a text that was read already.
+pub(crate) fn supported_text(path: &Path, text: &PlanText) -> Result<Plan, Failure> {
+    let plan = parsed(path, text)?;
     if let Some(problem) = plan.unsupported().iter().chain(plan.missing()).next() {
         let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
         return Err(Failure::refused(

@@ -1,6 +1,8 @@
 //! The file of a plan: read within bounds, its paths relative to its folder, and trusted where it starts programs.
 
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use reseal_files::{FileFault, OpenFile, Owner, Pipes, Readers, Rule};
 use reseal_plan::{NamedFile, Plan, PlanFile, Problems};
@@ -12,33 +14,96 @@ const PLAN_BYTES: u64 = 8 << 20;
 /// Whoever can change a plan that starts programs can start programs as this user.
 const RULE: Rule = Rule { most: PLAN_BYTES, readers: Readers::Anyone, owner: Owner::Own };
 
-/// Reads a plan.
-///
-/// # Errors
-/// When there is no such text, a file that it names lies in the working directory instead, or others could change which
-/// programs it starts.
-pub(crate) fn parse(path: &Path) -> Result<Result<Plan, Problems>, Failure> {
-    let (file, text) = read(path)?;
-    let folder = if file.is_pipe() { String::new() } else { folder(path)? };
-    let name = path.display().to_string();
-    let plan = PlanFile { name: &name, folder: &folder };
-    let plan = match reseal_plan::parse(plan, &text, &reseal_registry::vocabulary()) {
-        Ok(plan) => plan,
-        Err(problems) => return Ok(Err(problems)),
-    };
-    if plan.starts_programs() {
-        file.check(&RULE).map_err(|error| {
-            let message = format!("{error}, and it starts programs");
-            Failure::refused("plan-not-trusted", message, error.help())
-        })?;
+/// The text of a plan, and where it lies.
+pub(crate) struct PlanText {
+    /// The path, as it was named.
+    path: PathBuf,
+    /// Its folder; empty for a pipe.
+    folder: String,
+    pub(crate) text: String,
+    /// The file that was opened; none where a daemon handed the text on, which has checked the file.
+    file: Option<OpenFile>,
+}
+
+impl PlanText {
+    /// Whether it lies in a file that can be read again.
+    pub(crate) fn is_file(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| !file.is_pipe())
     }
-    match plan.files.iter().find_map(moved) {
-        Some(moved) => Err(moved.refused(&name)),
-        None => Ok(Ok(plan)),
+
+    /// Where it lies, with its folder as it is now: a link to a folder may lead elsewhere later.
+    pub(crate) fn resolved(&self) -> PathBuf {
+        match self.path.file_name().filter(|_| self.is_file()) {
+            Some(name) => Path::new(&self.folder).join(name),
+            None => self.path.clone(),
+        }
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// When a file that it names lies in the working directory instead, or others could change which programs it starts.
+    pub(crate) fn parse(&self) -> Result<Result<Plan, Problems>, Failure> {
+        let name = self.path.display().to_string();
+        let plan = PlanFile { name: &name, folder: &self.folder };
+        let plan = match reseal_plan::parse(plan, &self.text, &reseal_registry::vocabulary()) {
+            Ok(plan) => plan,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        if let Some(file) = self.file.as_ref().filter(|_| plan.starts_programs()) {
+            file.check(&RULE).map_err(|error| {
+                let message = format!("{error}, and it starts programs");
+                Failure::refused("plan-not-trusted", message, error.help())
+            })?;
+        }
+        match plan.files.iter().find_map(moved) {
+            Some(moved) => Err(moved.refused(&name)),
+            None => Ok(Ok(plan)),
+        }
     }
 }
 
-fn read(path: &Path) -> Result<(OpenFile, String), Failure> {
+/// Reads a plan.
+///
+/// # Errors
+/// When there is no such text; and as for [`PlanText::parse`].
+pub(crate) fn parse(path: &Path) -> Result<Result<Plan, Problems>, Failure> {
+    read(path)?.parse()
+}
+
+/// Reads the text of a plan.
+///
+/// # Errors
+/// When there is no such text.
+pub(crate) fn read(path: &Path) -> Result<PlanText, Failure> {
+    if let Some(text) = handed_on(path)? {
+        let folder = path.parent().and_then(Path::to_str).unwrap_or_default().to_owned();
+        return Ok(PlanText { path: path.to_owned(), folder, text, file: None });
+    }
+    let (file, text) = read_file(path)?;
+    let folder = if file.is_pipe() { String::new() } else { folder(path)? };
+    Ok(PlanText { path: path.to_owned(), folder, text, file: Some(file) })
+}
+
+/// The text of the plan that a daemon serves: its commands get what it read, on stdin, and not what the file says by now.
+fn handed_on(path: &Path) -> Result<Option<String>, Failure> {
+    if std::env::var_os(reseal_serve::PLAN_ON_STDIN).is_none_or(|plan| Path::new(&plan) != path) {
+        return Ok(None);
+    }
+    // Stdin gives it once, and a command may ask for its plan twice.
+    static TEXT: OnceLock<Result<String, ErrorKind>> = OnceLock::new();
+    let text = TEXT.get_or_init(|| {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().take(PLAN_BYTES).read_to_string(&mut text);
+        read.map(|_| text).map_err(|error| error.kind())
+    });
+    text.clone().map(Some).map_err(|kind| {
+        let message = format!("{}: its text was not handed on: {kind}", path.display());
+        Failure::failed("plan-unreadable", message)
+    })
+}
+
+fn read_file(path: &Path) -> Result<(OpenFile, String), Failure> {
     let shown = path.display();
     let failed = |why: &str| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
     let of_file = |error: reseal_files::FileError| match error.fault {

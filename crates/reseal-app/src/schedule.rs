@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use reseal_control::ScheduleRow;
+use reseal_control::{ControlSession, JobTimes, ScheduleRow};
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::{JobSpec, Plan, ScheduleSpec, Switch};
 
@@ -86,33 +86,62 @@ pub enum Disabled {
 pub async fn list(paths: &[PathBuf]) -> Result<Vec<PlanSchedule>, Failure> {
     let now = Timestamp::now();
     let mut session = control::database()?.connect().await?;
-    let known = session.version().await?.is_some_and(|version| version >= SCHEDULES);
     let mut schedules = Vec::new();
     for path in paths {
         let scheduled = Scheduled::read(path)?;
-        let rows = if known { session.schedules(&scheduled.plan.name).await? } else { Vec::new() };
+        let rows = scheduled.rows(&mut session).await?;
         let switched_off = scheduled.switched_off();
-        let job = |job: &JobSpec| {
-            let row = rows.iter().find(|row| row.job == job.name);
-            scheduled.job(job, row, switched_off.as_ref(), now)
-        };
-        let jobs = scheduled.schedule.jobs.iter().map(job).collect();
+        let jobs = scheduled.schedule.jobs.iter().zip(&rows);
+        let jobs = jobs.map(|(job, row)| scheduled.job(job, row.as_ref(), now)).collect();
         let ScheduleSpec { zone_name, zone, .. } = scheduled.schedule;
         schedules.push(PlanSchedule { plan: scheduled.plan.name, zone_name, zone, switched_off, jobs });
     }
     Ok(schedules)
 }
 
+/// The times of a job, as this version of its plan has them.
+struct Times {
+    job: String,
+    timing: String,
+    version: String,
+}
+
+impl Times {
+    fn of(schedule: &ScheduleSpec, job: &JobSpec) -> Times {
+        let version = reseal_schedule::times(schedule, job);
+        Times { job: job.name.clone(), timing: job.timing.to_string(), version }
+    }
+
+    fn get(&self) -> JobTimes<'_> {
+        JobTimes { job: &self.job, timing: &self.timing, version: &self.version }
+    }
+}
+
 impl Scheduled {
-    fn job(
-        &self,
-        job: &JobSpec,
-        row: Option<&ScheduleRow>,
-        switched_off: Option<&Switch>,
-        now: Timestamp,
-    ) -> ScheduledJob {
+    /// What is known of each job; nothing where no daemon has seen these times, and nobody has disabled it.
+    async fn rows(&self, session: &mut ControlSession) -> Result<Vec<Option<ScheduleRow>>, Failure> {
+        let mut rows = Vec::new();
+        if session.version().await?.is_none_or(|version| version < SCHEDULES) {
+            rows.resize(self.schedule.jobs.len(), None);
+            return Ok(rows);
+        }
+        let jobs = session.schedules(&self.plan.name).await?;
+        for job in &self.schedule.jobs {
+            let known = session.schedule_known(&self.plan.name, Times::of(&self.schedule, job).get()).await?;
+            let paused = jobs.iter().find(|row| row.job == job.name && row.paused_by.is_some());
+            rows.push(known.or_else(|| paused.cloned()));
+        }
+        Ok(rows)
+    }
+
+    /// Why a job does not fire, if it does not.
+    fn disabled(&self, row: Option<&ScheduleRow>) -> Option<Disabled> {
         let by = || row.and_then(|row| row.paused_by.clone()).map(Disabled::By);
-        let disabled = switched_off.cloned().map(Disabled::BySwitch).or_else(by);
+        self.switched_off().map(Disabled::BySwitch).or_else(by)
+    }
+
+    fn job(&self, job: &JobSpec, row: Option<&ScheduleRow>, now: Timestamp) -> ScheduledJob {
+        let disabled = self.disabled(row);
         let next = reseal_schedule::slots(&job.timing, &self.schedule.zone, now).next();
         let overdue = row.filter(|_| disabled.is_none()).and_then(|row| self.overdue(job, row, now));
         ScheduledJob { job: job.clone(), next, overdue, disabled }
@@ -155,6 +184,17 @@ pub struct Firings {
     pub firings: Vec<Firing>,
     /// Whether more fires than is listed.
     pub truncated: bool,
+    /// The jobs that do not fire, and why.
+    pub disabled: Vec<DisabledJob>,
+}
+
+/// A job that does not fire.
+#[derive(Clone, Debug)]
+pub struct DisabledJob {
+    /// The job's name.
+    pub job: String,
+    /// Why it does not.
+    pub why: Disabled,
 }
 
 /// A job that fires.
@@ -166,12 +206,14 @@ pub struct Firing {
     pub job: JobSpec,
 }
 
-/// Lists what fires in a time.
+/// Lists what fires in a time: jobs that are disabled do not.
 ///
 /// # Errors
 /// When the plan cannot be read or has no schedule, or the time makes no sense.
-pub fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
-    let Scheduled { plan, schedule } = Scheduled::read(&request.plan)?;
+pub async fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
+    let scheduled = Scheduled::read(&request.plan)?;
+    let disabled = scheduled.disabled_jobs().await;
+    let Scheduled { plan, schedule } = scheduled;
     let ScheduleSpec { zone_name, zone, jobs, .. } = schedule;
     let from = match &request.from {
         Some(text) => moment(text, &zone, "--from", Side::Earlier)?,
@@ -188,7 +230,7 @@ pub fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
     }
     let before = from.checked_sub(1.nanosecond()).unwrap_or(from);
     let mut firings = Vec::new();
-    for job in &jobs {
+    for job in jobs.iter().filter(|job| disabled.iter().all(|disabled| disabled.job != job.name)) {
         let slots = reseal_schedule::slots(&job.timing, &zone, before);
         let slots = slots.take_while(|slot| *slot < until).take(MOST_FIRINGS + 1);
         firings.extend(slots.map(|slot| Firing { slot, job: job.clone() }));
@@ -196,7 +238,23 @@ pub fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
     firings.sort_by_key(|firing| firing.slot);
     let truncated = firings.len() > MOST_FIRINGS;
     firings.truncate(MOST_FIRINGS);
-    Ok(Firings { plan: plan.name, zone_name, zone, from, until, firings, truncated })
+    Ok(Firings { plan: plan.name, zone_name, zone, from, until, firings, truncated, disabled })
+}
+
+impl Scheduled {
+    /// The jobs that do not fire. Where the control database cannot be asked, those that the plan's own switch stops.
+    async fn disabled_jobs(&self) -> Vec<DisabledJob> {
+        let asked = async { self.rows(&mut control::database()?.connect().await?).await };
+        let rows = asked.await.unwrap_or_else(|failure| {
+            tracing::warn!("which jobs are disabled is not known: {}", failure.message);
+            vec![None; self.schedule.jobs.len()]
+        });
+        let jobs = self.schedule.jobs.iter().zip(&rows);
+        let disabled = jobs.filter_map(|(job, row)| {
+            Some(DisabledJob { job: job.name.clone(), why: self.disabled(row.as_ref())? })
+        });
+        disabled.collect()
+    }
 }
 
 /// Which of two moments a time of the wall clock means that there is twice, or not at all.
@@ -254,7 +312,8 @@ pub async fn switch(caller: &Caller, request: &SwitchRequest) -> Result<Switched
     let mut session = control::session().await?;
     let now = trail::now_ms();
     for job in &jobs {
-        session.schedule_seen(&plan.name, &job.name, &job.timing.to_string(), now).await?;
+        let times = Times::of(&scheduled.schedule, job);
+        session.schedule_seen(&plan.name, times.get(), now, false).await?;
         match request.enabled {
             true => session.resume_schedule(&plan.name, &job.name, now).await?,
             false => session.pause_schedule(&plan.name, &job.name, &caller.operator).await?,

@@ -8,22 +8,26 @@ use reseal_control::ControlDatabase;
 use reseal_core::audit::{Event, EventKind};
 use reseal_engine::Stopper;
 use reseal_plan::ScheduleSpec;
-use reseal_serve::{Clock, Served, Setup};
+use reseal_serve::{Clock, Listen, PlanFiles, Plans, Served, Setup};
 use tokio::task::JoinSet;
 
 use crate::caller::Caller;
 use crate::notices::{self, Posted};
-use crate::{Failure, open, trail};
+use crate::{Failure, open, plan_file, trail};
 
 /// What is served.
 #[derive(Clone, Debug)]
 pub struct ServeRequest {
-    /// The plans; they are read once, at the start.
+    /// The plans; they are read at the start, and again when SIGHUP asks for it.
     pub plans: Vec<PathBuf>,
     /// Where metrics and the status page are shown, if anywhere.
     pub listen: Option<SocketAddr>,
+    /// The names by which that may be asked, beside addresses and `localhost`.
+    pub listen_names: Vec<String>,
     /// The clock.
     pub clock: Clock,
+    /// Arguments for every command that it starts.
+    pub arguments: Vec<String>,
 }
 
 /// Serves plans until it is stopped.
@@ -34,17 +38,30 @@ pub async fn serve(caller: &Caller, request: &ServeRequest) -> Result<(), Failur
     let plans = all_served(&request.plans)?;
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed("program", format!("where reseal itself lies: {}", error.kind())))?;
-    let names: Vec<&str> = plans.iter().map(|served| served.plan.name.as_str()).collect();
+    let plans = Plans::new(plans);
+    let all = plans.all();
+    let names: Vec<&str> = all.iter().map(|served| served.plan.name.as_str()).collect();
     let names = names.join(", ");
-    let (clock, listen) = (request.clock, request.listen);
+    let clock = request.clock;
+    let listening = |address| Listen { address, names: request.listen_names.clone() };
+    let listen = request.listen.map(listening);
     let (control, _) = notices::outbox().await?;
     let mut notifying = notify(&plans, &control, clock).await?;
-    let setup = Setup { plans, control, clock, program, notices: Arc::new(Posted { clock }), listen };
+    let setup = Setup {
+        plans,
+        files: Arc::new(Files),
+        control,
+        clock,
+        program,
+        arguments: request.arguments.clone(),
+        notices: Arc::new(Posted { clock }),
+        listen,
+    };
     let stop = Stopper::default();
     caller.frontend.stop_with(&stop);
     let about = |event: Event| event.with("plans", names.as_str());
     trail::note(&caller.operator, EventKind::ServiceStarted, about).await;
-    for served in &setup.plans {
+    for served in &all {
         trail::plan_seen(&caller.operator, &served.plan).await;
     }
     notifying.spawn(trail::keep_signing(setup.control.clone(), clock));
@@ -56,11 +73,14 @@ pub async fn serve(caller: &Caller, request: &ServeRequest) -> Result<(), Failur
 }
 
 /// Begins to notify people of what happens to plans.
-async fn notify(plans: &[Served], control: &ControlDatabase, clock: Clock) -> Result<JoinSet<()>, Failure> {
+async fn notify(plans: &Plans, control: &ControlDatabase, clock: Clock) -> Result<JoinSet<()>, Failure> {
     let mut notifying = JoinSet::new();
-    for served in plans.iter().filter(|served| served.plan.notify.is_some()) {
-        let target = open::database(&served.plan).await?;
-        notifying.spawn(notices::keep_notifying(served.plan.clone(), target, control.clone(), clock));
+    for (place, served) in plans.all().iter().enumerate() {
+        // A database that cannot be had keeps the daemon from starting; later it is tried again.
+        if served.plan.notify.is_some() {
+            open::database(&served.plan).await?;
+        }
+        notifying.spawn(notices::keep_notifying(plans.clone(), place, control.clone(), clock));
     }
     notifying.spawn(notices::keep_pruning(control.clone(), clock));
     Ok(notifying)
@@ -79,15 +99,30 @@ fn all_served(paths: &[PathBuf]) -> Result<Vec<Served>, Failure> {
     Ok(plans)
 }
 
+/// The files of plans, which are read again while they are served.
+struct Files;
+
+impl PlanFiles for Files {
+    fn text(&self, path: &Path) -> Result<String, String> {
+        plan_file::read(path).map(|plan| plan.text).map_err(|failure| failure.message)
+    }
+
+    fn read(&self, path: &Path) -> Result<Served, String> {
+        served(path).map_err(|failure| failure.message)
+    }
+}
+
 fn served(path: &Path) -> Result<Served, Failure> {
-    let plan = open::supported(path)?;
+    let text = plan_file::read(path)?;
+    let plan = open::supported_text(path, &text)?;
     let Some(schedule) = plan.schedule.clone() else {
         let message = format!("plan {} has no schedule: there is nothing to serve", plan.name);
         return Err(Failure::usage("no-schedule", message, "add `schedule:` to the plan"));
     };
     can_do(&schedule, reseal_custody::HAS_AGE)?;
     let on = schedule.is_on(|name| std::env::var(name).ok());
-    Ok(Served { path: path.to_owned(), plan, schedule, on })
+    let (path, is_file) = (text.resolved(), text.is_file());
+    Ok(Served { path, text: text.text, is_file, plan, schedule, on })
 }
 
 /// What a build without age cannot do is refused now, and not when it is due.

@@ -96,6 +96,10 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
         return end(true, Err(Failure::usage("usage", message, "see `reseal --help`")));
     }
-    let _ = error.print();
+    if !asked_for && output::logs_json() {
+        output::log_line("ERROR", error.render().to_string().trim(), None);
+    } else {
+        let _ = error.print();
+    }
     ExitCode::from(if asked_for { CLEAN } else { USAGE })
 }

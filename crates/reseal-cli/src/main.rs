@@ -22,7 +22,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 
 /// Rows are made on one thread and dropped on another, by the hundred thousand: measured, a tenth less CPU than with the
 /// allocator of glibc.
@@ -35,6 +35,9 @@ fn main() -> ExitCode {
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
     keep_memory_private();
     keep_memory_from_swap();
+    if output::logs_json() {
+        std::panic::set_hook(Box::new(|panic| output::log_line("ERROR", &panic.to_string(), None)));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
@@ -91,13 +94,13 @@ fn logging(cli: &Cli) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let done = match cli.log_json {
         true => filtered.with(lines.json().with_writer(|| output::HarmlessStderr { json: true })).try_init(),
-        false if std::io::stderr().is_terminal() => {
+        // A daemon writes for months, wherever it writes to: its lines have times.
+        false if std::io::stderr().is_terminal() && !matches!(cli.command, Command::Serve(_)) => {
             filtered.with(lines.event_format(warnings::OnTerminal { width: warnings::width })).try_init()
         }
-        false => {
-            let lines = lines.without_time().with_target(false);
-            filtered.with(lines.with_writer(|| output::HarmlessStderr { json: false })).try_init()
-        }
+        false => filtered
+            .with(lines.with_target(false).with_writer(|| output::HarmlessStderr { json: false }))
+            .try_init(),
     };
     debug_assert!(done.is_ok());
 }

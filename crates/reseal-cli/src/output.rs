@@ -90,8 +90,37 @@ impl Write for HarmlessStderr {
     }
 }
 
+/// Whether stderr is for programs: every line of it a JSON document, whatever comes and however early.
+pub(crate) fn logs_json() -> bool {
+    std::env::args_os().any(|arg| arg == "--log-json")
+}
+
+/// A line of stderr that is no event of the log: as it is, or as such an event looks like in JSON.
+pub(crate) fn note(text: &str) {
+    match logs_json() {
+        true => log_line("INFO", text, None),
+        // Whoever should read it may have gone.
+        false => drop(writeln!(std::io::stderr(), "{text}")),
+    }
+}
+
+/// A line of a log in JSON, where no subscriber writes it.
+pub(crate) fn log_line(level: &str, message: &str, help: Option<&str>) {
+    let mut fields = serde_json::json!({ "message": message });
+    if let Some(help) = help {
+        fields["help"] = help.into();
+    }
+    let line = serde_json::json!({
+        "timestamp": jiff::Timestamp::now().to_string(), "level": level, "fields": fields, "target": "reseal",
+    });
+    let _ = writeln!(std::io::stderr(), "{}", harmless_json(&line.to_string()));
+}
+
 /// Prints an error and what to do next.
 pub(crate) fn error(message: &str, help: Option<&str>) {
+    if logs_json() {
+        return log_line("ERROR", message, help);
+    }
     let (message, help) = (harmless(message), help.map(harmless));
     let mut lines = message.lines();
     eprintln!("error: {}", lines.next().unwrap_or_default());

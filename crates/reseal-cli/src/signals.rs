@@ -1,12 +1,12 @@
 //! Ctrl-C and SIGTERM: finish the batch in hand, then stop. A second one ends at once; the ledger bears it.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use reseal_engine::{Stop, Stopper};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::{self, STOPPED};
+use crate::output::note;
 use reseal_app::{Failure, FailureClass};
 
 /// How long what is said last may take: whoever should read it may have gone, or read nothing.
@@ -32,8 +32,7 @@ pub(crate) fn watch(stop: &Stopper) {
                 end_at_once();
             }
             stop.ask(Stop::Interrupted);
-            let _ =
-                writeln!(std::io::stderr(), "stopping after the batch in hand; once more to stop at once");
+            note("stopping after the batch in hand; once more to stop at once");
         }
     });
 }

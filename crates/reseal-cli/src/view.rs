@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reseal_engine::{Phase, Progress};
 use tokio::task::JoinHandle;
 
-use crate::output::{duration, number, plain};
+use crate::output::{duration, logs_json, note, number, plain};
 
 /// How often a terminal is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -24,7 +24,7 @@ pub(crate) struct View {
 impl View {
     pub(crate) fn start(progress: &Arc<Progress>) -> View {
         let progress = progress.clone();
-        if !std::io::stderr().is_terminal() {
+        if !std::io::stderr().is_terminal() || logs_json() {
             let task = tokio::spawn(async move { lines(&progress).await });
             return View { task, bar: None };
         }
@@ -115,6 +115,6 @@ async fn lines(progress: &Progress) {
     let mut pace = Pace::new(progress);
     loop {
         tokio::time::sleep(LINE).await;
-        eprintln!("{}", pace.text(progress));
+        note(&pace.text(progress));
     }
 }

@@ -42,6 +42,25 @@ impl FiringState {
     }
 }
 
+/// Who claims a slot, or takes its work up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// The daemon.
+    pub holder: Holder,
+    /// What tells the work from that of another version of the plan: letters and digits.
+    pub work: String,
+}
+
+/// What parts the holder from the work in the column. A daemon that does not know it takes both for the name of a machine,
+/// and waits for the lease to end.
+const WORK: &str = " · work ";
+
+impl Claimant {
+    fn encode(&self) -> String {
+        [self.holder.encode().as_str(), &self.work].join(WORK)
+    }
+}
+
 /// A slot that was claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firing {
@@ -57,10 +76,14 @@ pub struct Firing {
     pub epoch: i64,
     /// The daemon that took it up last.
     pub holder: Holder,
+    /// What tells its work from that of another version of the plan; `None` where an earlier version of Reseal claimed it.
+    pub work: Option<String>,
     /// How long the holder's lease still lasts by the server's clock, in milliseconds.
     pub lease_left_ms: i64,
     /// Not to be taken up before this time by the daemons' clocks.
     pub retry_at: i64,
+    /// How long ago it was claimed, by the server's clock, in milliseconds.
+    pub claimed_for_ms: i64,
     /// How many older slots were left out with it.
     pub missed: u64,
     /// What came of it.
@@ -83,7 +106,7 @@ const FIRING: [(&str, Kind); 10] = [
 ];
 
 impl ControlSession {
-    /// Claims a slot in the open transaction. Its work is free to be taken up, by `holder` most likely.
+    /// Claims a slot in the open transaction. Its work is free to be taken up, by `claimant` most likely.
     /// `Trouble::Constraint` says that it was claimed before: roll back.
     ///
     /// # Errors
@@ -94,7 +117,7 @@ impl ControlSession {
         job: &str,
         slot: i64,
         missed: u64,
-        holder: &Holder,
+        claimant: &Claimant,
     ) -> Result<(), StoreError> {
         let now = self.now();
         let insert = Query::insert()
@@ -117,7 +140,7 @@ impl ControlSession {
                 slot.into(),
                 FiringState::Claimed.name().into(),
                 1i64.into(),
-                holder.encode().into(),
+                claimant.encode().into(),
                 0i64.into(),
                 0i64.into(),
                 signed(missed).into(),
@@ -137,14 +160,14 @@ impl ControlSession {
     pub async fn take_firing(
         &mut self,
         firing: &Firing,
-        holder: &Holder,
+        claimant: &Claimant,
         lease_ms: i64,
     ) -> Result<Option<i64>, StoreError> {
         let lease = self.now().add(lease_ms);
         let update = Query::update()
             .table(self.table("firing"))
             .value("epoch", firing.epoch + 1)
-            .value("holder", holder.encode())
+            .value("holder", claimant.encode())
             .value("lease_until", lease)
             .cond_where(self.still(firing, firing.epoch))
             .to_owned();
@@ -273,31 +296,39 @@ impl ControlSession {
         let mut select = Query::select();
         select.columns(FIRING.map(|(name, _)| name));
         select.expr(Expr::col("lease_until").sub(self.now()));
+        select.expr(self.now().sub(Expr::col("claimed_at")));
         select.from(self.table("firing")).and_where(Expr::col("plan").eq(plan));
         select
     }
 
     async fn fetch_firings(&mut self, select: &SelectStatement) -> Result<Vec<Firing>, StoreError> {
-        let kinds: Vec<Kind> = FIRING.iter().map(|(_, kind)| *kind).chain([Kind::Int]).collect();
+        let kinds: Vec<Kind> = FIRING.iter().map(|(_, kind)| *kind).chain([Kind::Int, Kind::Int]).collect();
         let rows = self.query(select, &kinds).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let mut take = Taker::new(row);
-                Firing {
-                    plan: take.text(),
-                    job: take.text(),
-                    slot: take.int(),
-                    state: FiringState::parse(&take.text()),
-                    epoch: take.int(),
-                    holder: Holder::decode(&take.text()),
-                    retry_at: take.int(),
-                    missed: take.count(),
-                    outcome: take.optional_text(),
-                    finished_at: take.optional_int(),
-                    lease_left_ms: take.int(),
-                }
-            })
-            .collect())
+        Ok(rows.into_iter().map(|row| read(Taker::new(row))).collect())
+    }
+}
+
+fn read(mut take: Taker) -> Firing {
+    let (plan, job, slot) = (take.text(), take.text(), take.int());
+    let (state, epoch) = (FiringState::parse(&take.text()), take.int());
+    let claimant = take.text();
+    let (holder, work) = match claimant.rsplit_once(WORK) {
+        Some((holder, work)) => (Holder::decode(holder), Some(work.to_owned())),
+        None => (Holder::decode(&claimant), None),
+    };
+    Firing {
+        plan,
+        job,
+        slot,
+        state,
+        epoch,
+        holder,
+        work,
+        retry_at: take.int(),
+        missed: take.count(),
+        outcome: take.optional_text(),
+        finished_at: take.optional_int(),
+        lease_left_ms: take.int(),
+        claimed_for_ms: take.int(),
     }
 }

@@ -1,4 +1,7 @@
-//! Schedules: up to where a job's slots are settled.
+//! Schedules: up to where a job's slots are settled, for each version of its times.
+//!
+//! A job has one row, which says whether it is paused. Beside it, each version of its times has a row of its own: during a
+//! deployment, daemons with two versions of a plan settle the slots of both, and neither resets what the other counts.
 //!
 //! `settled` moves from where a daemon read it, in the transaction that claims a slot (`firing.rs`), so that none decides
 //! by what another has changed.
@@ -14,7 +17,7 @@ use crate::ControlSession;
 pub struct ScheduleRow {
     /// The job's name.
     pub job: String,
-    /// What `settled` was counted by: the job's timing in words.
+    /// Its times in words.
     pub timing: String,
     /// Slots up to this one are settled: milliseconds since 1970, UTC.
     pub settled: i64,
@@ -22,53 +25,151 @@ pub struct ScheduleRow {
     pub paused_by: Option<String>,
 }
 
+/// The times of a job, as one version of a plan has them.
+#[derive(Clone, Copy, Debug)]
+pub struct JobTimes<'t> {
+    /// The job's name.
+    pub job: &'t str,
+    /// Its times in words.
+    pub timing: &'t str,
+    /// What tells these times from others of the job: up to 63 letters and digits.
+    pub version: &'t str,
+}
+
+/// A version whose slots nobody has settled for so long while those of another version were was replaced by that one.
+const REPLACED_MS: i64 = 7 * 86_400_000;
+/// What the rows of versions begin with, and no job's name does.
+const VERSION: char = '@';
+/// What parts a job's name from its times in the row of a version. No job's name has it.
+const BETWEEN: &str = ": ";
+
+impl JobTimes<'_> {
+    fn key(&self) -> String {
+        format!("{VERSION}{}", self.version)
+    }
+
+    fn label(&self) -> String {
+        [self.job, self.timing].join(BETWEEN)
+    }
+}
+
+impl ScheduleRow {
+    fn is_version_of(&self, job: &str) -> bool {
+        self.job.starts_with(VERSION) && self.timing.split_once(BETWEEN).is_some_and(|(of, _)| of == job)
+    }
+}
+
+/// The rows of a plan's jobs, and of the versions of their times.
+struct Rows(Vec<ScheduleRow>);
+
+impl Rows {
+    fn named(&self, name: &str) -> Option<&ScheduleRow> {
+        self.0.iter().find(|row| row.job == name)
+    }
+
+    fn versions(&self, job: &str) -> impl Iterator<Item = &ScheduleRow> {
+        self.0.iter().filter(move |row| row.is_version_of(job))
+    }
+
+    /// What is known of a job in this version, if anything.
+    fn known(&self, times: JobTimes<'_>) -> Option<ScheduleRow> {
+        let (job, version) = (self.named(times.job)?, self.named(&times.key()));
+        // Earlier versions of Reseal kept the job's row alone.
+        let is_first = self.versions(times.job).next().is_none() && job.timing == times.timing;
+        let settled = version.or_else(|| is_first.then_some(job))?.settled;
+        Some(ScheduleRow {
+            job: times.job.to_owned(),
+            timing: times.timing.to_owned(),
+            settled,
+            paused_by: job.paused_by.clone(),
+        })
+    }
+
+    /// Whether other versions have been settled for long since this one was.
+    fn is_replaced(&self, times: JobTimes<'_>, settled: i64) -> bool {
+        let newest = self.versions(times.job).map(|row| row.settled).max();
+        newest.is_some_and(|newest| newest.saturating_sub(settled) > REPLACED_MS)
+    }
+}
+
 impl ControlSession {
-    /// Notes a job, so that what counts as missed begins at `now`; the same where its timing has changed, since the new
-    /// times were nobody's plan before. Gives what is known of it.
+    /// Notes a job in this version, so that what counts as missed begins at `now`; the same where a daemon `begins` with a
+    /// version that another had replaced for long, since these times were nobody's plan. Gives what is known of it.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn schedule_seen(
         &mut self,
         plan: &str,
-        job: &str,
-        timing: &str,
+        times: JobTimes<'_>,
         now: i64,
+        begins: bool,
     ) -> Result<ScheduleRow, StoreError> {
         loop {
-            if let Some(row) = self.schedules(plan).await?.into_iter().find(|row| row.job == job) {
-                if row.timing == timing {
-                    return Ok(row);
-                }
-                let update = Query::update()
-                    .table(self.table("schedule"))
-                    .value("timing", timing)
-                    .value("settled", now)
-                    .and_where(Expr::col("plan").eq(plan))
-                    .and_where(Expr::col("job").eq(job))
-                    .and_where(Expr::col("timing").eq(row.timing.as_str()))
-                    .to_owned();
-                self.run(&update).await?;
+            let rows = self.schedule_rows(plan).await?;
+            let Some(known) = rows.known(times) else {
+                let is_new = rows.named(times.job).is_none();
+                let (name, timing) = match is_new {
+                    true => (times.job.to_owned(), times.timing.to_owned()),
+                    false => (times.key(), times.label()),
+                };
+                self.insert_schedule(plan, &name, &timing, now).await?;
+                continue;
+            };
+            if rows.named(&times.key()).is_none() {
+                self.insert_schedule(plan, &times.key(), &times.label(), known.settled).await?;
                 continue;
             }
-            let insert = Query::insert()
-                .into_table(self.table("schedule"))
-                .columns(["plan", "job", "timing", "settled"])
-                .values_panic([plan.into(), job.into(), timing.into(), now.into()])
-                .to_owned();
-            match self.run(&insert).await {
-                // Another daemon was first.
-                Err(error) if error.trouble == Trouble::Constraint => {}
-                outcome => drop(outcome?),
+            if begins && rows.is_replaced(times, known.settled) {
+                self.move_settled(plan, &times.key(), known.settled, now).await?;
+                continue;
             }
+            return Ok(known);
         }
     }
 
-    /// What is known of a plan's jobs.
+    async fn insert_schedule(
+        &mut self,
+        plan: &str,
+        name: &str,
+        timing: &str,
+        settled: i64,
+    ) -> Result<(), StoreError> {
+        let insert = Query::insert()
+            .into_table(self.table("schedule"))
+            .columns(["plan", "job", "timing", "settled"])
+            .values_panic([plan.into(), name.into(), timing.into(), settled.into()])
+            .to_owned();
+        match self.run(&insert).await {
+            // Another daemon was first.
+            Err(error) if error.trouble == Trouble::Constraint => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// What is known of a plan's jobs, whatever their version: `settled` is what a daemon settled last.
     ///
     /// # Errors
     /// When the server refuses.
     pub async fn schedules(&mut self, plan: &str) -> Result<Vec<ScheduleRow>, StoreError> {
+        let Rows(mut rows) = self.schedule_rows(plan).await?;
+        rows.retain(|row| !row.job.starts_with(VERSION));
+        Ok(rows)
+    }
+
+    /// What is known of a job in this version, if a daemon has ever seen it.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn schedule_known(
+        &mut self,
+        plan: &str,
+        times: JobTimes<'_>,
+    ) -> Result<Option<ScheduleRow>, StoreError> {
+        Ok(self.schedule_rows(plan).await?.known(times))
+    }
+
+    async fn schedule_rows(&mut self, plan: &str) -> Result<Rows, StoreError> {
         let select = Query::select()
             .columns(["job", "timing", "settled", "paused_by"])
             .from(self.table("schedule"))
@@ -76,18 +177,16 @@ impl ControlSession {
             .order_by("job", Order::Asc)
             .to_owned();
         let rows = self.query(&select, &[Kind::Text, Kind::Text, Kind::Int, Kind::Text]).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let mut take = Taker::new(row);
-                ScheduleRow {
-                    job: take.text(),
-                    timing: take.text(),
-                    settled: take.int(),
-                    paused_by: take.optional_text(),
-                }
-            })
-            .collect())
+        let row = |row| {
+            let mut take = Taker::new(row);
+            ScheduleRow {
+                job: take.text(),
+                timing: take.text(),
+                settled: take.int(),
+                paused_by: take.optional_text(),
+            }
+        };
+        Ok(Rows(rows.into_iter().map(row).collect()))
     }
 
     /// Keeps a job from firing.
@@ -109,6 +208,14 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn resume_schedule(&mut self, plan: &str, job: &str, now: i64) -> Result<(), StoreError> {
+        let rows = self.schedule_rows(plan).await?;
+        if rows.named(job).is_none_or(|row| row.paused_by.is_none()) {
+            return Ok(());
+        }
+        // Nothing settles until the job's own row lets it.
+        for version in rows.versions(job) {
+            self.move_settled(plan, &version.job, version.settled, now).await?;
+        }
         let update = Query::update()
             .table(self.table("schedule"))
             .value("paused_by", Option::<String>::None)
@@ -120,18 +227,39 @@ impl ControlSession {
         self.run(&update).await.map(drop)
     }
 
-    /// Moves `settled`, inside or outside a transaction; false where it no longer stands at `from`, or the job is paused.
+    /// Moves `settled` of a job in this version, inside or outside a transaction; false where it no longer stands at `from`,
+    /// or the job is paused.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn settle(&mut self, plan: &str, job: &str, from: i64, to: i64) -> Result<bool, StoreError> {
+    pub async fn settle(
+        &mut self,
+        plan: &str,
+        times: JobTimes<'_>,
+        from: i64,
+        to: i64,
+    ) -> Result<bool, StoreError> {
+        // First the job's row, in every daemon: whoever pauses the job waits for it, or is heeded.
         let update = Query::update()
             .table(self.table("schedule"))
             .value("settled", to)
             .and_where(Expr::col("plan").eq(plan))
-            .and_where(Expr::col("job").eq(job))
-            .and_where(Expr::col("settled").eq(from))
+            .and_where(Expr::col("job").eq(times.job))
             .and_where(Expr::col("paused_by").is_null())
+            .to_owned();
+        if self.run(&update).await? != 1 {
+            return Ok(false);
+        }
+        self.move_settled(plan, &times.key(), from, to).await
+    }
+
+    async fn move_settled(&mut self, plan: &str, name: &str, from: i64, to: i64) -> Result<bool, StoreError> {
+        let update = Query::update()
+            .table(self.table("schedule"))
+            .value("settled", to)
+            .and_where(Expr::col("plan").eq(plan))
+            .and_where(Expr::col("job").eq(name))
+            .and_where(Expr::col("settled").eq(from))
             .to_owned();
         Ok(self.run(&update).await? == 1)
     }

@@ -6,8 +6,11 @@
 
 mod common;
 
-use reseal_control::{AlertKey, Firing, FiringState, LetterRow, LetterState, NewLetter, Settled};
-use reseal_store::{Holder, Trouble};
+use reseal_control::{
+    AlertKey, Claimant, ControlDatabase, Firing, FiringState, JobTimes, LetterRow, LetterState, NewLetter,
+    Settled,
+};
+use reseal_store::{Database, Holder, Trouble};
 
 use common::Control;
 
@@ -17,19 +20,27 @@ fn holder(name: &str) -> Holder {
     Holder::decode(name)
 }
 
+fn claimant(name: &str) -> Claimant {
+    Claimant { holder: holder(name), work: format!("work-of-{name}") }
+}
+
+fn times(version: &str) -> JobTimes<'_> {
+    JobTimes { job: "job", timing: "* * * * *", version }
+}
+
 /// Watches the key of a firing: a slot is claimed once for ever, also where the clock went back over it.
 #[tokio::test]
 async fn a_slot_is_claimed_once() {
     for store in STORES {
         let control = Control::new(store).await;
         let mut session = control.session().await;
-        session.claim_slot("plan", "job", 60_000, 0, &holder("a")).await.unwrap();
-        let again = session.claim_slot("plan", "job", 60_000, 0, &holder("b")).await.unwrap_err();
+        session.claim_slot("plan", "job", 60_000, 0, &claimant("a")).await.unwrap();
+        let again = session.claim_slot("plan", "job", 60_000, 0, &claimant("b")).await.unwrap_err();
         assert_eq!(again.trouble, Trouble::Constraint, "{store}");
         for (plan, job, slot) in
             [("plan", "job", 60_001), ("plan", "other", 60_000), ("other", "job", 60_000)]
         {
-            session.claim_slot(plan, job, slot, 0, &holder("b")).await.unwrap();
+            session.claim_slot(plan, job, slot, 0, &claimant("b")).await.unwrap();
         }
     }
 }
@@ -40,13 +51,61 @@ async fn slots_are_settled_from_where_they_were_read() {
     for store in STORES {
         let control = Control::new(store).await;
         let mut session = control.session().await;
-        session.schedule_seen("plan", "job", "* * * * *", 1_000).await.unwrap();
-        assert!(session.settle("plan", "job", 1_000, 2_000).await.unwrap(), "{store}");
-        assert!(!session.settle("plan", "job", 1_000, 3_000).await.unwrap(), "{store}: settled twice");
+        session.schedule_seen("plan", times("a"), 1_000, true).await.unwrap();
+        assert!(session.settle("plan", times("a"), 1_000, 2_000).await.unwrap(), "{store}");
+        assert!(!session.settle("plan", times("a"), 1_000, 3_000).await.unwrap(), "{store}: settled twice");
         session.pause_schedule("plan", "job", "ada").await.unwrap();
-        assert!(!session.settle("plan", "job", 2_000, 3_000).await.unwrap(), "{store}: it is paused");
+        assert!(!session.settle("plan", times("a"), 2_000, 3_000).await.unwrap(), "{store}: it is paused");
         session.resume_schedule("plan", "job", 9_000).await.unwrap();
-        assert_eq!(session.schedules("plan").await.unwrap()[0].settled, 9_000, "{store}");
+        let known = session.schedule_known("plan", times("a")).await.unwrap().unwrap();
+        assert_eq!((known.settled, known.paused_by), (9_000, None), "{store}");
+    }
+}
+
+/// Watches the row of each version: what one settles is not settled for the other, a pause is of both, and a version that
+/// comes back after another replaced it for long begins anew.
+#[tokio::test]
+async fn two_versions_of_a_job_settle_side_by_side() {
+    const WEEK: i64 = 7 * 86_400_000;
+    for store in STORES {
+        let control = Control::new(store).await;
+        let mut session = control.session().await;
+        for (version, now) in [("a", 1_000), ("b", 2_000), ("a", 3_000), ("b", 4_000)] {
+            session.schedule_seen("plan", times(version), now, true).await.unwrap();
+        }
+        assert!(session.settle("plan", times("a"), 1_000, 5_000).await.unwrap(), "{store}");
+        assert!(session.settle("plan", times("b"), 2_000, 3_000).await.unwrap(), "{store}");
+        let names: Vec<String> =
+            session.schedules("plan").await.unwrap().into_iter().map(|row| row.job).collect();
+        assert_eq!(names, ["job"], "{store}: versions are no jobs");
+        session.pause_schedule("plan", "job", "ada").await.unwrap();
+        assert!(!session.settle("plan", times("b"), 3_000, 6_000).await.unwrap(), "{store}: both are paused");
+        session.resume_schedule("plan", "job", 9_000).await.unwrap();
+        assert!(session.settle("plan", times("a"), 9_000, 10_000).await.unwrap(), "{store}");
+        assert!(session.settle("plan", times("b"), 9_000, 11_000 + WEEK).await.unwrap(), "{store}");
+        let mut settled = Vec::new();
+        for begins in [false, true] {
+            let row = session.schedule_seen("plan", times("a"), 12_000 + WEEK, begins).await.unwrap();
+            settled.push(row.settled);
+        }
+        assert_eq!(settled, [10_000, 12_000 + WEEK], "{store}");
+    }
+}
+
+/// Watches the upgrade: what an earlier version of Reseal counted of the same times counts on.
+#[tokio::test]
+async fn the_row_of_an_earlier_version_counts_on() {
+    for (timing, settled) in [("* * * * *", 7_000), ("0 4 * * *", 9_000)] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/control.db?mode=rwc", folder.path().display());
+        let mut session = ControlDatabase::parse(&url).unwrap().connect().await.unwrap();
+        session.migrate().await.unwrap();
+        let insert = format!(
+            "INSERT INTO reseal_schedule (plan, job, timing, settled) VALUES ('plan', 'job', '{timing}', 7000)"
+        );
+        Database::parse(&url).unwrap().connect().await.unwrap().script(&[insert]).await.unwrap();
+        let row = session.schedule_seen("plan", times("a"), 9_000, true).await.unwrap();
+        assert_eq!(row.settled, settled, "{timing}");
     }
 }
 
@@ -56,13 +115,13 @@ async fn a_daemon_that_was_superseded_ends_nothing() {
     for store in STORES {
         let control = Control::new(store).await;
         let mut session = control.session().await;
-        session.claim_slot("plan", "job", 60_000, 0, &holder("a")).await.unwrap();
+        session.claim_slot("plan", "job", 60_000, 0, &claimant("a")).await.unwrap();
         let claimed = session.open_firings("plan").await.unwrap().remove(0);
-        let first = session.take_firing(&claimed, &holder("a"), 1_000).await.unwrap().unwrap();
-        let none = session.take_firing(&claimed, &holder("b"), 1_000).await.unwrap();
+        let first = session.take_firing(&claimed, &claimant("a"), 1_000).await.unwrap().unwrap();
+        let none = session.take_firing(&claimed, &claimant("b"), 1_000).await.unwrap();
         assert_eq!(none, None, "{store}: both read it, and one took it");
         let held: Firing = session.open_firings("plan").await.unwrap().remove(0);
-        let second = session.take_firing(&held, &holder("b"), 1_000).await.unwrap().unwrap();
+        let second = session.take_firing(&held, &claimant("b"), 1_000).await.unwrap().unwrap();
         assert!(!session.renew_firing(&claimed, first, 1_000).await.unwrap(), "{store}");
         assert!(!session.put_back(&claimed, first, 0, "x").await.unwrap(), "{store}");
         assert!(!session.end_firing(&claimed, first, FiringState::Failed, "x").await.unwrap(), "{store}");

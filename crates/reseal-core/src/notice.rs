@@ -51,6 +51,8 @@ pub enum NoticeKind {
     ConnectionErrors,
     /// The disk has less room than the policy asks for.
     Disk,
+    /// The file of a plan that is served was changed, or was read again.
+    PlanChanged,
 }
 
 /// How much a notice matters.
@@ -66,7 +68,7 @@ pub enum Severity {
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [NoticeKind; 23] = [
+    pub const ALL: [NoticeKind; 24] = [
         NoticeKind::Remind,
         NoticeKind::KeyExpiring,
         NoticeKind::KeyExpired,
@@ -90,6 +92,7 @@ impl NoticeKind {
         NoticeKind::Throttled,
         NoticeKind::ConnectionErrors,
         NoticeKind::Disk,
+        NoticeKind::PlanChanged,
     ];
 
     /// The kind's name: of its template, and in the outbox.
@@ -119,6 +122,7 @@ impl NoticeKind {
             NoticeKind::Throttled => "throttled",
             NoticeKind::ConnectionErrors => "connection-errors",
             NoticeKind::Disk => "disk",
+            NoticeKind::PlanChanged => "plan-changed",
         }
     }
 
@@ -138,13 +142,13 @@ impl NoticeKind {
     }
 
     /// The event whose groups hear of this kind where a plan says nothing of its own event: who waits for a
-    /// reminder must hear that it did not go out, who looks after approvals must hear that one is waited for, and who
-    /// mends cells must hear of those that a check found.
+    /// reminder must hear that it did not go out, who looks after approvals must hear that one is waited for and that a plan
+    /// was changed, and who mends cells must hear of those that a check found.
     #[must_use]
     pub fn fallback(self) -> Option<&'static str> {
         match self {
             NoticeKind::DeadMan | NoticeKind::RestoreTestDue => Some("remind"),
-            NoticeKind::ApprovalNeeded => Some("unauthorised"),
+            NoticeKind::ApprovalNeeded | NoticeKind::PlanChanged => Some("unauthorised"),
             NoticeKind::NotClean => Some("quarantined"),
             _ => None,
         }
@@ -164,6 +168,7 @@ impl NoticeKind {
             | NoticeKind::NotClean
             | NoticeKind::DeadMan
             | NoticeKind::ApprovalNeeded
+            | NoticeKind::PlanChanged
             | NoticeKind::TooManyKeys
             | NoticeKind::Slow
             | NoticeKind::NoProgress

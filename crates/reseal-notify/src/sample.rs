@@ -133,6 +133,11 @@ fn of_a_plan(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Notice {
         NoticeKind::ConnectionErrors => about("database")
             .with("for", "5 min 0 s")
             .with("error", "the connection failed: connection refused"),
+        NoticeKind::PlanChanged => about("/etc/reseal/clinic.yaml")
+            .with("file", "/etc/reseal/clinic.yaml")
+            .with("state", "waits")
+            .with("in_force", "9f2c7d1e0b6a48c5930f1e2d7c6b5a4938271605f4e3d2c1b0a9f8e7d6c5b4a3")
+            .with("host", "keys1"),
         NoticeKind::Disk => about("disk").with("free", "11 %").with("limit", "20 %"),
         kind => about(kind.name()),
     }

@@ -233,6 +233,7 @@ templates! {
     Throttled "throttled",
     ConnectionErrors "connection-errors",
     Disk "disk",
+    PlanChanged "plan-changed",
 }
 
 #[cfg(test)]

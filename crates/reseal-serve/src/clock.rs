@@ -54,6 +54,15 @@ impl Clock {
         }
     }
 
+    /// How much time passes on it while so much really does.
+    #[must_use]
+    pub fn shown(&self, real: SignedDuration) -> SignedDuration {
+        match self {
+            Clock::System => real,
+            Clock::Simulated { speed, .. } => real.saturating_mul(i32::try_from(*speed).unwrap_or(1)),
+        }
+    }
+
     /// How long it really takes for so much time to pass.
     #[must_use]
     pub fn real(&self, shown: Duration) -> Duration {

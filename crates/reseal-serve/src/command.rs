@@ -1,6 +1,6 @@
 //! Runs and scans, as processes of the command `reseal`.
 //!
-//! The process gets this one's environment, since it reads the same keys; it prints one JSON document, of which a few
+//! The process gets this one's environment, since it reads the same keys, and the plan's text on stdin; it prints one JSON document, of which a few
 //! fields are kept.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,13 @@ use std::process::Stdio;
 use reseal_engine::Stopper;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
-use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::Served;
+
+/// The variable that names the plan whose text a command gets on stdin, in place of what its file says by now.
+pub const PLAN_ON_STDIN: &str = "RESEAL_PLAN_ON_STDIN";
 
 /// The most of a document that is read; a longer one is none of ours.
 const MAX_DOCUMENT: u64 = 1 << 20;
@@ -49,12 +54,13 @@ pub(crate) struct CommandResult {
     pub(crate) primaries: Option<Vec<Primary>>,
 }
 
-/// Runs `program args… --json` to its end. When a stop is asked for, it gets SIGTERM and is waited for.
-pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> CommandResult {
+/// Runs `program args… --json` to its end, on the plan as it was read. When a stop is asked for, it gets SIGTERM and is waited for.
+pub(crate) async fn run(program: &Path, args: &[String], served: &Served, stop: &Stopper) -> CommandResult {
     let spawned = Command::new(program)
         .args(args)
         .arg("--json")
-        .stdin(Stdio::null())
+        .env(PLAN_ON_STDIN, &served.path)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn();
@@ -65,7 +71,8 @@ pub(crate) async fn run(program: &Path, args: &[String], stop: &Stopper) -> Comm
             return CommandResult { code: None, summary, primaries: None };
         }
     };
-    let (document, code) = tokio::join!(read(child.stdout.take()), wait(&mut child, stop));
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (document, code, ()) = tokio::join!(read(stdout), wait(&mut child, stop), write(stdin, &served.text));
     let document = serde_json::from_slice::<Value>(&document).unwrap_or_default();
     CommandResult { code, summary: summary(&document), primaries: primaries(&document) }
 }
@@ -83,6 +90,13 @@ async fn read(stdout: Option<tokio::process::ChildStdout>) -> Vec<u8> {
         let _ = stdout.take(MAX_DOCUMENT).read_to_end(&mut document).await;
     }
     document
+}
+
+/// Whoever does not read it says so by its exit code.
+async fn write(stdin: Option<ChildStdin>, text: &str) {
+    if let Some(mut stdin) = stdin {
+        let _ = stdin.write_all(text.as_bytes()).await;
+    }
 }
 
 async fn wait(child: &mut Child, stop: &Stopper) -> Option<i32> {

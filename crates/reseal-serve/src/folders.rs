@@ -3,7 +3,7 @@
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use reseal_plan::{Action, JobSpec, SLOT};
@@ -34,6 +34,11 @@ pub(crate) fn warn_unusable(served: &Served) {
             tracing::warn!("the job {} of plan {}: {why}", job.name, served.plan.name);
         }
     }
+}
+
+/// The files that the jobs of a plan write, as the plan names them.
+pub(crate) fn outputs(served: &Served) -> Vec<PathBuf> {
+    served.schedule.jobs.iter().filter_map(|job| output_file(&job.action)).map(PathBuf::from).collect()
 }
 
 /// The file that a job writes, as the plan names it.

@@ -19,10 +19,6 @@ const ATTEMPTS_UNREACHABLE: i64 = ATTEMPTS + 72;
 /// What a restore test says where it is the backup that is of no use, and not the test that could not be held.
 const UNUSABLE_BACKUP: [&str; 5] = ["undecryptable", "no-backup", "other-plan", "file", "identity"];
 
-/// What keeps a run from beginning and passes: people make a backup or room, or the key grows older.
-const TEMPORARY_REFUSALS: [&str; 6] =
-    ["backup-old", "backup-missing", "backup-unknown", "disk-full", "proof", "key-young"];
-
 /// The words of the command; none for a reminder, which was posted in the transaction of its claim.
 pub(crate) fn arguments(served: &Served, job: &JobSpec, slot: Timestamp, now: Timestamp) -> Vec<String> {
     let plan = served.path.display().to_string();
@@ -110,7 +106,7 @@ pub(crate) fn judge(action: &Action, ended: &CommandResult, attempt: i64, now: T
             said.clone(),
         ),
         // As long as its window is open: the worker sees to its end.
-        (Some(3), Action::Run { window: Some(_), .. }) if TEMPORARY_REFUSALS.contains(&error) => {
+        (Some(3), Action::Run { window: Some(_), .. }) => {
             Verdict::Blocked(after(RETRY_AFTER_BUSY), said.clone())
         }
         (Some(code @ (2 | 3)), _) => Verdict::Failed(format!("refused with exit code {code}: {said}")),
@@ -150,11 +146,14 @@ mod tests {
         assert!(matches!(of(&run, Some(3), 1, "backup-old: x"), Verdict::Failed(_)), "no window to wait in");
         let within = RunWindow::Within(std::time::Duration::from_secs(86_400));
         let run_within = Action::Run { window: Some(within), approvals: None };
-        for code in TEMPORARY_REFUSALS {
+        for code in ["backup-old", "disk-full", "key-young", "key-given-up", "trigger", "cells"] {
             let held = of(&run_within, Some(3), 99, &format!("{code}: x"));
             assert!(matches!(held, Verdict::Blocked(at, _) if at == wait(5)), "{code}");
         }
-        assert!(matches!(of(&run_within, Some(3), 1, "key-given-up: x"), Verdict::Failed(_)));
+        assert!(
+            matches!(of(&run_within, Some(2), 1, "plan: x"), Verdict::Failed(_)),
+            "the plan stays as it is"
+        );
         assert!(matches!(of(&run, None, 1, ""), Verdict::Retry(..)));
         assert!(matches!(of(&run, Some(5), 5, ""), Verdict::Failed(_)));
         let failed = Verdict::Found(NoticeKind::RestoreTestFailed);

@@ -14,15 +14,21 @@ mod ages;
 mod clock;
 mod command;
 mod folders;
+mod health;
 mod http;
 mod job_command;
+mod ledger;
 mod metrics;
 mod notices;
 mod page;
+mod plan_watch;
+mod plans;
+mod settle;
 mod slot_notices;
 mod state;
 mod tick;
 mod trail;
+mod unclaimed;
 mod wake;
 mod work;
 
@@ -34,14 +40,17 @@ use std::time::Duration;
 use reseal_control::{ControlDatabase, ControlSession};
 use reseal_core::backoff;
 use reseal_engine::Stopper;
-use reseal_plan::{Plan, ScheduleSpec};
 use reseal_store::{StoreError, Trouble};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 pub use clock::Clock;
+pub use command::PLAN_ON_STDIN;
 pub use notices::{LogNotices, Notices};
+pub use plans::{PlanFiles, Plans, Served};
 pub use state::State;
 
+use plan_watch::PlanWatch;
 use wake::{WakeTimes, WakeUps};
 use work::Worker;
 
@@ -55,33 +64,33 @@ const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 
-/// A plan that is served.
-#[derive(Debug)]
-pub struct Served {
-    /// Where the plan lies: what commands are given.
-    pub path: PathBuf,
-    /// The plan.
-    pub plan: Plan,
-    /// Its schedule.
-    pub schedule: ScheduleSpec,
-    /// Whether the plan's switch is on.
-    pub on: bool,
+/// Where metrics and the status page are shown.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// The names by which it may be asked, beside addresses and `localhost`.
+    pub names: Vec<String>,
 }
 
 /// What the daemon needs.
 pub struct Setup {
     /// The plans.
-    pub plans: Vec<Served>,
+    pub plans: Plans,
+    /// Reads them again.
+    pub files: Arc<dyn PlanFiles>,
     /// The control database.
     pub control: ControlDatabase,
     /// The clock.
     pub clock: Clock,
     /// The program that carries out runs and scans: `reseal` itself.
     pub program: PathBuf,
+    /// Arguments for every command of it.
+    pub arguments: Vec<String>,
     /// Where notices go.
     pub notices: Arc<dyn Notices>,
     /// Where metrics and the status page are shown, if anywhere.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
 }
 
 /// Why the daemon could not begin.
@@ -90,6 +99,9 @@ pub enum ServeError {
     /// The control database refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The signal that asks to read plans again cannot be waited for.
+    #[error("SIGHUP cannot be waited for: {0}")]
+    Signal(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}")]
     Listen {
@@ -105,20 +117,24 @@ pub enum ServeError {
 /// # Errors
 /// When it cannot begin. Later troubles are logged, counted, and tried again.
 pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
+    let reload =
+        signal(SignalKind::hangup()).map_err(|error| ServeError::Signal(error.kind().to_string()))?;
     let mut control = setup.control.connect().await?;
     control.migrate().await?;
-    let listen = setup.listen;
+    let listen = setup.listen.clone();
     let state = Arc::new(State::new(setup));
     let http = match listen {
-        Some(address) => Some(http::listen(address, state.clone()).await?),
+        Some(listen) => Some(http::listen(listen, state.clone()).await?),
         None => None,
     };
-    for served in state.setup.plans.iter().filter(|served| !served.on) {
-        tracing::warn!("the schedule of plan {} is disabled by its switch", served.plan.name);
+    for served in state.setup.plans.all() {
+        match served.on {
+            true => folders::warn_unusable(&served),
+            false => tracing::warn!("the schedule of plan {} is disabled by its switch", served.plan.name),
+        }
     }
-    state.setup.plans.iter().filter(|served| served.on).for_each(folders::warn_unusable);
     let mut daemon = Daemon::new(state, control);
-    daemon.run(stop).await;
+    daemon.run(stop, reload).await;
     drop(http);
     Ok(())
 }
@@ -129,25 +145,31 @@ struct Daemon {
     control: Option<ControlSession>,
     work: JoinSet<()>,
     wake_ups: WakeUps,
+    watch: PlanWatch,
+    /// Whether plans are to be read again.
+    is_stale: bool,
     /// Ticks in a row that the control database failed.
     failures: u32,
 }
 
 impl Daemon {
     fn new(state: Arc<State>, control: ControlSession) -> Daemon {
-        let jobs = state.setup.plans.iter().map(|served| served.schedule.jobs.len()).sum();
+        let jobs = state.setup.plans.all().iter().map(|served| served.schedule.jobs.len()).sum();
         let wake_ups = WakeUps::new(state.setup.clock, jobs);
-        Daemon { state, control: Some(control), work: JoinSet::new(), wake_ups, failures: 0 }
+        let (control, watch) = (Some(control), PlanWatch::default());
+        Daemon { state, control, work: JoinSet::new(), wake_ups, watch, is_stale: false, failures: 0 }
     }
 
-    /// Ticks at each wake-up, when work ends, and at the longest interval, until `stop` is asked for.
-    async fn run(&mut self, stop: &Stopper) {
+    /// Ticks at each wake-up, when work ends, when `reload` asks for plans to be read again, and at the longest interval, until
+    /// `stop` is asked for.
+    async fn run(&mut self, stop: &Stopper, mut reload: Signal) {
         while stop.asked().is_none() {
             let pause = self.tick(stop).await;
             tokio::select! {
                 () = tokio::time::sleep(pause.max(SHORTEST)) => {}
                 () = self.wake_ups.woken() => {}
                 () = stop.wait() => {}
+                Some(()) = reload.recv() => self.is_stale = true,
                 Some(_) = self.work.join_next(), if !self.work.is_empty() => {}
             }
         }
@@ -179,6 +201,10 @@ impl Daemon {
             Some(session) => session,
             None => self.control.insert(self.state.setup.control.connect().await?),
         };
+        if std::mem::take(&mut self.is_stale) {
+            self.watch.reload(&self.state, session).await?;
+        }
+        self.watch.look(&self.state, session).await?;
         let ticked = match tick::tick(&self.state, session).await {
             Ok(ticked) => ticked,
             Err(error) => {

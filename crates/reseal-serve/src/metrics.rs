@@ -67,7 +67,7 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
     let mut control = state.setup.control.connect().await?;
     let now = state.setup.clock.now();
     let mut all = Schedules::new();
-    for served in &state.setup.plans {
+    for served in &state.setup.plans.all() {
         all.add_notices(&mut control, &served.plan.name).await?;
         all.add_jobs(&mut control, served, now).await?;
         all.add_firings(&mut control, served).await?;

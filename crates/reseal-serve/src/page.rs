@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, Value, context};
-use reseal_store::{Database, RunRow, StoreError};
+use reseal_store::{RunRow, StoreError};
 
 use crate::metrics::is_enabled;
-use crate::{Served, State};
+use crate::{Served, State, ledger};
 
 /// How many firings and runs of a plan are shown.
 const MOST: u64 = 20;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The page.
 pub(crate) async fn html(state: &State) -> String {
     let mut plans = Vec::new();
-    for served in &state.setup.plans {
+    for served in &state.setup.plans.all() {
         plans.push(plan(state, served).await);
     }
     rendered(context! { trouble => state.health_problem(), plans })
@@ -35,7 +35,7 @@ fn rendered(values: Value) -> String {
 
 async fn plan(state: &State, served: &Served) -> Value {
     let schedule = schedule(state, served).await;
-    let runs = match tokio::time::timeout(PATIENCE, runs(served)).await {
+    let runs = match tokio::time::timeout(PATIENCE, ledger::runs(served, MOST)).await {
         Ok(runs) => runs.map_err(|error| format!("Its database: {error}")),
         Err(_) => Err("Its database does not answer.".to_owned()),
     };
@@ -76,17 +76,6 @@ async fn schedule(state: &State, served: &Served) -> Result<Value, StoreError> {
         jobs => jobs.collect::<Vec<_>>(),
         firings => firings.collect::<Vec<_>>(),
     })
-}
-
-async fn runs(served: &Served) -> Result<Vec<RunRow>, String> {
-    let url = reseal_registry::database(&served.plan).await.map_err(|error| error.message)?;
-    let database = Database::parse(&url).map_err(|error| error.message)?;
-    let database = database.allowing_plaintext(served.plan.allows_plaintext);
-    let mut session = database.connect().await.map_err(|error| error.message)?;
-    if session.version().await.map_err(|error| error.message)?.is_none() {
-        return Ok(Vec::new());
-    }
-    session.runs(Some(&served.plan.name), MOST).await.map_err(|error| error.message)
 }
 
 fn run_rows(runs: &[RunRow]) -> Vec<[String; 5]> {

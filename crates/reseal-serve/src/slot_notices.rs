@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use reseal_core::{Notice, NoticeKind};
-use reseal_plan::{Action, Application, JobSpec, RunWindow};
+use reseal_plan::{Action, Application, JobSpec, Misfire, RunWindow};
+use reseal_schedule::Due;
 
 use crate::Served;
 
@@ -31,12 +32,40 @@ pub(crate) fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, s
     }
 }
 
-/// That a reminder which was due did not go out.
-pub(crate) fn missed_reminder(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
-    about(NoticeKind::DeadMan, served, &job.name, slot)
-        .with("what", format!("the reminder {}", job.name))
+/// That slots went by without firing which the plan does not skip: reminders, and what `misfire: all` leaves when there are
+/// more than it catches up. All of them are one notice. `since` is up to when slots were settled before.
+pub(crate) fn missed(served: &Served, job: &JobSpec, due: &Due, since: Timestamp) -> Option<Notice> {
+    let (Some(oldest), Some(newest)) = (due.missed.first(), due.missed.last()) else { return None };
+    let (what, verb) = match job.action {
+        Action::Remind(_) => ("the reminder", "go out"),
+        _ => ("the job", "fire"),
+    };
+    let is_told = match job.misfire {
+        Misfire::Skip => false,
+        Misfire::Once => matches!(job.action, Action::Remind(_)),
+        Misfire::All => true,
+    };
+    let notice = about(NoticeKind::DeadMan, served, &job.name, *newest)
+        .with("what", format!("{what} {}", job.name))
+        .with("due", slot_text(served, *newest))
+        .with("verb", verb);
+    let notice = match (due.missed_more, due.missed.len()) {
+        (true, _) => notice.with("missed", format!("all times after {}", slot_text(served, since))),
+        (false, 1) => notice,
+        (false, count) => {
+            notice.with("missed", format!("{count} times, the first at {}", slot_text(served, *oldest)))
+        }
+    };
+    is_told.then_some(notice)
+}
+
+/// That the work of a job that the plan no longer has was begun, and is not finished.
+pub(crate) fn abandoned_job(served: &Served, job: &str, slot: Timestamp, why: &str) -> Notice {
+    about(NoticeKind::DeadMan, served, job, slot)
+        .with("what", format!("the job {job}"))
+        .with("verb", "finish")
         .with("due", slot_text(served, slot))
-        .with("verb", "go out")
+        .with("reason", why)
 }
 
 /// That work which was due failed for good. Where it is a restore test, somebody has to hold it.

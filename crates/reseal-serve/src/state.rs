@@ -1,6 +1,6 @@
 //! What the daemon knows of itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +11,8 @@ use crate::Setup;
 
 /// Without a tick for so long, the daemon does not count as healthy.
 const HEALTHY: Duration = Duration::from_secs(120);
+/// The same where the last tick failed, and where a check of its health is not over.
+const FAILING: Duration = Duration::from_secs(10);
 
 /// What the daemon knows of itself, for the scheduler and the pages.
 pub struct State {
@@ -20,35 +22,54 @@ pub struct State {
     last: Mutex<Last>,
     /// The newest slot of each job, by plan and job, that was announced.
     announced: Mutex<HashMap<(String, String), Timestamp>>,
+    /// The times of jobs, by plan and name, that this daemon has looked at.
+    seen: Mutex<HashSet<(String, String)>>,
 }
 
 struct Last {
     tick: Instant,
     failure: Option<String>,
+    check: Instant,
+    fault: Option<String>,
 }
 
 impl State {
     pub(crate) fn new(setup: Setup) -> State {
-        let last = Last { tick: Instant::now(), failure: None };
+        let now = Instant::now();
+        let last = Last { tick: now, failure: None, check: now, fault: None };
         State {
             setup,
             ticks: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             last: Mutex::new(last),
             announced: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
     /// Notes a tick that went well.
     pub(crate) fn record_tick(&self) {
         self.ticks.fetch_add(1, Ordering::Relaxed);
-        *self.last() = Last { tick: Instant::now(), failure: None };
+        let mut last = self.last();
+        (last.tick, last.failure) = (Instant::now(), None);
     }
 
     /// Notes one that did not.
     pub(crate) fn record_failure(&self, why: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.last().failure = Some(why.to_owned());
+    }
+
+    /// Notes a check of the daemon's health, and what it found wrong.
+    pub(crate) fn record_check(&self, fault: Option<String>) {
+        let mut last = self.last();
+        (last.check, last.fault) = (Instant::now(), fault);
+    }
+
+    /// Whether this daemon looks at these times of a job for the first time.
+    pub(crate) fn begins(&self, plan: &str, times: &str) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.insert((plan.to_owned(), times.to_owned()))
     }
 
     /// Whether this daemon has not announced a slot.
@@ -68,9 +89,15 @@ impl State {
     /// Why the daemon is not healthy, if it is not.
     pub(crate) fn health_problem(&self) -> Option<String> {
         let last = self.last();
-        let since = last.tick.elapsed();
+        if last.fault.is_some() {
+            return last.fault.clone();
+        }
+        if last.check.elapsed() > FAILING {
+            return Some("its health cannot be checked".to_owned());
+        }
+        let (since, most) = (last.tick.elapsed(), if last.failure.is_some() { FAILING } else { HEALTHY });
         let why = last.failure.clone().unwrap_or_else(|| "no tick was over".to_owned());
-        (since > HEALTHY).then(|| format!("{} s without a tick: {why}", since.as_secs()))
+        (since > most).then(|| format!("{} s without a tick: {why}", since.as_secs()))
     }
 
     /// How many ticks went well, and how many did not.

@@ -1,13 +1,17 @@
 //! The daemon in this process, on a control database in a file: when it wakes, and what it shows of itself.
 
+use std::path::Path;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use reseal_control::{AlertKey, ControlDatabase, ControlSession};
 use reseal_core::Notice;
+use reseal_plan::Plan;
 
 use super::*;
+
+mod versions;
 
 /// Keeps what is posted: the slot, and when that was by the daemon's clock.
 #[derive(Clone)]
@@ -24,6 +28,19 @@ impl Notices for Recorder {
     }
 }
 
+/// Plans that lie in no file.
+struct NoFiles;
+
+impl PlanFiles for NoFiles {
+    fn text(&self, _: &Path) -> Result<String, String> {
+        Err("there is no file".into())
+    }
+
+    fn read(&self, _: &Path) -> Result<Served, String> {
+        Err("there is no file".into())
+    }
+}
+
 /// A control database in a folder of its own, and a plan's schedule.
 struct World {
     folder: tempfile::TempDir,
@@ -33,7 +50,10 @@ struct World {
 
 impl World {
     fn new(schedule: &'static str) -> World {
-        World { folder: tempfile::tempdir().unwrap(), schedule, posted: Arc::default() }
+        // In memory where there is such a folder: months of ticks write often.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        World { folder: folder.unwrap(), schedule, posted: Arc::default() }
     }
 
     fn control(&self) -> ControlDatabase {
@@ -51,11 +71,14 @@ impl World {
         )
         .unwrap();
         let schedule = plan.schedule.clone().unwrap();
+        let served = Served { path: "plan.yaml".into(), text, is_file: false, plan, schedule, on: true };
         Setup {
-            plans: vec![Served { path: "plan.yaml".into(), plan, schedule, on: true }],
+            plans: Plans::new(vec![served]),
+            files: Arc::new(NoFiles),
             control: self.control(),
             clock,
             program: "true".into(),
+            arguments: Vec::new(),
             notices: Arc::new(Recorder { clock, posted: self.posted.clone() }),
             listen: None,
         }
@@ -116,7 +139,11 @@ async fn a_firing_happens_within_a_second_of_its_instant() {
         let since = since - SignedDuration::from_millis(fraction_ms);
         let clock = Clock::Simulated { from: at("2026-01-01T00:00:56Z"), since, speed: 1 };
         let mut daemon = world.daemon(clock).await;
-        let _ = tokio::time::timeout(Duration::from_secs(6), daemon.run(&Stopper::default())).await;
+        let _ = tokio::time::timeout(
+            Duration::from_secs(6),
+            daemon.run(&Stopper::default(), signal(SignalKind::hangup()).unwrap()),
+        )
+        .await;
         let posted = world.posted.lock().unwrap().clone();
         let [(slot, fired)] = &posted[..] else { panic!("not one firing: {posted:?}") };
         let late = fired.duration_since(at(slot));

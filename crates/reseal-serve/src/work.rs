@@ -14,7 +14,7 @@ use reseal_store::StoreError;
 use crate::command::CommandResult;
 use crate::job_command::{RETRY_AFTER, RETRY_AFTER_BUSY, Verdict};
 use crate::tick::{LEASE_MS, Task};
-use crate::{Served, State, ages, command, folders, job_command, slot_notices, trail};
+use crate::{Served, State, ages, command, folders, job_command, ledger, slot_notices, trail};
 
 /// How often the lease is renewed; it outlasts three failed attempts.
 const RENEW: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ impl Worker {
     }
 
     fn served(&self) -> &Served {
-        &self.state.setup.plans[self.task.plan]
+        &self.task.served
     }
 
     fn slot(&self) -> Timestamp {
@@ -76,7 +76,9 @@ impl Worker {
     async fn attempt(&self) -> JobOutcome {
         let now = self.state.setup.clock.now();
         let slot = self.slot();
-        let late = now.duration_since(slot);
+        // A slot that was caught up was late when it was claimed: what counts is how long it waits since.
+        let claimed_for = SignedDuration::from_millis(self.task.firing.claimed_for_ms);
+        let late = now.duration_since(slot).min(self.state.setup.clock.shown(claimed_for));
         let (patience, window) = match &self.task.job.action {
             Action::Run { window: Some(RunWindow::Within(wait)), .. } => {
                 (SignedDuration::try_from(*wait).unwrap_or(PATIENCE), None)
@@ -96,8 +98,12 @@ impl Worker {
         if let Err(why) = folders::create(&self.task.job, slot) {
             return JobOutcome::Failed(why);
         }
-        let words = job_command::arguments(self.served(), &self.task.job, slot, now);
-        let ended = command::run(&self.state.setup.program, &words, &self.stop).await;
+        if let Some(said) = self.finished_without_us().await {
+            return JobOutcome::Done(said, Vec::new());
+        }
+        let mut words = job_command::arguments(self.served(), &self.task.job, slot, now);
+        words.extend_from_slice(&self.state.setup.arguments);
+        let ended = command::run(&self.state.setup.program, &words, self.served(), &self.stop).await;
         let now = self.state.setup.clock.now();
         match job_command::judge(&self.task.job.action, &ended, self.task.epoch, now) {
             Verdict::Done if self.task.job.action == Action::KeyAge => self.check_key_ages(&ended, now).await,
@@ -110,6 +116,18 @@ impl Worker {
             Verdict::Blocked(when, why) => JobOutcome::Blocked(when, why),
             Verdict::Failed(why) => JobOutcome::Failed(why),
         }
+    }
+
+    /// What became of a run that an earlier attempt began, where its daemon died and the run finished on its own: another run
+    /// would ask people again.
+    async fn finished_without_us(&self) -> Option<String> {
+        // The claim is the first epoch, the first attempt the second.
+        let is_first = self.task.firing.epoch <= 1;
+        if is_first || !matches!(self.task.job.action, Action::Run { .. }) {
+            return None;
+        }
+        let run = ledger::finished_run(self.served(), &self.task.firing).await?;
+        Some(format!("state {}, run id {}, begun by a daemon that is gone", run.state, run.id))
     }
 
     /// Holds the keys that the catalogue has of the plan against its policy.

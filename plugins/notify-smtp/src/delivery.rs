@@ -213,7 +213,12 @@ fn certificate_fault(why: &rustls::CertificateError) -> &'static str {
         Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
             "the server's certificate is for another name than the URL's"
         }
-        Fault::UnknownIssuer => "no authority that this machine trusts signed the server's certificate",
+        // One that bears the name of an authority, and was signed by another key, is no better.
+        Fault::UnknownIssuer
+        | Fault::BadSignature
+        | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "no authority that this machine trusts signed the server's certificate"
+        }
         Fault::Revoked => "the server's certificate was revoked",
         _ => "the server's certificate is not valid",
     }

@@ -12,7 +12,7 @@ pub(crate) enum ScheduleCommand {
         #[arg(required = true)]
         plans: Vec<PathBuf>,
     },
-    /// List what will fire, in local time and UTC
+    /// List what will fire, in local time and UTC; disabled jobs do not
     Next {
         /// The plan
         plan: PathBuf,
@@ -41,12 +41,15 @@ pub(crate) enum ScheduleCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The plans; they are read once, at the start
+    /// The plans; they are read at the start, and again on SIGHUP
     #[arg(required = true)]
     pub(crate) plans: Vec<PathBuf>,
     /// Show /metrics, /healthz and a status page at this address, such as 127.0.0.1:9187; it knows no password
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
+    /// A name by which that address may be asked too, beside addresses and localhost; may be given several times
+    #[arg(long = "listen-name", value_name = "NAME", requires = "listen")]
+    pub(crate) listen_names: Vec<String>,
     /// For tests: a clock that showed FROM when it was SINCE, and runs SPEED times as fast
     #[arg(long, hide = true, value_name = "FROM,SINCE,SPEED")]
     pub(crate) clock_for_tests: Option<String>,

@@ -8,16 +8,16 @@ use serde_json::json;
 
 use super::{census, run};
 use crate::exit::{CLEAN, Done, Outcome, REMAIN};
-use crate::output::number;
+use crate::output::{note, number};
 
 /// Makes the demo, rotates it and shows the proof.
 pub(crate) async fn demo(caller: &Caller, directory: &Path) -> Outcome {
     let demo = Demo::make(directory).await?;
-    eprintln!("made {} with {} patients, sealed under v1", demo.database.display(), number(ROWS as u64));
+    note(&format!("made {} with {} patients, sealed under v1", demo.database.display(), number(ROWS as u64)));
     let before = demo.census().await?;
-    eprintln!("\nbefore, every cell opened:\n{}\n", census::text(&before));
+    note(&format!("\nbefore, every cell opened:\n{}\n", census::text(&before)));
     let report = demo.rotate(caller).await?;
-    eprintln!("{}\n", run::text(&report, &demo.plan));
+    note(&format!("{}\n", run::text(&report, &demo.plan)));
     let after = demo.census().await?;
     let plan = demo.plan.display();
     let text = format!(

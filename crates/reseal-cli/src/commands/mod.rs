@@ -54,7 +54,7 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
         Command::Grants { plan, role } => grants::grants(plan, role.as_deref()).await,
         Command::Keys { command } => keys::keys(caller, command).await,
         Command::Approve(args) => approve::approve(caller, args).await,
-        Command::Serve(args) => serve::serve(caller, args).await,
+        Command::Serve(args) => serve::serve(caller, args, cli.log_json).await,
         Command::Schedule { command } => schedule::schedule(caller, command).await,
         Command::Audit { command } => audit::audit(command).await,
         Command::Notify { command } => notify::notify(command).await,

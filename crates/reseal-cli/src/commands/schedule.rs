@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use reseal_app::Caller;
 use reseal_app::schedule::{
-    Disabled, Firing, Firings, FiringsRequest, MOST_FIRINGS, PlanSchedule, ScheduledJob, SwitchRequest,
+    Disabled, DisabledJob, Firing, Firings, FiringsRequest, MOST_FIRINGS, PlanSchedule, ScheduledJob,
+    SwitchRequest,
 };
 use reseal_plan::{Action, Switch};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ pub(crate) async fn schedule(caller: &Caller, command: &ScheduleCommand) -> Outc
     match command {
         ScheduleCommand::List { plans } => list(plans).await,
         ScheduleCommand::Next { plan, from, until } => {
-            next(&FiringsRequest { plan: plan.clone(), from: from.clone(), until: until.clone() })
+            next(&FiringsRequest { plan: plan.clone(), from: from.clone(), until: until.clone() }).await
         }
         ScheduleCommand::Enable { plan, job } => {
             switch(caller, SwitchRequest { plan: plan.clone(), job: job.clone(), enabled: true }).await
@@ -101,12 +102,14 @@ fn off(switch: &Switch) -> String {
     format!("disabled: {} is not {}", switch.variable, switch.value)
 }
 
-fn next(request: &FiringsRequest) -> Outcome {
-    let found = reseal_app::schedule::next(request)?;
+async fn next(request: &FiringsRequest) -> Outcome {
+    let found = reseal_app::schedule::next(request).await?;
     let slots: Vec<Value> = found.firings.iter().map(|firing| firing_document(firing, &found.zone)).collect();
+    let off = |off: &DisabledJob| json!({ "job": off.job, "reason": reason(&off.why) });
+    let disabled: Vec<Value> = found.disabled.iter().map(off).collect();
     let document = json!({
         "plan": found.plan, "zone": found.zone_name, "from": found.from.to_string(),
-        "until": found.until.to_string(), "slots": slots, "truncated": found.truncated,
+        "until": found.until.to_string(), "slots": slots, "truncated": found.truncated, "disabled": disabled,
     });
     Ok(Done::new(CLEAN, document, firings_text(&found)))
 }
@@ -128,6 +131,9 @@ fn firings_text(found: &Firings) -> String {
     };
     if found.truncated {
         text += &format!("\nthe first {}; narrow it with --until", number(MOST_FIRINGS as u64));
+    }
+    for off in &found.disabled {
+        text += &format!("\n{} does not fire: {}", off.job, reason(&off.why));
     }
     text
 }

@@ -9,9 +9,16 @@ use crate::args::ServeArgs;
 use crate::exit::{CLEAN, Done, Outcome};
 
 /// Serves plans until it is told to stop.
-pub(crate) async fn serve(caller: &Caller, args: &ServeArgs) -> Outcome {
+pub(crate) async fn serve(caller: &Caller, args: &ServeArgs, log_json: bool) -> Outcome {
     let clock = args.clock_for_tests.as_deref().map_or(Ok(Clock::System), clock)?;
-    let request = ServeRequest { plans: args.plans.clone(), listen: args.listen, clock };
+    let request = ServeRequest {
+        plans: args.plans.clone(),
+        listen: args.listen,
+        listen_names: args.listen_names.clone(),
+        clock,
+        // What a command writes goes where the daemon's own lines go.
+        arguments: log_json.then(|| "--log-json".to_owned()).into_iter().collect(),
+    };
     reseal_app::serve::serve(caller, &request).await?;
     Ok(Done::new(CLEAN, json!({ "stopped": true }), "stopped"))
 }

@@ -52,6 +52,8 @@ kinds! {
     Refused = "refused",
     /// What a plan says is not what it said when it was last run.
     PlanChanged = "plan-changed",
+    /// The file of a plan that is served says something else than the plan in force, or was read again.
+    PlanFileChanged = "plan-file-changed",
     /// Cells were counted.
     Census = "census",
     /// Every cell in scope was opened in one snapshot.
