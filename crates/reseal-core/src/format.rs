@@ -106,6 +106,13 @@ pub trait Format: Send + Sync {
         true
     }
 
+    /// The algorithm that seals cells under a key of so many bits, as auditors know it: `AES-256-GCM`. `None` where the
+    /// format's name says as much.
+    fn algorithm(&self, key_bits: Option<usize>) -> Option<&'static str> {
+        let _ = key_bits;
+        None
+    }
+
     /// What authenticates a cell, where the format has cells with and cells without; `None` where all are alike.
     fn optional_authentication(&self) -> Option<OptionalAuthentication> {
         None

@@ -4,6 +4,8 @@
 //! only be a warning where it cannot be recorded, since the work is done by then; whoever takes the plan up next reads
 //! that end from the ledger, and records it before anything else.
 
+mod described;
+
 use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
 use reseal_core::audit::{Detail, Event, EventKind};
@@ -69,6 +71,7 @@ pub(crate) async fn run_begins(
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);
     }
+    let event = described::described(event, control, session, job, run).await?;
     record(control, &event).await
 }
 
@@ -150,11 +153,16 @@ async fn catch_up(
 /// A run stopped or is over, and the ledger says how.
 pub(crate) async fn run_ended(
     control: &mut ControlSession,
-    RunEnd { job, run, counts }: RunEnd<'_>,
+    RunEnd { job, run, counts, sweep }: RunEnd<'_>,
     operator: &str,
 ) -> Result<(), RunError> {
     let event = event(control, kind_of_end(run.state), job, operator).await?.of_run(&run.id);
-    let event = end(event, run, counts);
+    let event = match sweep {
+        Some(sweep) => {
+            end(event, run, counts).with("swept_ms", sweep.began_ms).with("cells_swept", sweep.cells)
+        }
+        None => end(event, run, counts),
+    };
     record(control, &primaries(event, job).with("scope", run.scope.as_str())).await
 }
 

@@ -51,7 +51,7 @@ pub use rollback::{drop_undo, rollback, to_roll_back};
 pub use run::lease::{holder, is_dead, is_held};
 pub use run::run;
 pub use stop::{Stop, Stopper};
-pub use sweep::census::{Census, CensusField, CensusLine};
+pub use sweep::census::{Census, CensusField, CensusLine, SweepFacts};
 pub use sweep::inspect::{CellStanding, Inspected, inspect};
 pub use sweep::trial::{Tried, try_cells};
 pub use sweep::{census, left_out, verify};

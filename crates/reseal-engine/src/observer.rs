@@ -8,7 +8,7 @@ use reseal_store::{Counts, NotedTable, Pin, RunRow, Session};
 
 use crate::error::RunError;
 use crate::job::Job;
-use crate::sweep::census::Census;
+use crate::sweep::census::{Census, SweepFacts};
 
 /// What follows runs and rollbacks from outside: a key catalogue, an audit trail, people who must agree.
 ///
@@ -91,6 +91,8 @@ pub struct RunEnd<'a> {
     pub run: &'a RunRow,
     /// Its counts, with the cells that are in quarantine now.
     pub counts: &'a Counts,
+    /// The sweep that it ended with; `None` where it stopped before one.
+    pub sweep: Option<SweepFacts>,
 }
 
 /// A step of the plan, and what it came to.

@@ -65,6 +65,14 @@ impl Format for AesGcm {
         }
     }
 
+    fn algorithm(&self, key_bits: Option<usize>) -> Option<&'static str> {
+        match key_bits {
+            Some(128) => Some("AES-128-GCM"),
+            Some(256) => Some("AES-256-GCM"),
+            _ => Some("AES-GCM"),
+        }
+    }
+
     fn tag_hint<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
         self.shape.tag_hint(cell)
     }

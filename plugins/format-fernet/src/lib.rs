@@ -97,6 +97,10 @@ impl Fernet {
 }
 
 impl Format for Fernet {
+    fn algorithm(&self, _: Option<usize>) -> Option<&'static str> {
+        Some("Fernet (AES-128-CBC, HMAC-SHA-256)")
+    }
+
     fn binds_aad(&self) -> bool {
         false
     }

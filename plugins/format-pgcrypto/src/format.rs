@@ -35,6 +35,10 @@ pub(crate) struct Pgcrypto {
 }
 
 impl Format for Pgcrypto {
+    fn algorithm(&self, _: Option<usize>) -> Option<&'static str> {
+        Some("OpenPGP (AES-128, or the cipher of the old message)")
+    }
+
     fn binds_aad(&self) -> bool {
         false
     }

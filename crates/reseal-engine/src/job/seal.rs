@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use reseal_core::{
-    BuiltFormat, Cell, Context, Kdf, Key, Keyset, OpenError, Plaintext, SealError, Template, TemplateError,
+    BuiltFormat, Cell, Context, Kdf, Key, KeyLength, Keyset, OpenError, Plaintext, SealError, Template,
+    TemplateError,
 };
 
 use super::envelope::{Envelope, Move};
@@ -109,6 +110,27 @@ impl Seal {
             self.validator.clone(),
         )
         .enveloped(self.envelope.clone())
+    }
+
+    /// The algorithm that seals its cells, as auditors know it.
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        self.format.format.algorithm(self.key_bits()).unwrap_or(self.format_name)
+    }
+
+    /// How many bits the key has that a cell is sealed under: the DEK's in an envelope, the derived key's where there is a
+    /// derivation. `None` for a passphrase, a format without keys, and a keyset without a primary.
+    #[must_use]
+    pub fn key_bits(&self) -> Option<usize> {
+        if !matches!(self.format.key_length, KeyLength::OneOf(_)) {
+            return None;
+        }
+        let bytes = match (&self.envelope, &self.kdf) {
+            (Some(envelope), _) => envelope.dek_bytes,
+            (None, Some(kdf)) => kdf.length(),
+            (None, None) => self.keyset.primary()?.expose().len(),
+        };
+        Some(bytes * 8)
     }
 
     /// Whether a key of the seal is the one that seals.

@@ -95,7 +95,7 @@ impl Prover<'_> {
         idle: Vec<Session>,
     ) -> Result<Proof, RunError> {
         let mut listing = Listing::begin(session, lease, self.refused).await?;
-        let mut readers = snapshot(self.database, idle, self.workers).await?;
+        let mut readers = snapshot(self.database, idle, self.workers).await?.readers;
         let held = self.tables.first().and_then(|table| table.held.newest());
         let mut proof = Proof { other_run: held, ..Proof::default() };
         let shards = readers[0].undo_shards(self.of_run).await?;

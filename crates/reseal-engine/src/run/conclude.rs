@@ -16,15 +16,27 @@ use crate::report::Report;
 use crate::run::steps::{Cut, Steps};
 use crate::stop::Stop;
 use crate::sweep::Swept;
+use crate::sweep::census::SweepFacts;
 
 /// How the rounds of a run ended.
 pub(crate) enum Outcome {
     /// Every cell in scope is under its primary.
-    Clean,
+    Clean(SweepFacts),
     /// The last sweep found cells that are not.
     Left(Swept),
     /// It was stopped before the last sweep.
     Stopped(Stop),
+}
+
+impl Outcome {
+    /// The sweep that they ended with.
+    fn sweep(&self) -> Option<SweepFacts> {
+        match self {
+            Outcome::Clean(facts) => Some(*facts),
+            Outcome::Left(swept) => Some(swept.facts()),
+            Outcome::Stopped(_) => None,
+        }
+    }
 }
 
 /// Writes how the run ended, carries out the steps that follow from it, and reports it.
@@ -38,9 +50,10 @@ pub(crate) async fn conclude(
     begun: Instant,
 ) -> Result<Report, RunError> {
     let stopped = matches!(outcome, Ok(Outcome::Stopped(_)));
+    let sweep = outcome.as_ref().ok().and_then(Outcome::sweep);
     let (state, reason, error) = match outcome {
-        Ok(Outcome::Clean) if run.whole => (RunState::Complete, None, None),
-        Ok(Outcome::Clean) => (RunState::ScopeDone, None, None),
+        Ok(Outcome::Clean(_)) if run.whole => (RunState::Complete, None, None),
+        Ok(Outcome::Clean(_)) => (RunState::ScopeDone, None, None),
         Ok(Outcome::Left(swept)) => (RunState::Paused, Some(left(&swept)), None),
         Ok(Outcome::Stopped(Stop::Superseded)) => return Err(RunError::Superseded),
         Ok(Outcome::Stopped(Stop::CancelAsked)) => {
@@ -48,11 +61,7 @@ pub(crate) async fn conclude(
         }
         Ok(Outcome::Stopped(stop)) => (RunState::Paused, Some(stop.reason().to_owned()), None),
         Err(RunError::Superseded) => return Err(RunError::Superseded),
-        Err(error) => {
-            let failed = error.advice().class == Class::Failed || matches!(error, RunError::Canary { .. });
-            let state = if failed { RunState::Failed } else { RunState::Paused };
-            (state, Some(error.to_string()), Some(error))
-        }
+        Err(error) => (state_after(&error), Some(error.to_string()), Some(error)),
     };
     if matches!(state, RunState::Complete | RunState::ScopeDone) {
         steps.owe(session, run.whole).await?;
@@ -63,7 +72,7 @@ pub(crate) async fn conclude(
     let (job, row) = (steps.job().clone(), ended(session, lease, run).await?);
     let cells_quarantined = session.quarantined(&run.id).await?.len() as u64;
     let counts = Counts { cells_quarantined, ..row.counts };
-    steps.observer().ended(RunEnd { job: &job, run: &row, counts: &counts }).await;
+    steps.observer().ended(RunEnd { job: &job, run: &row, counts: &counts, sweep }).await;
     steps.stands(state, row.counts.cells_rotated);
     let failed = follow(session, steps, state).await;
     if let Some(error) = error {
@@ -87,6 +96,14 @@ pub(crate) async fn conclude(
         seconds: begun.elapsed().as_secs_f64(),
         estimate_seconds: None,
     })
+}
+
+/// The state of a run that an error stopped.
+fn state_after(error: &RunError) -> RunState {
+    match error.advice().class == Class::Failed || matches!(error, RunError::Canary { .. }) {
+        true => RunState::Failed,
+        false => RunState::Paused,
+    }
 }
 
 /// The run as it ended. One that is over and did nothing can never be rolled back: what it met under the new key needs no

@@ -149,7 +149,7 @@ async fn work(
     });
     let _lag = LagWatch::start(environment.database.clone(), pacer);
     let outcome = rounds(&shared, session, steps, run, targets).await?;
-    if let Outcome::Clean = outcome {
+    if let Outcome::Clean(_) = outcome {
         first_use::pin_what_is_shown(session, lease, ready).await?;
     }
     Ok(outcome)
@@ -203,7 +203,7 @@ async fn rounds(
                 guard::prove(session, job, targets).await?;
             }
             if !run.whole || guarded || guard::put_up(session, &shared.lease, job, targets).await? {
-                return Ok(Outcome::Clean);
+                return Ok(Outcome::Clean(swept.facts()));
             }
             // What came in between the sweep and the guard is found by another sweep, and nothing comes after it.
             guarded = true;

@@ -15,6 +15,16 @@ pub struct Census {
     pub fields: Vec<CensusField>,
 }
 
+/// A sweep of a whole scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepFacts {
+    /// When its snapshot was begun, in milliseconds since 1970 by the server's clock: what had been committed by then is
+    /// in it.
+    pub began_ms: i64,
+    /// How many cells it opened, or found that no key opens. NULL is no cell.
+    pub cells: u64,
+}
+
 /// The cells of one field.
 #[derive(Clone, Debug)]
 pub struct CensusField {

@@ -23,10 +23,10 @@ use crate::error::RunError;
 use crate::job::Job;
 use crate::job::scope::Scope;
 use crate::progress::Progress;
-use census::{Census, CensusField, CensusLine};
+use census::{Census, CensusField, CensusLine, SweepFacts};
 use classify::By;
 use listing::Listing;
-use scan::snapshot;
+use scan::{Snapshot, snapshot};
 use tally::{SealAndKey, TableTally, Tally, tally_table};
 
 /// What a sweep found.
@@ -40,9 +40,17 @@ pub(crate) struct Swept {
     pub(crate) broken: u64,
     /// The tables (positions in the job) that hold old cells.
     pub(crate) tables_with_old: Vec<usize>,
+    /// When its snapshot was begun, in milliseconds since 1970 by the server's clock.
+    pub(crate) began_ms: i64,
 }
 
 impl Swept {
+    /// What whoever follows the run is told of it.
+    pub(crate) fn facts(&self) -> SweepFacts {
+        let counts = self.census.fields.iter().flat_map(|field| &field.counts);
+        SweepFacts { began_ms: self.began_ms, cells: counts.map(|line| line.cells).sum() }
+    }
+
     fn add(&mut self, target: &Target, tally: TableTally) {
         let TableTally { fields, refused } = tally;
         let mut old = 0;
@@ -76,8 +84,8 @@ pub(crate) async fn sweep(
     mut listing: Option<Listing<'_>>,
 ) -> Result<Swept, RunError> {
     let workers = targets.first().map_or(1, |target| target.job.pace.workers);
-    let mut readers = snapshot(database, idle, workers).await?;
-    let mut swept = Swept::default();
+    let Snapshot { mut readers, began_ms } = snapshot(database, idle, workers).await?;
+    let mut swept = Swept { began_ms, ..Swept::default() };
     for target in targets {
         let tally = tally_table(&mut readers, target, By::Opened, progress, listing.as_mut()).await?;
         swept.add(target, tally);

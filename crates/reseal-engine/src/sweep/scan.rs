@@ -9,14 +9,24 @@ use crate::error::RunError;
 /// Bytes of a chunk of rows on its way from the database to the cores.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Connections that read one snapshot: as many as there are workers, where the database can share it. Those that are
+/// Connections that read one snapshot.
+pub(crate) struct Snapshot {
+    /// The connections, one at least.
+    pub(crate) readers: Vec<Session>,
+    /// When it was begun, in milliseconds since 1970 by the server's clock: what had been committed by then is in it.
+    pub(crate) began_ms: i64,
+}
+
+/// Begins a snapshot with as many connections as there are workers, where the database can share it. Those that are
 /// idle are used before new ones, and what is left of them is closed.
 pub(crate) async fn snapshot(
     database: &Database,
     mut idle: Vec<Session>,
     workers: usize,
-) -> Result<Vec<Session>, RunError> {
+) -> Result<Snapshot, RunError> {
     let mut first = connection(database, &mut idle).await?;
+    // Before the snapshot, so that nothing that was committed by this time can be missing from it.
+    let began_ms = first.now_ms().await?;
     first.begin_snapshot().await?;
     let mut readers = vec![first];
     if workers > 1
@@ -28,7 +38,7 @@ pub(crate) async fn snapshot(
             readers.push(reader);
         }
     }
-    Ok(readers)
+    Ok(Snapshot { readers, began_ms })
 }
 
 async fn connection(database: &Database, idle: &mut Vec<Session>) -> Result<Session, RunError> {

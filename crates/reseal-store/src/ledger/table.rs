@@ -1,6 +1,7 @@
 //! Which table of the database each table of a run is.
 
 use sea_query::{Expr, ExprTrait, Order, Query};
+use serde_json::json;
 
 use super::column_name::ColumnName;
 use super::guarded::Guarded;
@@ -16,6 +17,16 @@ pub struct RunTable {
     pub identity: TableIdentity,
     /// The columns of its row key: see [`row_key_text`](crate::row_key_text).
     pub row_key: String,
+}
+
+impl RunTable {
+    /// What tells the table from others of its database, as a JSON document with a fixed order of its keys.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let TableIdentity { name, mark } = &self.identity;
+        let (mark, row_key) = (mark.encode(), &self.row_key);
+        json!({ "mark": mark, "name": name.name, "row_key": row_key, "schema": name.schema }).to_string()
+    }
 }
 
 /// How a table came to be a run's.
