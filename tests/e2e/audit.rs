@@ -34,7 +34,7 @@ fn kinds(world: &World) -> Vec<String> {
 }
 
 /// Exit code and answer of the verifier that shares no code with Reseal.
-fn foreign(world: &World, args: &[&str]) -> (i32, Value) {
+pub(crate) fn foreign(world: &World, args: &[&str]) -> (i32, Value) {
     let output = world.script("verify_trail.py", args).output().unwrap();
     let answer = serde_json::from_slice(&output.stdout);
     let answer = answer.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));

@@ -63,6 +63,7 @@ mod stored;
 mod stored_elsewhere;
 mod stored_later;
 mod systems;
+mod tampering;
 mod tls;
 mod trusted_files;
 mod typed_keys;

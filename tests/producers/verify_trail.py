@@ -1,46 +1,97 @@
 """Verifies an export of the audit trail (`reseal audit export`) without any code of Reseal's: docs/audit-trail.md.
 
-usage: verify_trail.py EXPORT [PUBLIC_KEY]   prints JSON; exit 0 where the trail is intact, 1 where it is not
+usage: verify_trail.py EXPORT [PUBLIC_KEY [HEAD]]   prints JSON; exit 0 where the trail is intact, 1 where it is not
 """
 import hashlib, json, struct, sys
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PARTS = ["sequence", "time_ms", "operator", "host", "kind", "plan", "plan_digest", "run_id"]
+EVENT = [*PARTS, "fields", "keys", "head"]
+CHECKPOINT = ["sequence", "head", "time_ms", "key", "signature"]
+INTEGERS = range(-(2**63), 2**63)
 
 
-def part(value):
+def must(holds, what):
+    if not holds:
+        raise ValueError(what)
+
+
+def part(value, *types):
+    must(type(value) in types and (type(value) is str or value in INTEGERS), "a value of another type")
     data = str(value).encode()
     return struct.pack(">I", len(data)) + data
 
 
 def canonical(event):
-    out = b"".join(part(event[name]) for name in PARTS) + part(len(event["fields"]))
+    out = b"".join(part(event[name], int if name in PARTS[:2] else str) for name in PARTS)
+    out += part(len(event["fields"]), int)
     for name, value in event["fields"]:
-        out += part(name) + part("t" if isinstance(value, str) else "i") + part(value)
-    return out + part(len(event["keys"])) + b"".join(part(text) for key in event["keys"] for text in key)
+        out += part(name, str) + part("i" if type(value) is int else "t", str) + part(value, int, str)
+    out += part(len(event["keys"]), int)
+    for keyset, key, fingerprint in event["keys"]:
+        out += part(keyset, str) + part(key, str) + part(fingerprint, str)
+    return out
 
 
-def verify(lines, public=None):
-    head, count, signed = bytes(32), 0, 0
-    for line in lines:
-        record = json.loads(line)
-        if check := record.get("checkpoint"):
-            assert (check["sequence"], check["head"]) == (count, head.hex()), f"checkpoint after event {count}"
-            assert public in (None, check["key"]), f"signed by {check['key']}"
-            message = part(check["sequence"]) + part(check["head"]) + part(check["time_ms"])
-            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(check["key"]))
-            key.verify(bytes.fromhex(check["signature"]), b"reseal-audit-checkpoint-1\n" + message)
-            signed = count
-            continue
-        assert record["sequence"] == count + 1, f"event {count + 1} is missing"
-        head, count = hashlib.sha256(b"reseal-audit-event-1\n" + head + canonical(record)).digest(), count + 1
-        assert record["head"] == head.hex(), f"event {count} was changed"
-    return {"events": count, "head": head.hex(), "signed_through": signed}
+def read(line):
+    """A line in the one way in which it may be written."""
+    text = line.decode()
+    record = json.loads(text)
+    must(json.dumps(record, ensure_ascii=False, separators=(",", ":")) == text, "not written as Reseal does")
+    return record
+
+
+class Trail:
+    def __init__(self, public=None):
+        self.public, self.head, self.count, self.signed, self.ended = public, bytes(32), 0, 0, False
+
+    def take(self, record):
+        must(not self.ended, "something stands behind the end")
+        match list(record):
+            case ["checkpoint"]:
+                self.checkpoint(record["checkpoint"])
+            case ["end"]:
+                here = {"sequence": self.count, "head": self.head.hex()}
+                must(record["end"] == here and list(record["end"]) == list(here), "the end was cut")
+                self.ended = True
+            case names:
+                must(names == EVENT, "no event")
+                self.event(record)
+
+    def event(self, event):
+        must(event["sequence"] == self.count + 1, f"event {self.count + 1} is missing")
+        head = hashlib.sha256(b"reseal-audit-event-1\n" + self.head + canonical(event)).digest()
+        must(event["head"] == head.hex(), f"event {self.count + 1} was changed")
+        self.head, self.count = head, self.count + 1
+
+    def checkpoint(self, check):
+        must(list(check) == CHECKPOINT, "no checkpoint")
+        must((check["sequence"], check["head"]) == (self.count, self.head.hex()), f"checkpoint after {self.count}")
+        must(self.public in (None, check["key"]), f"signed by {check['key']}")
+        key, signature = bytes.fromhex(check["key"]), bytes.fromhex(check["signature"])
+        must((key.hex(), signature.hex()) == (check["key"], check["signature"]), "digits in another way")
+        message = part(check["sequence"], int) + part(check["head"], str) + part(check["time_ms"], int)
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, b"reseal-audit-checkpoint-1\n" + message)
+        self.signed = self.count
+
+
+def verify(data, public=None, known=None):
+    trail, heads = Trail(public), set()
+    try:
+        for line in data.removesuffix(b"\n").split(b"\n"):
+            trail.take(read(line))
+            heads.update([trail.head.hex()] if trail.count else [])
+        must(trail.ended, "the export does not say where it ends")
+        must(public is None or trail.signed or not trail.count, "nothing is signed by that key")
+        must(known is None or known in heads, "no event has that head")
+        fault = None
+    except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        fault = str(error) or type(error).__name__
+    return {"events": trail.count, "head": trail.head.hex(), "signed_through": trail.signed, "fault": fault}
 
 
 if __name__ == "__main__":
-    try:
-        print(json.dumps(verify(open(sys.argv[1], encoding="utf-8"), *sys.argv[2:3])))
-    except (AssertionError, InvalidSignature, ValueError, KeyError, TypeError) as fault:
-        sys.exit(print(json.dumps({"fault": str(fault) or type(fault).__name__})) or 1)
+    verdict = verify(open(sys.argv[1], "rb").read(), *sys.argv[2:4])
+    print(json.dumps(verdict))
+    sys.exit(1 if verdict["fault"] else 0)

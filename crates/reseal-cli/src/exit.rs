@@ -23,8 +23,8 @@ impl Done {
     }
 
     /// The same whose text is lines of JSON.
-    pub(crate) fn json_lines(json: Value, lines: String) -> Self {
-        Done { code: CLEAN, json, text: lines, is_json: true }
+    pub(crate) fn json_lines(code: u8, json: Value, lines: String) -> Self {
+        Done { code, json, text: lines, is_json: true }
     }
 }
 

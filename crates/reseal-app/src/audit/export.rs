@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::trail_reader::{Checkpoints, checkpoints, connect, entries};
+use reseal_control::ControlSession;
+use reseal_core::audit::{Checkpoint, Entry, Fault, TrailHead};
+
+use super::trail_reader::{Against, Checkpoints, checkpoints, connect, entries, of_database};
 use crate::Failure;
 
 /// A trail as JSON lines.
@@ -12,34 +15,67 @@ pub struct Exported {
     pub events: usize,
     /// How many signed heads.
     pub checkpoints: usize,
-    /// The head of its last event.
-    pub head: Option<String>,
-    /// A line for each event and each signed head.
+    /// Where the trail ends, as its last line says; none where the trail's own word on that was damaged.
+    pub end: Option<TrailHead>,
+    /// A line for each event and each signed head, and one for the end.
     pub lines: String,
+    /// The first event that is not as it was recorded. A broken trail is exported all the same: others must be able to see
+    /// where it breaks.
+    pub fault: Option<Fault>,
 }
 
 /// Exports the trail, into a file where one is named.
 ///
 /// # Errors
-/// When there is no trail, an event cannot be read, or the file cannot be written.
+/// When there is no trail, or the file cannot be written.
 pub async fn export(out: Option<&Path>) -> Result<Exported, Failure> {
     let mut session = connect().await?;
-    let Checkpoints { sound, .. } = checkpoints(&mut session).await?;
-    let entries = entries(&mut session).await?;
-    let mut lines = String::new();
-    for entry in &entries {
-        lines += &entry.line();
-        lines.push('\n');
-        for checkpoint in sound.iter().filter(|checkpoint| checkpoint.sequence == entry.sequence) {
-            lines += &checkpoint.line();
-            lines.push('\n');
+    let verdict = of_database(&mut session, &Against::default()).await?;
+    let mut entries = entries(&mut session).await?;
+    let Checkpoints { sound: mut checkpoints, .. } = checkpoints(&mut session).await?;
+    let end = match verdict.fault {
+        // Others may have appended since: this trail ends where it was verified.
+        None => {
+            let last = verdict.intact.sequence;
+            entries.retain(|entry| entry.sequence <= last);
+            checkpoints.retain(|checkpoint| checkpoint.sequence <= last);
+            Some(verdict.intact)
         }
-    }
+        Some(_) => own_end(&mut session).await,
+    };
+    let lines = lines(&entries, &checkpoints, end);
     if let Some(path) = out {
         let failed =
             |error: std::io::Error| Failure::failed("file", format!("{}: {}", path.display(), error.kind()));
         std::fs::write(path, &lines).map_err(failed)?;
     }
-    let head = entries.last().map(|entry| entry.head.to_string());
-    Ok(Exported { events: entries.len(), checkpoints: sound.len(), head, lines })
+    let (events, checkpoints) = (entries.len(), checkpoints.len());
+    Ok(Exported { events, checkpoints, end, lines, fault: verdict.fault })
+}
+
+/// Where a broken trail says itself that it ends, if that is legible: the export then tells what was cut off.
+async fn own_end(session: &mut ControlSession) -> Option<TrailHead> {
+    session.trail_head().await.ok()
+}
+
+/// Each event with the checkpoints that stand at it, and the end. A checkpoint of an event that is gone stands behind those
+/// that are there.
+fn lines(entries: &[Entry], checkpoints: &[Checkpoint], end: Option<TrailHead>) -> String {
+    let mut lines = String::new();
+    let mut line = |text: &str| {
+        lines += text;
+        lines.push('\n');
+    };
+    let mut checkpoints = checkpoints.iter().peekable();
+    for entry in entries {
+        line(&entry.line());
+        while let Some(checkpoint) = checkpoints.next_if(|next| next.sequence <= entry.sequence) {
+            line(&checkpoint.line());
+        }
+    }
+    checkpoints.for_each(|checkpoint| line(&checkpoint.line()));
+    if let Some(end) = end {
+        line(&end.end_line());
+    }
+    lines
 }

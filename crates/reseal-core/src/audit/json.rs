@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 
-use super::{Checkpoint, Detail, Entry, Event, EventKind, Fingerprint, Head, PublicKey};
+use super::{Checkpoint, Detail, Entry, Event, EventKind, Fingerprint, Head, PublicKey, TrailHead};
 
 /// Why what should be an event is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -17,6 +17,8 @@ pub enum Line {
     Event(Entry),
     /// A checkpoint, behind the event that it stands at.
     Checkpoint(Checkpoint),
+    /// The last line: up to where the export reaches.
+    End(TrailHead),
 }
 
 /// The lines of an export.
@@ -28,14 +30,34 @@ pub fn read_export(bytes: &[u8]) -> impl Iterator<Item = Result<Line, Unreadable
 impl Line {
     fn read(line: &[u8]) -> Result<Line, Unreadable> {
         let text = std::str::from_utf8(line).map_err(|_| Unreadable("the line is no text".into()))?;
-        if !text.starts_with("{\"checkpoint\"") {
-            return Entry::read_line(text).map(Line::Event);
+        if text.starts_with("{\"checkpoint\"") {
+            return Checkpoint::read_line(text).map(Line::Checkpoint);
         }
-        let checkpoint = parse(text).and_then(|json| read_checkpoint(json.get("checkpoint")?));
-        let checkpoint = checkpoint.ok_or_else(|| Unreadable("the line is no checkpoint".into()))?;
-        exact(&checkpoint.line(), text, "the line")?;
-        Ok(Line::Checkpoint(checkpoint))
+        if text.starts_with("{\"end\"") {
+            return TrailHead::read_end(text).map(Line::End);
+        }
+        Entry::read_line(text).map(Line::Event)
     }
+}
+
+impl TrailHead {
+    /// The last line of an export that reaches up to here, without the line's end.
+    #[must_use]
+    pub fn end_line(&self) -> String {
+        json!({ "end": { "sequence": self.sequence, "head": self.head.to_string() } }).to_string()
+    }
+
+    fn read_end(line: &str) -> Result<TrailHead, Unreadable> {
+        let end = parse(line).and_then(|json| read_end(json.get("end")?));
+        let end = end.ok_or_else(|| Unreadable("the line is no end of an export".into()))?;
+        exact(&end.end_line(), line, "the line")?;
+        Ok(end)
+    }
+}
+
+fn read_end(json: &Json) -> Option<TrailHead> {
+    let head = Head::parse(json.get("head")?.as_str()?)?;
+    Some(TrailHead { sequence: json.get("sequence")?.as_u64()?, head })
 }
 
 impl Checkpoint {
@@ -50,6 +72,13 @@ impl Checkpoint {
             "signature": self.signature,
         } })
         .to_string()
+    }
+
+    fn read_line(line: &str) -> Result<Checkpoint, Unreadable> {
+        let checkpoint = parse(line).and_then(|json| read_checkpoint(json.get("checkpoint")?));
+        let checkpoint = checkpoint.ok_or_else(|| Unreadable("the line is no checkpoint".into()))?;
+        exact(&checkpoint.line(), line, "the line")?;
+        Ok(checkpoint)
     }
 }
 

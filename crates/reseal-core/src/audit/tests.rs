@@ -168,6 +168,39 @@ fn lines_read_back_and_nothing_else_does() {
     assert!(Entry::read_line(&line.replace("run-finished", "run-finishec")).is_err());
 }
 
+/// Watches the last line of an export, and where its checkpoints stand: a file that was cut is not a shorter trail.
+#[test]
+fn an_export_says_where_it_ends() {
+    let good = trail(6);
+    let at = |n: usize| tail(&good[..n]);
+    let mut lines: Vec<String> = good.iter().map(Entry::line).collect();
+    lines.insert(4, signer().sign(at(4), 7).line());
+    lines.push(at(6).end_line());
+    let check = |lines: &[String], first_bad: Option<u64>| {
+        let verdict = Verdict::of_export(lines.join("\n").as_bytes(), &[], &[]);
+        assert_eq!(verdict.fault.as_ref().map(|fault| fault.sequence), first_bad, "{:?}", verdict.fault);
+    };
+    let damaged = |damage: fn(&mut Vec<String>)| {
+        let mut lines = lines.clone();
+        damage(&mut lines);
+        lines
+    };
+    check(&lines, None);
+    check(&[TrailHead::START.end_line()], None);
+    check(&[], Some(1));
+    check(&damaged(|lines| drop(lines.pop())), Some(7));
+    check(&damaged(|lines| drop(lines.remove(6))), Some(6));
+    check(&damaged(|lines| lines.push(lines[0].clone())), Some(7));
+    check(&damaged(|lines| lines.push(lines[7].clone())), Some(7));
+    check(&damaged(|lines| lines.swap(4, 5)), Some(4));
+    check(&damaged(|lines| lines[7] = lines[7].replace(':', ": ")), Some(7));
+    check(&damaged(|lines| lines[7] = at_another_event(&lines[7])), Some(6));
+}
+
+fn at_another_event(end: &str) -> String {
+    end.replace("\"sequence\":6", "\"sequence\":5")
+}
+
 #[test]
 fn names_of_kinds_read_back_and_are_kebab() {
     for kind in EventKind::ALL {

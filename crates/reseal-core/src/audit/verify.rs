@@ -38,17 +38,22 @@ impl Verdict {
                 _ => None,
             })
             .collect();
-        let mut trail = Trail::new(&checkpoints, trusted, known);
+        let (mut trail, mut end) = (Trail::new(&checkpoints, trusted, known), None);
         for line in lines {
             match line {
+                _ if end.is_some() => trail.behind_the_end(),
                 Ok(Line::Event(entry)) => {
                     trail.take_entry(entry);
                 }
-                Ok(Line::Checkpoint(_)) => {}
+                Ok(Line::Checkpoint(checkpoint)) => trail.checkpoint_stands_here(checkpoint.sequence),
+                Ok(Line::End(head)) => end = Some(head),
                 Err(why) => trail.unreadable(&why),
             }
         }
-        trail.end(None)
+        if end.is_none() {
+            trail.endless();
+        }
+        trail.end(end)
     }
 
     /// The verdict with a fault that was found elsewhere, unless an earlier one is known.
@@ -133,6 +138,27 @@ impl<'a> Trail<'a> {
     pub fn unreadable(&mut self, why: &Unreadable) {
         let expected = self.at.sequence + 1;
         self.fail(expected, format!("what stands where event {expected} should was changed: {why}"));
+    }
+
+    /// An export has a checkpoint of this event here.
+    fn checkpoint_stands_here(&mut self, sequence: u64) {
+        let at = self.at.sequence;
+        if sequence != at {
+            let message = format!("the checkpoint at event {sequence} stands behind event {at}");
+            self.fail(sequence.min(at + 1), message);
+        }
+    }
+
+    /// An export goes on behind its last line.
+    fn behind_the_end(&mut self) {
+        self.fail(self.at.sequence + 1, "something stands behind the last line of the export".into());
+    }
+
+    /// An export has no last line.
+    fn endless(&mut self) {
+        let message =
+            "the export does not say where it ends: its end was cut, or an earlier version wrote it";
+        self.fail(self.at.sequence + 1, message.into());
     }
 
     /// Up to where the trail is intact.

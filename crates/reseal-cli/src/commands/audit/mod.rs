@@ -6,7 +6,7 @@ use std::path::Path;
 
 use reseal_app::Failure;
 use reseal_app::audit::VerifyRequest;
-use reseal_core::audit::{Head, PublicKey, Verdict};
+use reseal_core::audit::{Fault, Head, PublicKey, Verdict};
 use serde_json::json;
 
 use crate::args::{AuditCommand, VerifyArgs};
@@ -54,7 +54,7 @@ fn document(verdict: &Verdict) -> serde_json::Value {
         "head": verdict.intact.head.to_string(),
         "signed_through": verdict.signed_through,
         "signed_by": keys,
-        "first_bad": fault.map(|fault| json!({ "sequence": fault.sequence, "message": fault.message })),
+        "first_bad": first_bad(fault),
     })
 }
 
@@ -76,16 +76,31 @@ fn text(verdict: &Verdict) -> String {
 /// The trail as JSON lines, for verifiers that are not Reseal.
 async fn export(out: Option<&Path>) -> Outcome {
     let exported = reseal_app::audit::export(out).await?;
+    let code = if exported.fault.is_some() { REMAIN } else { CLEAN };
     let mut document = json!({
-        "events": exported.events, "checkpoints": exported.checkpoints, "head": exported.head,
+        "intact": exported.fault.is_none(),
+        "events": exported.events,
+        "checkpoints": exported.checkpoints,
+        "sequence": exported.end.map(|end| end.sequence),
+        "head": exported.end.map(|end| end.head.to_string()),
+        "first_bad": first_bad(exported.fault.as_ref()),
     });
+    if let Some(fault) = &exported.fault {
+        tracing::warn!(help = "see `reseal audit verify`", "the trail is broken: {}", fault.message);
+    }
     let Some(path) = out else {
         document["lines"] = exported.lines.lines().collect();
-        return Ok(Done::json_lines(document, exported.lines));
+        return Ok(Done::json_lines(code, document, exported.lines));
     };
     document["file"] = path.display().to_string().into();
-    let text = format!("{} holds {} events", path.display(), number(exported.events as u64));
-    Ok(Done::new(CLEAN, document, text))
+    let end = exported.end.map(|end| format!(", and says that the trail ends with head\n{}", end.head));
+    let events = number(exported.events as u64);
+    let text = format!("{} holds {events} events{}", path.display(), end.unwrap_or_default());
+    Ok(Done::new(code, document, text))
+}
+
+fn first_bad(fault: Option<&Fault>) -> Option<serde_json::Value> {
+    fault.map(|fault| json!({ "sequence": fault.sequence, "message": fault.message }))
 }
 
 /// Makes the key that signs checkpoints.
