@@ -11,6 +11,7 @@ mod approver_keys;
 mod audit;
 mod bad_input;
 mod brought;
+mod certificate;
 mod claims;
 mod copies;
 mod crash;

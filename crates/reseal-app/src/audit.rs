@@ -1,5 +1,6 @@
-//! `audit`: proving the trail, handing it on, and reporting on it.
+//! `audit`: proving the trail, handing it on, reporting on it, and certifying what it says of a rotation.
 
+mod certificate;
 mod document;
 mod export;
 mod keygen;
@@ -7,6 +8,7 @@ mod report;
 mod trail_reader;
 mod verify;
 
+pub use certificate::{Certificate, CertificateRequest, certificate};
 pub use export::{Exported, export};
 pub use keygen::{GeneratedAuditKey, keygen};
 pub use report::{AuditReport, ReportRequest, report};

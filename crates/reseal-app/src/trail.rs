@@ -1,16 +1,18 @@
 //! The audit trail, as commands write it beside what the engine records of runs; and the key that signs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reseal_control::{ControlDatabase, ControlSession, host};
 use reseal_core::SecretBytes;
-use reseal_core::audit::{Event, EventKind, Signer};
+use reseal_core::audit::{Event, EventKind, KeyError, Signer};
 use reseal_custody::PlanVersion;
-use reseal_files::{FileFault, Owner, Readers, Rule};
+use reseal_engine::{Advice, Advise};
+use reseal_files::{FileError, FileFault, Owner, Readers, Rule};
 use reseal_plan::Plan;
 use reseal_serve::Clock;
+use thiserror::Error;
 
 use crate::{Failure, FailureClass, control};
 
@@ -183,22 +185,47 @@ pub(crate) fn key_file() -> Result<PathBuf, Failure> {
 fn signer() -> Result<Option<Signer>, Failure> {
     let named = std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty());
     let Ok(path) = key_file() else { return Ok(None) };
-    let shown = path.display();
-    let content = match reseal_files::read(&path, &KEY_RULE) {
-        Ok(content) => content,
-        Err(error) if error.fault == FileFault::Missing && !named => return Ok(None),
-        Err(error) => {
-            let help = match error.fault {
-                FileFault::Missing => "`reseal audit keygen` makes one".to_owned(),
-                _ => error.help(),
-            };
-            return Err(Failure::refused("audit-key", format!("the audit key: {error}"), help));
-        }
-    };
+    match signer_in(&path) {
+        Ok(signer) => Ok(Some(signer)),
+        Err(AuditKeyError::File(error)) if error.fault == FileFault::Missing && !named => Ok(None),
+        Err(error) => Err(Failure::of(&error)),
+    }
+}
+
+/// The key in a file that `reseal audit keygen` made.
+pub(crate) fn signer_in(path: &Path) -> Result<Signer, AuditKeyError> {
+    let content = reseal_files::read(path, &KEY_RULE).map_err(AuditKeyError::File)?;
     if content.is_readable_by_others() {
-        tracing::warn!("the audit key {shown} can be read by others than its owner: chmod 600");
+        tracing::warn!("the audit key {} can be read by others than its owner: chmod 600", path.display());
     }
     Signer::parse(&SecretBytes::from(content.bytes))
-        .map(Some)
-        .map_err(|error| Failure::refused("audit-key", format!("{shown}: {error}"), "name another file"))
+        .map_err(|source| AuditKeyError::NoKey { path: path.to_owned(), source })
+}
+
+/// Why there is no key to sign with.
+#[derive(Debug, Error)]
+pub(crate) enum AuditKeyError {
+    /// Its file cannot be trusted, or not be read.
+    #[error("the audit key: {0}")]
+    File(FileError),
+    /// The file holds something else.
+    #[error("{}: {source}", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+}
+
+impl Advise for AuditKeyError {
+    fn advice(&self) -> Advice {
+        match self {
+            AuditKeyError::File(error) if error.fault == FileFault::Missing => {
+                Advice::refused("audit-key", "`reseal audit keygen` makes one")
+            }
+            AuditKeyError::File(error) => Advice::refused("audit-key", error.help()),
+            AuditKeyError::NoKey { .. } => Advice::refused("audit-key", "name another file"),
+        }
+    }
 }

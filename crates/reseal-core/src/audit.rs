@@ -8,6 +8,7 @@
 
 mod chain;
 mod checkpoint;
+pub mod dsse;
 mod json;
 mod kind;
 #[cfg(test)]

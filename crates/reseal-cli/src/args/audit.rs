@@ -16,7 +16,9 @@ pub(crate) enum AuditCommand {
     },
     /// Write what the trail shows of a time, for those who audit: a page that prints, or JSON
     Report(ReportArgs),
-    /// Make the key that signs the trail
+    /// Certify a complete run, signed, for whoever has neither Reseal nor the database
+    Certificate(CertificateArgs),
+    /// Make a key that signs the trail, or certificates
     Keygen {
         /// The file to write (mode 600); else the one that RESEAL_AUDIT_KEY names, else one in the state folder
         #[arg(long)]
@@ -55,6 +57,21 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "DAY")]
     pub(crate) to: String,
     /// The file for the page; else it goes to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CertificateArgs {
+    /// The plan
+    pub(crate) plan: PathBuf,
+    /// Run ID (default: the latest run)
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// File with the key that signs, made by `audit keygen`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// File to write instead of stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -59,10 +59,15 @@ impl Signer {
         self.public
     }
 
+    /// The signature over a message. Whoever signs says in the message what it is: a checkpoint begins with its domain.
+    pub(super) fn signature(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+
     /// Signs where a trail stands.
     #[must_use]
     pub fn sign(&self, at: TrailHead, time_ms: i64) -> Checkpoint {
-        let signature = hex::encode(self.pair.sign(&signed(at, time_ms)));
+        let signature = hex::encode(self.signature(&signed(at, time_ms)));
         Checkpoint { sequence: at.sequence, head: at.head, time_ms, key: self.public, signature }
     }
 }

@@ -1,5 +1,6 @@
 //! `reseal audit`: proving the trail.
 
+mod certificate;
 mod report;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ pub(crate) async fn audit(command: &AuditCommand) -> Outcome {
         AuditCommand::Verify(args) => verify(args).await,
         AuditCommand::Export { out } => export(out.as_deref()).await,
         AuditCommand::Report(args) => report::report(args).await,
+        AuditCommand::Certificate(args) => certificate::certificate(args).await,
         AuditCommand::Keygen { file } => keygen(file.as_deref()),
     }
 }

@@ -1,0 +1,27 @@
+//! `reseal audit certificate`: a signed statement on a rotation.
+
+use reseal_app::audit::CertificateRequest;
+use serde_json::json;
+
+use crate::args::CertificateArgs;
+use crate::exit::{CLEAN, Done, Outcome};
+
+/// Writes the certificate to `--out` or stdout; with `--json`, the statement stands beside it.
+pub(super) async fn certificate(args: &CertificateArgs) -> Outcome {
+    let CertificateArgs { plan, run, key, out } = args.clone();
+    let request = CertificateRequest { plan, run, key, out };
+    let certificate = reseal_app::audit::certificate(&request).await?;
+    let (envelope, public) = (certificate.envelope.json(), certificate.envelope.key);
+    let mut document = json!({
+        "statement": certificate.statement,
+        "envelope": envelope,
+        "public_key": public.to_string(),
+    });
+    let Some(path) = &args.out else {
+        return Ok(Done::json_lines(CLEAN, document, format!("{envelope}\n")));
+    };
+    let shown = path.display().to_string();
+    let text = format!("{shown} holds the certificate; verify it with the public key\n{public}");
+    document["file"] = shown.into();
+    Ok(Done::new(CLEAN, document, text))
+}
