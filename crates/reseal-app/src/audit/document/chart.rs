@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use minijinja::HtmlEscape;
 
+use super::DAY_MS;
 use super::history::{Key, Run};
-use super::{DAY_MS, date, thousands};
+use super::text::{date, thousands};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 46.0;

@@ -3,6 +3,8 @@
 use reseal_core::audit::{Detail, Entry, Event, EventKind};
 use serde::Serialize;
 
+use super::fields::{Database, Field};
+
 /// A key as the trail knows it. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Key {
@@ -26,9 +28,19 @@ pub(super) struct Key {
     /// Of the keys with its id, the one that was made active last has the highest.
     #[serde(skip)]
     turn: usize,
+    /// Algorithms and key lengths that it seals with, by the runs that used it.
+    pub(super) algorithms: Vec<String>,
     /// The most that the policy let it age when it was replaced, in days; the outer `None` where that was not noted.
     #[serde(skip)]
     pub(super) limit: Option<Option<u64>>,
+}
+
+/// Somebody whose agreement counted when a run began.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Approver {
+    pub(super) name: String,
+    /// The key that they signed with, base64; none where an earlier version recorded the run.
+    pub(super) public_key: Option<String>,
 }
 
 /// A run as the trail knows it.
@@ -64,6 +76,15 @@ pub(super) struct Run {
     pub(super) limit: Option<Option<u64>>,
     /// Who agreed to the request that it made use of.
     pub(super) approvals: Vec<String>,
+    /// The same with the keys that they signed with.
+    pub(super) approvers: Vec<Approver>,
+    /// Whether it made use of a request.
+    #[serde(skip)]
+    pub(super) approved: bool,
+    /// The database that it worked on; none where an earlier version recorded it.
+    pub(super) database: Option<Database>,
+    /// The fields that it worked on.
+    pub(super) fields: Vec<Field>,
     /// The numbers of its first and last event.
     pub(super) events: (u64, u64),
 }
@@ -76,12 +97,21 @@ pub(super) struct History {
 }
 
 /// Whose agreement counted when a run began.
-fn agreed(event: &Event) -> Vec<String> {
-    let named = event.fields.iter().filter_map(|(name, who)| match who {
-        Detail::Text(who) if name == "approved_by" => Some(who.clone()),
-        _ => None,
-    });
-    named.collect()
+fn agreed(event: &Event) -> Vec<Approver> {
+    let mut out: Vec<Approver> = Vec::new();
+    for (name, value) in &event.fields {
+        // A key stands behind the name that it is of.
+        match (name.as_str(), value) {
+            ("approved_by", Detail::Text(who)) => {
+                out.push(Approver { name: who.clone(), public_key: None });
+            }
+            ("approver_key", Detail::Text(key)) => {
+                out.last_mut().into_iter().for_each(|approver| approver.public_key = Some(key.clone()));
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 impl History {
@@ -139,6 +169,7 @@ impl History {
                 state: None,
                 catalogued: None,
                 turn: 0,
+                algorithms: Vec::new(),
                 limit: None,
             });
             self.keys.len() - 1
@@ -200,6 +231,8 @@ impl History {
         let sealed_before: Vec<usize> = before.into_iter().filter(|old| !sealed_with.contains(old)).collect();
         let named = |at: &usize| (self.keys[*at].keyset.clone(), self.keys[*at].key.clone());
         let before = sealed_before.iter().map(named).collect();
+        let (fields, approvers) = (Field::all_of(event), agreed(event));
+        self.note_algorithms(&sealed_with, &fields);
         self.runs.push(Run {
             run_id: event.run_id.clone(),
             plan: event.plan.clone(),
@@ -214,10 +247,27 @@ impl History {
             sealed_with,
             sealed_before,
             limit: limit(event),
-            approvals: agreed(event),
+            approvals: approvers.iter().map(|approver| approver.name.clone()).collect(),
+            approvers,
+            approved: event.text("approval").is_some(),
+            database: Database::of(event),
+            fields,
             events: (entry.sequence, entry.sequence),
             ..Run::default()
         });
+    }
+
+    /// Notes with each key of a run by what its keyset's fields are sealed.
+    fn note_algorithms(&mut self, sealed_with: &[usize], fields: &[Field]) {
+        for at in sealed_with {
+            let key = &mut self.keys[*at];
+            for field in fields.iter().filter(|field| field.keyset() == key.keyset) {
+                let algorithm = field.algorithm();
+                if !key.algorithms.contains(&algorithm) {
+                    key.algorithms.push(algorithm);
+                }
+            }
+        }
     }
 
     fn resume(&mut self, entry: &Entry) {

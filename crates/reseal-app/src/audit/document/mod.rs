@@ -4,21 +4,26 @@
 //! what the trail does not say, the report does not claim.
 
 mod chart;
+mod exceptions;
+mod fields;
 mod findings;
 mod history;
+mod people;
 mod standard;
 #[cfg(test)]
 mod tests;
+mod text;
 
-use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment};
 use reseal_core::audit::{Entry, Verdict};
 use reseal_plan::Standard;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use findings::{Exception, Incident, Proof};
+use exceptions::Exception;
+use findings::{Incident, Proof};
 use history::{History, Key, Run};
+use text::{date, instant, minute, thousands, took};
 
 pub(super) const DAY_MS: i64 = 86_400_000;
 
@@ -94,10 +99,9 @@ pub(super) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
         .filter(|entry| inside(entry.event.time_ms))
         .filter(|entry| of_plan(&entry.event.plan) || entry.event.plan.is_empty())
         .collect();
-    let mut exceptions: Vec<Exception> = findings::exceptions(&events, &runs);
+    let mut exceptions: Vec<Exception> = exceptions::exceptions(&events, &runs, subject);
     exceptions.extend(ages.iter().filter(|age| age.verdict == "over").map(over_limit));
-    exceptions.extend(findings::unknown_runs(&history.runs, subject));
-    exceptions.sort_by_key(Exception::order);
+    exceptions.extend(exceptions::unknown_runs(&history.runs, subject));
     let proofs: Vec<Proof> = findings::proofs(&events);
     let incidents: Vec<Incident> = findings::incidents(&runs);
     let strictest = subject.plans.iter().filter_map(|(_, limit)| *limit).min();
@@ -110,9 +114,12 @@ pub(super) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
         "trail": trail(verdict),
         "keys": ages,
         "rotations": rotations,
+        "fields": findings::covered(&runs),
         "proofs": proofs,
-        "exceptions": exceptions,
+        "exceptions": exceptions::grouped(exceptions),
         "incidents": incidents,
+        "approvers": people::approvers(&events, &runs),
+        "custodians": people::custodians(&events),
         "actions": findings::actions(&events),
         "charts": {
             "key_ages": chart::key_ages(&keys, subject.range.0..end, strictest),
@@ -169,6 +176,7 @@ pub(super) fn page(report: &Value) -> Result<String, minijinja::Error> {
     pages.add_filter("time", |ms: i64| minute(ms));
     pages.add_filter("day", |ms: i64| date(ms));
     pages.add_filter("thousands", |n: i64| thousands(n.unsigned_abs()));
+    pages.add_filter("until", |from: i64, to: i64| took(from, to));
     pages.add_template("report", include_str!("page.html"))?;
     let shown = |name: &str| {
         let text = report[name].as_str().unwrap_or_default().replace('T', " ");
@@ -190,29 +198,4 @@ fn for_template(json: &Value) -> minijinja::Value {
             minijinja::Value::from_pairs(map.iter().map(|(name, value)| (name.as_str(), for_template(value))))
         }
     }
-}
-
-fn instant(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map(|at| format!("{at:.0}")).unwrap_or_default()
-}
-
-fn minute(ms: i64) -> String {
-    instant(ms).replace('T', " ").get(..16).unwrap_or_default().to_owned()
-}
-
-fn date(ms: i64) -> String {
-    instant(ms).get(..10).unwrap_or_default().to_owned()
-}
-
-/// A number with its thousands apart.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

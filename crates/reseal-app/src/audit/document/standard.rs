@@ -1,6 +1,9 @@
 //! What each standard asks that the trail can speak to, cited and in our own words. A clause is named only where an event
 //! of the trail bears on it, and nothing is claimed beyond that.
 
+mod beyond;
+
+use beyond::Beyond;
 use reseal_plan::Standard;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +21,7 @@ pub(super) fn document(standard: Standard) -> Value {
     json!({
         "name": standard.name(),
         "title": title(standard),
-        "beyond": beyond(standard),
+        "not_shown": not_shown(standard),
         "clauses": clauses(standard),
     })
 }
@@ -32,25 +35,13 @@ pub(super) fn title(standard: Standard) -> &'static str {
     }
 }
 
-/// What the trail cannot show, so that nobody reads it into the report.
-fn beyond(standard: Standard) -> &'static str {
+/// What the trail cannot show, clause by clause, so that nobody reads it into the report.
+fn not_shown(standard: Standard) -> &'static [Beyond] {
     match standard {
-        Standard::PciDss => {
-            "Not shown here: where keys are stored and who can read them (3.6.1.2 to 3.6.1.4), how they are distributed \
-             (3.7.2), split knowledge (3.7.6), and that a cryptoperiod is the right one."
-        }
-        Standard::Hipaa => {
-            "Not shown here: who can read keys or records, the risk analysis behind the chosen intervals, and activity in \
-             the application itself."
-        }
-        Standard::Soc2 => {
-            "Not shown here: access to keys and to the database outside of Reseal, and the review of this evidence by \
-             people."
-        }
-        Standard::Gdpr => {
-            "Not shown here: which persons are concerned, whether a breach is likely to harm them, and what was notified \
-             to whom."
-        }
+        Standard::PciDss => beyond::PCI_DSS,
+        Standard::Hipaa => beyond::HIPAA,
+        Standard::Soc2 => beyond::SOC2,
+        Standard::Gdpr => beyond::GDPR,
     }
 }
 
@@ -76,7 +67,8 @@ const PCI_DSS: &[Clause] = &[
     clause(
         "3.7.1",
         "keys are generated as strong keys",
-        "Keys that Reseal generated are marked so in the table of keys. Of others the trail knows only when they came into use.",
+        "Table of keys: algorithm and length of each key that sealed in a run, and whether Reseal generated it. Of others the \
+         trail knows only when they came into use.",
     ),
     clause(
         "3.7.4",
@@ -99,7 +91,8 @@ const HIPAA: &[Clause] = &[
     clause(
         "164.312(a)(2)(iv)",
         "a mechanism to encrypt and decrypt electronic protected health information (addressable)",
-        "Rotations: which key the fields of a plan are sealed under, since when, and that each cell opened under it.",
+        "Fields: algorithm and key length of each. Rotations: which key they are sealed under, since when, and that each \
+         cell opened under it.",
     ),
     clause(
         "164.312(b)",
@@ -117,7 +110,8 @@ const SOC2: &[Clause] = &[
     clause(
         "CC6.1",
         "logical access measures protect information assets, encryption and its keys among them",
-        "Table of keys with ages against the plan's limit, and the approvals of each rotation.",
+        "Table of keys with ages against the plan's limit, the approvals of each rotation, and the people who agreed or \
+         handled keys.",
     ),
     clause(
         "CC7.2",
@@ -127,7 +121,8 @@ const SOC2: &[Clause] = &[
     clause(
         "CC8.1",
         "changes are authorised, tested, approved and carried out as such",
-        "Rotations with operator, approvals and plan digest; each change of a plan between its runs is an event.",
+        "Rotations with operator, approvals and plan digest; a run to which nobody agreed is an exception. Each change of a \
+         plan between its runs is an event.",
     ),
 ];
 

@@ -4,6 +4,8 @@ use reseal_core::SecretBytes;
 use reseal_core::audit::{Entry, Event, EventKind, Signer, Trail, TrailHead, Verdict};
 use serde_json::Value;
 
+mod auditor;
+
 use super::standard::title;
 use super::{DAY_MS, Standard, Subject, page, report};
 
@@ -22,8 +24,18 @@ fn event(kind: EventKind, at: i64) -> Event {
 fn started(at: i64, run: &str, primary: &str, emergency: bool) -> Event {
     let event = event(EventKind::RunStarted, at).of_run(run).with("full_digest", "77aa").with("scope", "{}");
     let event = event.with("primary.phi", primary).with("emergency", i64::from(emergency));
+    // Version 1 described nothing.
+    let event = if primary == "v1" { event } else { described(event) };
     let keys = ["v1", "v2", "v3"].into_iter().take_while(|key| *key <= primary);
     keys.fold(event, |event, key| event.of_key("phi", key, &format!("sha256:00ff:{}", key.repeat(16))))
+}
+
+fn described(event: Event) -> Event {
+    let sealed = r#"{"seal":"main","keyset":"phi","algorithm":"AES-256-GCM","key_bits":256,"from":["main"]}"#;
+    let typed = r#"{"seal":"old","keyset":"notes","algorithm":"OpenPGP","key_bits":null,"from":[]}"#;
+    let database = r#"{"ledger":"l-1","name":"app","place":"db1:5432","server":"7412"}"#;
+    let event = event.with("database", database);
+    event.with("field.people.ssn", sealed).with("field.people.note", typed)
 }
 
 fn ended(kind: EventKind, at: i64, run: &str, primary: &str, counts: [u64; 4], state: &str) -> Event {
@@ -36,6 +48,7 @@ fn ended(kind: EventKind, at: i64, run: &str, primary: &str, counts: [u64; 4], s
 fn events() -> Vec<Event> {
     let approval = |who: &str, at: i64, request: &str| {
         let event = Event::new(EventKind::ApprovalGiven, at, who, "db1").of_plan("clinic", "5b0c");
+        let event = event.with("approver", who).with("approver_key", format!("{request}-{at}="));
         event.with("to", "run").with("request", request)
     };
     vec![
@@ -56,6 +69,7 @@ fn events() -> Vec<Event> {
         started(day(95), "run-2", "v2", false)
             .with("approval", "r-1")
             .with("approved_by", "grace")
+            .with("approver_key", format!("r-1-{}=", day(94)))
             .with("approved_by", "<b>alan</b>"),
         ended(EventKind::RunPaused, day(95) + 600_000, "run-2", "v2", [899_995, 12, 3, 5], "paused"),
         event(EventKind::RunResumed, day(96)).of_run("run-2").with("primary.phi", "v2").with("was", "paused"),
@@ -169,12 +183,17 @@ fn a_rotation_is_judged_by_the_limit_then_in_force() {
         let found = report(&entries, &verdict, &subject);
         let rotated = found["rotations"][1]["replaced"][0]["verdict"].as_str().unwrap().to_owned();
         assert_eq!(found["keys"][0]["verdict"], rotated.as_str(), "{found:#}");
-        (rotated, found["exceptions"].as_array().unwrap().len())
+        (rotated, of_kind(&found, "key-over-limit").len())
     };
     assert_eq!(limited(Some(365)), ("within".to_owned(), 0));
     assert_eq!(limited(Some(90)), ("over".to_owned(), 1));
     assert_eq!(limited(Some(0)), ("no limit".to_owned(), 0));
     assert_eq!(limited(None), ("over".to_owned(), 1));
+}
+
+/// The exceptions of a kind.
+fn of_kind<'f>(found: &'f Value, kind: &str) -> Vec<&'f Value> {
+    found["exceptions"].as_array().unwrap().iter().filter(|other| other["kind"] == kind).collect()
 }
 
 fn report_of(events: Vec<Event>) -> Value {
@@ -207,10 +226,7 @@ fn a_key_over_its_limit_stays_an_exception_whatever_is_entered() {
             ended(EventKind::RunFinished, day(250) + 1, "run-1", "v1", [9, 0, 0, 0], "complete"),
         ];
         let found = report_of([&begun[..], dates].concat());
-        let of_kind = |kind: &str| {
-            found["exceptions"].as_array().unwrap().iter().filter(|other| other["kind"] == kind).count()
-        };
-        (found["keys"][0]["age_days"].as_i64().unwrap(), of_kind("key-over-limit"))
+        (found["keys"][0]["age_days"].as_i64().unwrap(), of_kind(&found, "key-over-limit").len())
     };
     assert_eq!(ages(&[]), (50, 0));
     let older = dated(day(260), day(250), day(100));
