@@ -8,6 +8,7 @@
 mod alerts;
 mod approvals;
 mod approver_keys;
+mod archived;
 mod audit;
 mod bad_input;
 mod brought;

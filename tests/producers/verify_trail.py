@@ -1,4 +1,4 @@
-"""Verifies an export of the audit trail (`reseal audit export`) without any code of Reseal's: docs/audit-trail.md.
+"""Verifies an export or archive of the audit trail (`reseal audit export`, `archive`) without any code of Reseal's: docs/audit-trail.md.
 
 usage: verify_trail.py EXPORT [PUBLIC_KEY [HEAD]]   prints JSON; exit 0 where the trail is intact, 1 where it is not
 """
@@ -10,6 +10,7 @@ PARTS = ["sequence", "time_ms", "operator", "host", "kind", "plan", "plan_digest
 EVENT = [*PARTS, "fields", "keys", "head"]
 CHECKPOINT = ["sequence", "head", "time_ms", "key", "signature"]
 INTEGERS = range(-(2**63), 2**63)
+CUT = [*CHECKPOINT[:2], "before_ms", "time_ms", "kept", "kept_digest", "key", "signature"]
 
 
 def must(holds, what):
@@ -44,13 +45,16 @@ def read(line):
 
 class Trail:
     def __init__(self, public=None):
-        self.public, self.head, self.count, self.signed, self.ended = public, bytes(32), 0, 0, False
+        self.public, self.head, self.count, self.signed = public, bytes(32), 0, 0
+        self.first, self.ended = True, False
 
     def take(self, record):
         must(not self.ended, "something stands behind the end")
         match list(record):
             case ["checkpoint"]:
                 self.checkpoint(record["checkpoint"])
+            case ["cut"]:
+                self.cut(record["cut"])
             case ["end"]:
                 here = {"sequence": self.count, "head": self.head.hex()}
                 must(record["end"] == here and list(record["end"]) == list(here), "the end was cut")
@@ -58,6 +62,7 @@ class Trail:
             case names:
                 must(names == EVENT, "no event")
                 self.event(record)
+        self.first = False
 
     def event(self, event):
         must(event["sequence"] == self.count + 1, f"event {self.count + 1} is missing")
@@ -69,10 +74,25 @@ class Trail:
         must(list(check) == CHECKPOINT, "no checkpoint")
         must((check["sequence"], check["head"]) == (self.count, self.head.hex()), f"checkpoint after {self.count}")
         must(self.public in (None, check["key"]), f"signed by {check['key']}")
-        key, signature = bytes.fromhex(check["key"]), bytes.fromhex(check["signature"])
-        must((key.hex(), signature.hex()) == (check["key"], check["signature"]), "digits in another way")
         message = part(check["sequence"], int) + part(check["head"], str) + part(check["time_ms"], int)
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, b"reseal-audit-checkpoint-1\n" + message)
+        self.verify(check, b"reseal-audit-checkpoint-1\n" + message)
+
+    def cut(self, cut):
+        must(list(cut) == CUT, "no cut")
+        if self.first:
+            self.head, self.count = bytes.fromhex(cut["head"]), cut["sequence"]
+        else:
+            self.ended = True
+        must((cut["sequence"], cut["head"]) == (self.count, self.head.hex()), f"cut after {self.count}")
+        must(self.public in (None, cut["key"]), f"signed by {cut['key']}")
+        texts = ["head", "kept_digest"]
+        message = b"".join(part(cut[name], str if name in texts else int) for name in CUT[:6])
+        self.verify(cut, b"reseal-audit-cut-1\n" + message)
+
+    def verify(self, signed, message):
+        key, signature = bytes.fromhex(signed["key"]), bytes.fromhex(signed["signature"])
+        must((key.hex(), signature.hex()) == (signed["key"], signed["signature"]), "digits in another way")
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
         self.signed = self.count
 
 

@@ -182,7 +182,7 @@ pub(crate) fn key_file() -> Result<PathBuf, Failure> {
 }
 
 /// The key that signs checkpoints; without its file the trail is a chain and no more, and `audit verify` says so.
-fn signer() -> Result<Option<Signer>, Failure> {
+pub(crate) fn signer() -> Result<Option<Signer>, Failure> {
     let named = std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty());
     let Ok(path) = key_file() else { return Ok(None) };
     match signer_in(&path) {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use reseal_engine::{Accepted, Scope};
 
-pub(crate) use audit::{AuditCommand, CertificateArgs, ReportArgs, VerifyArgs};
+pub(crate) use audit::{ArchiveArgs, AuditCommand, CertificateArgs, ReportArgs, VerifyArgs};
 pub(crate) use keys::{
     ApproveArgs, ApproveCommand, BackupArgs, GenerateArgs, KeyArgs, KeysCommand, RestoreTestArgs,
 };

@@ -84,8 +84,7 @@ impl ControlSession {
     /// When the server refuses; nothing of the transaction must then be committed.
     pub async fn record_inside(&mut self, event: &Event) -> Result<TrailHead, StoreError> {
         let event = &self.who.stamp(event);
-        let mut tail = self.tail_query();
-        let before = self.read_tail(tail.lock_exclusive()).await?;
+        let before = self.lock_tail().await?;
         let after = before.after(event);
         let insert = Query::insert()
             .into_table(self.table("audit_event"))
@@ -127,6 +126,12 @@ impl ControlSession {
     pub async fn trail_head(&mut self) -> Result<TrailHead, StoreError> {
         let select = self.tail_query();
         self.read_tail(&select).await
+    }
+
+    /// Keeps others from appending until the open transaction ends.
+    pub(crate) async fn lock_tail(&mut self) -> Result<TrailHead, StoreError> {
+        let mut tail = self.tail_query();
+        self.read_tail(tail.lock_exclusive()).await
     }
 
     fn tail_query(&self) -> SelectStatement {

@@ -23,6 +23,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(5, "postgres/control/0005_outbox"),
             script!(6, "postgres/control/0006_sources"),
             script!(7, "postgres/control/0007_approval_target"),
+            script!(8, "postgres/control/0008_bounds"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/control/0001_control"),
@@ -32,6 +33,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(5, "mysql/control/0005_outbox"),
             script!(6, "mysql/control/0006_sources"),
             script!(7, "mysql/control/0007_approval_target"),
+            script!(8, "mysql/control/0008_bounds"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/control/0001_control"),
@@ -41,6 +43,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(5, "sqlite/control/0005_outbox"),
             script!(6, "sqlite/control/0006_sources"),
             script!(7, "sqlite/control/0007_approval_target"),
+            script!(8, "sqlite/control/0008_bounds"),
         ],
     }
 }

@@ -253,7 +253,7 @@ async fn a_thousand_single_byte_edits_of_an_export_are_found() {
                 Ok(Line::Event(entry)) => {
                     trail.take_entry(entry);
                 }
-                Ok(Line::Checkpoint(_) | Line::End(_)) => {}
+                Ok(Line::Checkpoint(_) | Line::Cut(_) | Line::End(_)) => {}
                 Err(why) => trail.unreadable(&why),
             }
         }

@@ -8,6 +8,7 @@
 
 mod chain;
 mod checkpoint;
+mod cut;
 pub mod dsse;
 mod json;
 mod kind;
@@ -17,9 +18,10 @@ mod verify;
 
 pub use chain::{Entry, Head, TrailHead};
 pub use checkpoint::{Checkpoint, KeyError, PublicKey, Signer};
+pub use cut::{Cut, CutPoint, KeptEvents};
 pub use json::{Line, Unreadable, read_export};
 pub use kind::EventKind;
-pub use verify::{Fault, Trail, Verdict};
+pub use verify::{Fault, Trail, Verdict, checkpoints_of};
 
 /// Something that an auditor must be able to see.
 ///

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use reseal_control::ControlSession;
-use reseal_core::audit::{Checkpoint, Entry, Fault, TrailHead};
+use reseal_core::audit::{Checkpoint, Cut, Entry, Fault, TrailHead};
 
-use super::trail_reader::{Against, Checkpoints, checkpoints, connect, entries, of_database};
+use super::trail_reader::{Against, Checkpoints, checkpoints, connect, entries, of_database, sound_cut};
 use crate::Failure;
 
 /// A trail as JSON lines.
@@ -31,8 +31,11 @@ pub struct Exported {
 pub async fn export(out: Option<&Path>) -> Result<Exported, Failure> {
     let mut session = connect().await?;
     let verdict = of_database(&mut session, &Against::default()).await?;
-    let mut entries = entries(&mut session).await?;
+    let cut = sound_cut(&mut session).await?;
+    let mut entries = behind(cut.as_ref(), entries(&mut session).await?);
     let Checkpoints { sound: mut checkpoints, .. } = checkpoints(&mut session).await?;
+    let through = cut.as_ref().map_or(0, |cut| cut.point.at.sequence);
+    checkpoints.retain(|checkpoint| checkpoint.sequence > through || through == 0);
     let end = match verdict.fault {
         // Others may have appended since: this trail ends where it was verified.
         None => {
@@ -43,7 +46,11 @@ pub async fn export(out: Option<&Path>) -> Result<Exported, Failure> {
         }
         Some(_) => own_end(&mut session).await,
     };
-    let lines = lines(&entries, &checkpoints, end);
+    let mut lines = lines(cut.as_ref(), &entries, &checkpoints);
+    if let Some(end) = end {
+        lines += &end.end_line();
+        lines.push('\n');
+    }
     if let Some(path) = out {
         let failed =
             |error: std::io::Error| Failure::failed("file", format!("{}: {}", path.display(), error.kind()));
@@ -58,14 +65,22 @@ async fn own_end(session: &mut ControlSession) -> Option<TrailHead> {
     session.trail_head().await.ok()
 }
 
-/// Each event with the checkpoints that stand at it, and the end. A checkpoint of an event that is gone stands behind those
-/// that are there.
-fn lines(entries: &[Entry], checkpoints: &[Checkpoint], end: Option<TrailHead>) -> String {
+/// The events that come after a cut, without those that it has kept.
+pub(super) fn behind(cut: Option<&Cut>, mut entries: Vec<Entry>) -> Vec<Entry> {
+    let through = cut.map_or(0, |cut| cut.point.at.sequence);
+    entries.retain(|entry| entry.sequence > through);
+    entries
+}
+
+/// The cut that the trail begins with, and each event with the checkpoints that stand at it. A checkpoint of an event that is
+/// gone stands behind those that are there.
+pub(super) fn lines(cut: Option<&Cut>, entries: &[Entry], checkpoints: &[Checkpoint]) -> String {
     let mut lines = String::new();
     let mut line = |text: &str| {
         lines += text;
         lines.push('\n');
     };
+    cut.into_iter().for_each(|cut| line(&cut.line()));
     let mut checkpoints = checkpoints.iter().peekable();
     for entry in entries {
         line(&entry.line());
@@ -74,8 +89,5 @@ fn lines(entries: &[Entry], checkpoints: &[Checkpoint], end: Option<TrailHead>) 
         }
     }
     checkpoints.for_each(|checkpoint| line(&checkpoint.line()));
-    if let Some(end) = end {
-        line(&end.end_line());
-    }
     lines
 }

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reseal_control::ControlSession;
-use reseal_core::audit::{Entry, Fault, Trail, Verdict};
+use reseal_core::audit::{Entry, Fault, Line, Trail, Verdict};
 use reseal_plan::{Plan, Standard};
 use reseal_store::RunRow;
 use serde_json::Value;
 
 use super::document::{self, Ledger, Subject};
-use super::trail_reader::{Against, Checkpoints, PAGE, checkpoints, connect, entries, of_database};
+use super::export::behind;
+use super::trail_reader::{
+    Against, Archive, Checkpoints, PAGE, begin, checkpoints, connect, entries, of_database, sound_cut,
+};
+use super::verify::archives;
 use crate::{Failure, open, trail};
 
 /// The most runs of a ledger that are held against the trail.
@@ -30,6 +34,8 @@ pub struct ReportRequest {
     pub range: Range<i64>,
     /// The file for the page, where it goes into one.
     pub out: Option<PathBuf>,
+    /// Archives of what was cut off the trail, in their order.
+    pub archives: Vec<PathBuf>,
 }
 
 /// What the trail shows of a time.
@@ -56,10 +62,14 @@ pub async fn report(request: &ReportRequest) -> Result<AuditReport, Failure> {
         plans.push((plan.name, max_days));
     }
     let mut session = connect().await?;
-    let verdict = of_database(&mut session, &Against::default()).await?;
+    let against = Against { archives: archives(&request.archives)?, ..Against::default() };
+    let verdict = of_database(&mut session, &against).await?;
     let entries = legible(&mut session, &verdict).await?;
+    let entries = with_archives(&mut session, entries, &against.archives).await?;
     let range = (request.range.start, request.range.end);
-    let subject = Subject { plans, ledgers, standard: request.standard, range, now: trail::now_ms() };
+    let archived_before = archived_before(&mut session, &verdict).await?;
+    let standard = request.standard;
+    let subject = Subject { plans, ledgers, standard, range, now: trail::now_ms(), archived_before };
     let document = document::report(&entries, &verdict, &subject);
     let page = document::page(&document).map_err(|error| Failure::failed("report", error.to_string()))?;
     if let Some(path) = &request.out {
@@ -96,6 +106,7 @@ async fn legible(session: &mut ControlSession, verdict: &Verdict) -> Result<Vec<
     }
     let Checkpoints { sound: checkpoints, .. } = checkpoints(session).await?;
     let mut trail = Trail::new(&checkpoints, &[], &[]);
+    begin(session, &mut trail).await?;
     let (mut sound, mut last) = (Vec::new(), i64::MIN);
     loop {
         let page = session.trail_after(last, PAGE).await?;
@@ -108,4 +119,29 @@ async fn legible(session: &mut ControlSession, verdict: &Verdict) -> Result<Vec<
             sound.extend(recorded.entry);
         }
     }
+}
+
+/// The events of archives, and behind them those of the control database that come after its cut.
+async fn with_archives(
+    session: &mut ControlSession,
+    entries: Vec<Entry>,
+    archives: &[Archive],
+) -> Result<Vec<Entry>, Failure> {
+    if archives.is_empty() {
+        return Ok(entries);
+    }
+    let archived = archives.iter().flatten().filter_map(|line| match line {
+        Ok(Line::Event(entry)) => Some(entry.clone()),
+        _ => None,
+    });
+    let cut = sound_cut(session).await?;
+    Ok(archived.chain(behind(cut.as_ref(), entries)).collect())
+}
+
+/// The time before which events were archived and not read; `None` where all of them were read.
+async fn archived_before(session: &mut ControlSession, verdict: &Verdict) -> Result<Option<i64>, Failure> {
+    if verdict.archived_through == 0 {
+        return Ok(None);
+    }
+    Ok(session.cut().await?.and_then(Result::ok).map(|cut| cut.point.before_ms))
 }

@@ -1,7 +1,9 @@
 //! Reading the trail, and holding it against what is known of it.
 
-use reseal_control::ControlSession;
-use reseal_core::audit::{Checkpoint, Entry, Head, PublicKey, Trail, TrailHead, Verdict};
+use reseal_control::{ControlSession, DamagedCut};
+use reseal_core::audit::{
+    Checkpoint, Cut, Entry, Head, Line, PublicKey, Trail, TrailHead, Unreadable, Verdict, checkpoints_of,
+};
 use reseal_store::Trouble;
 
 use crate::{Failure, control};
@@ -14,14 +16,29 @@ pub(super) const PAGE: u64 = 1000;
 pub(super) struct Against {
     pub(super) known: Vec<(Option<u64>, Head)>,
     pub(super) trusted: Vec<PublicKey>,
+    /// Archives of what was cut off, in their order.
+    pub(super) archives: Vec<Archive>,
 }
+
+/// The lines of an archive.
+pub(super) type Archive = Vec<Result<Line, Unreadable>>;
 
 /// Holds the trail of a control database against itself and what else is known.
 pub(super) async fn of_database(session: &mut ControlSession, against: &Against) -> Result<Verdict, Failure> {
     let Checkpoints { sound, damaged } = checkpoints(session).await?;
-    let mut trail = Trail::new(&sound, &against.trusted, &against.known);
+    let mut all: Vec<Checkpoint> = against.archives.iter().flat_map(|lines| checkpoints_of(lines)).collect();
+    all.extend(sound);
+    let mut trail = Trail::new(&all, &against.trusted, &against.known);
+    for lines in &against.archives {
+        trail.take_archive(lines.clone());
+    }
+    let cut = begin(session, &mut trail).await?;
     let tail = read(session, &mut trail).await?;
     let verdict = trail.end(tail);
+    let verdict = match cut {
+        Some(Err(DamagedCut)) => verdict.or(0, "what the trail says of its cut was changed"),
+        Some(Ok(_)) | None => verdict,
+    };
     let verdict = match tail {
         Some(_) => verdict,
         None => verdict.or(0, "what the trail says of its own end was changed"),
@@ -29,6 +46,30 @@ pub(super) async fn of_database(session: &mut ControlSession, against: &Against)
     Ok(damaged.into_iter().fold(verdict, |verdict, sequence| {
         verdict.or(sequence, &format!("the checkpoint at event {sequence} was changed"))
     }))
+}
+
+/// Has a trail begin where that of the control database does.
+pub(super) async fn begin(
+    session: &mut ControlSession,
+    trail: &mut Trail<'_>,
+) -> Result<Option<Result<Cut, DamagedCut>>, Failure> {
+    let cut = session.cut().await?;
+    if let Some(Ok(cut)) = &cut {
+        trail.take_cut(cut);
+        trail.expect_kept(cut);
+    }
+    Ok(cut)
+}
+
+/// Where the trail is cut; one that cannot be read ends what is done with it.
+pub(super) async fn sound_cut(session: &mut ControlSession) -> Result<Option<Cut>, Failure> {
+    session.cut().await?.transpose().map_err(|DamagedCut| {
+        Failure::refused(
+            "trail-broken",
+            "what the trail says of its cut was changed",
+            "see `reseal audit verify`",
+        )
+    })
 }
 
 /// The number of the first event that is not as it was recorded, and what is wrong with it; `None` for a sound trail.

@@ -14,6 +14,8 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Move events before a time to a file; what is still read of them stays, and the trail begins at a signed head
+    Archive(ArchiveArgs),
     /// Write what the trail shows of a time, for those who audit: a page that prints, or JSON
     Report(ReportArgs),
     /// Certify a complete run, signed, for whoever has neither Reseal nor the database
@@ -37,9 +39,25 @@ pub(crate) struct VerifyArgs {
     /// A public key that must have signed the trail; others are then faults. May be repeated
     #[arg(long = "key", value_name = "PUBLIC_KEY")]
     pub(crate) keys: Vec<String>,
-    /// An export, instead of the control database
+    /// An export or archive, instead of the control database
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// An archive of what was cut off the trail, the earliest first. May be repeated
+    #[arg(long = "archive", value_name = "FILE", conflicts_with = "file")]
+    pub(crate) archives: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveArgs {
+    /// The day (UTC) or moment before which events are archived
+    #[arg(long, value_name = "DAY")]
+    pub(crate) before: String,
+    /// The file to write, which must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// File of an approver's key that signs the cut; else the key that signs the trail does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -59,6 +77,9 @@ pub(crate) struct ReportArgs {
     /// The file for the page; else it goes to stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// An archive of what was cut off the trail, the earliest first. May be repeated
+    #[arg(long = "archive", value_name = "FILE")]
+    pub(crate) archives: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
         Command::Approve(args) => approve::approve(caller, args).await,
         Command::Serve(args) => serve::serve(caller, args, cli.log_json).await,
         Command::Schedule { command } => schedule::schedule(caller, command).await,
-        Command::Audit { command } => audit::audit(command).await,
+        Command::Audit { command } => audit::audit(caller, command).await,
         Command::Notify { command } => notify::notify(command).await,
         Command::Completions { shell } => completions(*shell),
         Command::Man => man(),

@@ -22,6 +22,16 @@ impl PublicKey {
         let bytes = hex::decode(text).ok()?.try_into().ok()?;
         Some(PublicKey(bytes)).filter(|key| key.to_string() == text)
     }
+
+    /// Takes its 32 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<PublicKey> {
+        bytes.try_into().ok().map(PublicKey)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Display for PublicKey {

@@ -3,7 +3,9 @@
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 
-use super::{Checkpoint, Detail, Entry, Event, EventKind, Fingerprint, Head, PublicKey, TrailHead};
+use super::{
+    Checkpoint, Cut, CutPoint, Detail, Entry, Event, EventKind, Fingerprint, Head, PublicKey, TrailHead,
+};
 
 /// Why what should be an event is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -19,6 +21,8 @@ pub enum Line {
     Checkpoint(Checkpoint),
     /// The last line: up to where the export reaches.
     End(TrailHead),
+    /// A cut: where the trail begins, or where an archive ends.
+    Cut(Cut),
 }
 
 /// The lines of an export.
@@ -33,10 +37,24 @@ impl Line {
         if text.starts_with("{\"checkpoint\"") {
             return Checkpoint::read_line(text).map(Line::Checkpoint);
         }
+        if text.starts_with("{\"cut\"") {
+            return Cut::read_line(text).map(Line::Cut);
+        }
         if text.starts_with("{\"end\"") {
             return TrailHead::read_end(text).map(Line::End);
         }
         Entry::read_line(text).map(Line::Event)
+    }
+
+    /// The line as it is written, without its end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Line::Event(entry) => entry.line(),
+            Line::Checkpoint(checkpoint) => checkpoint.line(),
+            Line::Cut(cut) => cut.line(),
+            Line::End(end) => end.end_line(),
+        }
     }
 }
 
@@ -91,6 +109,44 @@ fn read_checkpoint(json: &Json) -> Option<Checkpoint> {
         key: PublicKey::parse(text("key")?)?,
         signature: text("signature")?.to_owned(),
     })
+}
+
+impl Cut {
+    /// The cut as one line of JSON, without the line's end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let CutPoint { at, before_ms, time_ms, kept, kept_digest } = &self.point;
+        json!({ "cut": {
+            "sequence": at.sequence,
+            "head": at.head.to_string(),
+            "before_ms": before_ms,
+            "time_ms": time_ms,
+            "kept": kept,
+            "kept_digest": kept_digest,
+            "key": self.key.to_string(),
+            "signature": self.signature,
+        } })
+        .to_string()
+    }
+
+    fn read_line(line: &str) -> Result<Cut, Unreadable> {
+        let cut = parse(line).and_then(|json| read_cut(json.get("cut")?));
+        let cut = cut.ok_or_else(|| Unreadable("the line is no cut".into()))?;
+        exact(&cut.line(), line, "the line")?;
+        Ok(cut)
+    }
+}
+
+fn read_cut(json: &Json) -> Option<Cut> {
+    let text = |name: &str| json.get(name)?.as_str();
+    let point = CutPoint {
+        at: TrailHead { sequence: json.get("sequence")?.as_u64()?, head: Head::parse(text("head")?)? },
+        before_ms: json.get("before_ms")?.as_i64()?,
+        time_ms: json.get("time_ms")?.as_i64()?,
+        kept: json.get("kept")?.as_u64()?,
+        kept_digest: text("kept_digest")?.to_owned(),
+    };
+    Some(Cut { point, key: PublicKey::parse(text("key")?)?, signature: text("signature")?.to_owned() })
 }
 
 impl Event {

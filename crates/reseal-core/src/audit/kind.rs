@@ -60,6 +60,8 @@ kinds! {
     Sweep = "sweep",
     /// Tables of a ledger or of the control database were made or brought up to date.
     Migrated = "migrated",
+    /// Events before a time were moved to a file, and taken out of the trail.
+    TrailArchived = "trail-archived",
     /// A key came to be.
     KeyGenerated = "key-generated",
     /// A key went from one state to another.

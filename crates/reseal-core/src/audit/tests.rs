@@ -1,5 +1,7 @@
 //! A trail is made, damaged in one place, and the damage is named.
 
+mod cut;
+
 use super::*;
 use crate::SecretBytes;
 

@@ -1,8 +1,10 @@
 //! Holding a trail against its own chain, its checkpoints, and heads that left the house.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Checkpoint, Entry, Head, Line, PublicKey, TrailHead, Unreadable, read_export};
+use super::{
+    Checkpoint, Cut, CutPoint, Entry, Head, KeptEvents, Line, PublicKey, TrailHead, Unreadable, read_export,
+};
 
 /// The first thing that is wrong with a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +24,10 @@ pub struct Verdict {
     pub fault: Option<Fault>,
     /// The last event that a checkpoint covers; 0 where nothing is signed.
     pub signed_through: u64,
-    /// The keys that signed checkpoints of it.
+    /// The keys that signed checkpoints and cuts of it.
     pub signers: Vec<PublicKey>,
+    /// The last event before those that were read; 0 where the first one was read.
+    pub archived_through: u64,
 }
 
 impl Verdict {
@@ -31,28 +35,9 @@ impl Verdict {
     #[must_use]
     pub fn of_export(bytes: &[u8], trusted: &[PublicKey], known: &[(Option<u64>, Head)]) -> Verdict {
         let lines: Vec<_> = read_export(bytes).collect();
-        let checkpoints: Vec<Checkpoint> = lines
-            .iter()
-            .filter_map(|line| match line {
-                Ok(Line::Checkpoint(checkpoint)) => Some(checkpoint.clone()),
-                _ => None,
-            })
-            .collect();
-        let (mut trail, mut end) = (Trail::new(&checkpoints, trusted, known), None);
-        for line in lines {
-            match line {
-                _ if end.is_some() => trail.behind_the_end(),
-                Ok(Line::Event(entry)) => {
-                    trail.take_entry(entry);
-                }
-                Ok(Line::Checkpoint(checkpoint)) => trail.checkpoint_stands_here(checkpoint.sequence),
-                Ok(Line::End(head)) => end = Some(head),
-                Err(why) => trail.unreadable(&why),
-            }
-        }
-        if end.is_none() {
-            trail.endless();
-        }
+        let checkpoints = checkpoints_of(&lines);
+        let mut trail = Trail::new(&checkpoints, trusted, known);
+        let end = trail.take_lines(lines);
         trail.end(end)
     }
 
@@ -64,6 +49,16 @@ impl Verdict {
         }
         self
     }
+}
+
+/// The checkpoints among the lines of an export.
+#[must_use]
+pub fn checkpoints_of(lines: &[Result<Line, Unreadable>]) -> Vec<Checkpoint> {
+    let checkpoints = lines.iter().filter_map(|line| match line {
+        Ok(Line::Checkpoint(checkpoint)) => Some(checkpoint.clone()),
+        _ => None,
+    });
+    checkpoints.collect()
 }
 
 /// A trail that is read event by event, from the first to the last.
@@ -79,6 +74,13 @@ pub struct Trail<'a> {
     fault: Option<Fault>,
     signed_through: u64,
     signers: Vec<PublicKey>,
+    /// Where it begins.
+    start: TrailHead,
+    /// Heads of events that were read from archives.
+    archived: BTreeMap<u64, Head>,
+    /// The cut whose kept events are being read.
+    cut: Option<CutPoint>,
+    kept: KeptEvents,
 }
 
 impl<'a> Trail<'a> {
@@ -92,16 +94,141 @@ impl<'a> Trail<'a> {
     ) -> Self {
         let mut checkpoints: Vec<&Checkpoint> = checkpoints.iter().collect();
         checkpoints.sort_by_key(|checkpoint| checkpoint.sequence);
-        let (known, at) = (known.to_vec(), TrailHead::START);
-        let (signed_through, signers) = (0, Vec::new());
-        let mut trail =
-            Trail { at, checkpoints, next: 0, known, trusted, fault: None, signed_through, signers };
+        let mut trail = Trail {
+            at: TrailHead::START,
+            checkpoints,
+            next: 0,
+            known: known.to_vec(),
+            trusted,
+            fault: None,
+            signed_through: 0,
+            signers: Vec::new(),
+            start: TrailHead::START,
+            archived: BTreeMap::new(),
+            cut: None,
+            kept: KeptEvents::default(),
+        };
         trail.hold();
         trail
     }
 
+    /// Takes the lines of an export, or of an archive: the one ends with a line that says so, the other with a cut. Gives up to
+    /// where that line says that they reach.
+    pub fn take_lines(
+        &mut self,
+        lines: impl IntoIterator<Item = Result<Line, Unreadable>>,
+    ) -> Option<TrailHead> {
+        let mut end = None;
+        for (at, line) in lines.into_iter().enumerate() {
+            match line {
+                _ if end.is_some() => self.behind_the_end(),
+                Ok(Line::Event(entry)) => {
+                    self.take_entry(entry);
+                }
+                Ok(Line::Checkpoint(checkpoint)) => self.checkpoint_stands_here(checkpoint.sequence),
+                Ok(Line::Cut(cut)) => {
+                    self.take_cut(&cut);
+                    end = Some(cut.point.at).filter(|_| at > 0);
+                }
+                Ok(Line::End(head)) => end = Some(head),
+                Err(why) => self.unreadable(&why),
+            }
+        }
+        if end.is_none() {
+            self.endless();
+        }
+        end
+    }
+
+    /// Takes the lines of an archive, and keeps in mind what it says of events that stayed behind the cut.
+    pub fn take_archive(&mut self, lines: Vec<Result<Line, Unreadable>>) {
+        let entries = lines.iter().filter_map(|line| match line {
+            Ok(Line::Event(entry)) => Some((entry.sequence, entry.head)),
+            _ => None,
+        });
+        self.archived.extend(entries);
+        let ends_with_cut = matches!(lines.last(), Some(Ok(Line::Cut(_))));
+        self.take_lines(lines);
+        if !ends_with_cut {
+            let next = self.at.sequence + 1;
+            self.fail(next, "the archive does not end with a cut".into());
+        }
+    }
+
+    /// Takes a cut: before any event it is where the trail begins, and elsewhere where it must stand. Gives false when there
+    /// is nothing more to learn.
+    pub fn take_cut(&mut self, cut: &Cut) -> bool {
+        let (at, sequence) = (cut.point.at, cut.point.at.sequence);
+        if self.fault.is_some() {
+            return false;
+        }
+        if !cut.is_signed() {
+            return self.fail(sequence, format!("the cut at event {sequence} was changed"));
+        }
+        if !self.trusted.is_empty() && !self.trusted.contains(&cut.key) {
+            return self.fail(sequence, format!("the cut at event {sequence} is signed by {}", cut.key));
+        }
+        if self.at == TrailHead::START {
+            (self.at, self.start) = (at, at);
+            self.next = self.checkpoints.iter().take_while(|found| found.sequence < sequence).count();
+            self.hold();
+        } else if self.at != at {
+            let stands = self.at.sequence;
+            let message = format!(
+                "the trail is cut at event {sequence}, and what comes before ends at event {stands} or has another head"
+            );
+            return self.fail(sequence.min(stands + 1), message);
+        }
+        self.is_signed_by(sequence, cut.key);
+        self.fault.is_none()
+    }
+
+    /// Expects the events that a cut has kept before all others.
+    pub fn expect_kept(&mut self, cut: &Cut) {
+        self.cut = Some(cut.point.clone());
+    }
+
+    fn take_kept(&mut self, sequence: i64, found: Result<Entry, Unreadable>) -> bool {
+        let number = u64::try_from(sequence).unwrap_or_default();
+        let entry = match found {
+            Ok(entry) => entry,
+            Err(why) => return self.fail(number, format!("event {number} was changed: {why}")),
+        };
+        if let Some(head) = self.archived.get(&number) {
+            let before = match number - 1 {
+                before if before == self.start.sequence => Some(&self.start.head),
+                before => self.archived.get(&before),
+            };
+            if entry.head != *head || before.is_some_and(|before| before.after(number, &entry.event) != *head)
+            {
+                return self.fail(number, format!("event {number} is not as the archive has it"));
+            }
+        }
+        self.known.retain(|(at, known)| *known != entry.head || at.is_some_and(|at| at != number));
+        self.kept = std::mem::take(&mut self.kept).with(&entry);
+        true
+    }
+
+    /// Compares the events that were kept with those that the cut names, once all of them were taken.
+    fn close_kept(&mut self) {
+        let Some(point) = self.cut.take() else { return };
+        if !self.kept.are_of(&point) {
+            let sequence = point.at.sequence;
+            let message =
+                format!("an event that the cut at event {sequence} kept was changed, removed or added");
+            self.fail(sequence, message);
+        }
+    }
+
     /// Takes the next event, as it was found. Gives false when there is nothing more to learn.
     pub fn take(&mut self, sequence: i64, found: Result<Entry, Unreadable>) -> bool {
+        if self.fault.is_some() {
+            return false;
+        }
+        if self.cut.as_ref().is_some_and(|cut| i128::from(sequence) <= i128::from(cut.at.sequence)) {
+            return self.take_kept(sequence, found);
+        }
+        self.close_kept();
         if self.fault.is_some() {
             return false;
         }
@@ -214,17 +341,22 @@ impl<'a> Trail<'a> {
             );
             self.fail(first, message);
         } else {
-            self.signed_through = sequence;
-            if !self.signers.contains(&checkpoint.key) {
-                self.signers.push(checkpoint.key);
-            }
+            self.is_signed_by(sequence, checkpoint.key);
+        }
+    }
+
+    fn is_signed_by(&mut self, sequence: u64, key: PublicKey) {
+        self.signed_through = sequence;
+        if !self.signers.contains(&key) {
+            self.signers.push(key);
         }
     }
 
     /// Ends the trail; `tail` is where it says itself that it ends, where it does.
     #[must_use]
     pub fn end(mut self, tail: Option<TrailHead>) -> Verdict {
-        let at = self.at;
+        self.close_kept();
+        let (at, start) = (self.at, self.start.sequence);
         let next = at.sequence + 1;
         let missing: BTreeSet<u64> = self.checkpoints[self.next..]
             .iter()
@@ -239,6 +371,11 @@ impl<'a> Trail<'a> {
         if tail.is_some_and(|tail| tail != at) {
             self.fail(at.sequence, "the trail's own head is not that of its last event".into());
         }
+        let archived = self.known.iter().filter_map(|(at, _)| *at).find(|at| *at < start);
+        if let Some(archived) = archived {
+            let message = format!("event {archived} is archived: pass the archive, to check its head");
+            self.fail(archived, message);
+        }
         if !self.known.is_empty() {
             let message =
                 "no event has the head that was given: an event was rewritten, or the trail is another";
@@ -247,6 +384,12 @@ impl<'a> Trail<'a> {
         if !self.trusted.is_empty() && self.signers.is_empty() && at.sequence > 0 {
             self.fail(1, "no checkpoint is signed by the key that was given".into());
         }
-        Verdict { intact: at, fault: self.fault, signed_through: self.signed_through, signers: self.signers }
+        Verdict {
+            intact: at,
+            fault: self.fault,
+            signed_through: self.signed_through,
+            signers: self.signers,
+            archived_through: start,
+        }
     }
 }

@@ -55,6 +55,16 @@ impl Exception {
     }
 }
 
+/// A time that begins before the first event that was read.
+pub(super) fn not_read(subject: &Subject) -> Option<Exception> {
+    let before = subject.archived_before.filter(|before| *before > subject.range.0)?;
+    let what = format!(
+        "events before {} are archived: of that time this report has keys and runs alone; pass `--archive FILE` for the rest",
+        super::instant(before)
+    );
+    Some(Exception::new(Place { time_ms: subject.range.0, sequence: None }, "", "events-archived", what))
+}
+
 /// When something happened, and the event that says so.
 struct Place {
     time_ms: i64,

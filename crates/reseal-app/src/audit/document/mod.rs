@@ -39,6 +39,8 @@ pub(super) struct Subject {
     pub(super) range: (i64, i64),
     /// When it is written.
     pub(super) now: i64,
+    /// Events before this time are in an archive that was not read, but those of keys and runs.
+    pub(super) archived_before: Option<i64>,
 }
 
 /// What the ledger beside a plan's data says of its runs.
@@ -102,6 +104,7 @@ pub(super) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
     let mut exceptions: Vec<Exception> = exceptions::exceptions(&events, &runs, subject);
     exceptions.extend(ages.iter().filter(|age| age.verdict == "over").map(over_limit));
     exceptions.extend(exceptions::unknown_runs(&history.runs, subject));
+    exceptions.extend(exceptions::not_read(subject));
     let proofs: Vec<Proof> = findings::proofs(&events);
     let incidents: Vec<Incident> = findings::incidents(&runs);
     let strictest = subject.plans.iter().filter_map(|(_, limit)| *limit).min();
@@ -111,7 +114,7 @@ pub(super) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
         "from": instant(subject.range.0),
         "to": instant(subject.range.1),
         "written": instant(subject.now),
-        "trail": trail(verdict),
+        "trail": trail(verdict, subject),
         "keys": ages,
         "rotations": rotations,
         "fields": findings::covered(&runs),
@@ -128,16 +131,21 @@ pub(super) fn report(entries: &[Entry], verdict: &Verdict, subject: &Subject) ->
     })
 }
 
-fn trail(verdict: &Verdict) -> Value {
+fn trail(verdict: &Verdict, subject: &Subject) -> Value {
     let fault = verdict.fault.as_ref();
-    json!({
+    let mut trail = json!({
         "intact": fault.is_none(),
         "events": verdict.intact.sequence,
         "head": verdict.intact.head.to_string(),
         "signed_through": verdict.signed_through,
         "signed_by": verdict.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "first_bad": fault.map(|fault| json!({ "sequence": fault.sequence, "message": fault.message })),
-    })
+    });
+    if let Some(before) = subject.archived_before {
+        trail["archived_through"] = verdict.archived_through.into();
+        trail["archived_before"] = instant(before).into();
+    }
+    trail
 }
 
 fn over_limit(age: &Age) -> Exception {

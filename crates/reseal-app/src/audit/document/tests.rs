@@ -114,6 +114,7 @@ fn of(standard: Standard) -> Value {
         ledgers: vec![],
         range: (day(0), day(181)),
         now: day(200),
+        archived_before: None,
     };
     report(&entries, &verdict, &subject)
 }
@@ -179,6 +180,7 @@ fn a_rotation_is_judged_by_the_limit_then_in_force() {
             standard: Standard::PciDss,
             range: (day(0), day(120)),
             now: day(120),
+            archived_before: None,
         };
         let found = report(&entries, &verdict, &subject);
         let rotated = found["rotations"][1]["replaced"][0]["verdict"].as_str().unwrap().to_owned();
@@ -209,6 +211,7 @@ fn report_of(events: Vec<Event>) -> Value {
         standard: Standard::Soc2,
         range: (day(0), day(300)),
         now: day(300),
+        archived_before: None,
     };
     report(&entries, &trail().1, &subject)
 }

@@ -1,12 +1,13 @@
 //! `reseal audit`: proving the trail.
 
+mod archive;
 mod certificate;
 mod report;
 
 use std::path::Path;
 
-use reseal_app::Failure;
 use reseal_app::audit::VerifyRequest;
+use reseal_app::{Caller, Failure};
 use reseal_core::audit::{Fault, Head, PublicKey, Verdict};
 use serde_json::json;
 
@@ -15,10 +16,11 @@ use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 use crate::output::number;
 
 /// Carries out what was asked for.
-pub(crate) async fn audit(command: &AuditCommand) -> Outcome {
+pub(crate) async fn audit(caller: &Caller, command: &AuditCommand) -> Outcome {
     match command {
         AuditCommand::Verify(args) => verify(args).await,
         AuditCommand::Export { out } => export(out.as_deref()).await,
+        AuditCommand::Archive(args) => archive::archive(caller, args).await,
         AuditCommand::Report(args) => report::report(args).await,
         AuditCommand::Certificate(args) => certificate::certificate(args).await,
         AuditCommand::Keygen { file } => keygen(file.as_deref()),
@@ -44,6 +46,7 @@ fn request(args: &VerifyArgs) -> Result<VerifyRequest, Failure> {
         sequence: args.sequence,
         keys: args.keys.iter().map(key).collect::<Result<_, Failure>>()?,
         file: args.file.clone(),
+        archives: args.archives.clone(),
     })
 }
 
@@ -53,6 +56,7 @@ fn document(verdict: &Verdict) -> serde_json::Value {
     json!({
         "intact": fault.is_none(),
         "events": verdict.intact.sequence,
+        "archived_through": verdict.archived_through,
         "head": verdict.intact.head.to_string(),
         "signed_through": verdict.signed_through,
         "signed_by": keys,
@@ -72,7 +76,14 @@ fn text(verdict: &Verdict) -> String {
             format!("signed through event {} by {}", number(through), keys.join(", "))
         }
     };
-    format!("intact: {events} events, each follows from the one before\n  {signed}\n  head {head}")
+    let archived = match verdict.archived_through {
+        0 => String::new(),
+        through => {
+            let through = number(through);
+            format!("\n  events up to {through} are archived: `--archive FILE` verifies them too")
+        }
+    };
+    format!("intact: {events} events, each follows from the one before\n  {signed}\n  head {head}{archived}")
 }
 
 /// The trail as JSON lines, for verifiers that are not Reseal.

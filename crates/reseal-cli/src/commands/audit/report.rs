@@ -15,8 +15,8 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
     if range.is_empty() {
         return Err(Failure::usage("audit-range", "--to lies before --from", "give the earlier day first"));
     }
-    let (plans, out) = (args.plans.clone(), args.out.clone());
-    let request = ReportRequest { plans, standard: args.standard.into(), range, out };
+    let (plans, out, archives) = (args.plans.clone(), args.out.clone(), args.archives.clone());
+    let request = ReportRequest { plans, standard: args.standard.into(), range, out, archives };
     let report = reseal_app::audit::report(&request).await?;
     // A report about a broken trail is written all the same, and says so at its head.
     let code = if report.fault.is_some() { REMAIN } else { CLEAN };
@@ -32,7 +32,7 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
 }
 
 /// A day in UTC, or a moment; the end of a range is the end of its day.
-fn moment(text: &str, name: &str, end: bool) -> Result<i64, Failure> {
+pub(super) fn moment(text: &str, name: &str, end: bool) -> Result<i64, Failure> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.as_millisecond());
     }
