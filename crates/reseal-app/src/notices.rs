@@ -130,17 +130,21 @@ impl Watched {
     }
 }
 
-/// Forgets old letters, once a day.
+/// Forgets old letters and slots, once a day.
 pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
     loop {
         let pruned = async {
             let mut session = control.connect().await?;
-            reseal_notify::prune(&mut session, clock.now().as_millisecond()).await
+            let now = clock.now().as_millisecond();
+            let letters = reseal_notify::prune(&mut session, now).await?;
+            Ok::<_, StoreError>((letters, reseal_serve::prune_slots(&mut session, now).await?))
         };
         match pruned.await {
-            Ok(0) => {}
-            Ok(letters) => tracing::info!("{letters} old letters were forgotten"),
-            Err(error) => tracing::warn!("old letters are kept: {error}"),
+            Ok((0, 0)) => {}
+            Ok((letters, slots)) => {
+                tracing::info!("{letters} old letters and {slots} old slots were forgotten");
+            }
+            Err(error) => tracing::warn!("old letters and slots are kept: {error}"),
         }
         tokio::time::sleep(clock.real(DAY).max(SHORTEST)).await;
     }

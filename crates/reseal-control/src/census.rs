@@ -21,8 +21,12 @@ pub struct CensusRow {
     pub document: String,
 }
 
+/// How long counts are kept: more than a year, so that one can be compared with the same time of the year before.
+const KEPT_MS: i64 = 400 * 86_400_000;
+
 impl ControlSession {
-    /// Keeps what a census counted.
+    /// Keeps what a census counted, and forgets what is older than 400 days. The last one of the whole plan stays whatever
+    /// its age.
     ///
     /// # Errors
     /// When the server refuses.
@@ -45,7 +49,19 @@ impl ControlSession {
                 document.into(),
             ])
             .to_owned();
-        self.run(&insert).await.map(drop)
+        self.run(&insert).await?;
+        self.prune_censuses(plan).await
+    }
+
+    async fn prune_censuses(&mut self, plan: &str) -> Result<(), StoreError> {
+        let last = self.last_census(plan).await?.map_or(i64::MAX, |last| last.at);
+        let delete = Query::delete()
+            .from_table(self.table("catalogue_census"))
+            .and_where(Expr::col("plan").eq(plan))
+            .and_where(Expr::col("at").lt(self.now().sub(KEPT_MS)))
+            .and_where(Expr::col("whole").eq(0i64).or(Expr::col("at").lt(last)))
+            .to_owned();
+        self.run(&delete).await.map(drop)
     }
 
     /// The last census of a whole plan.

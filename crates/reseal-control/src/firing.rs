@@ -33,7 +33,7 @@ impl FiringState {
         }
     }
 
-    fn parse(name: &str) -> FiringState {
+    pub(crate) fn parse(name: &str) -> FiringState {
         match name {
             "done" => FiringState::Done,
             "failed" => FiringState::Failed,
@@ -266,7 +266,7 @@ impl ControlSession {
         self.fetch_firings(&select).await
     }
 
-    /// How many firings of a plan's jobs are in which state, and the newest slot of each, as (job, state, count, slot).
+    /// How many firings of a plan's jobs are in which state, those that were forgotten among them, and the newest slot of each, as (job, state, count, slot).
     ///
     /// # Errors
     /// When the server refuses.
@@ -283,11 +283,15 @@ impl ControlSession {
             .group_by_columns(["job", "state"])
             .to_owned();
         let rows = self.query(&select, &[Kind::Text, Kind::Text, Kind::Int, Kind::Int]).await?;
+        let pruned = self.pruned_firings(plan).await?;
         Ok(rows
             .into_iter()
             .map(|row| {
                 let mut take = Taker::new(row);
-                (take.text(), FiringState::parse(&take.text()), take.count(), take.int())
+                let (job, state) = (take.text(), FiringState::parse(&take.text()));
+                let forgotten = pruned.iter().find(|of| of.job == job && of.state == state);
+                let forgotten = forgotten.map_or(0, |of| of.firings);
+                (job, state, take.count() + forgotten, take.int())
             })
             .collect())
     }

@@ -14,6 +14,7 @@ mod copies;
 mod cut;
 mod emergency;
 mod firing;
+mod forget;
 mod keys;
 mod migrations;
 mod outbox;

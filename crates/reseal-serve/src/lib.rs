@@ -23,6 +23,7 @@ mod notices;
 mod page;
 mod plan_watch;
 mod plans;
+mod prune;
 mod settle;
 mod slot_notices;
 mod state;
@@ -48,6 +49,7 @@ pub use clock::Clock;
 pub use command::PLAN_ON_STDIN;
 pub use notices::{LogNotices, Notices};
 pub use plans::{PlanFiles, Plans, Served};
+pub use prune::prune_slots;
 pub use state::State;
 
 use plan_watch::PlanWatch;
