@@ -256,6 +256,9 @@ pub(crate) struct AcceptArgs {
     /// Seal under a new primary that is weak: easy to guess, or shorter than the old key
     #[arg(long)]
     accept_weak_key: bool,
+    /// Go on with a control database that does not know the latest run, such as a restored backup
+    #[arg(long)]
+    accept_control_database: bool,
 }
 
 impl AcceptArgs {
@@ -266,6 +269,7 @@ impl AcceptArgs {
             tables: self.accept_table.clone(),
             keys: self.accept_keys.clone(),
             weak_keys: self.accept_weak_key,
+            control_database: self.accept_control_database,
         }
     }
 }

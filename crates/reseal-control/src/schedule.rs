@@ -54,9 +54,19 @@ impl JobTimes<'_> {
 }
 
 impl ScheduleRow {
-    fn is_version_of(&self, job: &str) -> bool {
-        self.job.starts_with(VERSION) && self.timing.split_once(BETWEEN).is_some_and(|(of, _)| of == job)
+    pub(crate) fn is_version(&self) -> bool {
+        self.job.starts_with(VERSION)
     }
+
+    fn is_version_of(&self, job: &str) -> bool {
+        self.is_version() && self.timing.split_once(BETWEEN).is_some_and(|(of, _)| of == job)
+    }
+}
+
+/// Up to where nobody settles a slot of a job any more: versions that are not replaced are no further apart.
+pub(crate) fn settled_for_good(rows: &[ScheduleRow], job: &ScheduleRow) -> i64 {
+    let newest = rows.iter().filter(|row| row.is_version_of(&job.job)).map(|row| row.settled).max();
+    newest.map_or(job.settled, |newest| newest.saturating_sub(REPLACED_MS))
 }
 
 /// The rows of a plan's jobs, and of the versions of their times.

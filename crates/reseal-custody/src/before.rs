@@ -7,14 +7,14 @@ use reseal_control::ControlDatabase;
 use reseal_core::RunState;
 use reseal_engine::{Job, NoObserver, RollbackOptions, RunObserver, RunOptions, to_roll_back};
 use reseal_plan::Plan;
-use reseal_store::{Database, RunRow};
+use reseal_store::{Database, RunRow, TrailMark};
 
 use crate::approvals::{self, Intent, Kind};
 use crate::custody::Custody;
 use crate::error::{CustodyError, PolicyError};
 use crate::permit::Permit;
 use crate::rules::{Rules, criteria, old_enough, too_many_active};
-use crate::{catalogue, proofs};
+use crate::{catalogue, mark, proofs};
 
 /// Checks a run that is about to begin against the plan's policy, and gives who follows it in the control database. A dry
 /// run writes nothing and passes; a run that is resumed was checked when it began.
@@ -31,12 +31,13 @@ pub async fn before_run(
     if options.dry_run {
         return Ok(Arc::new(NoObserver));
     }
-    let unfinished = unfinished_run(plan, database).await?;
+    let KnownRuns { unfinished, mark } = known_runs(plan, database).await?;
     let mut session = control.connect().await?;
+    let accepted_mark = mark::check(&mut session, mark, options.accepted.control_database).await?;
     let entries = catalogue::enter(&mut session, job).await?;
     let deadline = plan.emergency.as_ref().and_then(|emergency| emergency.deadline);
-    let mut permit =
-        Permit { deadline: deadline.filter(|_| options.emergency), ..Permit::new(plan, &options.operator) };
+    let deadline = deadline.filter(|_| options.emergency);
+    let mut permit = Permit { deadline, accepted_mark, ..Permit::new(plan, &options.operator) };
     let (mut agreed, mut rules) = (None, None);
     let emergency = match &unfinished {
         None => {
@@ -80,14 +81,23 @@ fn no_emergency(run: &RunRow) -> PolicyError {
     PolicyError::NoEmergency { run: run.id.clone(), state: run.state }
 }
 
-/// The run that `run` would resume.
-async fn unfinished_run(plan: &Plan, database: &Database) -> Result<Option<RunRow>, CustodyError> {
+/// What the ledger knows of a plan's runs.
+#[derive(Default)]
+struct KnownRuns {
+    /// The run that `run` would resume.
+    unfinished: Option<RunRow>,
+    /// The event with which the newest one began.
+    mark: Option<TrailMark>,
+}
+
+async fn known_runs(plan: &Plan, database: &Database) -> Result<KnownRuns, CustodyError> {
     let mut session = database.connect().await?;
     if session.version().await?.is_none() {
-        return Ok(None);
+        return Ok(KnownRuns::default());
     }
     let latest = session.runs(Some(&plan.name), 1).await?.pop();
-    Ok(latest.filter(|run| !run.state.is_over()))
+    let unfinished = latest.filter(|run| !run.state.is_over());
+    Ok(KnownRuns { unfinished, mark: session.trail_mark(&plan.name).await? })
 }
 
 /// Checks a rollback against the plan's policy, and gives who follows it in the control database. One that is resumed was

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use reseal_control::{ControlDatabase, ControlSession, NewEmergency};
 use reseal_core::RunState;
 use reseal_engine::{
-    Census, Deadline, Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, RunObserver, StepEvent,
+    Census, Deadline, Job, Recorded, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, RunObserver,
+    StepEvent,
 };
 use reseal_store::{RunRow, Session, StoreError};
 use tracing::warn;
@@ -98,7 +99,7 @@ impl RunObserver for Custody {
         &self,
         session: &mut Session,
         begins: RunBegins<'_>,
-    ) -> Result<Deadline, RunError> {
+    ) -> Result<Recorded, RunError> {
         let permit = self.permit();
         let mut control = self.connect().await?;
         catalogue::run_starts(&mut control, begins.job, &begins.run.id, &permit.operator).await?;
@@ -106,8 +107,8 @@ impl RunObserver for Custody {
             true => self.note_emergency(&mut control, begins.run, &permit).await?,
             false => Deadline::default(),
         };
-        trail::run_begins(&mut control, session, begins, &permit).await?;
-        Ok(deadline)
+        let event = trail::run_begins(&mut control, session, begins, &permit).await?;
+        Ok(Recorded { deadline, event: Some(event) })
     }
 
     async fn stepped(&self, event: StepEvent<'_>) -> Result<(), RunError> {

@@ -14,6 +14,7 @@ pub mod catalogue;
 mod custody;
 mod error;
 mod forget_pin;
+mod mark;
 mod permit;
 mod proofs;
 mod restored;

@@ -19,6 +19,8 @@ pub(crate) struct Permit {
     pub(crate) skipped: Vec<String>,
     /// Keys that the steps of `before` brought after people agreed to the run.
     pub(crate) brought: Vec<String>,
+    /// The event of the ledger's newest run that the control database does not know, where the operator accepts that.
+    pub(crate) accepted_mark: Option<String>,
     /// What the plan said when the run began.
     pub(crate) policy: PolicySnapshot,
 }
@@ -34,6 +36,7 @@ impl Permit {
             deadline: None,
             skipped: Vec::new(),
             brought: Vec::new(),
+            accepted_mark: None,
             policy,
         }
     }

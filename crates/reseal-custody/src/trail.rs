@@ -8,7 +8,7 @@ mod described;
 
 use reseal_control::{ControlSession, host};
 use reseal_core::RunState;
-use reseal_core::audit::{Detail, Event, EventKind};
+use reseal_core::audit::{Detail, Event, EventKind, TrailHead};
 use reseal_engine::{Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, StepEvent};
 use reseal_store::{Counts, NotedTable, RunRow, Session, StoreError};
 use tracing::warn;
@@ -36,7 +36,7 @@ pub(crate) async fn run_begins(
     session: &mut Session,
     RunBegins { job, run, tables, pins, accepted_keys, weak_keys }: RunBegins<'_>,
     permit: &Permit,
-) -> Result<(), RunError> {
+) -> Result<TrailHead, RunError> {
     catch_up(control, session, job, run, &permit.operator).await?;
     let (name, digest, full_digest) = (&job.plan, &job.digest, &permit.policy.full_digest);
     let plan = PlanVersion { name, digest, full_digest };
@@ -67,12 +67,15 @@ pub(crate) async fn run_begins(
     event = job.shared_nonces().iter().fold(event, |event, nonce| event.with("shared_nonce", nonce.as_str()));
     event = accepted_keys.iter().fold(event, |event, keyset| event.with("accepted_keys", keyset.as_str()));
     event = weak_keys.iter().fold(event, |event, key| event.with("accepted_weak_key", key.as_str()));
+    if let Some(unknown) = &permit.accepted_mark {
+        event = event.with("accepted_control_database", unknown.as_str());
+    }
     for pin in pins {
         let digest = format!("{}:{}:{}", pin.method, pin.salt, pin.fingerprint);
         event = event.of_key(&pin.keyset, &pin.key_id, &digest);
     }
     let event = described::described(event, control, session, job, run).await?;
-    record(control, &event).await
+    record_at(control, &event).await
 }
 
 /// A plan as it is now, to compare with what the trail knows of it.
@@ -239,11 +242,12 @@ async fn event(
 }
 
 async fn record(control: &mut ControlSession, event: &Event) -> Result<(), RunError> {
-    control
-        .record(event)
-        .await
-        .map(drop)
-        .map_err(|source| RecordsError::AuditTrail { kind: event.kind, source }.into())
+    record_at(control, event).await.map(drop)
+}
+
+/// Records an event, and gives where the trail ends then.
+async fn record_at(control: &mut ControlSession, event: &Event) -> Result<TrailHead, RunError> {
+    control.record(event).await.map_err(|source| RecordsError::AuditTrail { kind: event.kind, source }.into())
 }
 
 /// Which key each keyset seals with.

@@ -41,7 +41,8 @@ pub use job::scope::Scope;
 pub use job::seal::{NamedFormat, Seal, Validator};
 pub use job::{Application, CellEncoding, FieldJob, Job, KeysetJob, Pace, Reread, SourceFacts, TableJob};
 pub use observer::{
-    Deadline, NoObserver, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent, StepResult,
+    Deadline, NoObserver, Recorded, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunObserver, StepEvent,
+    StepResult,
 };
 pub use preflight::{Checked, Outside, SampledField, SampledLine, SampledTable, outside, preflight};
 pub use progress::{Phase, Progress};

@@ -4,6 +4,7 @@
 //! do without (ledger, undo, quarantine) is not its business.
 
 use async_trait::async_trait;
+use reseal_core::audit::TrailHead;
 use reseal_store::{Counts, NotedTable, Pin, RunRow, Session};
 
 use crate::error::RunError;
@@ -37,7 +38,7 @@ pub trait RunObserver: Send + Sync {
         &self,
         session: &mut Session,
         begins: RunBegins<'_>,
-    ) -> Result<Deadline, RunError>;
+    ) -> Result<Recorded, RunError>;
 
     /// A step is about to begin, or was carried out.
     ///
@@ -64,6 +65,15 @@ pub trait RunObserver: Send + Sync {
 /// When a run must be over, in milliseconds since 1970; `None` where nobody set a deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deadline(pub Option<i64>);
+
+/// What came of recording that a run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// When the run must be over.
+    pub deadline: Deadline,
+    /// The event that records it, for the ledger to keep; `None` where nobody records anything.
+    pub event: Option<TrailHead>,
+}
 
 /// A run that begins or resumes.
 #[derive(Clone, Copy)]
@@ -181,8 +191,8 @@ impl RunObserver for NoObserver {
         Ok(())
     }
 
-    async fn before_first_write(&self, _: &mut Session, _: RunBegins<'_>) -> Result<Deadline, RunError> {
-        Ok(Deadline::default())
+    async fn before_first_write(&self, _: &mut Session, _: RunBegins<'_>) -> Result<Recorded, RunError> {
+        Ok(Recorded::default())
     }
 
     async fn stepped(&self, _: StepEvent<'_>) -> Result<(), RunError> {

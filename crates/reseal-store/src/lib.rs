@@ -59,7 +59,7 @@ pub use ledger::{
     Acquired, AskedPace, Claimed, ColumnName, Counts, ForgottenPin, Found, Guarded, Guarding, Holder, Kept,
     NewRollback, NewRun, NotedTable, Pin, Process, Quarantined, Renewed, Request, RollbackEnds,
     RollbackLease, RollbackRow, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart, StepDone,
-    StepKey, StepRow, StepState, StoodBatch, UndoBatch, UndoPlace, UndoShard,
+    StepKey, StepRow, StepState, StoodBatch, TrailMark, UndoBatch, UndoPlace, UndoShard,
 };
 pub use look_up::LookedUp;
 pub use needs::{Needs, Own, TableNeeds};

@@ -62,6 +62,19 @@ pub enum RecordsError {
         /// The request.
         request: String,
     },
+    /// The control database does not know the event with which the plan's newest run began.
+    #[error(
+        "the control database does not know event {event} of the audit trail, with which run {run} began: its trail ends at \
+         event {tail}, so that it is another one or was restored from a backup"
+    )]
+    ControlDatabaseBehind {
+        /// The run.
+        run: String,
+        /// The event.
+        event: u64,
+        /// Where its trail ends.
+        tail: u64,
+    },
     /// An event could not be recorded, and nothing runs without.
     #[error("{kind} is not in the audit trail, and nothing runs without: {source}")]
     AuditTrail {
@@ -96,6 +109,11 @@ impl Advise for RecordsError {
             RecordsError::ApprovalUsed { .. } => {
                 Advice::stopped("approval-used", "the same command again asks for new approvals")
             }
+            RecordsError::ControlDatabaseBehind { .. } => Advice::refused(
+                "control-database-behind",
+                "check RESEAL_DATABASE_URL, or restore a newer backup; `--accept-control-database` goes on without what it has \
+                 forgotten (approvals used, states of keys), and the trail records it",
+            ),
             RecordsError::AuditTrail { source, .. } if source.trouble == Trouble::Retry => Advice::stopped(
                 "audit-trail",
                 "another process has locked the control database (RESEAL_DATABASE_URL): run again when it is done",

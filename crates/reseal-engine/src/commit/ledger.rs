@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reseal_core::audit::TrailHead;
 use reseal_store::{ColumnName, NotedTable, Pin, Quarantined, ShardRow, StepDone, StepKey, UndoBatch};
 
 use super::{Commit, finish};
@@ -97,6 +98,13 @@ impl Commit<'_> {
                 break;
             }
         }
+        finish(guarded, outcome).await
+    }
+
+    /// Notes the event with which the run begins in the records of whoever follows it.
+    pub(crate) async fn trail_mark(mut self, plan: &str, at: TrailHead) -> Result<(), RunError> {
+        let mut guarded = self.begin().await?;
+        let outcome = guarded.note_trail_mark(plan, at).await;
         finish(guarded, outcome).await
     }
 

@@ -35,6 +35,8 @@ pub struct Accepted {
     pub keys: Vec<String>,
     /// New primaries that would be found by guessing.
     pub weak_keys: bool,
+    /// A control database that does not know the plan's newest run.
+    pub control_database: bool,
 }
 
 /// How a rollback is to be carried out.

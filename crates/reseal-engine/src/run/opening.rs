@@ -130,8 +130,11 @@ pub(crate) async fn open(
     let weak_keys: Vec<String> = weak_keys::of(job, &pins.fresh).iter().map(WeakKey::name).collect();
     let begins =
         RunBegins { job, run, tables, pins: &all, accepted_keys: &accepted_keys, weak_keys: &weak_keys };
-    let deadline = environment.observer.before_first_write(session, begins).await?;
-    environment.progress.due(deadline.0);
+    let recorded = environment.observer.before_first_write(session, begins).await?;
+    environment.progress.due(recorded.deadline.0);
+    if let Some(event) = recorded.event {
+        Commit::new(session, lease).trail_mark(&job.plan, event).await?;
+    }
     if is_resumed && let Err(cut) = steps.play(session, Phase::OnResume, Some(&environment.stop)).await {
         return match cut {
             Cut::Stopped(stop) => Ok(Opened::Stopped(stop)),

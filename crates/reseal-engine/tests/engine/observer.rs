@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use reseal_core::RunState;
 use reseal_engine::{
-    Advice, Advise, Census, Deadline, Environment, Job, RollbackBegins, RollbackEnd, RollbackOptions,
+    Advice, Advise, Census, Environment, Job, Recorded, RollbackBegins, RollbackEnd, RollbackOptions,
     RunBegins, RunEnd, RunError, RunObserver, RunOptions, StepEvent,
 };
 use reseal_store::{RunRow, Session};
@@ -64,10 +64,10 @@ impl RunObserver for Recorder {
         self.ask("keys_read", format!("{} keys read", job.keysets[0].keyset.keys().len())).await
     }
 
-    async fn before_first_write(&self, _: &mut Session, begins: RunBegins<'_>) -> Result<Deadline, RunError> {
+    async fn before_first_write(&self, _: &mut Session, begins: RunBegins<'_>) -> Result<Recorded, RunError> {
         let pins = begins.pins.len();
         let event = format!("begins, {} before, {pins} pins", begins.run.state);
-        self.ask("before_first_write", event).await.map(|()| Deadline::default())
+        self.ask("before_first_write", event).await.map(|()| Recorded::default())
     }
 
     async fn stepped(&self, event: StepEvent<'_>) -> Result<(), RunError> {

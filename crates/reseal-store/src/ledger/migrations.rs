@@ -23,6 +23,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(7, "postgres/0007_rollback"),
             script!(8, "postgres/0008_pins"),
             script!(9, "postgres/0009_identity"),
+            script!(10, "postgres/0010_trail_mark"),
         ],
         Dialect::Mysql => &[
             script!(1, "mysql/0001_ledger"),
@@ -33,6 +34,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(7, "mysql/0007_rollback"),
             script!(8, "mysql/0008_pins"),
             script!(9, "mysql/0009_identity"),
+            script!(10, "mysql/0010_trail_mark"),
         ],
         Dialect::Sqlite => &[
             script!(1, "sqlite/0001_ledger"),
@@ -43,6 +45,7 @@ fn scripts(dialect: Dialect) -> &'static [Script] {
             script!(7, "sqlite/0007_rollback"),
             script!(8, "sqlite/0008_pins"),
             script!(9, "sqlite/0009_identity"),
+            script!(10, "sqlite/0010_trail_mark"),
         ],
     }
 }

@@ -21,6 +21,7 @@ mod shard;
 mod step;
 mod stood;
 mod table;
+mod trail_mark;
 mod undo;
 
 use sea_query::{Expr, TableRef};
@@ -41,6 +42,7 @@ pub use shard::{Counts, Kept, ShardAdvance, ShardRow};
 pub use step::{SqlPart, StepDone, StepKey, StepRow, StepState};
 pub use stood::StoodBatch;
 pub use table::{Found, NotedTable, RunTable};
+pub use trail_mark::TrailMark;
 pub use undo::{UndoBatch, UndoPlace, UndoShard};
 
 use crate::Session;

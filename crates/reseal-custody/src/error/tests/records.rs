@@ -73,6 +73,14 @@ fn of_keys() -> Vec<Case> {
 fn of_trail() -> Vec<Case> {
     vec![
         record(
+            RecordsError::ControlDatabaseBehind { run: s("r1"), event: 15, tail: 12 },
+            Refused,
+            "control-database-behind",
+            "the control database does not know event 15 of the audit trail, with which run r1 began: its trail ends at event \
+             12, so that it is another one or was restored from a backup",
+            "check RESEAL_DATABASE_URL, or restore a newer backup",
+        ),
+        record(
             RecordsError::AuditTrail {
                 kind: EventKind::RunStarted,
                 source: StoreError::new(Trouble::Retry, "why"),
