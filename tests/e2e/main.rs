@@ -47,6 +47,7 @@ mod pooler;
 mod promises;
 mod put_back;
 mod quarantine;
+mod removal;
 mod restored_control;
 mod rolled_back;
 mod said;

@@ -16,4 +16,5 @@ pub use export::{Exported, export};
 pub use keygen::{GeneratedAuditKey, keygen};
 pub use report::{AuditReport, ReportRequest, report};
 pub(crate) use trail_reader::trail_fault;
+pub(crate) use verify::verdict_of_file;
 pub use verify::{VerifyRequest, verify};

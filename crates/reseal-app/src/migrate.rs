@@ -1,4 +1,6 @@
-//! `migrate`: the SQL of the ledger, or of the control database.
+//! `migrate`: the SQL of the ledger, or of the control database, and dropping what it made.
+
+mod remove;
 
 use std::path::Path;
 
@@ -9,6 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::caller::Caller;
 use crate::{Failure, control, open, trail};
+
+pub use remove::{Fate, RemoveRequest, Removed, TrailCopy, remove};
 
 /// Whose tables are meant, and where.
 #[derive(Clone, Debug)]
@@ -39,7 +43,7 @@ enum Tables {
 /// # Errors
 /// When no database is named so.
 pub async fn sql(request: &MigrateRequest) -> Result<String, Failure> {
-    Ok(match tables(request).await? {
+    Ok(match tables(request.database.as_deref(), request.control).await?.tables {
         Tables::Ledger(database) => database.ledger_sql(),
         Tables::Control(database) => database.sql(),
     })
@@ -50,7 +54,7 @@ pub async fn sql(request: &MigrateRequest) -> Result<String, Failure> {
 /// # Errors
 /// When no database is named so, or it refuses.
 pub async fn migrate(caller: &Caller, request: &MigrateRequest) -> Result<Migrated, Failure> {
-    let migrated = match tables(request).await? {
+    let migrated = match tables(request.database.as_deref(), request.control).await?.tables {
         Tables::Ledger(database) => {
             let mut session = database.connect().await?;
             session.migrate().await?;
@@ -68,32 +72,40 @@ pub async fn migrate(caller: &Caller, request: &MigrateRequest) -> Result<Migrat
     Ok(migrated)
 }
 
-async fn tables(request: &MigrateRequest) -> Result<Tables, Failure> {
-    Ok(match &request.database {
-        None => Tables::Control(control::database()?),
-        Some(named) => {
-            let Named { url, allows_plaintext } = find(named).await?;
-            match request.control {
-                true => Tables::Control(ControlDatabase::parse(&url)?.allowing_plaintext(allows_plaintext)),
-                false => Tables::Ledger(Database::parse(&url)?.allowing_plaintext(allows_plaintext)),
-            }
-        }
-    })
+/// Tables, and the plan that names their database.
+struct Found {
+    tables: Tables,
+    /// The plan's name; none where a URL was given.
+    plan: Option<String>,
+}
+
+async fn tables(database: Option<&str>, control: bool) -> Result<Found, Failure> {
+    let Some(named) = database else {
+        return Ok(Found { tables: Tables::Control(control::database()?), plan: None });
+    };
+    let Named { url, allows_plaintext, plan } = find(named).await?;
+    let tables = match control {
+        true => Tables::Control(ControlDatabase::parse(&url)?.allowing_plaintext(allows_plaintext)),
+        false => Tables::Ledger(Database::parse(&url)?.allowing_plaintext(allows_plaintext)),
+    };
+    Ok(Found { tables, plan })
 }
 
 /// A database that an argument names.
 struct Named {
     url: Zeroizing<String>,
     allows_plaintext: bool,
+    plan: Option<String>,
 }
 
 async fn find(named: &str) -> Result<Named, Failure> {
     if named.starts_with("env:") || named.contains("://") {
-        return Ok(Named { url: url(named)?, allows_plaintext: control::allows_plaintext() });
+        let allows_plaintext = control::allows_plaintext();
+        return Ok(Named { url: url(named)?, allows_plaintext, plan: None });
     }
     let plan = open::plan(Path::new(named))?;
     let url = reseal_registry::database(&plan).await?;
-    Ok(Named { url, allows_plaintext: plan.allows_plaintext })
+    Ok(Named { url, allows_plaintext: plan.allows_plaintext, plan: Some(plan.name) })
 }
 
 /// A URL named by a variable, or one that holds no password: an argument list is seen by all.

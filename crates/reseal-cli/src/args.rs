@@ -2,6 +2,7 @@
 
 mod audit;
 mod keys;
+mod migrate;
 mod schedule;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use audit::{ArchiveArgs, AuditCommand, CertificateArgs, ReportArgs, V
 pub(crate) use keys::{
     ApproveArgs, ApproveCommand, BackupArgs, GenerateArgs, KeyArgs, KeysCommand, RestoreTestArgs,
 };
+pub(crate) use migrate::MigrateArgs;
 pub(crate) use schedule::{ScheduleCommand, ServeArgs};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
@@ -125,18 +127,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: UndoCommand,
     },
-    /// Apply the ledger's SQL to a database, or print it
-    Migrate {
-        /// A plan, or a database URL without password (env:NAME reads it from a variable)
-        #[arg(required_unless_present = "control")]
-        database: Option<String>,
-        /// The control database's SQL instead; without DATABASE, to the one that RESEAL_DATABASE_URL names
-        #[arg(long)]
-        control: bool,
-        /// Print the SQL instead
-        #[arg(long)]
-        print: bool,
-    },
+    /// Apply the ledger's SQL to a database, or print it; with --remove, drop what it made
+    Migrate(MigrateArgs),
     /// Print the SQL that grants a role what a plan needs, and no more
     Grants {
         /// The plan

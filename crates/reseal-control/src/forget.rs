@@ -10,6 +10,7 @@ use sea_query::{Expr, ExprTrait, Order, Query};
 
 use crate::ControlSession;
 use crate::firing::FiringState;
+use crate::schedule::settled_for_good;
 
 /// The newest slots of a job that stay whatever their age.
 const NEWEST: u64 = 100;
@@ -50,14 +51,19 @@ impl ControlSession {
     }
 
     async fn settled_jobs(&mut self) -> Result<Vec<Settled>, StoreError> {
-        let select =
-            Query::select().columns(["plan", "job", "settled"]).from(self.table("schedule")).to_owned();
-        let rows = self.query(&select, &[Kind::Text, Kind::Text, Kind::Int]).await?;
-        let settled = rows.into_iter().map(|row| {
-            let mut take = Taker::new(row);
-            Settled { plan: take.text(), job: take.text(), through: take.int() }
-        });
-        Ok(settled.collect())
+        let select = Query::select().column("plan").distinct().from(self.table("schedule")).to_owned();
+        let plans = self.query(&select, &[Kind::Text]).await?;
+        let mut settled = Vec::new();
+        for plan in plans.into_iter().map(|row| Taker::new(row).text()) {
+            let rows = self.schedule_rows(&plan).await?;
+            let jobs = rows.iter().filter(|row| !row.is_version());
+            settled.extend(jobs.map(|job| Settled {
+                plan: plan.clone(),
+                job: job.job.clone(),
+                through: settled_for_good(&rows, job),
+            }));
+        }
+        Ok(settled)
     }
 
     /// The oldest of a job's newest slots; `None` where there are no more than those.

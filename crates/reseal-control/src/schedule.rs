@@ -116,7 +116,7 @@ impl ControlSession {
         begins: bool,
     ) -> Result<ScheduleRow, StoreError> {
         loop {
-            let rows = self.schedule_rows(plan).await?;
+            let rows = Rows(self.schedule_rows(plan).await?);
             let Some(known) = rows.known(times) else {
                 let is_new = rows.named(times.job).is_none();
                 let (name, timing) = match is_new {
@@ -162,7 +162,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn schedules(&mut self, plan: &str) -> Result<Vec<ScheduleRow>, StoreError> {
-        let Rows(mut rows) = self.schedule_rows(plan).await?;
+        let mut rows = self.schedule_rows(plan).await?;
         rows.retain(|row| !row.job.starts_with(VERSION));
         Ok(rows)
     }
@@ -176,10 +176,10 @@ impl ControlSession {
         plan: &str,
         times: JobTimes<'_>,
     ) -> Result<Option<ScheduleRow>, StoreError> {
-        Ok(self.schedule_rows(plan).await?.known(times))
+        Ok(Rows(self.schedule_rows(plan).await?).known(times))
     }
 
-    async fn schedule_rows(&mut self, plan: &str) -> Result<Rows, StoreError> {
+    pub(crate) async fn schedule_rows(&mut self, plan: &str) -> Result<Vec<ScheduleRow>, StoreError> {
         let select = Query::select()
             .columns(["job", "timing", "settled", "paused_by"])
             .from(self.table("schedule"))
@@ -196,7 +196,7 @@ impl ControlSession {
                 paused_by: take.optional_text(),
             }
         };
-        Ok(Rows(rows.into_iter().map(row).collect()))
+        Ok(rows.into_iter().map(row).collect())
     }
 
     /// Keeps a job from firing.
@@ -218,7 +218,7 @@ impl ControlSession {
     /// # Errors
     /// When the server refuses.
     pub async fn resume_schedule(&mut self, plan: &str, job: &str, now: i64) -> Result<(), StoreError> {
-        let rows = self.schedule_rows(plan).await?;
+        let rows = Rows(self.schedule_rows(plan).await?);
         if rows.named(job).is_none_or(|row| row.paused_by.is_none()) {
             return Ok(());
         }

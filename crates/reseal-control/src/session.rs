@@ -150,6 +150,10 @@ impl ControlSession {
         self.sql.now_ms().await.map_err(of_control)
     }
 
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.sql
+    }
+
     pub(crate) fn table(&self, name: &str) -> TableRef {
         self.sql.table(name)
     }
@@ -173,7 +177,7 @@ impl ControlSession {
 
 /// Says of an error which of the two databases it is about. One about versions names its tables itself.
 fn of_control(error: StoreError) -> StoreError {
-    if error.trouble == Trouble::Newer {
+    if matches!(error.trouble, Trouble::Newer | Trouble::HalfRemoved) {
         return error;
     }
     StoreError { message: format!("control database: {}", error.message), ..error }

@@ -6,7 +6,7 @@
 
 mod common;
 
-use reseal_control::{ControlSession, FiringState};
+use reseal_control::{Claimant, ControlSession, FiringState, JobTimes};
 use reseal_store::{Dialect, Holder};
 
 use common::Control;
@@ -18,9 +18,14 @@ fn table(session: &ControlSession, name: &str) -> String {
     format!("{prefix}{name}")
 }
 
-/// Puts slots of a job there, as a daemon leaves them: 1,000 ms apart, done but for those that are named.
+/// A daemon with another version of a plan may be so far behind.
+const WEEK_MS: i64 = 7 * 86_400_000;
+
+/// Puts slots of a job there, as daemons leave them: 1,000 ms apart, done but for those that are named. Those through
+/// `settled` no daemon settles any more.
 async fn slots(session: &mut ControlSession, job: &str, count: i64, claimed: &[i64], settled: i64) {
-    session.schedule_seen("plan", job, "* * * * *", settled).await.unwrap();
+    let times = JobTimes { job, timing: "* * * * *", version: job };
+    session.schedule_seen("plan", times, settled + WEEK_MS, false).await.unwrap();
     let into = table(session, "firing");
     let columns = "plan, job, slot, state, epoch, holder, lease_until, retry_at, missed, claimed_at";
     let row = |at: i64| {
@@ -64,7 +69,8 @@ async fn only_slots_that_can_fire_no_more_are_forgotten() {
         assert_eq!(session.prune_firings(1_000_000).await.unwrap(), 11 + 11, "{store}");
         assert_eq!(left(&mut session, "young").await, from(51), "{store}: the newest hundred");
         assert_eq!(left(&mut session, "few").await.len(), 100, "{store}");
-        let again = session.claim_slot("plan", "young", 51_000, 0, &Holder::decode("b")).await;
+        let other = Claimant { holder: Holder::decode("b"), work: "b".to_owned() };
+        let again = session.claim_slot("plan", "young", 51_000, 0, &other).await;
         assert!(again.is_err(), "{store}: a slot that is there fires once");
         let order = |mut counts: Vec<(String, FiringState, u64, i64)>| {
             counts.sort_by_key(|(job, state, ..)| (job.clone(), state.name()));

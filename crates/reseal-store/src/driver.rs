@@ -256,6 +256,9 @@ pub(crate) trait Driver: Send {
     /// Statements that take guards away; `guards` are their names.
     fn unguard(&self, table: &TableName, guards: &[String]) -> Vec<String>;
 
+    /// The tables on which a guard of ours stands: those of this database that the connection can see, or that a run has noted.
+    async fn guarded_tables(&mut self) -> Result<Vec<TableName>, StoreError>;
+
     /// How a column is read so that it decodes as its kind.
     fn read(&self, column: &Column) -> Expr;
 

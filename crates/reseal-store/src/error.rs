@@ -38,6 +38,8 @@ pub enum Trouble {
     ForeignLedger,
     /// Reseal's own tables are of a later version than this build knows.
     Newer,
+    /// Somebody began to drop Reseal's own tables, and did not end it.
+    HalfRemoved,
     /// Anything else.
     Other,
 }

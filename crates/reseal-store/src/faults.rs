@@ -318,6 +318,10 @@ impl Driver for Faulty {
         asked!(self, Call::Read, self.inner.describe(table).await)
     }
 
+    async fn guarded_tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        asked!(self, Call::Read, self.inner.guarded_tables().await)
+    }
+
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
         asked!(self, Call::Read, self.inner.tables().await)
     }

@@ -57,9 +57,9 @@ pub use guard::{Forbidden, GuardKind};
 pub use identity::{Likeness, TableIdentity, TableMark, row_key_text};
 pub use ledger::{
     Acquired, AskedPace, Claimed, ColumnName, Counts, ForgottenPin, Found, Guarded, Guarding, Holder, Kept,
-    NewRollback, NewRun, NotedTable, Pin, Process, Quarantined, Renewed, Request, RollbackEnds,
-    RollbackLease, RollbackRow, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart, StepDone,
-    StepKey, StepRow, StepState, StoodBatch, TrailMark, UndoBatch, UndoPlace, UndoShard,
+    LeftBehind, NewRollback, NewRun, NotedTable, Pin, Process, Quarantined, Removal, Renewed, Request,
+    RollbackEnds, RollbackLease, RollbackRow, RunLease, RunRow, RunTable, ShardAdvance, ShardRow, SqlPart,
+    StepDone, StepKey, StepRow, StepState, StoodBatch, TrailMark, UndoBatch, UndoPlace, UndoShard,
 };
 pub use look_up::LookedUp;
 pub use needs::{Needs, Own, TableNeeds};

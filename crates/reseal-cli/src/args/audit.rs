@@ -18,9 +18,9 @@ pub(crate) enum AuditCommand {
     Archive(ArchiveArgs),
     /// Write what the trail shows of a time, for those who audit: a page that prints, or JSON
     Report(ReportArgs),
-    /// Certify a complete run, signed, for whoever has neither Reseal nor the database
+    /// Sign a certificate of a complete run
     Certificate(CertificateArgs),
-    /// Make a key that signs the trail, or certificates
+    /// Make a key that signs trail and certificates
     Keygen {
         /// The file to write (mode 600); else the one that RESEAL_AUDIT_KEY names, else one in the state folder
         #[arg(long)]

@@ -48,9 +48,7 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
             let (plan, confirm, run) = (plan.clone(), confirm.clone(), run.clone());
             rollback::drop_undo(caller, &DropUndoRequest { plan, confirm, run }).await
         }
-        Command::Migrate { database, control, print } => {
-            migrate::migrate(caller, database.as_deref(), *control, *print).await
-        }
+        Command::Migrate(args) => migrate::migrate(caller, args).await,
         Command::Grants { plan, role } => grants::grants(plan, role.as_deref()).await,
         Command::Keys { command } => keys::keys(caller, command).await,
         Command::Approve(args) => approve::approve(caller, args).await,

@@ -60,6 +60,8 @@ kinds! {
     Sweep = "sweep",
     /// Tables of a ledger or of the control database were made or brought up to date.
     Migrated = "migrated",
+    /// The tables of a ledger were dropped.
+    LedgerRemoved = "ledger-removed",
     /// Events before a time were moved to a file, and taken out of the trail.
     TrailArchived = "trail-archived",
     /// A key came to be.

@@ -51,18 +51,27 @@ impl Advise for StoreError {
                 "connection-refused",
                 "check the path in the database URL; Reseal makes no database",
             ),
-            Trouble::ForeignLedger => Advice::refused(
-                "foreign-ledger",
-                "have Reseal connect as that role, or as a member of it; or drop the schema, if nothing of Reseal's is in it",
-            ),
-            Trouble::Newer => Advice::refused(
-                "newer-version",
-                "update reseal: what a later version has written is left alone",
-            ),
+            Trouble::ForeignLedger | Trouble::Newer | Trouble::HalfRemoved => of_own_tables(self.trouble),
             Trouble::Other => Advice {
                 help: Some("run again: it goes on where it stopped".into()),
                 ..Advice::failed("database-error")
             },
         }
+    }
+}
+
+/// What is to be done about tables of Reseal's own.
+fn of_own_tables(trouble: Trouble) -> Advice {
+    match trouble {
+        Trouble::Newer => {
+            Advice::refused("newer-version", "update reseal: what a later version has written is left alone")
+        }
+        Trouble::HalfRemoved => {
+            Advice::refused("half-removed", "end it: run `reseal migrate --remove` as before")
+        }
+        _ => Advice::refused(
+            "foreign-ledger",
+            "have Reseal connect as that role, or as a member of it; or drop the schema, if nothing of Reseal's is in it",
+        ),
     }
 }

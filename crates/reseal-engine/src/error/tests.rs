@@ -68,6 +68,12 @@ fn of_the_database() -> Vec<Case> {
         ),
         store(Trouble::Parameter, Refused, "database-url", "correct or remove the parameter"),
         store(Trouble::ForeignLedger, Refused, "foreign-ledger", "have Reseal connect as that role"),
+        store(
+            Trouble::HalfRemoved,
+            Refused,
+            "half-removed",
+            "end it: run `reseal migrate --remove` as before",
+        ),
         store(Trouble::NoFile, Refused, "connection-refused", "check the path in the database URL"),
         store(Trouble::Other, Failed, "database-error", "run again: it goes on where it stopped"),
     ]

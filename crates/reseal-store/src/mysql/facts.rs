@@ -209,6 +209,15 @@ pub(super) async fn max_packet(session: &mut Mysql) -> Result<Option<u64>, Store
     Ok(row.and_then(|mut row| row.optional_int()).and_then(|bytes| u64::try_from(bytes).ok()))
 }
 
+pub(super) async fn guarded_tables(session: &mut Mysql) -> Result<Vec<TableName>, StoreError> {
+    // A guard in another database may be that of another ledger: which tables are this one's, its runs have noted.
+    let sql = "SELECT DISTINCT NULLIF(EVENT_OBJECT_SCHEMA, DATABASE()), EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS \
+               WHERE TRIGGER_NAME LIKE 'reseal\\_guard%' AND (EVENT_OBJECT_SCHEMA = DATABASE() \
+               OR (EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE) IN (SELECT schema_name, own_name FROM reseal_run_table)) ORDER BY 1, 2";
+    let rows = ask(session, sql, None, &[Kind::Text; 2]).await?;
+    Ok(rows.into_iter().map(|mut row| TableName { schema: row.optional_text(), name: row.text() }).collect())
+}
+
 pub(super) async fn tables(session: &mut Mysql) -> Result<Vec<TableName>, StoreError> {
     let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
                AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT LIKE 'reseal\\_%' ORDER BY 1";

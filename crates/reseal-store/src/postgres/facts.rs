@@ -266,6 +266,14 @@ async fn partition_columns(session: &mut Postgres, name: &str) -> Result<Vec<Str
     Ok(ask(session, sql, &[name], &[Kind::Text]).await?.into_iter().map(|mut row| row.text()).collect())
 }
 
+pub(super) async fn guarded_tables(session: &mut Postgres) -> Result<Vec<TableName>, StoreError> {
+    let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE NOT c.relispartition AND (EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $1) \
+               OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $1)) ORDER BY 1, 2";
+    let rows = ask(session, sql, &[crate::guard::PREFIX], &[Kind::Text; 2]).await?;
+    Ok(rows.into_iter().map(|mut row| TableName { schema: row.optional_text(), name: row.text() }).collect())
+}
+
 pub(super) async fn tables(session: &mut Postgres) -> Result<Vec<TableName>, StoreError> {
     // Which of them are visible is asked as the connection looked.
     let sql = "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname::pg_catalog.text END, \

@@ -360,6 +360,10 @@ impl Driver for Postgres {
         facts::unreadable(self, table, columns).await
     }
 
+    async fn guarded_tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        facts::guarded_tables(self).await
+    }
+
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
         facts::tables(self).await
     }

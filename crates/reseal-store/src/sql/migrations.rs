@@ -57,15 +57,21 @@ impl Migrations {
     }
 }
 
+/// What stands among the numbers of scripts while tables are being dropped.
+pub(super) const BEGUN: i64 = -1;
+
 /// How long an engine waits, in seconds, while another one applies scripts.
 const PATIENCE_SECONDS: u32 = 60;
+
+/// The name of the lock under which one process at a time does that on MariaDB and MySQL.
+const LOCK: &str = "SHA1(CONCAT('reseal.migrate.', DATABASE()))";
 
 impl Connection {
     /// The newest script of a set that was applied to this database; `None` where there is no such set.
     ///
     /// # Errors
-    /// [`Trouble::Newer`] where this build does not know it; when the server refuses for another reason than a missing
-    /// table.
+    /// [`Trouble::Newer`] where this build does not know it; [`Trouble::HalfRemoved`] where somebody began to drop it; when
+    /// the server refuses for another reason than a missing table.
     pub async fn version(&mut self, tables: &Migrations) -> Result<Option<i64>, StoreError> {
         Ok(self.applied_and_known(tables).await?.last().copied())
     }
@@ -73,6 +79,10 @@ impl Connection {
     /// The numbers of the scripts that were applied, each of which this build knows.
     async fn applied_and_known(&mut self, tables: &Migrations) -> Result<Vec<i64>, StoreError> {
         let applied = self.applied(tables).await?;
+        if applied.first() == Some(&BEGUN) {
+            let message = format!("somebody began to remove the {}", tables.name);
+            return Err(StoreError::new(Trouble::HalfRemoved, message));
+        }
         let newest = (tables.scripts)(self.dialect).last().map_or(0, |script| script.number);
         match applied.last().filter(|last| **last > newest) {
             None => Ok(applied),
@@ -110,15 +120,26 @@ impl Connection {
     /// MariaDB and MySQL commit each statement that makes a table by itself. So their scripts can be applied again from
     /// the beginning, and one engine at a time applies them.
     async fn apply_under_lock(&mut self, tables: &Migrations, scripts: &[&Script]) -> Result<(), StoreError> {
-        const NAME: &str = "SHA1(CONCAT('reseal.migrate.', DATABASE()))";
-        let lock = format!("SELECT CAST(COALESCE(GET_LOCK({NAME}, {PATIENCE_SECONDS}), 0) AS SIGNED)");
-        if self.number(lock).await? != 1 {
-            let message = format!("another process still changes the tables of the {}", tables.name);
-            return Err(StoreError::new(Trouble::Retry, message));
-        }
+        self.lock_migrations(tables).await?;
         let outcome = self.apply_statements(scripts).await;
-        let _ = self.number(format!("SELECT CAST(COALESCE(RELEASE_LOCK({NAME}), 0) AS SIGNED)")).await;
+        let _ = self.unlock_migrations().await;
         outcome
+    }
+
+    /// Has one process at a time change tables of Reseal's own in a database of MariaDB or MySQL.
+    pub(super) async fn lock_migrations(&mut self, tables: &Migrations) -> Result<(), StoreError> {
+        let lock = format!("SELECT CAST(COALESCE(GET_LOCK({LOCK}, {PATIENCE_SECONDS}), 0) AS SIGNED)");
+        match self.number(lock).await? {
+            1 => Ok(()),
+            _ => {
+                let message = format!("another process still changes the tables of the {}", tables.name);
+                Err(StoreError::new(Trouble::Retry, message))
+            }
+        }
+    }
+
+    pub(super) async fn unlock_migrations(&mut self) -> Result<(), StoreError> {
+        self.number(format!("SELECT CAST(COALESCE(RELEASE_LOCK({LOCK}), 0) AS SIGNED)")).await.map(drop)
     }
 
     async fn apply_statements(&mut self, scripts: &[&Script]) -> Result<(), StoreError> {
@@ -143,7 +164,7 @@ impl Connection {
         Ok(self.number(count).await? > 0)
     }
 
-    async fn number(&mut self, sql: String) -> Result<i64, StoreError> {
+    pub(super) async fn number(&mut self, sql: String) -> Result<i64, StoreError> {
         let statement = Statement::own(sql, Values(vec![]));
         let row = self.driver.fetch(statement, &[Kind::Int]).await?.pop();
         Ok(row.map_or(0, |row| Taker::new(row).int()))
@@ -176,7 +197,7 @@ impl Connection {
         Ok(statements)
     }
 
-    async fn applied(&mut self, tables: &Migrations) -> Result<Vec<i64>, StoreError> {
+    pub(super) async fn applied(&mut self, tables: &Migrations) -> Result<Vec<i64>, StoreError> {
         let numbers = self.table(tables.numbers);
         let select =
             Query::select().column("version").from(numbers).order_by("version", Order::Asc).to_owned();

@@ -4,6 +4,7 @@
 //! scripts. It reads and writes no table of the application: that is [`Session`](crate::Session)'s.
 
 mod migrations;
+mod removal;
 
 use futures::future::BoxFuture;
 use reseal_core::Value;
@@ -12,6 +13,7 @@ use sea_query::{
 };
 
 pub use migrations::{Migrations, Script};
+pub use removal::Removing;
 
 pub use crate::taker::{Taker, signed};
 

@@ -186,6 +186,13 @@ async fn indexes(session: &mut Sqlite, table: &TableName) -> Result<Vec<IndexFac
     Ok(found)
 }
 
+pub(super) async fn guarded_tables(session: &mut Sqlite) -> Result<Vec<TableName>, StoreError> {
+    let sql = "SELECT DISTINCT tbl_name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'reseal\\_guard%' ESCAPE '\\' \
+               ORDER BY 1";
+    let rows = ask(session, sql, &[], &[Kind::Text]).await?;
+    Ok(rows.into_iter().map(|mut row| TableName { schema: None, name: row.text() }).collect())
+}
+
 pub(super) async fn tables(session: &mut Sqlite) -> Result<Vec<TableName>, StoreError> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
                AND name NOT LIKE 'reseal\\_%' ESCAPE '\\' ORDER BY 1";

@@ -279,6 +279,10 @@ impl Driver for Sqlite {
         facts::mark(self, table).await
     }
 
+    async fn guarded_tables(&mut self) -> Result<Vec<TableName>, StoreError> {
+        facts::guarded_tables(self).await
+    }
+
     async fn tables(&mut self) -> Result<Vec<TableName>, StoreError> {
         facts::tables(self).await
     }
