@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -77,15 +76,6 @@ impl Approved {
     /// What somebody does to the trail who wants to choose the approvers.
     pub(crate) fn forget_set(&self) {
         self.world.control("DELETE FROM reseal_audit_event WHERE kind = 'approvers-accepted'");
-    }
-
-    /// A command of a user of the system, whatever `USER` claims.
-    pub(crate) fn as_user(&self, uid: u32, claims: &str, args: &[&str]) -> (i32, Value) {
-        let own = self.world.command(&[args, &["--json"]].concat());
-        let mut command = Command::new("unshare");
-        command.args(["--user", &format!("--map-user={uid}")]).arg(own.get_program()).args(own.get_args());
-        let set = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        answer(command.envs(set).env_remove("SUDO_USER").env("USER", claims))
     }
 }
 

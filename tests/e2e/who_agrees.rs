@@ -1,21 +1,33 @@
 //! Who agrees, and who says so: the system's word beside what is claimed, and sets of approvers over time.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::approvals::{Approved, approver, request, write};
 use crate::audit::{events, field};
 use crate::custody::code;
+use crate::world::{World, answer};
+
+/// A command of a user of the system, whatever `USER` claims.
+fn as_user(world: &World, uid: u32, claims: &str, args: &[&str]) -> (i32, Value) {
+    let own = world.command(&[args, &["--json"]].concat());
+    let mut command = Command::new("unshare");
+    command.args(["--user", &format!("--map-user={uid}")]).arg(own.get_program()).args(own.get_args());
+    let set = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    answer(command.envs(set).env_remove("SUDO_USER").env("USER", claims))
+}
 
 /// Watches that nobody agrees to his own request, whatever key he signs with and whatever name he claims.
 #[test]
 fn nobody_agrees_from_the_login_that_asked() {
     let approved = Approved::new("2");
     // Users that every system has: daemon and bin.
-    let run = || approved.as_user(1, "dave", &["run", "PLAN"]);
+    let run = || as_user(&approved.world, 1, "dave", &["run", "PLAN"]);
     let id = request(&run());
     let approve = |uid: u32, name: &str| {
         let key = approved.world.path(&format!("{name}.approver")).display().to_string();
-        approved.as_user(uid, name, &["approve", &id, "--key", &key])
+        as_user(&approved.world, uid, name, &["approve", &id, "--key", &key])
     };
     let own = approve(1, "bob");
     assert_eq!(code(&own), (3, "approval-own"), "{}", own.1);
@@ -78,4 +90,12 @@ fn another_set_of_approvers_needs_the_agreement_of_those_before() {
     };
     let counts: Vec<_> = sets.iter().map(|set| (count(set, "approver"), count(set, "by"))).collect();
     assert_eq!(counts, [(3, 0), (4, 2)]);
+    // What was agreed to once is not agreed to again, whatever the control database says of it.
+    write(&file, &before, 0o644);
+    let back = request(&run());
+    assert_eq!((approved.approve(&back, "bob").0, approved.approve(&back, "carol").0), (0, 0));
+    assert_ne!(request(&run()), back);
+    write(&file, &format!("{before}{mallory}\n"), 0o644);
+    world.control("UPDATE reseal_approval_request SET used_at = NULL");
+    assert_ne!(request(&run()), id);
 }

@@ -40,12 +40,6 @@ pub struct Recorded {
     pub entry: Result<Entry, Unreadable>,
 }
 
-/// This host's name, as events carry it.
-#[must_use]
-pub fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
-}
-
 impl ControlSession {
     /// Appends an event to the trail, in a transaction of its own; gives where the trail ends then.
     ///

@@ -9,7 +9,7 @@ use reseal_store::{Holder, Kind, StoreError};
 use sea_query::{Cond, Expr, ExprTrait, Order, Query, SelectStatement};
 
 use crate::ControlSession;
-use crate::audit::host;
+use crate::who::host;
 
 /// Where the work of a claimed slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, UpdateStatement};
 
 use crate::ControlSession;
-use crate::audit::host;
+use crate::who::host;
 
 /// A key as the catalogue has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ mod who;
 
 pub use alert::{AlertKey, AlertRow};
 pub use approvals::{Approval, ApprovalRequest, AskedKey};
-pub use audit::{Recorded, host};
+pub use audit::Recorded;
 pub use census::CensusRow;
 pub use copies::KeyCopy;
 pub use cut::{DamagedCut, NewCut};
@@ -38,4 +38,4 @@ pub use removal::{ControlRemoval, ScheduledWork};
 pub use schedule::{JobTimes, ScheduleRow};
 pub use session::{ControlDatabase, ControlSession};
 pub use sources::KeySource;
-pub use who::{NotWho, Who};
+pub use who::{NotWho, Who, host};

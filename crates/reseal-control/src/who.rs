@@ -6,12 +6,16 @@ use std::str::FromStr;
 use nix::unistd::{Uid, User};
 use reseal_core::audit::Event;
 
-use crate::audit::host;
-
 /// What `/proc/self/loginuid` says of a process that no login began (proc_pid_loginuid in the manual of Linux).
 const NO_LOGIN: u32 = u32::MAX;
 /// Characters of a name that are kept.
 const LONGEST: usize = 100;
+
+/// This host's name, as events carry it.
+#[must_use]
+pub fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
 
 /// Who acts.
 ///

@@ -4,10 +4,10 @@
 //! to be done, and each signature is held against the public keys in the file of approvers.
 
 mod brought;
+mod count;
 mod keys;
 mod set;
 
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reseal_control::{ApprovalRequest, ControlSession};
@@ -20,6 +20,7 @@ use crate::catalogue::CatalogueEntry;
 use crate::error::{ApprovalError, CustodyError, MissingApprovals};
 
 pub use brought::{brought, of_run};
+use count::count;
 pub use keys::{Approver, approvers, generate, sign};
 
 /// How long people have to agree, and what they agreed to may wait, in milliseconds.
@@ -253,10 +254,10 @@ fn missing(
     MissingApprovals { request, what: kind.said(), needed, valid, not_counted, approvers }
 }
 
-/// Whether the trail knows of something that began by a request: that it was made use of is a word of the control database,
+/// Whether the trail knows of something that was done by a request: that it was made use of is a word of the control database,
 /// which somebody may have taken back there.
 async fn spent(control: &mut ControlSession, request: &ApprovalRequest) -> Result<bool, CustodyError> {
-    let began = [EventKind::RunStarted, EventKind::RollbackStarted];
+    let began = [EventKind::RunStarted, EventKind::RollbackStarted, EventKind::ApproversAccepted];
     let events = control.events_since(&request.plan, &began, request.created_at).await?;
     Ok(events.iter().any(|entry| entry.event.text("approval") == Some(&request.id)))
 }
@@ -284,44 +285,6 @@ async fn ask(
     };
     control.request_approval(&request).await?;
     Ok(request)
-}
-
-/// Those whose agreement counts, and why that of others does not. One key counts once, whatever names it goes by, and
-/// where two are needed nobody agrees to what he asked for himself, by no name that his key goes by.
-async fn count(
-    control: &mut ControlSession,
-    request: &ApprovalRequest,
-    known: &[Approver],
-    needed: u32,
-    operator: &str,
-) -> Result<(Vec<Approver>, Vec<String>), CustodyError> {
-    let statement = statement(request);
-    let asked_by = request.asked_by();
-    let claims = asked_by.as_ref().and_then(|who| who.claims.as_deref());
-    let name = asked_by.as_ref().map_or(request.operator.as_str(), |who| &who.name);
-    let asked = |approver: &&Approver| [Some(name), claims, Some(operator)].contains(&Some(&approver.name));
-    let own_keys: Vec<&[u8]> = known.iter().filter(asked).map(|own| own.public_key.as_slice()).collect();
-    let (mut valid, mut not_counted): (Vec<Approver>, Vec<String>) = Default::default();
-    for approval in control.approvals(&request.id).await? {
-        let name = &approval.approver;
-        let Some(approver) = known.iter().find(|approver| approver.name == *name) else {
-            not_counted.push(format!("{name} is not among the approvers"));
-            continue;
-        };
-        let signature = STANDARD.decode(&approval.signature).unwrap_or_default();
-        let key = UnparsedPublicKey::new(&ED25519, &approver.public_key);
-        if key.verify(&statement, &signature).is_err() {
-            not_counted
-                .push(format!("the signature of {name} is not of this request, or not by {name}'s key"));
-        } else if valid.iter().any(|other| other.public_key == approver.public_key) {
-            not_counted.push(format!("{name} has the key of another approver"));
-        } else if needed >= 2 && own_keys.contains(&approver.public_key.as_slice()) {
-            not_counted.push(format!("{name} asked for it"));
-        } else {
-            valid.push(approver.clone());
-        }
-    }
-    Ok((valid, not_counted))
 }
 
 fn names(approvers: &[Approver]) -> Vec<String> {

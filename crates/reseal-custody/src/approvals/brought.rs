@@ -9,7 +9,8 @@ use reseal_plan::Plan;
 use reseal_store::RunRow;
 use serde_json::{Map, Value};
 
-use super::{Kind, count, set};
+use super::count::count;
+use super::{Kind, set};
 use crate::catalogue::CatalogueEntry;
 use crate::error::{ApprovalError, CustodyError};
 

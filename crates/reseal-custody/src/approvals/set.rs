@@ -9,8 +9,9 @@ use reseal_core::audit::{Event, EventKind};
 use reseal_plan::Plan;
 use reseal_store::DatabaseIdentity;
 
+use super::count::count;
 use super::keys::{Approver, approvers, in_line};
-use super::{Facts, Kind, count, missing, names, pending};
+use super::{Facts, Kind, missing, names, pending};
 use crate::error::{ApprovalError, CustodyError};
 
 /// The set that a plan goes by, as the trail has it; `None` where nothing was ever asked of it.

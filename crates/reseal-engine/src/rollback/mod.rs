@@ -30,7 +30,6 @@ use tracing::info;
 use crate::commit::{Commit, guard};
 use crate::environment::Environment;
 use crate::error::{Busy, RunError};
-use crate::job::hooks::Phase;
 use crate::job::options::RollbackOptions;
 use crate::job::reversed::{of_run, turned_back};
 use crate::job::scope::Scope;
@@ -42,8 +41,9 @@ use crate::rotate::lag::LagWatch;
 use crate::rotate::pace::Pacer;
 use crate::rotate::reconnect::{RECONNECTS, ensure_connected};
 use crate::run::lease::{LEASE_MS, Renewal, holder, is_held};
+use crate::run::opening;
 use crate::run::resume::held_by;
-use crate::run::steps::{Cut, Steps, takes_back_after};
+use crate::run::steps::{Steps, takes_back_after};
 use crate::stop::Stop;
 use conclude::{Rolled, conclude};
 pub use plan::to_roll_back;
@@ -123,11 +123,7 @@ async fn pause_again(
         return Ok(None);
     }
     let steps = Steps::of(session, environment, job, run, &lease.of, &options.operator).await?;
-    match steps.play(session, Phase::OnResume, Some(&environment.stop)).await {
-        Ok(()) => Ok(None),
-        Err(Cut::Stopped(stop)) => Ok(Some(stop)),
-        Err(Cut::Failed(error)) => Err(error),
-    }
+    opening::pause_again(session, &steps, environment).await
 }
 
 /// The rounds; where a connection is lost they begin again where they stood, as the ledger tells.

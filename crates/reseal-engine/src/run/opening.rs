@@ -135,12 +135,22 @@ pub(crate) async fn open(
     if let Some(event) = recorded.event {
         Commit::new(session, lease).trail_mark(&job.plan, event).await?;
     }
-    if is_resumed && let Err(cut) = steps.play(session, Phase::OnResume, Some(&environment.stop)).await {
-        return match cut {
-            Cut::Stopped(stop) => Ok(Opened::Stopped(stop)),
-            Cut::Failed(error) => Err(error),
-        };
+    if is_resumed && let Some(stop) = pause_again(session, steps, environment).await? {
+        return Ok(Opened::Stopped(stop));
     }
     let pins = FreshPins::new(&job.plan, pins.fresh);
     Ok(Opened::Ready(Ready { targets, pins, accepted_keys }))
+}
+
+/// The steps of `on_resume`. Gives the reason, if a stop came first.
+pub(crate) async fn pause_again(
+    session: &mut Session,
+    steps: &Steps,
+    environment: &Environment,
+) -> Result<Option<Stop>, RunError> {
+    match steps.play(session, Phase::OnResume, Some(&environment.stop)).await {
+        Ok(()) => Ok(None),
+        Err(Cut::Stopped(stop)) => Ok(Some(stop)),
+        Err(Cut::Failed(error)) => Err(error),
+    }
 }
