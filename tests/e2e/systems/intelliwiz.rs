@@ -47,14 +47,9 @@ fn intelliwiz_carries_out_its_runbook() {
     let before = system.digest();
     system.refused(3, "key-young", &["run", "PLAN"]);
     assert_eq!(
-        (system.digest(), status(&system, &new)),
-        (before, json!("rotating")),
-        "refused behind `before`"
-    );
-    system.runs("rolled_back", &[&back[..], &["--to-key", &new]].concat());
-    assert_eq!(
-        (status(&system, &new), status(&system, waits.as_str().unwrap())),
-        (json!("active"), json!("created"))
+        (system.digest(), status(&system, &new), status(&system, waits.as_str().unwrap())),
+        (before, json!("active"), json!("created")),
+        "a step of `before` was carried out"
     );
     system.runs("complete", &["run", "PLAN", "--emergency"]);
     let newer = system.value("SELECT key_id FROM encryption_key_metadata WHERE is_active");
