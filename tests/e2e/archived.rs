@@ -99,7 +99,7 @@ fn stays_whole(store: &str) {
     assert_eq!(parts(&cut, &OF_THE_PAST), parts(&before.0, &OF_THE_PAST), "{store}");
     let told: Vec<&Value> =
         cut["exceptions"].as_array().unwrap().iter().map(|exception| &exception["kind"]).collect();
-    assert_eq!(told, ["events-archived"], "{store}: {cut}");
+    assert_eq!(told, ["events-archived", "run-without-approval"], "{store}: {cut}");
     let whole = report(&world, &["--archive", &first]);
     let all = [&OF_THE_PAST[..], &["proofs", "exceptions", "actions"]].concat();
     assert_eq!(parts(&whole, &all), parts(&before.0, &all), "{store}");

@@ -23,6 +23,7 @@ fn a_full_disk_pauses_the_run() {
         .current_dir(world.folder.path())
         .env("SIZE", (size + 1_500_000).to_string())
         .env("RESEAL", binary())
+        .env("RESEAL_DATABASE_URL", &world.control)
         .env("TEST_DATABASE_URL", format!("sqlite://{}/disk/data.db", world.folder.path().display()))
         .stdin(Stdio::null())
         .output()
