@@ -218,6 +218,36 @@ fn a_young_key_is_rotated_in_an_emergency_only() {
     assert_eq!(old.reseal(&["run", "PLAN"]).0, 0);
 }
 
+/// Watches the other way to proceed: a key that is young, but is about to expire, by its own date or by the policy's.
+#[test]
+fn a_young_key_that_expires_soon_may_be_replaced() {
+    let policy = |more: &str| format!("policy: {{ min_key_age: 76d{more} }}\n");
+    let world = World::new("sqlite", "aes-gcm", 5);
+    world.plan(&policy(""));
+    assert_eq!(world.reseal(&["keys", "activate", "PLAN", "v1", "--since", &yesterday()]).0, 0);
+    for (more, exit) in [
+        ("", (3, "key-young")),
+        (", or_expires_within: 14d", (3, "key-young")),
+        (", max_key_age: 90d, or_expires_within: 14d", (3, "key-young")),
+    ] {
+        world.plan(&policy(more));
+        assert_eq!(code(&world.reseal(&["run", "PLAN"])), exit, "{more}");
+    }
+    world.plan(&policy(", max_key_age: 90d, or_expires_within: 89d"));
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let never = "2999-01-01T00:00:00Z";
+    keys_that_expire(&world, [("v1", never), ("v2", never)], "");
+    world.rewrite_plan("policy: { warn: [14d] }", "policy: { min_key_age: 76d, or_expires_within: 14d }");
+    assert_eq!(world.reseal(&["keys", "activate", "PLAN", "v1", "--since", &yesterday()]).0, 0);
+    assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "key-young"));
+    world.sql(&[
+        "UPDATE app_keys SET expires_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+13 days') WHERE id = 'v1'",
+    ]);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+}
+
 /// Keeps the plan's keys in a table beside the data, which says when each expires.
 pub(crate) fn keys_that_expire(world: &World, keys: [(&str, &str); 2], more: &str) {
     world.sql(&["CREATE TABLE app_keys (id text PRIMARY KEY, secret text, expires_at text)"]);

@@ -55,7 +55,7 @@ pub(crate) fn criteria(
     emergency: bool,
     now: i64,
 ) -> Result<Vec<String>, PolicyError> {
-    let Some(min) = policy.min_key_age else { return Ok(Vec::new()) };
+    let Some(least) = Least::of(policy, now) else { return Ok(Vec::new()) };
     let mut skipped = Vec::new();
     for new in entries.iter().filter(|entry| entry.primary && state(entry) != Some(KeyState::Active)) {
         let beside = || entries.iter().filter(|other| !other.primary && other.keyset == new.keyset);
@@ -68,7 +68,7 @@ pub(crate) fn criteria(
         };
         // Where no key is known to seal, each that was found in the plan may be the one that does.
         let sealing = if active.is_empty() { beside().filter(found).collect() } else { active };
-        let young = sealing.into_iter().filter_map(|entry| too_young(entry, min.as_millis(), now));
+        let young = sealing.into_iter().filter_map(|entry| too_young(entry, &least));
         for refusal in stuck.chain(young) {
             if !emergency {
                 return Err(refusal);
@@ -83,7 +83,7 @@ pub(crate) fn criteria(
 /// The same of what the steps of `before` would lead to, before any of them is carried out: where they bring the next primary,
 /// the key that seals now must be old enough for it. While a key is rotating, nothing can be said yet.
 pub(crate) fn old_enough(plan: &Plan, rows: &[KeyRow], now: i64) -> Result<(), PolicyError> {
-    let Some(min) = plan.policy.min_key_age else { return Ok(()) };
+    let Some(least) = Least::of(&plan.policy, now) else { return Ok(()) };
     for keyset in &plan.keysets {
         let of =
             |state: KeyState| rows.iter().filter(move |row| row.keyset == keyset.name && row.state == state);
@@ -94,10 +94,7 @@ pub(crate) fn old_enough(plan: &Plan, rows: &[KeyRow], now: i64) -> Result<(), P
         };
         let moves = of(KeyState::Rotating).next().is_none() && !of(KeyState::Active).any(is_next);
         for row in of(KeyState::Active).filter(|_| moves) {
-            let Some(since) = row.activated_at else { continue };
-            if let Some(refusal) =
-                younger(&row.keyset, &row.key_id, since, Least { ms: min.as_millis(), now })
-            {
+            if let Some(refusal) = row.activated_at.and_then(|since| least.refusal(row, since)) {
                 return Err(refusal);
             }
         }
@@ -113,28 +110,52 @@ fn stuck_key(entry: &CatalogueEntry) -> PolicyError {
     PolicyError::StillRotating { keyset: entry.keyset.clone(), key: entry.key_id.clone() }
 }
 
-fn too_young(entry: &CatalogueEntry, min_ms: u128, now: i64) -> Option<PolicyError> {
+fn too_young(entry: &CatalogueEntry, least: &Least) -> Option<PolicyError> {
     let (keyset, key) = (entry.keyset.clone(), entry.key_id.clone());
-    let Some(since) = entry.row.as_ref().and_then(|row| row.activated_at) else {
-        return Some(PolicyError::AgeUnknown { keyset, key });
-    };
-    younger(&keyset, &key, since, Least { ms: min_ms, now })
+    let known = entry.row.as_ref().and_then(|row| Some((row, row.activated_at?)));
+    match known {
+        Some((row, since)) => least.refusal(row, since),
+        None => Some(PolicyError::AgeUnknown { keyset, key }),
+    }
 }
 
-/// How old a key must be, and when.
+/// How old a key must be at a time, to be replaced. All in milliseconds.
 struct Least {
-    ms: u128,
+    age: i64,
+    /// A key that expires within this time may be replaced however young it is.
+    or_expires_within: Option<i64>,
+    /// When keys expire by the policy, from when they became active.
+    max_age: Option<i64>,
     now: i64,
 }
 
-fn younger(keyset: &str, key: &str, since: i64, least: Least) -> Option<PolicyError> {
-    let age = u128::try_from(least.now - since).unwrap_or(0);
-    (age < least.ms).then(|| PolicyError::TooYoung {
-        keyset: keyset.to_owned(),
-        key: key.to_owned(),
-        age: coarse(millis(least.now - since)),
-        least: exact(std::time::Duration::from_millis(u64::try_from(least.ms).unwrap_or(u64::MAX))),
-    })
+impl Least {
+    fn of(policy: &Policy, now: i64) -> Option<Least> {
+        let ms = |length: std::time::Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        Some(Least {
+            age: ms(policy.min_key_age?),
+            or_expires_within: policy.or_expires_within.map(ms),
+            max_age: policy.max_key_age.map(ms),
+            now,
+        })
+    }
+
+    /// Why a key that is active since then may not be replaced yet.
+    fn refusal(&self, row: &KeyRow, since: i64) -> Option<PolicyError> {
+        let age = (self.now - since).max(0);
+        let by_policy = self.max_age.map(|max| since.saturating_add(max));
+        let expires = [row.expires_at, by_policy].into_iter().flatten().min();
+        let is_near = |within: i64| expires.is_some_and(|at| at.saturating_sub(self.now) <= within);
+        if age >= self.age || self.or_expires_within.is_some_and(is_near) {
+            return None;
+        }
+        Some(PolicyError::TooYoung {
+            keyset: row.keyset.clone(),
+            key: row.key_id.clone(),
+            age: coarse(millis(self.now - since)),
+            least: exact(millis(self.age)),
+        })
+    }
 }
 
 pub(crate) fn too_many_active(policy: &Policy, entries: &[CatalogueEntry]) {

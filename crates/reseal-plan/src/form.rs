@@ -297,7 +297,8 @@ impl<'s> Walk<'s> {
     fn unit(&self) -> Option<&'static str> {
         let name = self.path.iter().rev().find(|name| *name != ITEM)?;
         Some(match name.as_str() {
-            "every" | "max_key_age" | "min_key_age" | "keep_retired" | "keep_undo" | "warn" | "period" => "d",
+            "every" | "max_key_age" | "min_key_age" | "or_expires_within" => "d",
+            "keep_retired" | "keep_undo" | "warn" | "period" => "d",
             "max_age" | "deadline" => "h",
             "jitter" => "m",
             "timeout" | "max_lag" => "s",

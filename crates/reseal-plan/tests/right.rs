@@ -269,7 +269,7 @@ fn a_policy_becomes_types() {
     let with = |policy: &str| plan(&format!("{FIRST}\npolicy: {policy}\n")).policy;
     assert_eq!(plan(FIRST).policy, Policy::default());
     let whole = with(
-        "{ max_key_age: 90d, min_key_age: 76d, warn: [3d, 14d], keep_retired: 365d, keep_undo: 30d, \
+        "{ max_key_age: 90d, min_key_age: 76d, or_expires_within: 14d, warn: [3d, 14d], keep_retired: 365d, keep_undo: 30d, \
          max_active_keys: 5, approvals: { run: 2, destroy: 1 }, approvers: { file: /etc/approvers }, \
          backup: { command: [newest, --all], max_age: 1h }, disk: { command: free, min_free: 20 } }",
     );
@@ -277,6 +277,7 @@ fn a_policy_becomes_types() {
         folder: String::new(),
         max_key_age: Some(days(90)),
         min_key_age: Some(days(76)),
+        or_expires_within: Some(days(14)),
         warn: vec![days(14), days(3)],
         keep_retired: Some(Keep::For(days(365))),
         keep_undo: Some(days(30)),

@@ -14,6 +14,7 @@ impl Meaning<'_> {
         let policy = Policy {
             max_key_age: self.policy_duration(raw.max_key_age.as_deref(), "max_key_age"),
             min_key_age: self.policy_duration(raw.min_key_age.as_deref(), "min_key_age"),
+            or_expires_within: self.policy_duration(raw.or_expires_within.as_deref(), "or_expires_within"),
             warn: self.warnings(&raw.warn),
             keep_retired: match raw.keep_retired.as_deref() {
                 Some("forever") => Some(Keep::Forever),
@@ -68,6 +69,11 @@ impl Meaning<'_> {
 
     /// A key must be able to become old enough to be rotated, and to be warned of, before it is too old.
     fn ages_fit(&mut self, policy: &Policy) {
+        if policy.or_expires_within.is_some() && policy.min_key_age.is_none() {
+            let message = "every key is old enough, since nothing says how old one must be";
+            let help = Some("add min_key_age, or take or_expires_within out".to_owned());
+            self.find_help("key-ages", &["policy", "or_expires_within"], message, help);
+        }
         let Some(max) = policy.max_key_age else { return };
         if policy.min_key_age.is_some_and(|min| min >= max) {
             let message = "a key would be too old before it is old enough to be rotated";

@@ -11,6 +11,8 @@ pub struct Policy {
     pub max_key_age: Option<Duration>,
     /// The least the active key must have aged before a rotation to another.
     pub min_key_age: Option<Duration>,
+    /// A key that expires within this time may be replaced however young it is.
+    pub or_expires_within: Option<Duration>,
     /// How long before a key expires somebody is warned, the longest first.
     pub warn: Vec<Duration>,
     /// How long a retired key is kept before it may be destroyed; `None`: it may be at once.

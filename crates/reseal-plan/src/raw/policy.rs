@@ -13,6 +13,8 @@ pub(crate) struct Policy {
     pub(crate) max_key_age: Option<String>,
     /// The least a primary must have aged before a rotation.
     pub(crate) min_key_age: Option<String>,
+    /// A primary that expires within this time may be rotated though it is younger than `min_key_age`.
+    pub(crate) or_expires_within: Option<String>,
     /// How long before `max_key_age` a warning goes out.
     pub(crate) warn: Vec<String>,
     /// How long retired keys are kept, or `forever`.
