@@ -85,6 +85,22 @@ def is_gone(pid):
         return True
 
 
+def stands_still(pid):
+    """Whether each thread of a process was stopped. One that is inside of the system goes on to the end of its call first, and that
+    may be the one that takes a lock."""
+    deadline = time.monotonic() + SETTLES
+    while time.monotonic() < deadline:
+        try:
+            stats = [open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8", errors="replace").read()
+                     for thread in os.listdir(f"/proc/{pid}/task")]
+        except OSError:
+            continue
+        if all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats):
+            return True
+        time.sleep(SHORT_STEP)
+    return False
+
+
 def reach(url, pid, query, alone):
     database, deadline = Database(url), time.monotonic() + LIMIT
     while time.monotonic() < deadline and not is_gone(pid):
@@ -93,7 +109,7 @@ def reach(url, pid, query, alone):
         there = answer(database, query)
         took = time.monotonic() - begun
         # What was under way when it was stopped has come to its end by then, and may have passed the point.
-        if there and (not alone or (is_idle(database) and answer(database, query))):
+        if there and (not alone or (stands_still(pid) and is_idle(database) and answer(database, query))):
             return not is_gone(pid)
         os.kill(pid, signal.SIGCONT)
         time.sleep(SHORT_STEP if there else min(max(took / 2, STEP), LONG_STEP))
