@@ -181,20 +181,21 @@ fn a_request_of_an_earlier_version_is_approved_and_made_use_of() {
         assert_eq!(asked["approvers"], json!(["alice"]), "{}: {list}", earlier.name);
         let request = asked["request"].as_str().unwrap();
         let waits = run();
-        assert_eq!(code(&waits), (4, "approval-needed"), "{}: {}", earlier.name, waits.1);
-        assert!(
-            waits.1["error"]["message"].as_str().unwrap().contains(request),
-            "{}: {}",
-            earlier.name,
-            waits.1
-        );
-        earlier.done(&["approve", request, "--key", "bob.approver", "--plan", "agreed.yaml"]);
+        let awaited = crate::approvals::request(&waits);
+        // Since requests name the database, one is of no copy of it, and these are copies.
+        let names_another = !asked["database"].is_null();
+        assert_eq!(awaited != request, names_another, "{}: {}", earlier.name, waits.1);
+        let signers = if names_another { &["alice", "bob"][..] } else { &["bob"] };
+        for name in signers {
+            let key = format!("{name}.approver");
+            earlier.done(&["approve", &awaited, "--key", &key, "--plan", "agreed.yaml"]);
+        }
         let (code, done) = run();
         assert_eq!((code, &done["state"]), (0, &json!("complete")), "{}: {done}", earlier.name);
         let again = run();
         let message = again.1["error"]["message"].as_str().unwrap_or_default();
         assert!(
-            again.0 == 4 && !message.contains(request),
+            again.0 == 4 && !message.contains(&awaited),
             "{}: it was made use of: {}",
             earlier.name,
             again.1

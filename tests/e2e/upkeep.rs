@@ -143,7 +143,7 @@ fn a_run_that_the_trail_lacks_is_named_in_the_report() {
     // A run under another control database: this trail never heard of it.
     let (code, run) = {
         let elsewhere = format!("sqlite://{}?mode=rwc", world.path("elsewhere.db").display());
-        let mut command = world.command(&["run", "PLAN", "--json"]);
+        let mut command = world.command(&["run", "PLAN", "--accept-control-database", "--json"]);
         let output = command.env("RESEAL_DATABASE_URL", elsewhere).output().unwrap();
         (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap())
     };
