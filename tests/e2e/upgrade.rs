@@ -178,12 +178,12 @@ fn a_request_of_an_earlier_version_is_approved_and_made_use_of() {
         let run = || earlier.reseal(&["run", "agreed.yaml"]);
         let (_, list) = earlier.reseal(&["approve", "list", "agreed.yaml"]);
         let asked = &list["requests"][0];
-        assert_eq!(asked["approvers"], json!(["alice"]), "{}: {list}", earlier.name);
+        // Since requests name the database, one is of no copy of it, and these are copies.
+        let names_another = !asked["database"].is_null();
+        assert!(names_another || asked["approvers"] == json!(["alice"]), "{}: {list}", earlier.name);
         let request = asked["request"].as_str().unwrap();
         let waits = run();
         let awaited = crate::approvals::request(&waits);
-        // Since requests name the database, one is of no copy of it, and these are copies.
-        let names_another = !asked["database"].is_null();
         assert_eq!(awaited != request, names_another, "{}: {}", earlier.name, waits.1);
         let signers = if names_another { &["alice", "bob"][..] } else { &["bob"] };
         for name in signers {
