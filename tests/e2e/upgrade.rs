@@ -6,7 +6,6 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::custody::code;
 use crate::steered::ledger;
 use crate::world::{STORES, World, answer, new_database};
 
