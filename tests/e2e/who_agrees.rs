@@ -91,11 +91,16 @@ fn another_set_of_approvers_needs_the_agreement_of_those_before() {
     let counts: Vec<_> = sets.iter().map(|set| (count(set, "approver"), count(set, "by"))).collect();
     assert_eq!(counts, [(3, 0), (4, 2)]);
     // What was agreed to once is not agreed to again, whatever the control database says of it.
-    write(&file, &before, 0o644);
-    let back = request(&run());
-    assert_eq!((approved.approve(&back, "bob").0, approved.approve(&back, "carol").0), (0, 0));
-    assert_ne!(request(&run()), back);
-    write(&file, &format!("{before}{mallory}\n"), 0o644);
+    let with_mallory = format!("{before}{mallory}\n");
+    for set in [&before, &with_mallory, &before] {
+        write(&file, set, 0o644);
+        let id = request(&run());
+        assert_eq!((approved.approve(&id, "bob").0, approved.approve(&id, "carol").0), (0, 0));
+        assert_ne!(request(&run()), id);
+    }
+    write(&file, &with_mallory, 0o644);
     world.control("UPDATE reseal_approval_request SET used_at = NULL");
-    assert_ne!(request(&run()), id);
+    let asked = run();
+    let message = asked.1["error"]["message"].as_str().unwrap();
+    assert!(message.contains("0 of 2 needed approvals to this change of the approvers"), "{message}");
 }
