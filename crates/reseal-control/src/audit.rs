@@ -9,6 +9,7 @@ use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
 use crate::ControlSession;
+use crate::strict::Strict;
 
 /// For how long an event is tried again when others append, or the database is busy. One attempt may itself wait for a
 /// lock, for as long as the database lets it.
@@ -282,14 +283,8 @@ fn read(row: Vec<Value>) -> Recorded {
 }
 
 fn read_entry(row: &[Value]) -> Option<Result<Entry, Unreadable>> {
-    let text = |at: usize| match row.get(at) {
-        Some(Value::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let int = |at: usize| match row.get(at) {
-        Some(Value::Int(n)) => Some(*n),
-        _ => None,
-    };
+    let row = Strict(row);
+    let (text, int) = (|at| row.text(at), |at| row.int(at));
     let sequence = u64::try_from(int(0)?).ok()?;
     let Some(kind) = EventKind::parse(text(4)?) else {
         return Some(Err(Unreadable("this build knows no event of its kind".into())));

@@ -7,6 +7,7 @@ use reseal_store::{Kind, StoreError, Trouble};
 use sea_query::{Expr, ExprTrait, Query};
 
 use crate::ControlSession;
+use crate::strict::Strict;
 
 /// The columns of a cut, in the order in which they are read.
 const COLUMNS: [(&str, Kind); 8] = [
@@ -154,14 +155,8 @@ impl ControlSession {
 
 /// Reads a row strictly.
 fn read(row: &[Value]) -> Option<Cut> {
-    let text = |at: usize| match row.get(at) {
-        Some(Value::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let int = |at: usize| match row.get(at) {
-        Some(Value::Int(n)) => Some(*n),
-        _ => None,
-    };
+    let row = Strict(row);
+    let (text, int) = (|at| row.text(at), |at| row.int(at));
     let at = TrailHead { sequence: u64::try_from(int(0)?).ok()?, head: Head::parse(text(1)?)? };
     let (before_ms, time_ms, kept) = (int(2)?, int(3)?, u64::try_from(int(4)?).ok()?);
     let point = CutPoint { at, before_ms, time_ms, kept, kept_digest: text(5)?.to_owned() };

@@ -22,6 +22,7 @@ mod removal;
 mod schedule;
 mod session;
 mod sources;
+mod strict;
 mod who;
 
 pub use alert::{AlertKey, AlertRow};

@@ -344,15 +344,16 @@ async fn known_as(
     plan: Option<&Plan>,
     approver: &Approver,
 ) -> Result<(), CustodyError> {
-    let known = match (set::accepted(control, &request.plan).await?, plan) {
-        (Some(known), _) => known,
-        (None, Some(plan)) => approvers(plan.policy.approvers_file())?,
-        (None, None) => return Ok(()),
+    let known = match plan {
+        Some(plan) => Some(set::in_force(control, plan).await?),
+        None => set::accepted(control, &request.plan).await?,
     };
-    let plan = request.plan.clone();
-    match known.contains(approver) {
+    match known.is_none_or(|known| known.contains(approver)) {
         true => Ok(()),
-        false => Err(ApprovalError::Wrong { plan, name: approver.name.clone() }.into()),
+        false => {
+            let (plan, name) = (request.plan.clone(), approver.name.clone());
+            Err(ApprovalError::Wrong { plan, name }.into())
+        }
     }
 }
 

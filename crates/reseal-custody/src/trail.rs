@@ -17,18 +17,6 @@ use crate::approvals::Agreed;
 use crate::error::RecordsError;
 use crate::permit::Permit;
 
-/// The events that say where the latest run of a plan stands.
-const OF_RUNS: [EventKind; 8] = [
-    EventKind::RunStarted,
-    EventKind::RunResumed,
-    EventKind::RunFinished,
-    EventKind::RunPaused,
-    EventKind::RunFailed,
-    EventKind::RunCancelled,
-    EventKind::RollbackStarted,
-    EventKind::RunRolledBack,
-];
-
 /// A run begins, or goes on: its columns are held and its keys are noted, and nothing is swapped yet. `run` is as it was
 /// found, so its state tells which of the two it is; `session` is one to the target database.
 pub(crate) async fn run_begins(
@@ -134,7 +122,8 @@ async fn catch_up(
     run: &RunRow,
     operator: &str,
 ) -> Result<(), RunError> {
-    let Some(last) = control.latest_event(&job.plan, &OF_RUNS).await?.map(|entry| entry.event) else {
+    let Some(last) = control.latest_event(&job.plan, &EventKind::OF_RUNS).await?.map(|entry| entry.event)
+    else {
         return Ok(());
     };
     let begun = [EventKind::RunStarted, EventKind::RunResumed, EventKind::RollbackStarted];

@@ -16,18 +16,6 @@ const LASTING: [EventKind; 7] = [
     EventKind::RollbackStarted,
 ];
 
-/// What a run or a rollback went through.
-const OF_RUNS: [EventKind; 8] = [
-    EventKind::RunStarted,
-    EventKind::RunResumed,
-    EventKind::RunFinished,
-    EventKind::RunPaused,
-    EventKind::RunFailed,
-    EventKind::RunCancelled,
-    EventKind::RollbackStarted,
-    EventKind::RunRolledBack,
-];
-
 /// How a run is over.
 const ENDS: [EventKind; 3] = [EventKind::RunFinished, EventKind::RunCancelled, EventKind::RunRolledBack];
 
@@ -56,7 +44,7 @@ fn latest(events: &[Entry]) -> impl Iterator<Item = u64> {
 
 /// All that runs went through which are not over.
 fn of_open_runs(events: &[Entry]) -> impl Iterator<Item = u64> {
-    let of_runs = || events.iter().filter(|entry| OF_RUNS.contains(&entry.event.kind));
+    let of_runs = || events.iter().filter(|entry| EventKind::OF_RUNS.contains(&entry.event.kind));
     let mut last: BTreeMap<&str, EventKind> = BTreeMap::new();
     for entry in of_runs() {
         last.insert(&entry.event.run_id, entry.event.kind);

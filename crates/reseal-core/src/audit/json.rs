@@ -66,10 +66,7 @@ impl TrailHead {
     }
 
     fn read_end(line: &str) -> Result<TrailHead, Unreadable> {
-        let end = parse(line).and_then(|json| read_end(json.get("end")?));
-        let end = end.ok_or_else(|| Unreadable("the line is no end of an export".into()))?;
-        exact(&end.end_line(), line, "the line")?;
-        Ok(end)
+        read_as(line, "end of an export", |json| read_end(json.get("end")?), TrailHead::end_line)
     }
 }
 
@@ -93,10 +90,7 @@ impl Checkpoint {
     }
 
     fn read_line(line: &str) -> Result<Checkpoint, Unreadable> {
-        let checkpoint = parse(line).and_then(|json| read_checkpoint(json.get("checkpoint")?));
-        let checkpoint = checkpoint.ok_or_else(|| Unreadable("the line is no checkpoint".into()))?;
-        exact(&checkpoint.line(), line, "the line")?;
-        Ok(checkpoint)
+        read_as(line, "checkpoint", |json| read_checkpoint(json.get("checkpoint")?), Checkpoint::line)
     }
 }
 
@@ -130,10 +124,7 @@ impl Cut {
     }
 
     fn read_line(line: &str) -> Result<Cut, Unreadable> {
-        let cut = parse(line).and_then(|json| read_cut(json.get("cut")?));
-        let cut = cut.ok_or_else(|| Unreadable("the line is no cut".into()))?;
-        exact(&cut.line(), line, "the line")?;
-        Ok(cut)
+        read_as(line, "cut", |json| read_cut(json.get("cut")?), Cut::line)
     }
 }
 
@@ -207,10 +198,7 @@ impl Entry {
     /// # Errors
     /// When it is anything else.
     pub fn read_line(line: &str) -> Result<Entry, Unreadable> {
-        let entry = parse(line).and_then(|json| read_entry(&json));
-        let entry = entry.ok_or_else(|| Unreadable("the line is no event of a trail".into()))?;
-        exact(&entry.line(), line, "the line")?;
-        Ok(entry)
+        read_as(line, "event of a trail", read_entry, Entry::line)
     }
 }
 
@@ -228,6 +216,19 @@ fn keys(event: &Event) -> Json {
 
 fn parse(text: &str) -> Option<Json> {
     serde_json::from_str(text).ok()
+}
+
+/// What a line holds, where it is written in the one way in which it may be.
+fn read_as<T>(
+    line: &str,
+    what: &str,
+    read: impl Fn(&Json) -> Option<T>,
+    write: impl Fn(&T) -> String,
+) -> Result<T, Unreadable> {
+    let found = parse(line).and_then(|json| read(&json));
+    let found = found.ok_or_else(|| Unreadable(format!("the line is no {what}")))?;
+    exact(&write(&found), line, "the line")?;
+    Ok(found)
 }
 
 fn exact(written: &str, found: &str, what: &str) -> Result<(), Unreadable> {

@@ -111,6 +111,18 @@ kinds! {
 }
 
 impl EventKind {
+    /// What a run or a rollback goes through, from its beginning to its end.
+    pub const OF_RUNS: [EventKind; 8] = [
+        EventKind::RunStarted,
+        EventKind::RunResumed,
+        EventKind::RunFinished,
+        EventKind::RunPaused,
+        EventKind::RunFailed,
+        EventKind::RunCancelled,
+        EventKind::RollbackStarted,
+        EventKind::RunRolledBack,
+    ];
+
     /// The kind with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<EventKind> {

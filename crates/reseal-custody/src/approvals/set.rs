@@ -98,8 +98,7 @@ async fn ask_those_before(
 /// How many of those before must agree: as many as to the gravest thing that the plan asks approvals for, of those that there
 /// are.
 fn needed(plan: &Plan, before: &[Approver]) -> u32 {
-    let kinds = [Kind::Run, Kind::Emergency, Kind::Rollback, Kind::Destroy];
-    let gravest = kinds.into_iter().map(|kind| kind.needed(&plan.policy.approvals)).max().unwrap_or(1);
+    let gravest = Kind::Approvers.needed(&plan.policy.approvals);
     let mut keys: Vec<&[u8]> = before.iter().map(|approver| approver.public_key.as_slice()).collect();
     keys.sort_unstable();
     keys.dedup();

@@ -116,12 +116,6 @@ fn agrees(finished: &Event, run: &RunRow) -> Result<(), CertificateError> {
 
 /// Those whose agreement counted when a run began, with the times at which they gave it.
 fn approvals<'t>(entries: &'t [Entry], begun: &'t Event) -> Vec<Approval<'t>> {
-    let texts = |wanted: &'static str| {
-        begun.fields.iter().filter_map(move |(name, value)| match value {
-            Detail::Text(text) if name == wanted => Some(text.as_str()),
-            _ => None,
-        })
-    };
     let request = begun.text("approval");
     let given_at = |approver: &str, key: &str| {
         let is_it = |event: &&Event| {
@@ -132,6 +126,6 @@ fn approvals<'t>(entries: &'t [Entry], begun: &'t Event) -> Vec<Approval<'t>> {
         };
         entries.iter().map(|entry| &entry.event).rfind(is_it).map(|event| event.time_ms)
     };
-    let pairs = texts("approved_by").zip(texts("approver_key"));
+    let pairs = begun.texts("approved_by").zip(begun.texts("approver_key"));
     pairs.map(|(approver, key)| Approval { approver, key, at: given_at(approver, key) }).collect()
 }
