@@ -192,66 +192,74 @@ pub async fn agreed(
     let target = database.connect().await?.database_identity().await?;
     let facts = &Facts::new(plan, &target, intent);
     let now = control.now_ms().await?;
-    let known = set::agreed_set(control, plan, &target, now).await?;
-    let mut latest = None;
-    for request in open_requests(control, plan, facts, now).await? {
-        let (valid, not_counted) = count(control, &request, &known, needed, operator).await?;
-        if valid.len() >= needed as usize {
-            let fingerprints = request.fingerprints;
-            return Ok(Some(Agreed { request: request.id, approvers: valid, fingerprints }));
-        }
-        latest.get_or_insert((request.id, valid, not_counted));
-    }
-    let (id, valid, not_counted) = match latest {
-        Some(pending) => pending,
-        None => (ask(control, plan, facts, needed, now).await?.id, Vec::new(), Vec::new()),
-    };
+    let known = &set::agreed_set(control, plan, &target, now).await?;
     let of = plan.policy.approvers_file().to_owned();
-    let lacking = missing(&id, facts.kind, needed, &valid, not_counted, of);
-    Err(ApprovalError::Needed(Box::new(lacking)).into())
+    let question = Question { plan, facts, known, of, needed, now };
+    let Answer { request, approvers } = answered(control, &question, operator).await?;
+    Ok(Some(Agreed { request: request.id, approvers, fingerprints: request.fingerprints }))
+}
+
+/// What people are asked, and who may answer.
+struct Question<'a> {
+    plan: &'a Plan,
+    facts: &'a Facts,
+    known: &'a [Approver],
+    /// Who they are, for people.
+    of: String,
+    needed: u32,
+    now: i64,
+}
+
+/// What enough people agreed to, and who they are.
+struct Answer {
+    request: ApprovalRequest,
+    approvers: Vec<Approver>,
+}
+
+/// The newest request about this to which enough agreed. Where there is none, the error names the newest one, which is written
+/// first where nobody asked yet.
+async fn answered(
+    control: &mut ControlSession,
+    question: &Question<'_>,
+    operator: &str,
+) -> Result<Answer, CustodyError> {
+    let mut latest = None;
+    for request in open_requests(control, question).await? {
+        let (approvers, not_counted) =
+            count(control, &request, question.known, question.needed, operator).await?;
+        if approvers.len() >= question.needed as usize {
+            return Ok(Answer { request, approvers });
+        }
+        latest.get_or_insert((request.id, approvers, not_counted));
+    }
+    let (request, valid, not_counted) = match latest {
+        Some(pending) => pending,
+        None => (ask(control, question).await?, Vec::new(), Vec::new()),
+    };
+    let missing = MissingApprovals {
+        request,
+        what: question.facts.kind.said(),
+        needed: question.needed,
+        valid: names(&valid),
+        not_counted,
+        approvers: question.of.clone(),
+    };
+    Err(ApprovalError::Needed(Box::new(missing)).into())
 }
 
 /// The requests about this that somebody can still make use of, the newest first.
 async fn open_requests(
     control: &mut ControlSession,
-    plan: &Plan,
-    facts: &Facts,
-    now: i64,
+    question: &Question<'_>,
 ) -> Result<Vec<ApprovalRequest>, CustodyError> {
     let mut open = Vec::new();
-    for request in control.approval_requests(&plan.name).await? {
-        if facts.are_of(&request) && request.expires_at > now && !spent(control, &request).await? {
+    for request in control.approval_requests(&question.plan.name).await? {
+        let is_asked = question.facts.are_of(&request) && request.expires_at > question.now;
+        if is_asked && !spent(control, &request).await? {
             open.push(request);
         }
     }
     Ok(open)
-}
-
-/// The newest request about this; written first where there is none.
-async fn pending(
-    control: &mut ControlSession,
-    plan: &Plan,
-    facts: &Facts,
-    needed: u32,
-    now: i64,
-) -> Result<ApprovalRequest, CustodyError> {
-    match open_requests(control, plan, facts, now).await?.into_iter().next() {
-        Some(request) => Ok(request),
-        None => ask(control, plan, facts, needed, now).await,
-    }
-}
-
-/// What a request lacks.
-fn missing(
-    request: &str,
-    kind: Kind,
-    needed: u32,
-    valid: &[Approver],
-    not_counted: Vec<String>,
-    approvers: String,
-) -> MissingApprovals {
-    let (request, valid) = (request.to_owned(), names(valid));
-    MissingApprovals { request, what: kind.said(), needed, valid, not_counted, approvers }
 }
 
 /// Whether the trail knows of something that was done by a request: that it was made use of is a word of the control database,
@@ -262,13 +270,9 @@ async fn spent(control: &mut ControlSession, request: &ApprovalRequest) -> Resul
     Ok(events.iter().any(|entry| entry.event.text("approval") == Some(&request.id)))
 }
 
-async fn ask(
-    control: &mut ControlSession,
-    plan: &Plan,
-    facts: &Facts,
-    needed: u32,
-    now: i64,
-) -> Result<ApprovalRequest, CustodyError> {
+/// Asks; gives the request's id.
+async fn ask(control: &mut ControlSession, question: &Question<'_>) -> Result<String, CustodyError> {
+    let Question { plan, facts, needed, now, .. } = *question;
     let request = ApprovalRequest {
         id: uuid::Uuid::now_v7().to_string(),
         plan: plan.name.clone(),
@@ -284,7 +288,7 @@ async fn ask(
         target: Some(facts.target.clone()),
     };
     control.request_approval(&request).await?;
-    Ok(request)
+    Ok(request.id)
 }
 
 fn names(approvers: &[Approver]) -> Vec<String> {

@@ -4,15 +4,14 @@
 //! who were in the set before have agreed to it: whoever can put another file in its place, or start in another folder, does
 //! not thereby choose who agrees.
 
-use reseal_control::{ApprovalRequest, ControlSession, host};
+use reseal_control::{ControlSession, host};
 use reseal_core::audit::{Event, EventKind};
 use reseal_plan::Plan;
 use reseal_store::DatabaseIdentity;
 
-use super::count::count;
 use super::keys::{Approver, approvers, in_line};
-use super::{Facts, Kind, missing, names, pending};
-use crate::error::{ApprovalError, CustodyError};
+use super::{Answer, Facts, Kind, Question, answered, names};
+use crate::error::CustodyError;
 
 /// The set that a plan goes by, as the trail has it; `None` where nothing was ever asked of it.
 ///
@@ -68,31 +67,13 @@ pub(super) async fn agreed_set(
         fingerprints: "{}".to_owned(),
         target: target.encode(),
     };
-    let needed = needed(plan, &before);
-    let (request, valid) = ask_those_before(control, plan, &facts, &before, needed, now).await?;
-    control.use_approval(&request.id, &format!("approvers of {}", plan.name)).await?;
-    record(control, plan, &file, Some(&Agreement { request: &request.id, by: &valid })).await?;
-    Ok(file)
-}
-
-/// The request to which enough of those before agreed, and who they are.
-async fn ask_those_before(
-    control: &mut ControlSession,
-    plan: &Plan,
-    facts: &Facts,
-    before: &[Approver],
-    needed: u32,
-    now: i64,
-) -> Result<(ApprovalRequest, Vec<Approver>), CustodyError> {
+    let of = format!("the approvers so far ({})", names(&before).join(", "));
+    let question = Question { plan, facts: &facts, known: &before, of, needed: needed(plan, &before), now };
     let operator = control.who().name.clone();
-    let request = pending(control, plan, facts, needed, now).await?;
-    let (valid, not_counted) = count(control, &request, before, needed, &operator).await?;
-    if valid.len() >= needed as usize {
-        return Ok((request, valid));
-    }
-    let of = format!("the approvers so far ({})", names(before).join(", "));
-    let lacking = missing(&request.id, Kind::Approvers, needed, &valid, not_counted, of);
-    Err(ApprovalError::Needed(Box::new(lacking)).into())
+    let answer = answered(control, &question, &operator).await?;
+    control.use_approval(&answer.request.id, &format!("approvers of {}", plan.name)).await?;
+    record(control, plan, &file, Some(&answer)).await?;
+    Ok(file)
 }
 
 /// How many of those before must agree: as many as to the gravest thing that the plan asks approvals for, of those that there
@@ -105,17 +86,11 @@ fn needed(plan: &Plan, before: &[Approver]) -> u32 {
     gravest.min(u32::try_from(keys.len()).unwrap_or(u32::MAX)).max(1)
 }
 
-/// Those before who agreed to a set.
-struct Agreement<'a> {
-    request: &'a str,
-    by: &'a [Approver],
-}
-
 async fn record(
     control: &mut ControlSession,
     plan: &Plan,
     set: &[Approver],
-    agreement: Option<&Agreement<'_>>,
+    agreement: Option<&Answer>,
 ) -> Result<(), CustodyError> {
     let operator = control.who().name.clone();
     let event = Event::new(EventKind::ApproversAccepted, control.now_ms().await?, &operator, &host());
@@ -123,9 +98,11 @@ async fn record(
     let event = set.iter().fold(event, |event, approver| event.with("approver", approver.line()));
     let event = match agreement {
         None => event.with("approval", "none: it is the plan's first set"),
-        Some(Agreement { request, by }) => by
-            .iter()
-            .fold(event.with("approval", *request), |event, approver| event.with("by", approver.line())),
+        Some(Answer { request, approvers }) => {
+            approvers.iter().fold(event.with("approval", request.id.as_str()), |event, approver| {
+                event.with("by", approver.line())
+            })
+        }
     };
     control.record(&event).await?;
     Ok(())
