@@ -33,20 +33,24 @@ impl Connection {
         })
     }
 
+    fn drops_in_transactions(&self) -> bool {
+        self.dialect.capabilities().alters_in_transactions
+    }
+
     /// Keeps everybody else from a set of tables, and tells what is there of it. Ends with [`Connection::drop_tables`] or
     /// [`Connection::keep_tables`].
     ///
     /// # Errors
     /// When the server refuses, or another process changes the tables.
     pub async fn begin_removal(&mut self, tables: &Migrations) -> Result<Removing, StoreError> {
-        if self.dialect == Dialect::Mysql {
+        if !self.drops_in_transactions() {
             self.lock_migrations(tables).await?;
         }
         let found = self.removing(tables).await?;
-        let locked = match (self.dialect, found) {
-            (Dialect::Mysql, Removing::Whole) => self.lock_tables(tables).await,
-            (Dialect::Mysql, _) => Ok(()),
-            _ => self.lock_in_transaction(tables, found).await,
+        let locked = match (self.drops_in_transactions(), found) {
+            (true, _) => self.lock_in_transaction(tables, found).await,
+            (false, Removing::Whole) => self.lock_tables(tables).await,
+            (false, _) => Ok(()),
         };
         if let Err(error) = locked {
             let _ = self.keep_tables().await;
@@ -57,7 +61,11 @@ impl Connection {
 
     async fn lock_in_transaction(&mut self, tables: &Migrations, found: Removing) -> Result<(), StoreError> {
         self.begin().await?;
-        if self.dialect != Dialect::Postgres || found != Removing::Whole {
+        let locks_all = match self.dialect {
+            Dialect::Sqlite => true,
+            Dialect::Postgres | Dialect::Mysql => false,
+        };
+        if locks_all || found != Removing::Whole {
             return Ok(());
         }
         let names = tables.own(self.dialect).tables.join(", ");
@@ -75,7 +83,7 @@ impl Connection {
     /// # Errors
     /// When the connection is lost: the server then unlocks by itself.
     pub async fn keep_tables(&mut self) -> Result<(), StoreError> {
-        if self.dialect != Dialect::Mysql {
+        if self.drops_in_transactions() {
             return self.rollback().await;
         }
         self.script(&["UNLOCK TABLES".to_owned()]).await?;
@@ -87,9 +95,9 @@ impl Connection {
     /// # Errors
     /// When the server refuses; then all of the tables are still there, or [`Connection::removing`] tells of the rest.
     pub async fn drop_tables(&mut self, tables: &Migrations) -> Result<(), StoreError> {
-        let outcome = match self.dialect {
-            Dialect::Mysql => self.drop_one_by_one(tables).await,
-            _ => self.drop_at_once(tables).await,
+        let outcome = match self.drops_in_transactions() {
+            true => self.drop_at_once(tables).await,
+            false => self.drop_one_by_one(tables).await,
         };
         match outcome {
             Ok(()) => Ok(()),
@@ -107,8 +115,9 @@ impl Connection {
         // Those that were made later refer to those before them.
         statements.extend(own.tables.iter().rev().map(|table| format!("DROP TABLE IF EXISTS {table}")));
         self.script(&statements).await?;
-        if self.dialect == Dialect::Postgres {
-            self.drop_schema().await?;
+        match self.dialect {
+            Dialect::Postgres => self.drop_schema().await?,
+            Dialect::Mysql | Dialect::Sqlite => {}
         }
         self.commit().await
     }
