@@ -56,7 +56,8 @@ fn a_mail_that_fails_says_at_which_step() {
         let made = post.world.script("certificate.py", &[&folder, "stranger.example"]).status().unwrap();
         assert!(made.success());
         let mut stranger = post.command(&["notify", "test", "PLAN", "--json"]);
-        let reason = "certificate: no authority that this machine trusts signed the server's certificate";
+        let reason =
+            "certificate: the server's certificate is not signed by an authority that this machine trusts";
         fails_with(&post, stranger.env("SSL_CERT_FILE", post.world.path("stranger/ca.pem")), reason);
         let other = Post::mail_as("sqlite", tls, on, &["--name", "other.example"]);
         let reason = "certificate: the server's certificate is for another name than the URL's";
@@ -68,7 +69,7 @@ fn a_mail_that_fails_says_at_which_step() {
             fails_with(
                 &plain,
                 command.env("POST_URL", url),
-                "TLS: the server does not speak the TLS that Reseal does",
+                "TLS: the server supports no TLS version that Reseal supports",
             );
         }
     }

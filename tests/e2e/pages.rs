@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::world::{World, binary};
 
 /// A daemon that shows its pages; killed where a test ends without it.
-struct Pages {
-    child: Child,
-    address: String,
+pub(crate) struct Pages {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 impl Drop for Pages {
@@ -23,7 +23,7 @@ impl Drop for Pages {
 }
 
 impl Pages {
-    fn start(command: &mut Command) -> Pages {
+    pub(crate) fn start(command: &mut Command) -> Pages {
         command.env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -38,8 +38,13 @@ impl Pages {
     }
 
     /// The answer to a GET request under a name, head and all.
-    fn get(&self, path: &str, host: &str) -> String {
-        get(&self.address, path, host)
+    pub(crate) fn get(&self, path: &str, host: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// How long it takes until `/healthz` answers with a status.
@@ -51,16 +56,6 @@ impl Pages {
         }
         begun.elapsed()
     }
-}
-
-/// The answer to a GET request under a name, head and all.
-pub(crate) fn get(address: &str, path: &str, host: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 fn scheduled() -> World {

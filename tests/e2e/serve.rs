@@ -1,12 +1,11 @@
 //! The daemon, as processes: what is due fires once, whoever is killed when.
 
-use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::pages::get;
+use crate::pages::Pages;
 use crate::served::{SPEED, now, terminate};
 use crate::world::World;
 
@@ -117,24 +116,11 @@ fn pages_tell_what_fires_and_what_is_disabled() {
         .output()
         .unwrap();
     assert!(paused.status.success(), "{paused:?}");
-    let mut child = world
-        .command(&["serve", "PLAN", "--listen", "127.0.0.1:0"])
-        .env("RESEAL_DATABASE_URL", control(&world))
-        .env("RUST_LOG", "info")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = lines.next().unwrap().unwrap();
-        if let Some((_, address)) = line.split_once("listening on ") {
-            break address.trim().to_owned();
-        }
-    };
-    std::thread::spawn(move || lines.for_each(drop));
-    assert!(get(&address, "/healthz", &address).starts_with("HTTP/1.1 200"));
-    let metrics = get(&address, "/metrics", &address);
+    let mut command = world.command(&["serve", "PLAN", "--listen", "127.0.0.1:0"]);
+    let mut pages = Pages::start(command.env("RESEAL_DATABASE_URL", control(&world)));
+    let get = |path: &str| pages.get(path, &pages.address);
+    assert!(get("/healthz").starts_with("HTTP/1.1 200"));
+    let metrics = get("/metrics");
     for line in [
         "reseal_schedule_enabled{plan=\"people\",job=\"reminder\"} 1",
         "reseal_schedule_enabled{plan=\"people\",job=\"count\"} 0",
@@ -145,9 +131,9 @@ fn pages_tell_what_fires_and_what_is_disabled() {
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
-    let page = get(&address, "/", &address);
+    let page = get("/");
     assert!(page.contains("<td>reminder<td>* * * * *<td>remind<td>"), "{page}");
     assert!(page.contains("<td>census<td>disabled"), "{page}");
     assert!(!page.contains("<script"), "{page}");
-    terminate(&mut child);
+    terminate(&mut pages.child);
 }

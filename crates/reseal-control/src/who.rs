@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use nix::unistd::{Uid, User};
 use reseal_core::audit::Event;
@@ -36,9 +37,14 @@ pub struct Who {
 }
 
 impl Who {
-    /// Who runs this process.
+    /// Who runs this process. The system may ask a directory elsewhere for the name, so it is asked once.
     #[must_use]
     pub fn is_here() -> Who {
+        static HERE: OnceLock<Who> = OnceLock::new();
+        HERE.get_or_init(Who::look).clone()
+    }
+
+    fn look() -> Who {
         let claimed = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| {
             std::env::var(name).ok().map(|value| plain(&value)).filter(|value| !value.is_empty())
         });
@@ -83,7 +89,7 @@ impl Who {
 }
 
 /// Marks an id that names nobody.
-const NOBODY: &str = "which names nobody";
+const NOBODY: &str = "no named user";
 /// Comes before a name that the environment claims.
 const CLAIMS: &str = "claims to be ";
 
@@ -143,8 +149,8 @@ mod tests {
             (who(1000, Some("alice"), true, Some("alice")), "alice (uid 1000 on db-1)"),
             (who(1000, Some("alice"), false, Some("bob")), "alice (uid 1000 on db-1, claims to be bob)"),
             (who(1000, None, true, Some("bob")), "uid 1000 (uid 1000 on db-1, claims to be bob)"),
-            (who(65532, None, false, None), "uid 65532 (uid 65532 on db-1, which names nobody)"),
-            (who(0, None, false, Some("bob")), "bob (uid 0 on db-1, which names nobody)"),
+            (who(65532, None, false, None), "uid 65532 (uid 65532 on db-1, no named user)"),
+            (who(0, None, false, Some("bob")), "bob (uid 0 on db-1, no named user)"),
         ] {
             assert_eq!(who.to_string(), text);
             assert_eq!(text.parse(), Ok(who), "{text}");

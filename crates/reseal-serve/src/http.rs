@@ -83,7 +83,7 @@ async fn accept(listener: TcpListener, router: Router) {
         match listener.accept().await {
             Ok((stream, _)) => drop(connections.spawn(serve(stream, router.clone(), place))),
             Err(error) => {
-                tracing::warn!("no connection can be taken: {}", error.kind());
+                tracing::warn!("a connection cannot be accepted: {}", error.kind());
                 tokio::time::sleep(PAUSE).await;
             }
         }

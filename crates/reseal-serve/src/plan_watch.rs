@@ -86,7 +86,7 @@ impl PlanWatch {
         {
             let now = state.setup.files.text(&served.path);
             if now.as_ref() == Ok(&served.text) {
-                tracing::info!(plan = %served.plan.name, "its file says what is in force");
+                tracing::info!(plan = %served.plan.name, "the plan file has not changed");
                 self.seen.remove(&place);
                 continue;
             }

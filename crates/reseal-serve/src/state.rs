@@ -93,7 +93,7 @@ impl State {
             return last.fault.clone();
         }
         if last.check.elapsed() > FAILING {
-            return Some("its health cannot be checked".to_owned());
+            return Some("the health checks have stalled".to_owned());
         }
         let (since, most) = (last.tick.elapsed(), if last.failure.is_some() { FAILING } else { HEALTHY });
         let why = last.failure.clone().unwrap_or_else(|| "no tick was over".to_owned());

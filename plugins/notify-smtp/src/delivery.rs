@@ -123,7 +123,8 @@ impl Attempt<'_> {
             ),
         ] {
             if needed && !connection.server_info().supports_feature(extension) {
-                let why = "the server takes ASCII alone, and addresses or text hold more";
+                let why =
+                    "the server accepts only ASCII, and the addresses or the text contain other characters";
                 return Err(Delivery::Refused(format!("{}: {why}", self.step.name())));
             }
             asked.extend(needed.then_some(parameter));
@@ -170,7 +171,7 @@ impl Attempt<'_> {
                 self.step = Step::Certificate;
                 self.step.later(certificate_fault(why))
             }
-            Some(_) => self.step.later("the server does not speak the TLS that Reseal does"),
+            Some(_) => self.step.later("the server supports no TLS version that Reseal supports"),
             None if error.is_client() => self.step.later("the server offers no STARTTLS"),
             None => self.step.later("the connection was lost in the handshake"),
         }
@@ -183,7 +184,7 @@ impl Attempt<'_> {
                 () if error.is_client() && self.step == Step::Login => {
                     "the server offers no way to log in that Reseal knows"
                 }
-                () if error.is_response() => "the server's answer is no SMTP",
+                () if error.is_response() => "the server's answer is not SMTP",
                 () => "the connection was lost",
             });
         };
@@ -217,7 +218,7 @@ fn certificate_fault(why: &rustls::CertificateError) -> &'static str {
         Fault::UnknownIssuer
         | Fault::BadSignature
         | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "no authority that this machine trusts signed the server's certificate"
+            "the server's certificate is not signed by an authority that this machine trusts"
         }
         Fault::Revoked => "the server's certificate was revoked",
         _ => "the server's certificate is not valid",

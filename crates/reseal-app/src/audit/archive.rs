@@ -103,13 +103,13 @@ fn signed(request: &ArchiveRequest, point: CutPoint) -> Result<Cut, Failure> {
     let Some(path) = &request.key else {
         let signer = trail::signer()?.ok_or_else(|| {
             let help = "pass `--key FILE` with an approver's key, or run `reseal audit keygen`";
-            Failure::refused("no-signature", "nobody signs where the trail is cut", help)
+            Failure::refused("no-signature", "there is no key to sign the cut with", help)
         })?;
         return Ok(signer.sign_cut(point));
     };
     let (approver, signature) = reseal_custody::approvals::sign(path, &point.message())?;
     let key = PublicKey::from_bytes(&approver.public_key);
-    let key = key.ok_or_else(|| Failure::failed("no-signature", "the public key has not 32 bytes"))?;
+    let key = key.ok_or_else(|| Failure::failed("no-signature", "the public key is not 32 bytes long"))?;
     Ok(Cut::signed_by(point, key, &signature))
 }
 

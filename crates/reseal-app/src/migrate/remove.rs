@@ -166,7 +166,7 @@ fn todo(left: &LeftBehind) -> String {
             )
         }
         LeftBehind::Guard { .. } => {
-            "remove `guard:` from the plan and run `reseal run PLAN`: it takes guards away".to_owned()
+            "remove `guard:` from the plan and run `reseal run PLAN`: that removes the guard".to_owned()
         }
     }
 }

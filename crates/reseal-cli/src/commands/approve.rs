@@ -103,7 +103,7 @@ fn particulars(request: &ApprovalRequest) -> String {
 fn scope(request: &ApprovalRequest) -> String {
     match request.kind.as_str() {
         "approvers" => {
-            format!("these may agree from now on:\n      {}", request.scope.replace('\n', "\n      "))
+            format!("approvers from now on:\n      {}", request.scope.replace('\n', "\n      "))
         }
         _ => request.scope_for_people().to_owned(),
     }

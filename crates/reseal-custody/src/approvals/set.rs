@@ -67,7 +67,7 @@ pub(super) async fn agreed_set(
         fingerprints: "{}".to_owned(),
         target: target.encode(),
     };
-    let of = format!("the approvers so far ({})", names(&before).join(", "));
+    let of = format!("the current approvers ({})", names(&before).join(", "));
     let question = Question { plan, facts: &facts, known: &before, of, needed: needed(plan, &before), now };
     let operator = control.who().name.clone();
     let answer = answered(control, &question, &operator).await?;

@@ -24,7 +24,7 @@ pub enum ApprovalError {
         request: String,
     },
     /// Somebody agrees to what he asked for himself.
-    #[error("request {request} was asked for by this person: {who}")]
+    #[error("request {request} was made from this login: {who}")]
     Own {
         /// The request.
         request: String,
@@ -54,7 +54,7 @@ pub enum ApprovalError {
         name: String,
     },
     /// The approvers of the plan have another key of this name, or none.
-    #[error("the approvers of plan {plan} have no {name} with this key")]
+    #[error("{name} with this key is not an approver of plan {plan}")]
     Wrong {
         /// The plan.
         plan: String,
@@ -242,7 +242,7 @@ impl Advise for ApprovalError {
             ),
             ApprovalError::Wrong { .. } => Advice::refused(
                 "approval-wrong",
-                "it would not count: a change of the file of approvers counts once those before have agreed to it",
+                "the signature would not count: a new approver counts once the current approvers have signed that change",
             ),
             ApprovalError::Own { .. } => Advice::refused(
                 "approval-own",

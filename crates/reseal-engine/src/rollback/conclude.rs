@@ -80,7 +80,7 @@ impl Rolled<'_> {
         let (of, operator) = (&self.lease.of, &self.options.operator);
         match Steps::of(session, self.environment, job, self.run, of, operator).await {
             Ok(steps) => steps.play_all(session, Phase::OnStop, None).await,
-            Err(error) => warn!("steps of `on_stop` are left out: {error}"),
+            Err(error) => warn!("steps of `on_stop` are skipped: {error}"),
         }
     }
 

@@ -70,8 +70,8 @@ impl Meaning<'_> {
     /// A key must be able to become old enough to be rotated, and to be warned of, before it is too old.
     fn ages_fit(&mut self, policy: &Policy) {
         if policy.or_expires_within.is_some() && policy.min_key_age.is_none() {
-            let message = "every key is old enough, since nothing says how old one must be";
-            let help = Some("add min_key_age, or take or_expires_within out".to_owned());
+            let message = "or_expires_within has no effect without min_key_age";
+            let help = Some("add min_key_age, or remove or_expires_within".to_owned());
             self.find_help("key-ages", &["policy", "or_expires_within"], message, help);
         }
         let Some(max) = policy.max_key_age else { return };

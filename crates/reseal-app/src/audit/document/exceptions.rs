@@ -127,7 +127,7 @@ pub(super) fn unknown_runs(known: &[Run], subject: &Subject) -> Vec<Exception> {
                 let is_known = |id: &String| known.iter().any(|run| run.run_id == *id);
                 let unknown = runs.iter().filter(|(id, began)| (from..to).contains(began) && !is_known(id));
                 out.extend(unknown.map(|(id, began)| {
-                    let what = format!("the ledger has run {id}, and the trail has not");
+                    let what = format!("the ledger has run {id}, and the trail does not");
                     of(&ledger.plan, *began, "run-without-trail", what)
                 }));
             }

@@ -83,14 +83,14 @@ pub(super) fn of_signatures() -> Vec<Case> {
             ApprovalError::Wrong { plan: s("p"), name: name() },
             Refused,
             "approval-wrong",
-            "the approvers of plan p have no ada with this key",
-            "it would not count: a change of the file of approvers counts once those before have agreed to it",
+            "ada with this key is not an approver of plan p",
+            "the signature would not count: a new approver counts once the current approvers have signed that change",
         ),
         case(
             ApprovalError::Own { request: request(), who: s("ada (uid 7 on h)") },
             Refused,
             "approval-own",
-            "request q1 was asked for by this person: ada (uid 7 on h)",
+            "request q1 was made from this login: ada (uid 7 on h)",
             "two people must agree: have somebody else sign, from a login of their own",
         ),
         case(
