@@ -117,7 +117,8 @@ fn connections_that_say_nothing_take_neither_descriptors_nor_answers() {
     assert!((1..=70).contains(&more), "{more} descriptors for 100 connections");
     let begun = Instant::now();
     assert!(pages.get("/healthz", &pages.address).starts_with("HTTP/1.1 200"));
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    // Without a time for the head, the library waits for half a minute.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     held.clear();
 }
 

@@ -241,3 +241,22 @@ async fn work_of_a_job_that_a_plan_lacks_is_ended_only_when_nobody_takes_it_up()
     let told = posted.iter().filter(|(kind, subject, _)| *kind == NoticeKind::DeadMan && subject == "only");
     assert_eq!(told.count(), 1, "people hear of it: {posted:?}");
 }
+
+/// Watches the way out where a deployment left work behind: after a day a daemon with another version takes it over.
+#[tokio::test]
+async fn work_of_another_version_is_taken_over_once_it_is_abandoned() {
+    let mut all = Deployment::new().await;
+    let start = at("2026-02-01T00:10:00Z");
+    all.tick(0, start).await;
+    all.tick(1, start).await;
+    let mut begun = all.tick(0, at("2026-02-01T01:30:10Z")).await;
+    begun.retain(|task| task.job.name == "count");
+    assert_eq!(begun.len(), 1, "{begun:?}");
+    let Task { firing, epoch, .. } = &begun[0];
+    assert!(all.control.put_back(firing, *epoch, 0, "stopped").await.unwrap());
+    let takes = |tasks: Vec<Task>| {
+        tasks.iter().any(|task| task.job.name == "count" && task.firing.slot == firing.slot)
+    };
+    assert!(!takes(all.tick(1, at("2026-02-02T01:29:00Z")).await), "others may still have its version");
+    assert!(takes(all.tick(1, at("2026-02-02T01:31:00Z")).await));
+}
