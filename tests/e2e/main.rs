@@ -32,6 +32,7 @@ mod hooks;
 mod hostile;
 mod identity;
 mod identity_kept;
+mod key_intervals;
 mod kms;
 mod later;
 mod leaks;

@@ -1,14 +1,17 @@
 //! `schedule`: what will fire and when; disabling jobs, and enabling them again.
 
+mod moment;
+
 use std::path::{Path, PathBuf};
 
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use reseal_control::{ControlSession, JobTimes, ScheduleRow};
 use reseal_core::audit::{Event, EventKind};
-use reseal_plan::{JobSpec, Plan, ScheduleSpec, Switch};
+use reseal_plan::{JobSpec, Plan, ScheduleSpec, Switch, Timing};
+use reseal_schedule::Calendar;
 
+use self::moment::{Side, moment};
 use crate::caller::Caller;
 use crate::{Failure, control, open, trail};
 
@@ -90,9 +93,10 @@ pub async fn list(paths: &[PathBuf]) -> Result<Vec<PlanSchedule>, Failure> {
     for path in paths {
         let scheduled = Scheduled::read(path)?;
         let rows = scheduled.rows(&mut session).await?;
+        let key_since = scheduled.key_since(&mut session).await?;
         let switched_off = scheduled.switched_off();
         let jobs = scheduled.schedule.jobs.iter().zip(&rows);
-        let jobs = jobs.map(|(job, row)| scheduled.job(job, row.as_ref(), now)).collect();
+        let jobs = jobs.map(|(job, row)| scheduled.job(job, row.as_ref(), key_since, now)).collect();
         let ScheduleSpec { zone_name, zone, .. } = scheduled.schedule;
         schedules.push(PlanSchedule { plan: scheduled.plan.name, zone_name, zone, switched_off, jobs });
     }
@@ -140,17 +144,52 @@ impl Scheduled {
         self.switched_off().map(Disabled::BySwitch).or_else(by)
     }
 
-    fn job(&self, job: &JobSpec, row: Option<&ScheduleRow>, now: Timestamp) -> ScheduledJob {
+    fn job(
+        &self,
+        job: &JobSpec,
+        row: Option<&ScheduleRow>,
+        key_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> ScheduledJob {
         let disabled = self.disabled(row);
-        let next = reseal_schedule::slots(&job.timing, &self.schedule.zone, now).next();
-        let overdue = row.filter(|_| disabled.is_none()).and_then(|row| self.overdue(job, row, now));
+        let calendar = self.calendar(row, key_since, now);
+        let next = reseal_schedule::slots(&job.timing, calendar, now).next();
+        let row = row.filter(|_| disabled.is_none());
+        let overdue = row.and_then(|row| self.overdue(job, row, calendar, now));
         ScheduledJob { job: job.clone(), next, overdue, disabled }
     }
 
+    /// Since when the oldest key seals from which rotations count, where the control database knows one.
+    async fn key_since(&self, session: &mut ControlSession) -> Result<Option<Timestamp>, Failure> {
+        if !self.schedule.jobs.iter().any(|job| matches!(job.timing, Timing::KeyAge { .. })) {
+            return Ok(None);
+        }
+        let since = reseal_custody::sealing_since(session, &self.plan).await?;
+        Ok(since.and_then(|since| Timestamp::from_millisecond(since).ok()))
+    }
+
+    /// What the slots of a job follow from. Where no key is known, a job counts from where a daemon settled it last, and one that
+    /// no daemon has seen from `now`.
+    fn calendar(
+        &self,
+        row: Option<&ScheduleRow>,
+        key_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Calendar<'_> {
+        let settled = row.and_then(|row| Timestamp::from_millisecond(row.settled).ok()).unwrap_or(now);
+        Calendar { zone: &self.schedule.zone, key_since: key_since.or(Some(settled)) }
+    }
+
     /// The first slot that should have fired and did not, where a daemon has ever seen the job.
-    fn overdue(&self, job: &JobSpec, row: &ScheduleRow, now: Timestamp) -> Option<Timestamp> {
+    fn overdue(
+        &self,
+        job: &JobSpec,
+        row: &ScheduleRow,
+        calendar: Calendar<'_>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let settled = Timestamp::from_millisecond(row.settled).ok()?;
-        let slot = reseal_schedule::slots(&job.timing, &self.schedule.zone, settled).next()?;
+        let slot = reseal_schedule::slots(&job.timing, calendar, settled).next()?;
         let due = reseal_schedule::due_at(&self.plan.name, job, slot);
         (now.duration_since(due) > reseal_schedule::GRACE).then_some(slot)
     }
@@ -212,9 +251,9 @@ pub struct Firing {
 /// When the plan cannot be read or has no schedule, or the time makes no sense.
 pub async fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
     let scheduled = Scheduled::read(&request.plan)?;
-    let disabled = scheduled.disabled_jobs().await;
-    let Scheduled { plan, schedule } = scheduled;
-    let ScheduleSpec { zone_name, zone, jobs, .. } = schedule;
+    let Known { rows, key_since } = scheduled.known().await;
+    let disabled = scheduled.disabled_jobs(&rows);
+    let zone = scheduled.schedule.zone.clone();
     let from = match &request.from {
         Some(text) => moment(text, &zone, "--from", Side::Earlier)?,
         None => Timestamp::now(),
@@ -230,54 +269,54 @@ pub async fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
     }
     let before = from.checked_sub(1.nanosecond()).unwrap_or(from);
     let mut firings = Vec::new();
-    for job in jobs.iter().filter(|job| disabled.iter().all(|disabled| disabled.job != job.name)) {
-        let slots = reseal_schedule::slots(&job.timing, &zone, before);
+    let jobs = scheduled.schedule.jobs.iter().zip(&rows);
+    for (job, row) in jobs.filter(|(job, _)| disabled.iter().all(|disabled| disabled.job != job.name)) {
+        let calendar = scheduled.calendar(row.as_ref(), key_since, Timestamp::now());
+        let slots = reseal_schedule::slots(&job.timing, calendar, before);
         let slots = slots.take_while(|slot| *slot < until).take(MOST_FIRINGS + 1);
         firings.extend(slots.map(|slot| Firing { slot, job: job.clone() }));
     }
     firings.sort_by_key(|firing| firing.slot);
     let truncated = firings.len() > MOST_FIRINGS;
     firings.truncate(MOST_FIRINGS);
+    let Scheduled { plan, schedule } = scheduled;
+    let zone_name = schedule.zone_name;
     Ok(Firings { plan: plan.name, zone_name, zone, from, until, firings, truncated, disabled })
 }
 
+/// What the control database knows of jobs.
+struct Known {
+    /// Of each job, what a daemon noted.
+    rows: Vec<Option<ScheduleRow>>,
+    /// Since when the oldest key seals.
+    key_since: Option<Timestamp>,
+}
+
 impl Scheduled {
-    /// The jobs that do not fire. Where the control database cannot be asked, those that the plan's own switch stops.
-    async fn disabled_jobs(&self) -> Vec<DisabledJob> {
-        let asked = async { self.rows(&mut control::database()?.connect().await?).await };
-        let rows = asked.await.unwrap_or_else(|failure| {
-            tracing::warn!("which jobs are disabled is not known: {}", failure.message);
-            vec![None; self.schedule.jobs.len()]
-        });
-        let jobs = self.schedule.jobs.iter().zip(&rows);
+    /// What is known; nothing where the control database cannot be asked.
+    async fn known(&self) -> Known {
+        let asked = async {
+            let mut session = control::database()?.connect().await?;
+            let rows = self.rows(&mut session).await?;
+            Ok::<_, Failure>(Known { rows, key_since: self.key_since(&mut session).await? })
+        };
+        asked.await.unwrap_or_else(|failure| {
+            tracing::warn!(
+                "which jobs are disabled, and when keys became active, is not known: {}",
+                failure.message
+            );
+            Known { rows: vec![None; self.schedule.jobs.len()], key_since: None }
+        })
+    }
+
+    /// The jobs that do not fire. Where nothing is known of them, those that the plan's own switch stops.
+    fn disabled_jobs(&self, rows: &[Option<ScheduleRow>]) -> Vec<DisabledJob> {
+        let jobs = self.schedule.jobs.iter().zip(rows);
         let disabled = jobs.filter_map(|(job, row)| {
             Some(DisabledJob { job: job.name.clone(), why: self.disabled(row.as_ref())? })
         });
         disabled.collect()
     }
-}
-
-/// Which of two moments a time of the wall clock means that there is twice, or not at all.
-#[derive(Clone, Copy)]
-enum Side {
-    Earlier,
-    Later,
-}
-
-/// A moment: RFC 3339, or a date or time of the wall clock in the schedule's zone. Where clocks change, a range becomes
-/// longer by that and never shorter: a slot that is there is shown.
-fn moment(text: &str, zone: &TimeZone, option: &str, side: Side) -> Result<Timestamp, Failure> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let bad = || Failure::usage("time", format!("{option} {text}: not a time"), "2026-01-01, or RFC 3339");
-    let civil: DateTime = text.parse().map_err(|_| bad())?;
-    let both = zone.to_ambiguous_timestamp(civil);
-    match side {
-        Side::Earlier => both.earlier(),
-        Side::Later => both.later(),
-    }
-    .map_err(|_| bad())
 }
 
 /// The jobs that are enabled or disabled.

@@ -22,7 +22,7 @@ mod retire;
 mod rules;
 mod trail;
 
-pub use ages::{KeyAge, age};
+pub use ages::{KeyAge, age, sealing_since};
 pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
 pub use error::{

@@ -250,7 +250,7 @@ impl Custodian<'_> {
 
     fn kept_long_enough(&self, row: &KeyRow, now: i64) -> Result<(), CustodyError> {
         let key = row.key_id.clone();
-        match age(&self.plan.policy, row, now).destroyable_at {
+        match age(&self.plan.policy, row, &[], now).destroyable_at {
             None => Err(RetireError::KeptForEver { key }.into()),
             Some(at) if at > now => {
                 Err(RetireError::KeptLonger { key, left: coarse(millis(at - now)) }.into())

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use reseal_plan::{JobSpec, ScheduleSpec};
-use reseal_schedule::{History, due, due_at, slots, wake};
+use reseal_schedule::{Calendar, History, due, due_at, slots, wake};
 
 const FROM: &str = "2026-01-01T00:00:00Z";
 const UNTIL: &str = "2036-01-01T00:00:00Z";
@@ -27,7 +27,7 @@ fn ten_years_of_every_shipped_plan() {
             reseal_plan::parse(reseal_plan::PlanFile::named(&name), &text, &reseal_registry::vocabulary())
                 .unwrap_or_else(|problems| panic!("{problems}"));
         let Some(schedule) = plan.schedule else { continue };
-        let found = calendar(&plan.name, &schedule);
+        let found = told_of(&plan.name, &schedule);
         let golden = golden.join(&name).with_extension("txt");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&golden, &found).unwrap();
@@ -47,11 +47,11 @@ fn plans(folders: &[PathBuf]) -> Vec<PathBuf> {
     plans
 }
 
-fn calendar(plan: &str, schedule: &ScheduleSpec) -> String {
+fn told_of(plan: &str, schedule: &ScheduleSpec) -> String {
     let mut text = format!("{plan}, {}, {FROM} to {UNTIL}\n", schedule.zone_name);
     for job in &schedule.jobs {
-        let fired = lived(plan, job, &schedule.zone);
-        let listed: Vec<Timestamp> = slots(&job.timing, &schedule.zone, FROM.parse().unwrap())
+        let fired = lived(plan, job, calendar(&schedule.zone));
+        let listed: Vec<Timestamp> = slots(&job.timing, calendar(&schedule.zone), FROM.parse().unwrap())
             .take_while(|slot| *slot < UNTIL.parse().unwrap())
             .collect();
         assert_eq!(fired, listed, "{plan} {}: each slot once", job.name);
@@ -62,12 +62,17 @@ fn calendar(plan: &str, schedule: &ScheduleSpec) -> String {
     text
 }
 
+/// Where the key became active when the ten years began, and is never replaced.
+fn calendar(zone: &TimeZone) -> Calendar<'_> {
+    Calendar { zone, key_since: Some(FROM.parse().unwrap()) }
+}
+
 /// What a daemon fires that looks at the clock when something is due, and every half a day.
-fn lived(plan: &str, job: &JobSpec, zone: &TimeZone) -> Vec<Timestamp> {
+fn lived(plan: &str, job: &JobSpec, calendar: Calendar<'_>) -> Vec<Timestamp> {
     let (mut now, until): (Timestamp, Timestamp) = (FROM.parse().unwrap(), UNTIL.parse().unwrap());
     let (mut settled, mut fired) = (now, Vec::new());
     while now < until {
-        let due = due(plan, job, zone, &History { settled, running: false }, now);
+        let due = due(plan, job, calendar, &History { settled, running: false }, now);
         assert!(due.missed.is_empty(), "{plan} {}: nothing is missed", job.name);
         if let Some(slot) = due.fire {
             assert_eq!(now, due_at(plan, job, slot), "{plan} {}: on time", job.name);
@@ -75,7 +80,7 @@ fn lived(plan: &str, job: &JobSpec, zone: &TimeZone) -> Vec<Timestamp> {
         }
         settled = due.settled.unwrap_or(settled);
         let next = now + SignedDuration::from_hours(12);
-        now = wake(plan, job, zone, settled).map_or(next, |wake| wake.min(next).max(now));
+        now = wake(plan, job, calendar, settled).map_or(next, |wake| wake.min(next).max(now));
     }
     fired
 }

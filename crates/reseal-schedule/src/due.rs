@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use reseal_plan::{JobSpec, Misfire, Overlap};
 use sha2::{Digest, Sha256};
 
-use crate::slots;
+use crate::{Calendar, slots};
 
 /// How late a firing may be and still count as on time.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(5);
@@ -44,14 +43,14 @@ pub struct Due {
 /// A clock that went back by more than [`STEP`] settles nothing again that was settled before `now`; what comes after
 /// is due when its time comes, and its claims show what was fired already.
 #[must_use]
-pub fn due(plan: &str, job: &JobSpec, zone: &TimeZone, history: &History, now: Timestamp) -> Due {
+pub fn due(plan: &str, job: &JobSpec, calendar: Calendar<'_>, history: &History, now: Timestamp) -> Due {
     if history.settled.duration_since(now) > STEP {
         return Due { settled: Some(now), ..Due::default() };
     }
     if history.running && job.overlap == Overlap::Forbid {
         return Due::default();
     }
-    let (pending, more) = pending(plan, job, zone, history.settled, now);
+    let (pending, more) = pending(plan, job, calendar, history.settled, now);
     let Some(newest) = pending.len().checked_sub(1) else { return Due::default() };
     let is_late = |slot: &Timestamp| now.duration_since(due_at(plan, job, *slot)) > GRACE;
     let on_time = pending.iter().position(|slot| !is_late(slot));
@@ -71,8 +70,8 @@ pub fn due(plan: &str, job: &JobSpec, zone: &TimeZone, history: &History, now: T
 
 /// When to ask again at the latest: when the first slot that is not settled is due. `None` where no more will come.
 #[must_use]
-pub fn wake(plan: &str, job: &JobSpec, zone: &TimeZone, settled: Timestamp) -> Option<Timestamp> {
-    slots(&job.timing, zone, settled).next().map(|slot| due_at(plan, job, slot))
+pub fn wake(plan: &str, job: &JobSpec, calendar: Calendar<'_>, settled: Timestamp) -> Option<Timestamp> {
+    slots(&job.timing, calendar, settled).next().map(|slot| due_at(plan, job, slot))
 }
 
 /// When a slot is due: itself, and later by the job's jitter, which plan, job and slot determine.
@@ -95,12 +94,12 @@ pub fn due_at(plan: &str, job: &JobSpec, slot: Timestamp) -> Timestamp {
 fn pending(
     plan: &str,
     job: &JobSpec,
-    zone: &TimeZone,
+    calendar: Calendar<'_>,
     settled: Timestamp,
     now: Timestamp,
 ) -> (VecDeque<Timestamp>, bool) {
     // Most often nothing is due, and one slot shows it.
-    if slots(&job.timing, zone, settled).next().is_none_or(|slot| slot > now) {
+    if slots(&job.timing, calendar, settled).next().is_none_or(|slot| slot > now) {
         return (VecDeque::new(), false);
     }
     // However long ago the last one was: list the last hour first, and go further back only while that gives few.
@@ -109,7 +108,7 @@ fn pending(
         let from = now.checked_sub(back).map_or(settled, |from| from.max(settled));
         let mut newest = VecDeque::new();
         let mut more = false;
-        let all = slots(&job.timing, zone, from).take_while(|slot| *slot <= now);
+        let all = slots(&job.timing, calendar, from).take_while(|slot| *slot <= now);
         for slot in all.take_while(|slot| due_at(plan, job, *slot) <= now) {
             newest.push_back(slot);
             if newest.len() > CATCH_UP + 1 {

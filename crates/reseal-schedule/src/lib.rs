@@ -17,5 +17,5 @@ mod version;
 pub use due::{CATCH_UP, Due, GRACE, History, STEP, due, due_at, wake};
 pub use files::{file_at, newest};
 pub use period::period;
-pub use slots::slots;
+pub use slots::{Calendar, slots};
 pub use version::{times, work};

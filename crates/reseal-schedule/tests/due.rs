@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 use reseal_plan::{Action, CronLine, JobSpec, Misfire, Overlap, Timing};
-use reseal_schedule::{CATCH_UP, Due, History, due, due_at, slots, wake};
+use reseal_schedule::{CATCH_UP, Calendar, Due, History, due, due_at, slots, wake};
 
 fn job(line: &str, misfire: Misfire) -> JobSpec {
     JobSpec {
@@ -34,6 +34,7 @@ fn at(text: &str) -> Timestamp {
 struct World {
     job: JobSpec,
     zone: TimeZone,
+    key_since: Option<Timestamp>,
     settled: Timestamp,
     claims: BTreeSet<Timestamp>,
     fired: Vec<(Timestamp, Timestamp)>,
@@ -43,11 +44,16 @@ struct World {
 impl World {
     fn new(job: JobSpec, zone_name: &str, since: &str) -> World {
         let zone = zone(zone_name);
-        World { job, zone, settled: at(since), claims: BTreeSet::new(), fired: vec![], missed: vec![] }
+        let (claims, settled) = (BTreeSet::new(), at(since));
+        World { job, zone, key_since: None, settled, claims, fired: vec![], missed: vec![] }
+    }
+
+    fn calendar(&self) -> Calendar<'_> {
+        Calendar { zone: &self.zone, key_since: self.key_since }
     }
 
     fn ask(&self, now: Timestamp, running: bool) -> Due {
-        due("plan", &self.job, &self.zone, &History { settled: self.settled, running }, now)
+        due("plan", &self.job, self.calendar(), &History { settled: self.settled, running }, now)
     }
 
     /// One look at the clock: everything that is due is claimed, and over at once.
@@ -71,7 +77,7 @@ impl World {
         while now < until {
             self.tick(now);
             let next = now + SignedDuration::from_hours(12);
-            now = wake("plan", &self.job, &self.zone, self.settled)
+            now = wake("plan", &self.job, self.calendar(), self.settled)
                 .map_or(next, |wake| wake.min(next).max(now + SignedDuration::from_secs(1)));
         }
     }
@@ -94,8 +100,9 @@ fn ten_years_fire_each_slot_once_and_on_time() {
         let (from, until) = ("2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
         let mut world = World::new(job(line, Misfire::Once), name, from);
         world.live(from, until);
-        let expect: Vec<Timestamp> =
-            slots(&world.job.timing, &world.zone, at(from)).take_while(|slot| *slot < at(until)).collect();
+        let expect: Vec<Timestamp> = slots(&world.job.timing, world.calendar(), at(from))
+            .take_while(|slot| *slot < at(until))
+            .collect();
         let fired: Vec<Timestamp> = world.fired.iter().map(|(slot, _)| *slot).collect();
         assert_eq!(fired, expect, "{line} {name}");
         assert!(world.fired.iter().all(|(slot, now)| slot == now), "{line} {name}: not on time");
@@ -186,7 +193,7 @@ fn the_next_slot_waits_for_the_one_before_unless_overlap_is_allowed() {
 fn jitter_is_fixed_for_a_slot_and_within_its_bound() {
     let mut world = World::new(job("0 * * * *", Misfire::Skip), "UTC", "2026-01-01T00:00:00Z");
     world.job.jitter = Some(Duration::from_secs(900));
-    let all: Vec<Timestamp> = slots(&world.job.timing, &world.zone, world.settled).take(2000).collect();
+    let all: Vec<Timestamp> = slots(&world.job.timing, world.calendar(), world.settled).take(2000).collect();
     let delays: BTreeSet<i64> = all
         .iter()
         .map(|slot| {
@@ -208,4 +215,28 @@ fn jitter_is_fixed_for_a_slot_and_within_its_bound() {
     world.live("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
     assert_eq!(world.fired.len(), 31 * 24 - 1, "the first hour's slot is before the beginning");
     assert!(world.fired.iter().all(|(slot, now)| *now == due_at("plan", &world.job, *slot)));
+}
+
+/// Watches what `misfire` makes of a daemon that was down when a key came of age, and that a key which was replaced by hand
+/// meanwhile leaves nothing to catch up.
+#[test]
+fn a_key_that_came_of_age_meanwhile_is_caught_up_as_the_plan_says() {
+    for (misfire, replaced, fired, missed) in [
+        (Misfire::Once, false, &["2026-04-01T06:00:00Z", "2026-06-30T06:00:00Z"][..], 0),
+        (Misfire::Skip, false, &["2026-06-30T06:00:00Z"], 1),
+        (Misfire::All, false, &["2026-04-01T06:00:00Z", "2026-06-30T06:00:00Z"], 0),
+        (Misfire::Once, true, &["2026-06-19T12:00:00Z"], 0),
+    ] {
+        let every = Timing::KeyAge { interval: Duration::from_secs(90 * 86_400) };
+        let job = JobSpec { timing: every, ..job("0 0 1 1 *", misfire) };
+        let mut world = World::new(job, "UTC", "2026-01-10T00:00:00Z");
+        world.key_since = Some(at("2026-01-01T06:00:00Z"));
+        world.live("2026-01-10T00:00:00Z", "2026-03-20T00:00:00Z");
+        if replaced {
+            world.key_since = Some(at("2026-03-21T12:00:00Z"));
+        }
+        world.live("2026-04-05T00:00:00Z", "2026-07-10T00:00:00Z");
+        assert_eq!(world.slots(), fired, "{misfire:?} {replaced}");
+        assert_eq!(world.missed.len(), missed, "{misfire:?} {replaced}");
+    }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use reseal_plan::{CronLine, Timing};
-use reseal_schedule::slots;
+use reseal_schedule::{Calendar, slots};
 
 fn zone(name: &str) -> TimeZone {
     TimeZoneDatabase::bundled().get(name).unwrap()
@@ -28,7 +28,10 @@ fn at(text: &str) -> Timestamp {
 
 fn between(timing: &Timing, zone_name: &str, from: &str, until: &str) -> Vec<String> {
     let (zone, until) = (zone(zone_name), at(until));
-    slots(timing, &zone, at(from)).take_while(|slot| *slot <= until).map(|slot| slot.to_string()).collect()
+    slots(timing, Calendar::without_key(&zone), at(from))
+        .take_while(|slot| *slot <= until)
+        .map(|slot| slot.to_string())
+        .collect()
 }
 
 /// Watches the mapping of a wall clock's times to instants, in spring and in autumn.
@@ -148,6 +151,43 @@ fn intervals_count_from_a_fixed_time() {
     assert_eq!(between(&ninety, "UTC", "2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"), [""; 0]);
 }
 
+/// The slots of a rotation whose key became active at a time.
+fn of_key(length: Duration, since: &str, zone_name: &str, from: &str, until: &str) -> Vec<String> {
+    let (zone, until, timing) = (zone(zone_name), at(until), Timing::KeyAge { interval: length });
+    let calendar = Calendar { zone: &zone, key_since: Some(at(since)) };
+    slots(&timing, calendar, at(from))
+        .take_while(|slot| *slot <= until)
+        .map(|slot| slot.to_string())
+        .collect()
+}
+
+/// Watches that a rotation counts from its key, and that a key which was not replaced is due again.
+#[test]
+fn the_age_of_a_key_counts_from_when_it_became_active() {
+    let ninety = Duration::from_secs(90 * 86_400);
+    let year = |since: &str, from: &str| of_key(ninety, since, "Europe/Berlin", from, "2026-12-31T00:00:00Z");
+    // At the same time of the wall clock, in winter and in summer; a fraction of a second does not count.
+    let due = ["2026-04-15T02:00:07Z", "2026-07-14T02:00:07Z", "2026-10-12T02:00:07Z"];
+    assert_eq!(year("2026-01-15T03:00:07.9Z", "2026-01-01T00:00:00Z"), due);
+    assert_eq!(year("2026-01-15T03:00:07.9Z", due[0]), due[1..], "a slot that is settled is over");
+    // A key that is older than its interval was due before, and is due again.
+    assert_eq!(year("2025-10-01T10:00:00Z", "2026-01-01T00:00:00Z")[0], "2026-03-30T10:00:00Z");
+    // Hours are hours.
+    assert_eq!(
+        of_key(
+            Duration::from_secs(36 * 3600),
+            "2026-03-28T12:00:00Z",
+            "Europe/Berlin",
+            "2026-03-28T12:00:00Z",
+            "2026-03-31T12:00:00Z"
+        ),
+        ["2026-03-30T00:00:00Z", "2026-03-31T12:00:00Z"]
+    );
+    let (zone, timing) = (zone("UTC"), Timing::KeyAge { interval: ninety });
+    let unknown = slots(&timing, Calendar::without_key(&zone), at("2026-01-01T00:00:00Z")).next();
+    assert_eq!(unknown, None, "no key, no age");
+}
+
 /// Where one begins to look makes no difference.
 #[test]
 fn slots_do_not_depend_on_where_the_search_begins() {
@@ -160,11 +200,14 @@ fn slots_do_not_depend_on_where_the_search_begins() {
     for (timing, name) in timings {
         let zone = zone(name);
         let (begin, end) = (at("2026-01-01T00:00:00Z"), at("2027-02-01T00:00:00Z"));
-        let once: Vec<Timestamp> = slots(&timing, &zone, begin).take_while(|slot| *slot <= end).collect();
+        let once: Vec<Timestamp> =
+            slots(&timing, Calendar::without_key(&zone), begin).take_while(|slot| *slot <= end).collect();
         let (mut now, mut stepped) = (begin, Vec::new());
         while now < end {
             let then = now + jiff::SignedDuration::from_mins(37);
-            stepped.extend(slots(&timing, &zone, now).take_while(|slot| *slot <= then.min(end)));
+            stepped.extend(
+                slots(&timing, Calendar::without_key(&zone), now).take_while(|slot| *slot <= then.min(end)),
+            );
             now = then;
         }
         assert_eq!(once, stepped, "{timing} {name}");
@@ -178,7 +221,8 @@ fn ten_years_agree_with_a_clock_that_is_watched() {
         let zone = zone(name);
         let (begin, end) = (at("2026-01-01T00:00:00Z"), at("2036-01-01T00:00:00Z"));
         let timing = cron("30 2 * * *");
-        let found: Vec<Timestamp> = slots(&timing, &zone, begin).take_while(|slot| *slot < end).collect();
+        let found: Vec<Timestamp> =
+            slots(&timing, Calendar::without_key(&zone), begin).take_while(|slot| *slot < end).collect();
         let (mut watched, mut now, mut before) = (Vec::new(), begin, zone.to_datetime(begin));
         let mut last: Option<DateTime> = None;
         while now < end {

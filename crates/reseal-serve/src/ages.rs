@@ -1,7 +1,7 @@
 //! Key ages: notices about keys that near their end, or are past it.
 
 use jiff::Timestamp;
-use reseal_control::KeyRow;
+use reseal_control::{KeyRow, KeySource};
 use reseal_core::quantity::{coarse, exact, millis};
 use reseal_core::{KeyState, Notice, NoticeKind};
 use reseal_custody::age;
@@ -9,11 +9,20 @@ use reseal_plan::Plan;
 
 use crate::command::Primary;
 
+/// What the control database knows of a plan's keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Catalogued<'k> {
+    /// The catalogue.
+    pub(crate) keys: &'k [KeyRow],
+    /// What the application says of keys.
+    pub(crate) sources: &'k [KeySource],
+}
+
 /// The notices that the keys of a plan are worth at `now`. A warning comes once for each step of the policy's `warn`; an
 /// expired key gives one at every slot until it is rotated. `primaries` are the keys that seal, where that is known.
 pub(crate) fn notices(
     plan: &Plan,
-    keys: &[KeyRow],
+    Catalogued { keys, sources }: Catalogued<'_>,
     primaries: Option<&[Primary]>,
     slot: Timestamp,
     now: Timestamp,
@@ -23,15 +32,21 @@ pub(crate) fn notices(
         let named = |primary: &Primary| primary.keyset == key.keyset && primary.key == key.key_id;
         key.state != KeyState::Created || primaries.is_none_or(|primaries| primaries.iter().any(named))
     };
-    let of_keys = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, slot, now));
+    let of_keys = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, sources, slot, now));
     let mut notices: Vec<Notice> = of_keys.collect();
     notices.extend(too_many(plan, keys));
     notices
 }
 
-fn of_key(plan: &Plan, key: &KeyRow, slot: Timestamp, now: Timestamp) -> Option<Notice> {
+fn of_key(
+    plan: &Plan,
+    key: &KeyRow,
+    sources: &[KeySource],
+    slot: Timestamp,
+    now: Timestamp,
+) -> Option<Notice> {
     let now = now.as_millisecond();
-    let age = age(&plan.policy, key, now);
+    let age = age(&plan.policy, key, sources, now);
     let (warned, expires_at) = (age.warned?, age.expires_at?);
     let expires = Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::UNIX_EPOCH);
     let (kind, slot) = match warned.is_zero() {

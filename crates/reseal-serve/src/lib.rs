@@ -17,6 +17,7 @@ mod folders;
 mod health;
 mod http;
 mod job_command;
+mod key_times;
 mod ledger;
 mod metrics;
 mod notices;

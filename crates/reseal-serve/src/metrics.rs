@@ -7,6 +7,7 @@ use reseal_control::{ControlSession, FiringState, ScheduleRow};
 use reseal_core::NoticeKind;
 use reseal_store::StoreError;
 
+use crate::key_times::KeyTimes;
 use crate::{Served, State};
 
 /// All metrics. What the database cannot be asked is left out, and `reseal_control_up` says so.
@@ -115,11 +116,12 @@ impl Schedules {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let known = control.schedules(&served.plan.name).await?;
+        let key_times = KeyTimes::read(control, served).await?;
         for job in &served.schedule.jobs {
             let on = is_enabled(served, &known, &job.name);
             let labels = format!("{{{}}}", labels(&served.plan.name, &job.name));
             self.enabled.add(&labels, u8::from(on));
-            let slot = reseal_schedule::slots(&job.timing, &served.schedule.zone, now).next();
+            let slot = key_times.next(control, served, job, now).await?;
             if let Some(slot) = slot.filter(|_| on) {
                 self.next.add(&labels, slot.as_second());
             }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, Value, context};
 use reseal_store::{RunRow, StoreError};
 
+use crate::key_times::KeyTimes;
 use crate::metrics::is_enabled;
 use crate::{Served, State, ledger};
 
@@ -55,14 +56,16 @@ async fn schedule(state: &State, served: &Served) -> Result<Value, StoreError> {
     let plan = &served.plan.name;
     let known = control.schedules(plan).await?;
     let now = state.setup.clock.now();
-    let jobs = served.schedule.jobs.iter().map(|job| {
-        let next = reseal_schedule::slots(&job.timing, &served.schedule.zone, now).next();
+    let key_times = KeyTimes::read(&mut control, served).await?;
+    let mut jobs = Vec::new();
+    for job in &served.schedule.jobs {
+        let next = key_times.next(&mut control, served, job, now).await?;
         let next = match is_enabled(served, &known, &job.name) {
             true => next.map_or("never".to_owned(), |slot| shown(slot.as_millisecond(), served)),
             false => "disabled".to_owned(),
         };
-        [job.name.clone(), job.timing.to_string(), job.action.name().to_owned(), next]
-    });
+        jobs.push([job.name.clone(), job.timing.to_string(), job.action.name().to_owned(), next]);
+    }
     let letters = control.letter_counts(Some(plan)).await?;
     let alerts = control.alerts(plan).await?.into_iter();
     let firings = control.firings(plan, MOST).await?.into_iter().map(|firing| {
@@ -73,7 +76,7 @@ async fn schedule(state: &State, served: &Served) -> Result<Value, StoreError> {
         waiting => letters.waiting,
         dead => letters.dead,
         alerts => alerts.map(|alert| [alert.kind, alert.cause, shown(alert.since, served)]).collect::<Vec<_>>(),
-        jobs => jobs.collect::<Vec<_>>(),
+        jobs => jobs,
         firings => firings.collect::<Vec<_>>(),
     })
 }

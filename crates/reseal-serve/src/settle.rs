@@ -5,9 +5,10 @@ use reseal_control::{Claimant, ControlSession, Firing, FiringState, JobTimes, Sc
 use reseal_core::audit::EventKind;
 use reseal_engine::holder;
 use reseal_plan::{Action, JobSpec};
-use reseal_schedule::Due;
+use reseal_schedule::{Calendar, Due};
 use reseal_store::{StoreError, Trouble};
 
+use crate::key_times::{KeyTimes, settled};
 use crate::{Served, State, slot_notices, trail};
 
 /// A job of a plan that is served, in the version of that plan.
@@ -15,17 +16,19 @@ use crate::{Served, State, slot_notices, trail};
 pub(crate) struct ServedJob<'s> {
     pub(crate) served: &'s Served,
     pub(crate) job: &'s JobSpec,
+    /// From when it counts, where it counts from a key.
+    pub(crate) key_times: KeyTimes,
 }
 
 impl ServedJob<'_> {
-    /// What tells its work from that of another version of the plan.
-    pub(crate) fn work(self) -> String {
-        reseal_schedule::work(&self.served.plan.digest, self.job)
+    /// The first slot after an instant.
+    pub(crate) fn next_slot(self, row: &ScheduleRow, after: Timestamp) -> Option<Timestamp> {
+        reseal_schedule::slots(&self.job.timing, self.calendar(row), after).next()
     }
 
-    /// Who claims its slots and takes its work up here.
-    pub(crate) fn claimant(self) -> Claimant {
-        Claimant { holder: holder(), work: self.work() }
+    /// What its slots follow from, by what is known of it.
+    pub(crate) fn calendar(&self, row: &ScheduleRow) -> Calendar<'_> {
+        self.key_times.calendar(self.served, settled(row))
     }
 
     /// What is known of it, once it is noted. `begins` says that this daemon has not looked at it before.
@@ -50,15 +53,29 @@ impl ServedJob<'_> {
         (self.job.timing.to_string(), reseal_schedule::times(&self.served.schedule, self.job))
     }
 
-    /// Notes that nothing was due up to `now`: by that, others see that a daemon has this version.
+    /// Notes that nothing was due up to `now`: by that, others see that a daemon has this version. Not where the job counts from
+    /// what is noted already.
     pub(crate) async fn settle_idle(
         self,
         control: &mut ControlSession,
         row: &ScheduleRow,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        if self.key_times.counts_from_settled(self.job) {
+            return Ok(());
+        }
         self.settle(control, row.settled, now.as_millisecond()).await.map(drop)
     }
+}
+
+/// What tells the work of a job from that of another version of its plan.
+pub(crate) fn work_of(served: &Served, job: &JobSpec) -> String {
+    reseal_schedule::work(&served.plan.digest, job)
+}
+
+/// Who claims slots of a job and takes its work up here.
+pub(crate) fn claimant(served: &Served, job: &JobSpec) -> Claimant {
+    Claimant { holder: holder(), work: work_of(served, job) }
 }
 
 /// Settles what is due.
@@ -100,7 +117,7 @@ async fn settle_inside(
     if !of.settle(control, row.settled, to).await? {
         return Ok(false);
     }
-    let ServedJob { served, job } = of;
+    let ServedJob { served, job, .. } = of;
     if let Some(slot) = due.fire {
         claim(state, control, of, slot, due.missed.len() as u64).await?;
     }
@@ -121,11 +138,6 @@ async fn settle_inside(
     Ok(true)
 }
 
-/// Up to where a job is settled.
-pub(crate) fn settled(row: &ScheduleRow) -> Timestamp {
-    Timestamp::from_millisecond(row.settled).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
 /// Claims a slot. A reminder is posted and ended with its claim.
 async fn claim(
     state: &State,
@@ -134,8 +146,8 @@ async fn claim(
     slot: Timestamp,
     missed: u64,
 ) -> Result<(), StoreError> {
-    let ServedJob { served, job } = of;
-    let (plan, claimant) = (&served.plan.name, of.claimant());
+    let ServedJob { served, job, .. } = of;
+    let (plan, claimant) = (&served.plan.name, claimant(served, job));
     control.claim_slot(plan, &job.name, slot.as_millisecond(), missed, &claimant).await?;
     let Action::Remind(template) = &job.action else { return Ok(()) };
     let reminder = slot_notices::reminder(served, job, template.as_deref(), slot);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use reseal_core::{Notice, NoticeKind};
 use reseal_plan::{Action, Application, JobSpec, Misfire, RunWindow};
-use reseal_schedule::Due;
+use reseal_schedule::{Calendar, Due};
 
 use crate::Served;
 
@@ -19,7 +19,7 @@ fn about(kind: NoticeKind, served: &Served, job: &str, slot: Timestamp) -> Notic
 
 /// The reminder that a job stands for.
 pub(crate) fn reminder(served: &Served, job: &JobSpec, template: Option<&str>, slot: Timestamp) -> Notice {
-    let next = reseal_schedule::slots(&job.timing, &served.schedule.zone, slot).next();
+    let next = reseal_schedule::slots(&job.timing, Calendar::without_key(&served.schedule.zone), slot).next();
     let mut notice = about(NoticeKind::Remind, served, &job.name, slot)
         .with("template", template.unwrap_or(&job.name))
         .with("due", slot_text(served, slot));

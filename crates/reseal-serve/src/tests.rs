@@ -11,6 +11,7 @@ use reseal_plan::Plan;
 
 use super::*;
 
+mod key_times;
 mod versions;
 
 /// Keeps what is posted: the slot, and when that was by the daemon's clock.

@@ -10,7 +10,8 @@ use reseal_plan::{Action, JobSpec};
 use reseal_schedule::{Due, History};
 use reseal_store::StoreError;
 
-use crate::settle::{ServedJob, settle_due, settled};
+use crate::key_times::{KeyTimes, settled};
+use crate::settle::{ServedJob, claimant, settle_due, work_of};
 use crate::wake::{ScheduledJob, WakeTimes};
 use crate::{Served, State, slot_notices, unclaimed};
 
@@ -63,18 +64,18 @@ async fn tick_plan(
     ticked: &mut Ticked,
 ) -> Result<(), StoreError> {
     let now = state.setup.clock.now();
+    let key_times = KeyTimes::read(control, served).await?;
     for (place, job) in served.schedule.jobs.iter().enumerate() {
-        let of = ServedJob { served, job };
+        let of = ServedJob { served, job, key_times };
         let Some(row) = fire(state, control, of, now).await? else { continue };
-        announce(state, control, of, now).await?;
-        let zone = &served.schedule.zone;
-        let next = reseal_schedule::wake(&served.plan.name, job, zone, settled(&row));
+        announce(state, control, of, &row, now).await?;
+        let next = reseal_schedule::wake(&served.plan.name, job, of.calendar(&row), settled(&row));
         match next {
             Some(next) if next > now => ticked.wake_times.add(ScheduledJob { plan, job: place }, next),
             _ => continue,
         }
         if now.duration_since(settled(&row)) > SHOWN
-            && next_slot(of, settled(&row)).is_none_or(|slot| slot > now)
+            && of.next_slot(&row, settled(&row)).is_none_or(|slot| slot > now)
         {
             of.settle_idle(control, &row, now).await?;
         }
@@ -85,10 +86,6 @@ async fn tick_plan(
         }
     }
     Ok(())
-}
-
-fn next_slot(of: ServedJob<'_>, after: Timestamp) -> Option<Timestamp> {
-    reseal_schedule::slots(&of.job.timing, &of.served.schedule.zone, after).next()
 }
 
 /// Settles all that is due of a job; gives what is known of it then, and nothing of one that is paused.
@@ -115,12 +112,14 @@ async fn fire(
 async fn announce(
     state: &State,
     control: &mut ControlSession,
-    ServedJob { served, job }: ServedJob<'_>,
+    of: ServedJob<'_>,
+    row: &ScheduleRow,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let ServedJob { served, job, .. } = of;
     let event = served.plan.notify.as_ref().and_then(|notify| notify.event(NoticeKind::Announced.event()));
     let before = event.and_then(|event| event.time).filter(|_| matches!(job.action, Action::Run { .. }));
-    let next = next_slot(ServedJob { served, job }, now);
+    let next = of.next_slot(row, now);
     let (Some(before), Some(slot)) = (before, next) else { return Ok(()) };
     let near = slot.duration_since(now).unsigned_abs() <= before;
     // Posted again it would be there once all the same; this spares asking.
@@ -134,18 +133,19 @@ async fn announce(
 
 /// What is due of a job, if anything changes.
 fn due_slots(of: ServedJob<'_>, row: &ScheduleRow, open: &[Firing], now: Timestamp) -> Option<Due> {
-    let ServedJob { served, job } = of;
+    let ServedJob { served, job, .. } = of;
     let running = open.iter().any(|firing| {
-        firing.job == job.name && (is_own(of, firing) || !is_free(firing) || lies_for(firing, now) < FORSAKEN)
+        firing.job == job.name
+            && (is_own(served, job, firing) || !is_free(firing) || lies_for(firing, now) < FORSAKEN)
     });
     let history = History { settled: settled(row), running };
-    let due = reseal_schedule::due(&served.plan.name, job, &served.schedule.zone, &history, now);
+    let due = reseal_schedule::due(&served.plan.name, job, of.calendar(row), &history, now);
     due.settled.is_some().then_some(due)
 }
 
 /// Whether the work of a slot was begun under this version of the plan, or one under which it is the same.
-fn is_own(of: ServedJob<'_>, firing: &Firing) -> bool {
-    firing.work.as_ref().is_none_or(|work| *work == of.work())
+fn is_own(served: &Served, job: &JobSpec, firing: &Firing) -> bool {
+    firing.work.as_ref().is_none_or(|work| *work == work_of(served, job))
 }
 
 /// Whether no daemon holds it.
@@ -184,12 +184,12 @@ async fn acquire(
     }
     let job = place.map(|place| &served.schedule.jobs[place]);
     let is_abandoned = lies_for(&firing, now) >= ABANDONED;
-    let Some(job) = job.filter(|job| is_abandoned || is_own(ServedJob { served, job }, &firing)) else {
+    let Some(job) = job.filter(|job| is_abandoned || is_own(served, job, &firing)) else {
         if place.is_none() && is_abandoned {
             unclaimed::end(state, control, served, &firing).await?;
         }
         return Ok(None);
     };
-    let epoch = control.take_firing(&firing, &ServedJob { served, job }.claimant(), LEASE_MS).await?;
+    let epoch = control.take_firing(&firing, &claimant(served, job), LEASE_MS).await?;
     Ok(epoch.map(|epoch| Task { served: served.clone(), job: job.clone(), firing, epoch }))
 }

@@ -134,12 +134,14 @@ impl Worker {
     async fn check_key_ages(&self, ended: &CommandResult, now: Timestamp) -> JobOutcome {
         let asked = async {
             let mut control = self.state.setup.control.connect().await?;
-            control.catalogued(&self.served().plan.name).await
+            let keys = control.catalogued(&self.served().plan.name).await?;
+            Ok::<_, StoreError>((keys, control.key_sources().await?))
         };
         match asked.await {
-            Ok(keys) => {
+            Ok((keys, sources)) => {
                 let primaries = ended.primaries.as_deref();
-                let notices = ages::notices(&self.served().plan, &keys, primaries, self.slot(), now);
+                let catalogued = ages::Catalogued { keys: &keys, sources: &sources };
+                let notices = ages::notices(&self.served().plan, catalogued, primaries, self.slot(), now);
                 let said = [format!("{} keys, {} notices", keys.len(), notices.len()), ended.summary.clone()];
                 let said = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
                 JobOutcome::Done(said, notices)

@@ -128,8 +128,9 @@ async fn listed(
 ) -> Result<ListedKey, Failure> {
     let moves = session.key_moves(&row.id).await?;
     let copies = session.copies(&row.id).await?;
-    let source = session.key_sources().await?.into_iter().find(|source| source.entry == row.id);
-    let age = age(&plan.policy, &row, now);
+    let sources = session.key_sources().await?;
+    let age = age(&plan.policy, &row, &sources, now);
+    let source = sources.into_iter().find(|source| source.entry == row.id);
     let known = CataloguedKey {
         in_use_ms: age.since.map(|since| now - since),
         destroyable: age.destroyable_at.is_some_and(|at| at <= now),

@@ -111,7 +111,7 @@ impl Meaning<'_> {
                 }
                 self.cron_line(line, &[path, &["cron"]].concat())
             }
-            (None, Some(every)) => self.every(every, raw.from.as_deref(), path),
+            (None, Some(every)) => self.every(every, raw, path),
             (Some(_), Some(_)) => {
                 let at = self.named(path);
                 let message = "a job has `cron` or `every`, and not both";
@@ -149,14 +149,21 @@ impl Meaning<'_> {
         None
     }
 
-    fn every(&mut self, every: &str, from: Option<&str>, path: &[&str]) -> Option<Timing> {
+    fn every(&mut self, every: &str, raw: &raw::ScheduledJob, path: &[&str]) -> Option<Timing> {
         let interval = self.duration(every, &[path, &["every"]].concat());
         if interval.is_some_and(|interval| interval < LEAST || interval.subsec_millis() > 0) {
             let path = [path, &["every"]].concat();
             self.find("bad-duration", &path, "an interval is whole seconds, and a minute at the least");
         }
+        let rotates = matches!(raw.r#do, raw::Do::Word(raw::DoWord::Run) | raw::Do::Map(raw::DoMap::Run(_)));
+        if rotates && raw.from.is_none() {
+            return Some(Timing::KeyAge { interval: interval? });
+        }
         // The day on which every clock of the kind began to count.
-        let from = from.map_or(Ok(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)), str::parse::<DateTime>);
+        let from = raw
+            .from
+            .as_deref()
+            .map_or(Ok(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)), str::parse::<DateTime>);
         if from.is_err() {
             let help = "2026-01-15, or 2026-01-15T04:00";
             let path = [path, &["from"]].concat();

@@ -70,6 +70,12 @@ pub enum Timing {
         /// From when it counts, on the wall clock of the zone.
         from: DateTime,
     },
+    /// At a fixed distance, counted from when the oldest of the keys that seal became active: a rotation that names no other
+    /// beginning. Days and other lengths are as those of [`Timing::Every`].
+    KeyAge {
+        /// The distance; a minute at the least.
+        interval: Duration,
+    },
 }
 
 impl std::fmt::Display for Timing {
@@ -79,6 +85,7 @@ impl std::fmt::Display for Timing {
             Timing::Every { interval, from } => {
                 write!(f, "every {} from {from}", exact(*interval))
             }
+            Timing::KeyAge { interval } => write!(f, "every {} of the key's age", exact(*interval)),
         }
     }
 }

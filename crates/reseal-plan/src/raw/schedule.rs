@@ -36,10 +36,11 @@ pub(crate) struct ScheduledJob {
     /// A cron line: minute, hour, day of month, month, day of week.
     #[schemars(length(min = 1))]
     pub(crate) cron: Option<String>,
-    /// An interval: `90d`.
+    /// An interval: `90d`. Of a `run`, the age at which the key is replaced, unless `from` names another beginning.
     #[schemars(length(min = 1))]
     pub(crate) every: Option<String>,
-    /// From when `every` counts, in the schedule's zone: `2026-01-15`, or `2026-01-15T04:00`.
+    /// From when `every` counts, in the schedule's zone: `2026-01-15`, or `2026-01-15T04:00`. Without it, a `run` counts from
+    /// when the key that seals became active, and any other job from 1970-01-01.
     #[schemars(length(min = 1))]
     pub(crate) from: Option<String>,
     /// What happens to firings that were missed; `once` if left out.

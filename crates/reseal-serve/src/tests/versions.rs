@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::ToSpan as _;
 use reseal_control::{Firing, FiringState};
 use reseal_core::NoticeKind;
+use reseal_schedule::Calendar;
 
 use super::*;
 use crate::tick::{Task, tick};
@@ -113,7 +114,7 @@ impl Deployment {
     fn slots(&self, version: usize, job: &str, from: Timestamp, until: Timestamp) -> BTreeSet<i64> {
         let served = self.plans[version].at(0).unwrap();
         let job = served.schedule.jobs.iter().find(|other| other.name == job).unwrap();
-        let slots = reseal_schedule::slots(&job.timing, &served.schedule.zone, from);
+        let slots = reseal_schedule::slots(&job.timing, Calendar::without_key(&served.schedule.zone), from);
         slots.take_while(|slot| *slot <= until).map(Timestamp::as_millisecond).collect()
     }
 
