@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::approvals::Approved;
+use crate::audit::{events, field};
 use crate::custody::code;
 use crate::world::{STORES, World, python};
 
@@ -113,10 +114,114 @@ fn a_rotation_is_certified_and_checked_without_reseal() {
         let swept = shown[0][0].as_i64().unwrap_or_else(|| shown[0][0].as_str().unwrap().parse().unwrap());
         assert!((before - 2000..=now() + 2000).contains(&swept), "{store}: {sweep} is {swept}");
         keys_and_tables(&predicate, store);
-        let (_, verified) = world.reseal(&["audit", "verify"]);
-        let trail = &predicate["trail"];
-        assert_eq!((&trail["sequence"], &trail["head"]), (&verified["events"], &verified["head"]), "{store}");
+        recorded_behind(&world, &predicate["trail"], store);
         assert_eq!(predicate["approvals"], json!({ "request": null, "given": [] }), "{store}");
+    }
+}
+
+/// Watches where a certificate says that the trail stood: right before the event that records it.
+fn recorded_behind(world: &World, trail: &Value, store: &str) {
+    let (sequence, head) = (trail["sequence"].as_i64().unwrap(), trail["head"].as_str().unwrap());
+    let (exit, verified) =
+        world.reseal(&["audit", "verify", "--sequence", &sequence.to_string(), "--head", head]);
+    assert_eq!(exit, 0, "{store}: {verified}");
+    assert_eq!(verified["events"], sequence + 1, "{store}: the event of the certificate comes behind");
+}
+
+/// Watches the event that says who issued which file, by digest, and that verifiers in other languages take such a trail.
+#[test]
+fn a_certificate_is_recorded_by_the_digest_of_its_file() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let (_, run) = world.reseal(&["run", "PLAN"]);
+    let key = new_key(&world);
+    let file = world.path("certificate.json").display().to_string();
+    let (exit, written) = certify(&world, &["--key", &key.file, "--out", &file]);
+    assert_eq!(exit, 0, "{written}");
+    let printed = world.output(&["audit", "certificate", "PLAN", "--key", &key.file]);
+    assert_eq!(printed.status.code(), Some(0));
+    let of = |bytes: &[u8]| sha256(&world, bytes);
+    let digests = [of(&std::fs::read(&file).unwrap()), of(&printed.stdout)];
+    assert_ne!(digests[0], digests[1], "each says when it was issued");
+    assert_eq!(written["sha256"], digests[0].as_str());
+    let events: Vec<Value> =
+        events(&world).into_iter().filter(|event| event["kind"] == "certificate-issued").collect();
+    let recorded: Vec<&str> = events.iter().map(|event| field(event, "sha256").as_str().unwrap()).collect();
+    assert_eq!(recorded, digests);
+    assert_eq!(written["event"], events[0]["sequence"]);
+    let (_, mine) = world.reseal(&["status", "PLAN"]);
+    for event in &events {
+        assert_eq!(
+            (&event["run_id"], &event["plan_digest"]),
+            (&run["run_id"], &run["plan_digest"]),
+            "{event}"
+        );
+        assert_eq!(event["operator"], mine["operator"], "{event}");
+        assert_eq!(*field(event, "signed_by"), key.public.as_str());
+        let through = field(event, "trail_sequence").as_i64().unwrap();
+        assert_eq!(through + 1, event["sequence"].as_i64().unwrap(), "nothing else was recorded then");
+    }
+    assert_eq!((field(&events[0], "file"), field(&events[1], "file")), (&json!(file), &Value::Null));
+    let export = world.path("trail.jsonl").display().to_string();
+    assert_eq!(world.reseal(&["audit", "export", "--out", &export]).0, 0);
+    assert_eq!(world.reseal(&["audit", "verify", "--file", &export]).0, 0);
+    let other = world.script("verify_trail.py", &[&export]).output().unwrap();
+    assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
+    let report = world.path("report.html").display().to_string();
+    let range = ["--from", "2020-01-01", "--to", "2099-12-31"];
+    let args = [&["audit", "report", "PLAN", "--standard", "soc2", "--out", &report][..], &range].concat();
+    assert_eq!(world.reseal(&args).0, 0);
+    let report = std::fs::read_to_string(&report).unwrap();
+    assert!(
+        report.contains("certificate-issued") && report.contains(&format!("sha256 {}…", &digests[0][..12]))
+    );
+}
+
+/// SHA-256 in hexadecimal digits, by another program.
+fn sha256(world: &World, bytes: &[u8]) -> String {
+    let file = world.path("digested");
+    std::fs::write(&file, bytes).unwrap();
+    let output = Command::new("sha256sum").arg(file).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().to_owned()
+}
+
+/// Watches that no certificate leaves which the trail does not have: neither a new file, nor one in place of another.
+#[test]
+fn a_trail_that_takes_no_event_is_no_ground_for_a_certificate() {
+    for store in ["sqlite", "postgres"] {
+        let mut world = World::new("sqlite", "aes-gcm", 5);
+        let control = World::empty(store, "aes-gcm");
+        world.control = control.url.clone();
+        assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "{store}");
+        let key = new_key(&world).file;
+        let (old, new) = (world.path("old.json"), world.path("new.json"));
+        std::fs::write(&old, "before").unwrap();
+        let certify_to =
+            |file: &Path| certify(&world, &["--key", &key, "--out", &file.display().to_string()]);
+        match store {
+            "postgres" => {
+                let name = control.url.rsplit('/').next().unwrap();
+                world.control(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+            }
+            _ => drop(world.control(
+                "CREATE TRIGGER no_more BEFORE INSERT ON reseal_audit_event BEGIN SELECT RAISE(ABORT, 'no'); END",
+            )),
+        }
+        for file in [&old, &new] {
+            let refused = certify_to(file);
+            assert_eq!(code(&refused), (3, "audit-trail"), "{store}: {}", refused.1);
+        }
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "before", "{store}");
+        assert!(!new.exists(), "{store}");
+        // A file that cannot be written leaves no event.
+        if store == "sqlite" {
+            world.control("DROP TRIGGER no_more");
+            let count =
+                || events(&world).iter().filter(|event| event["kind"] == "certificate-issued").count();
+            let nowhere = certify_to(&world.path("no/such/folder.json"));
+            assert_eq!((code(&nowhere), count()), ((5, "file"), 0), "{}", nowhere.1);
+            assert_eq!((certify_to(&old).0, count()), (0, 1));
+            assert!(std::fs::read_to_string(&old).unwrap().starts_with("{\"payload"));
+        }
     }
 }
 

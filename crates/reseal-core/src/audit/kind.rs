@@ -64,6 +64,8 @@ kinds! {
     LedgerRemoved = "ledger-removed",
     /// Events before a time were moved to a file, and taken out of the trail.
     TrailArchived = "trail-archived",
+    /// A certificate of a run was signed: its digest, and by which key.
+    CertificateIssued = "certificate-issued",
     /// A key came to be.
     KeyGenerated = "key-generated",
     /// A key went from one state to another.

@@ -52,6 +52,14 @@ pub(super) enum CertificateError {
         /// On what.
         what: &'static str,
     },
+    /// The trail takes no event now, and no certificate leaves that it does not have.
+    #[error("the certificate cannot be recorded in the audit trail: {message}")]
+    Unrecorded {
+        /// Why.
+        message: String,
+        /// Whether it may well be recorded in a moment.
+        is_busy: bool,
+    },
     /// An earlier version ran it, or its end could not be recorded when it came.
     #[error("the audit trail does not record {what} of run {run}")]
     NotRecorded {
@@ -90,6 +98,14 @@ impl Advise for CertificateError {
             CertificateError::Disagree { .. } => Advice::refused(
                 "ledger-differs",
                 "one of the two was changed: compare `reseal runs PLAN` with `reseal audit export`",
+            ),
+            CertificateError::Unrecorded { is_busy: true, .. } => Advice::stopped(
+                "audit-trail",
+                "another process has locked the control database (RESEAL_DATABASE_URL): try again when it is done",
+            ),
+            CertificateError::Unrecorded { .. } => Advice::refused(
+                "audit-trail",
+                "see that the control database (RESEAL_DATABASE_URL) takes writes, then try again",
             ),
             CertificateError::NotRecorded { .. } => Advice::refused(
                 "sweep-not-recorded",

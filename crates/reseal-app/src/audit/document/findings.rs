@@ -143,6 +143,7 @@ pub(super) fn actions(events: &[&Entry]) -> Vec<Action> {
                 | EventKind::RestoreTested
                 | EventKind::PlanChanged
                 | EventKind::UndoDropped
+                | EventKind::CertificateIssued
                 | EventKind::ScheduleChanged
                 | EventKind::RunSteered
                 | EventKind::RollbackStarted

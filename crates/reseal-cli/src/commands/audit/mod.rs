@@ -22,7 +22,7 @@ pub(crate) async fn audit(caller: &Caller, command: &AuditCommand) -> Outcome {
         AuditCommand::Export { out } => export(out.as_deref()).await,
         AuditCommand::Archive(args) => archive::archive(caller, args).await,
         AuditCommand::Report(args) => report::report(args).await,
-        AuditCommand::Certificate(args) => certificate::certificate(args).await,
+        AuditCommand::Certificate(args) => certificate::certificate(caller, args).await,
         AuditCommand::Keygen { file } => keygen(file.as_deref()),
     }
 }
