@@ -48,7 +48,7 @@ impl Pages {
     }
 
     /// How long it takes until `/healthz` answers with a status.
-    fn until(&self, status: &str) -> Duration {
+    pub(crate) fn until(&self, status: &str) -> Duration {
         let begun = Instant::now();
         while !self.get("/healthz", &self.address).starts_with(&format!("HTTP/1.1 {status}")) {
             assert!(begun.elapsed() < Duration::from_secs(60), "no {status} within a minute");

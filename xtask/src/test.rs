@@ -43,6 +43,8 @@ mod variable {
     pub(super) const PYTHON: &str = "RESEAL_TEST_PYTHON";
     /// The program age; age-keygen lies beside it.
     pub(super) const AGE: &str = "RESEAL_TEST_AGE";
+    /// The folder of PostgreSQL's programs.
+    pub(super) const POSTGRES_PROGRAMS: &str = "RESEAL_TEST_POSTGRES_PROGRAMS";
     /// PostgreSQL's client.
     pub(super) const PSQL: &str = "RESEAL_TEST_PSQL";
     /// The library of SoftHSM2.
@@ -72,6 +74,7 @@ impl Bed {
         Ok(vec![
             (variable::AGE, programs::age(interrupt)?.into()),
             (variable::PGBOUNCER, programs::pgbouncer(interrupt)?.into()),
+            (variable::POSTGRES_PROGRAMS, postgres::programs(interrupt)?.into()),
             (variable::PSQL, postgres::psql(interrupt)?.into()),
             (variable::PYTHON, python::prepare(workspace, interrupt)?.into()),
             (variable::SOFTHSM, softhsm::library(interrupt)?.into()),

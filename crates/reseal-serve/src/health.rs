@@ -1,4 +1,7 @@
-//! Whether the daemon can do its work: its database answers, and there is room to write.
+//! Whether the daemon can do its work: its database and those of its plans answer, and there is room to write.
+
+mod databases;
+mod standing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The least room on a disk: less is gone before anybody comes.
 const LEAST: u64 = 16 << 20;
 
-/// Checks from time to time.
+/// Checks the control database and the disks from time to time, and probes the plans' databases.
 pub(crate) async fn keep_checking(state: Arc<State>) {
+    tokio::join!(keep_checking_own(state.clone()), databases::keep_probing(state));
+}
+
+async fn keep_checking_own(state: Arc<State>) {
     let mut session = None;
     loop {
         let found = match timeout(PATIENCE, database_fault(&state, &mut session)).await {

@@ -31,12 +31,15 @@ struct Last {
     failure: Option<String>,
     check: Instant,
     fault: Option<String>,
+    probed: Instant,
+    /// The databases of plans that are lost.
+    lost: Vec<String>,
 }
 
 impl State {
     pub(crate) fn new(setup: Setup) -> State {
         let now = Instant::now();
-        let last = Last { tick: now, failure: None, check: now, fault: None };
+        let last = Last { tick: now, failure: None, check: now, fault: None, probed: now, lost: Vec::new() };
         State {
             setup,
             ticks: AtomicU64::new(0),
@@ -66,6 +69,12 @@ impl State {
         (last.check, last.fault) = (Instant::now(), fault);
     }
 
+    /// Notes which databases of plans are lost.
+    pub(crate) fn record_databases(&self, lost: Vec<String>) {
+        let mut last = self.last();
+        (last.probed, last.lost) = (Instant::now(), lost);
+    }
+
     /// Whether this daemon looks at these times of a job for the first time.
     pub(crate) fn begins(&self, plan: &str, times: &str) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -86,18 +95,19 @@ impl State {
         self.announced.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Why the daemon is not healthy, if it is not.
+    /// Why the daemon is not healthy, if it is not: a line for each reason.
     pub(crate) fn health_problem(&self) -> Option<String> {
         let last = self.last();
-        if last.fault.is_some() {
-            return last.fault.clone();
-        }
-        if last.check.elapsed() > FAILING {
-            return Some("the health checks have stalled".to_owned());
+        let mut problems: Vec<String> = last.fault.iter().chain(&last.lost).cloned().collect();
+        if last.check.elapsed().max(last.probed.elapsed()) > FAILING {
+            problems.push("the health checks have stalled".to_owned());
         }
         let (since, most) = (last.tick.elapsed(), if last.failure.is_some() { FAILING } else { HEALTHY });
-        let why = last.failure.clone().unwrap_or_else(|| "no tick was over".to_owned());
-        (since > most).then(|| format!("{} s without a tick: {why}", since.as_secs()))
+        if since > most {
+            let why = last.failure.as_deref().unwrap_or("no tick was over");
+            problems.push(format!("{} s without a tick: {why}", since.as_secs()));
+        }
+        (!problems.is_empty()).then(|| problems.join("\n"))
     }
 
     /// How many ticks went well, and how many did not.

@@ -1,5 +1,6 @@
 //! A database that can be connected to.
 
+use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use crate::reach::{Parameters, Reach};
@@ -98,6 +99,25 @@ impl Database {
     #[cfg(feature = "faults")]
     pub(crate) fn faults(&self) -> Option<std::sync::Arc<dyn crate::Faults>> {
         self.faults.clone()
+    }
+
+    /// Whether both are reached in the same way, by the same URL.
+    #[must_use]
+    pub fn is_reached_as(&self, other: &Database) -> bool {
+        *self.url == *other.url && self.reach.allows_plaintext == other.reach.allows_plaintext
+    }
+
+    /// Finds out whether it answers: logs in, asks for an answer, and leaves. Of an SQLite file the first bytes are read. It
+    /// takes ten seconds for each of these at the longest, and no lock.
+    ///
+    /// # Errors
+    /// Why there is no answer; the place is named.
+    pub fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        match self.dialect {
+            Dialect::Postgres => Box::pin(postgres::probe(&self.url, self.reach.allows_plaintext)),
+            Dialect::Mysql => Box::pin(mysql::probe(&self.url, self.reach.allows_plaintext)),
+            Dialect::Sqlite => Box::pin(sqlite::probe(&self.url)),
+        }
     }
 
     /// Which SQL it speaks.

@@ -116,6 +116,13 @@ fn start_at(place: Place, settings: &[&str], interrupt: &Interrupt) -> miette::R
     place.start("PostgreSQL", url, server, ready, interrupt)
 }
 
+/// The folder of the server's programs.
+pub(super) fn programs(interrupt: &Interrupt) -> miette::Result<PathBuf> {
+    let Programs { mut initdb, .. } = find_or_install(Programs::find, interrupt)?;
+    initdb.pop();
+    Ok(initdb)
+}
+
 /// The client with which a foreign producer speaks to PostgreSQL.
 pub(super) fn psql(interrupt: &Interrupt) -> miette::Result<PathBuf> {
     find_or_install(|| which(&["psql"]).ok_or_else(|| "psql".to_owned()), interrupt)

@@ -4,6 +4,7 @@ mod facts;
 pub(crate) mod grants;
 mod guard;
 pub(crate) mod logs;
+mod probe;
 mod server;
 mod swap;
 mod trigger_text;
@@ -24,6 +25,7 @@ use sqlx::{
 };
 use tokio::sync::mpsc::Sender;
 
+pub(crate) use self::probe::probe;
 use self::trouble::{failed, sort};
 pub(crate) use self::url::PARAMETERS;
 use self::url::place;

@@ -2,6 +2,7 @@
 
 mod facts;
 mod guard;
+mod probe;
 mod swap;
 mod trouble;
 mod watch;
@@ -19,6 +20,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, TypeInfo, ValueRef};
 use tokio::sync::mpsc::Sender;
 
+pub(crate) use self::probe::probe;
 use self::trouble::{failed, sort};
 use crate::comparison::Comparison;
 use crate::driver::{Driver, Names, OtherCell, ScanPlan, Statement, Written, prepared, send_in_chunks};
@@ -64,9 +66,14 @@ impl Sqlite {
 
     /// The file that a URL names and that may be written; `None` for a database in memory.
     pub(crate) fn file(url: &str) -> Option<PathBuf> {
+        Sqlite::named_file(url).filter(|_| !url.contains("mode=ro"))
+    }
+
+    /// The file that a URL names; `None` for a database in memory.
+    fn named_file(url: &str) -> Option<PathBuf> {
         let options = SqliteConnectOptions::from_str(url).ok()?;
-        let elsewhere = url.contains(":memory:") || url.contains("mode=memory") || url.contains("mode=ro");
-        (!elsewhere).then(|| options.get_filename().to_owned())
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        (!in_memory).then(|| options.get_filename().to_owned())
     }
 
     /// Why the file is readonly. BEGIN IMMEDIATE says nothing of a file that may only be read, so a page is written that
