@@ -52,6 +52,7 @@ mod put_back;
 mod quarantine;
 mod removal;
 mod restored_control;
+mod roles;
 mod rolled_back;
 mod said;
 mod schedule;

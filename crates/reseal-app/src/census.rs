@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reseal_core::Key;
 use reseal_core::audit::{Event, EventKind};
+use reseal_custody::CountedScope;
 use reseal_engine::{Census, CensusField, CensusLine, Inspected, Progress, Scope};
 
 use crate::caller::Caller;
@@ -34,19 +35,18 @@ pub async fn census(caller: &Caller, request: &CensusRequest) -> Result<Census, 
     let census = reseal_engine::census(&opened.job, &opened.database, scope, request.open, &progress).await;
     drop(shown);
     let census = census?;
-    keep(&census, scope).await;
+    keep(&opened, &census, scope).await;
     note(caller, &opened, &census, scope).await;
     Ok(census)
 }
 
 /// Keeps what was counted for `keys list`. The count does not depend on it.
-async fn keep(census: &Census, scope: &Scope) {
+async fn keep(opened: &Opened, census: &Census, scope: &Scope) {
     let kept = async {
         let mut control = control::session().await?;
-        let document = census.json().to_string();
-        Ok::<_, Failure>(
-            control.keep_census(&census.plan, &scope.json().to_string(), scope.is_whole(), &document).await?,
-        )
+        let text = scope.json().to_string();
+        let scope = CountedScope { text: &text, whole: scope.is_whole() };
+        Ok::<_, Failure>(reseal_custody::keep_census(&mut control, &opened.job, census, scope).await?)
     };
     if let Err(error) = kept.await {
         tracing::warn!("the count was not kept: {}", error.message);

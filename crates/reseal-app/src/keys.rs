@@ -9,7 +9,7 @@ mod pins;
 use reseal_control::ControlDatabase;
 use reseal_custody::Custodian;
 
-pub use catalogue::{CataloguedKey, HeldCells, KeyList, KeyListRequest, ListedKey, PrimaryKey, list};
+pub use catalogue::{CataloguedKey, HeldCells, KeyList, KeyListRequest, Labels, ListedKey, PrimaryKey, list};
 pub use copies::{
     ArchiveRequest, BackupRecipients, BackupRequest, BackupSource, RestoreTestRequest, RestoreTested,
     archive, backup, restore_test,

@@ -234,6 +234,26 @@ impl ControlSession {
         Ok(found.into_iter().filter_map(|row| read(row).entry.ok()).collect())
     }
 
+    /// A run's events of these kinds, in their order.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn events_of_run(
+        &mut self,
+        run_id: &str,
+        kinds: &[EventKind],
+    ) -> Result<Vec<Entry>, StoreError> {
+        let select = Query::select()
+            .columns(COLUMNS.map(|(name, _)| name))
+            .from(self.table("audit_event"))
+            .and_where(Expr::col("run_id").eq(run_id))
+            .and_where(Expr::col("kind").is_in(kinds.iter().map(|kind| kind.name())))
+            .order_by("sequence", Order::Asc)
+            .to_owned();
+        let found = self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await?;
+        Ok(found.into_iter().filter_map(|row| read(row).entry.ok()).collect())
+    }
+
     /// Writes a signature over where the trail stood; one of the same key that is there already stays.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use reseal_engine::{
 use reseal_store::{RunRow, Session, StoreError};
 use tracing::warn;
 
+use crate::census::{CountedScope, keep_census};
 use crate::permit::Permit;
 use crate::rules::{Allowed, Rules};
 use crate::{catalogue, restored, trail};
@@ -115,10 +116,10 @@ impl RunObserver for Custody {
         trail::stepped(&mut self.connect().await?, event, &self.permit.operator).await
     }
 
-    async fn swept(&self, run: &RunRow, census: &Census) {
+    async fn swept(&self, job: &Job, run: &RunRow, census: &Census) {
         let kept = async {
-            let document = census.json().to_string();
-            self.connect().await?.keep_census(&run.plan, &run.scope, run.whole, &document).await
+            let scope = CountedScope { text: &run.scope, whole: run.whole };
+            keep_census(&mut self.connect().await?, job, census, scope).await
         };
         if let Err(error) = kept.await {
             warn!("what the sweep counted was not kept: {error}");

@@ -11,6 +11,7 @@ pub mod approvals;
 mod backup;
 mod before;
 pub mod catalogue;
+mod census;
 mod custody;
 mod error;
 mod forget_pin;
@@ -25,6 +26,7 @@ mod trail;
 pub use ages::{KeyAge, age, sealing_since};
 pub use backup::{Copied, Trial, Trials, encrypt, identity, write_new};
 pub use before::{before_rollback, before_run};
+pub use census::{CountedScope, counted_key, keep_census};
 pub use error::{
     ApprovalError, ApproverKeyFault, ApproversFault, CopyError, CustodyError, Held, MissingApprovals,
     PinError, PolicyError, ProofError, RecordsError, RetireError,

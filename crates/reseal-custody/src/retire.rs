@@ -1,6 +1,7 @@
 //! Giving a key up: retired once nothing that can be looked at still holds one of its cells, destroyed once it has been
 //! kept for as long as the policy says.
 
+mod found;
 mod holds;
 mod kept;
 mod wipe;
@@ -17,12 +18,13 @@ use reseal_plan::{Keep, Plan};
 use reseal_store::Database;
 use tracing::warn;
 
+use found::Found;
 use kept::Kept;
 use wipe::{KeyFile, Wiped};
 
 use crate::ages::age;
 use crate::approvals::{self, Agreed, Intent, Kind};
-use crate::catalogue::{self, CatalogueEntry};
+use crate::catalogue;
 use crate::error::{CustodyError, RetireError};
 use crate::trail;
 
@@ -47,15 +49,6 @@ pub struct Named {
     pub keyset: Option<String>,
     /// The key's id.
     pub key_id: String,
-}
-
-/// The catalogue's entry for a key, under the id that the plan has for it now.
-struct Found {
-    row: KeyRow,
-    /// Whether the plan has its bytes; else the id is the one that it last had, which may be another key's by now.
-    in_plan: bool,
-    /// Whether it is the plan's primary.
-    primary: bool,
 }
 
 /// A key that was given up, and what is still to be known of it.
@@ -193,47 +186,6 @@ impl Custodian<'_> {
         Ok(rows.into_iter().find(|other| other.id == row.id).unwrap_or(row))
     }
 
-    /// The catalogue's entry for a key: by its bytes where the plan has them, else by its id or the beginning of its
-    /// fingerprint.
-    ///
-    /// # Errors
-    /// When there is no such key, or several that cannot be told apart.
-    pub async fn row(&self, control: &mut ControlSession, named: &Named) -> Result<KeyRow, CustodyError> {
-        self.found(control, named).await.map(|found| found.row)
-    }
-
-    async fn found(&self, control: &mut ControlSession, named: &Named) -> Result<Found, CustodyError> {
-        let of_keyset = |keyset: &str| named.keyset.as_deref().is_none_or(|wanted| wanted == keyset);
-        let entries = catalogue::enter(control, self.job).await?;
-        let named_so = |entry: &&CatalogueEntry| entry.key_id == named.key_id && of_keyset(&entry.keyset);
-        let mut found: Vec<Found> = entries.iter().filter(named_so).filter_map(in_plan).collect();
-        if found.is_empty() {
-            let known = control.catalogued(&self.plan.name).await?;
-            let fits = |row: &KeyRow| {
-                of_keyset(&row.keyset) && (row.key_id == named.key_id || has_print(row, named))
-            };
-            let of_plan = |row: &KeyRow| {
-                let same =
-                    |entry: &&CatalogueEntry| entry.row.as_ref().is_some_and(|other| other.id == row.id);
-                entries.iter().find(same).and_then(in_plan)
-            };
-            let gone = |row: KeyRow| Found { row, in_plan: false, primary: false };
-            found = known
-                .into_iter()
-                .filter(fits)
-                .map(|row| of_plan(&row).unwrap_or_else(|| gone(row)))
-                .collect();
-        }
-        match found.len() {
-            1 => Ok(found.remove(0)),
-            0 => Err(CustodyError::NoSuchKey { plan: self.plan.name.clone(), key: named.key_id.clone() }),
-            count => {
-                let (plan, key) = (self.plan.name.clone(), named.key_id.clone());
-                Err(RetireError::Ambiguous { count, plan, key }.into())
-            }
-        }
-    }
-
     async fn move_to(
         &self,
         control: &mut ControlSession,
@@ -350,18 +302,6 @@ impl Custodian<'_> {
             warn!("what became of {} is not in the audit trail: {error}", row.key_id);
         }
     }
-}
-
-/// A key of the plan, by the id that it has there: the catalogue may have met it under another.
-fn in_plan(entry: &CatalogueEntry) -> Option<Found> {
-    let row = KeyRow { key_id: entry.key_id.clone(), ..entry.row.clone()? };
-    Some(Found { row, in_plan: true, primary: entry.primary })
-}
-
-/// Whether a key is named by the beginning of its fingerprint.
-fn has_print(row: &KeyRow, named: &Named) -> bool {
-    const SHORTEST: usize = 12;
-    named.key_id.len() >= SHORTEST && row.fingerprint.starts_with(&named.key_id)
 }
 
 fn given_up(row: &KeyRow, notes: Vec<String>) -> GivenUp {

@@ -6,9 +6,9 @@
 
 mod described;
 
-use reseal_control::{ControlSession, host};
+use reseal_control::{ControlSession, KeyRow, host};
 use reseal_core::RunState;
-use reseal_core::audit::{Detail, Event, EventKind, TrailHead};
+use reseal_core::audit::{Detail, Event, EventKind, Fingerprint, TrailHead};
 use reseal_engine::{Job, RollbackBegins, RollbackEnd, RunBegins, RunEnd, RunError, StepEvent};
 use reseal_store::{Counts, NotedTable, RunRow, Session, StoreError};
 use tracing::warn;
@@ -64,6 +64,33 @@ pub(crate) async fn run_begins(
     }
     let event = described::described(event, control, session, job, run).await?;
     record_at(control, &event).await
+}
+
+/// Whether a run moved cells away from a key, by the fingerprint in the catalogue that the beginning of the run has of each key
+/// whose label is a role; `None` where it has none, as in events of earlier versions.
+pub(crate) async fn moved_away(
+    control: &mut ControlSession,
+    row: &KeyRow,
+    run_id: &str,
+) -> Result<Option<bool>, StoreError> {
+    let digest = digest_of(row);
+    let known: Vec<String> = control.catalogued(&row.plan).await?.iter().map(digest_of).collect();
+    let begun = control.events_of_run(run_id, &[EventKind::RunStarted, EventKind::RunResumed]).await?;
+    let mut answer = None;
+    for event in begun.iter().map(|entry| &entry.event) {
+        let is_catalogued = |print: &&Fingerprint| known.contains(&print.digest);
+        for print in event.keys.iter().filter(is_catalogued) {
+            let primary = event.text(&format!("primary.{}", print.keyset));
+            let is_old = print.digest == digest && primary != Some(print.key.as_str());
+            answer = Some(answer.unwrap_or(false) || is_old);
+        }
+    }
+    Ok(answer)
+}
+
+/// A fingerprint of the catalogue, as events have it.
+fn digest_of(row: &KeyRow) -> String {
+    format!("{}:{}:{}", row.method, row.salt, row.fingerprint)
 }
 
 /// A plan as it is now, to compare with what the trail knows of it.

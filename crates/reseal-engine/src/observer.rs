@@ -46,8 +46,8 @@ pub trait RunObserver: Send + Sync {
     /// When it could not be recorded. That stops a run only before the steps of `before`.
     async fn stepped(&self, event: StepEvent<'_>) -> Result<(), RunError>;
 
-    /// A sweep counted the cells of a run's scope.
-    async fn swept(&self, run: &RunRow, census: &Census);
+    /// A sweep counted the cells of a run's scope, under the keys of its job.
+    async fn swept(&self, job: &Job, run: &RunRow, census: &Census);
 
     /// A run stopped or is over, and the ledger says how.
     async fn ended(&self, end: RunEnd<'_>);
@@ -199,7 +199,7 @@ impl RunObserver for NoObserver {
         Ok(())
     }
 
-    async fn swept(&self, _: &RunRow, _: &Census) {}
+    async fn swept(&self, _: &Job, _: &RunRow, _: &Census) {}
 
     async fn ended(&self, _: RunEnd<'_>) {}
 

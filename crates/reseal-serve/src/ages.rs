@@ -29,7 +29,10 @@ pub(crate) fn notices(
 ) -> Vec<Notice> {
     // Before the first run the catalogue knows no states: a key that seals nothing needs no successor.
     let seals = |key: &&KeyRow| {
-        let named = |primary: &Primary| primary.keyset == key.keyset && primary.key == key.key_id;
+        let named = |primary: &Primary| match &primary.fingerprint {
+            Some(fingerprint) => *fingerprint == key.fingerprint,
+            None => primary.keyset == key.keyset && primary.key == key.key_id,
+        };
         key.state != KeyState::Created || primaries.is_none_or(|primaries| primaries.iter().any(named))
     };
     let of_keys = keys.iter().filter(seals).filter_map(|key| of_key(plan, key, sources, slot, now));

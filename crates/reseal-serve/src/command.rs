@@ -41,6 +41,8 @@ const SUMMARY_FIELDS: [&str; 12] = [
 pub(crate) struct Primary {
     pub(crate) keyset: String,
     pub(crate) key: String,
+    /// Its fingerprint in the catalogue, which tells it where ids are roles.
+    pub(crate) fingerprint: Option<String>,
 }
 
 /// What a command came to.
@@ -80,7 +82,10 @@ pub(crate) async fn run(program: &Path, args: &[String], served: &Served, stop: 
 fn primaries(document: &Value) -> Option<Vec<Primary>> {
     let text = |key: &Value, name: &str| Some(key.get(name)?.as_str()?.to_owned());
     let keys = document.get("primaries")?.as_array()?.iter();
-    let primary = |key| Some(Primary { keyset: text(key, "keyset")?, key: text(key, "key")? });
+    let primary = |key| {
+        let fingerprint = text(key, "fingerprint");
+        Some(Primary { keyset: text(key, "keyset")?, key: text(key, "key")?, fingerprint })
+    };
     Some(keys.filter_map(primary).collect())
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use reseal_core::audit::{Event, EventKind};
 use reseal_custody::{Copied, Named, Trial, Trials};
 use reseal_plan::{Action, Plan, Recipients, SLOT};
-use reseal_registry::Overrides;
 use zeroize::Zeroizing;
 
 use super::custodian;
@@ -40,7 +39,7 @@ pub enum BackupRecipients {
 /// # Errors
 /// When the plan or its keys cannot be read, there is no such job or key, or the file cannot be written.
 pub async fn backup(caller: &Caller, request: &BackupRequest) -> Result<Copied, Failure> {
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(&request.plan).await?;
     let control = control::database()?;
     let to = match &request.to {
         BackupRecipients::OfJob(job) => recipients(&opened.plan, job).await?,
@@ -69,7 +68,7 @@ pub struct ArchiveRequest {
 /// # Errors
 /// When the plan or its keys cannot be read, the key is not retired, or the file cannot be written.
 pub async fn archive(caller: &Caller, request: &ArchiveRequest) -> Result<Copied, Failure> {
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(&request.plan).await?;
     let control = control::database()?;
     let copied =
         custodian(&opened, &control, caller).archive(&request.key, &request.to, &request.file).await?;
@@ -195,7 +194,7 @@ fn newest(file: &str) -> Result<PathBuf, Failure> {
 /// # Errors
 /// When the plan or its keys cannot be read, or there is no backup that could be decrypted.
 pub async fn restore_test(caller: &Caller, request: &RestoreTestRequest) -> Result<RestoreTested, Failure> {
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(&request.plan).await?;
     let tested = test(caller, &opened, request).await;
     if let Err(failure) = &tested
         && matches!(failure.class, FailureClass::Usage | FailureClass::Refused)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use reseal_control::KeyRow;
 use reseal_custody::{GivenUp, Named};
 use reseal_engine::Progress;
-use reseal_registry::Overrides;
 
 use super::custodian;
 use crate::caller::Caller;
@@ -38,7 +37,7 @@ pub struct ActivateRequest {
 /// When the plan or its keys cannot be read, or the key may not be activated.
 pub async fn activate(caller: &Caller, request: &ActivateRequest) -> Result<KeyRow, Failure> {
     let KeyRequest { plan, key, reason } = &request.key;
-    let opened = open::job(plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(plan).await?;
     let control = control::database()?;
     let custodian = custodian(&opened, &control, caller);
     let row = custodian.activate(key, request.since, reason.as_deref()).await?;
@@ -51,7 +50,7 @@ pub async fn activate(caller: &Caller, request: &ActivateRequest) -> Result<KeyR
 /// # Errors
 /// When the plan or its keys cannot be read, or the key may not be retired.
 pub async fn retire(caller: &Caller, request: &KeyRequest) -> Result<GivenUp, Failure> {
-    let opened = open::job(&request.plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(&request.plan).await?;
     let control = control::database()?;
     let progress = Arc::new(Progress::default());
     let shown = caller.frontend.show(&progress);
@@ -82,7 +81,7 @@ pub struct DestroyRequest {
 /// When it is not confirmed, the plan or its keys cannot be read, or the key may not be destroyed.
 pub async fn destroy(caller: &Caller, request: &DestroyRequest) -> Result<GivenUp, Failure> {
     let KeyRequest { plan, key, reason } = &request.key;
-    let opened = open::job(plan, &Overrides::default()).await?;
+    let opened = open::job_to_look(plan).await?;
     let control = control::database()?;
     let progress = Arc::new(Progress::default());
     let shown = caller.frontend.show(&progress);

@@ -57,6 +57,16 @@ pub enum RetireError {
         /// What was given.
         key: String,
     },
+    /// No key has the label now, which is a role.
+    #[error("no key of plan {plan} that can be read has the label {key} now; it was once that of {}", .once.join(", "))]
+    NoLabel {
+        /// The plan.
+        plan: String,
+        /// The label.
+        key: String,
+        /// The keys that had it first: the beginning of the fingerprint of each, and its state.
+        once: Vec<String>,
+    },
     /// Another process moved it.
     #[error("{key} was moved by another process meanwhile")]
     Moved {
@@ -171,6 +181,10 @@ impl Advise for RetireError {
             RetireError::Ambiguous { .. } => Advice::usage(
                 "which-key",
                 "pass `--keyset`, or the beginning of its fingerprint (`reseal keys list PLAN --json`)",
+            ),
+            RetireError::NoLabel { .. } => Advice::usage(
+                "which-key",
+                "pass 12 or more of the first digits of its fingerprint (`reseal keys list PLAN`), or make the key readable that has the label",
             ),
             RetireError::Moved { .. } => {
                 Advice::stopped("catalogue-busy", "look at `reseal keys list`, and try again")

@@ -6,7 +6,9 @@ use reseal_engine::{Census, KeysetJob, Progress, Scope};
 use reseal_store::RunRow;
 
 use super::{Custodian, Found};
+use crate::census::{CountedScope, keep_census};
 use crate::error::{CustodyError, Held, RetireError};
+use crate::trail;
 
 impl Custodian<'_> {
     /// Refuses as long as a sweep, rows that the plan leaves out, kept old cells, or a column that nobody thought of holds
@@ -20,12 +22,12 @@ impl Custodian<'_> {
         self.no_run_goes_on().await?;
         let census =
             reseal_engine::census(self.job, self.database, &Scope::default(), true, progress).await?;
-        let document = census.json().to_string();
-        control.keep_census(&self.plan.name, &Scope::default().json().to_string(), true, &document).await?;
+        let scope = Scope::default().json().to_string();
+        keep_census(control, self.job, &census, CountedScope { text: &scope, whole: true }).await?;
         let mut held = self.in_fields(&census, found);
         let left_out = reseal_engine::left_out(self.job, self.database, progress).await?;
         held.extend(self.in_rows_left_out(&left_out, found));
-        held.extend(self.in_undo(found).await?);
+        held.extend(self.in_undo(control, found).await?);
         let key = self.key_in_plan(found).map(|(_, key)| key);
         let outside = reseal_engine::outside(self.job, self.database, key).await?;
         held.extend(outside.findings.into_iter().map(Held::Outside));
@@ -84,7 +86,7 @@ impl Custodian<'_> {
     }
 
     /// Runs whose kept old cells may be under the key, of whatever plan and by whatever name.
-    async fn in_undo(&self, found: &Found) -> Result<Vec<Held>, CustodyError> {
+    async fn in_undo(&self, control: &mut ControlSession, found: &Found) -> Result<Vec<Held>, CustodyError> {
         let mut session = self.database.connect().await?;
         let mut held = Vec::new();
         if session.version().await?.is_none() {
@@ -92,7 +94,7 @@ impl Custodian<'_> {
         }
         for run in session.runs(None, 1000).await? {
             let cells = session.undo_cells(&run.id).await?;
-            if cells > 0 && self.moved_away(found, &run)? {
+            if cells > 0 && self.moved_away(control, found, &run).await? {
                 held.push(Held::InUndo { run: run.id, cells });
             }
         }
@@ -108,10 +110,22 @@ impl Custodian<'_> {
         found.in_plan.then_some((keyset, key))
     }
 
-    /// Whether a run may have moved cells away from the key: by its bytes, or where nobody has them, by its id.
-    fn moved_away(&self, found: &Found, run: &RunRow) -> Result<bool, CustodyError> {
+    /// Whether a run may have moved cells away from the key: by its bytes, or where nobody has them, by the fingerprint that the
+    /// trail noted with the run, and where that noted none, by its id.
+    async fn moved_away(
+        &self,
+        control: &mut ControlSession,
+        found: &Found,
+        run: &RunRow,
+    ) -> Result<bool, CustodyError> {
         if let Some((_, key)) = self.key_in_plan(found) {
             return Ok(reseal_engine::moved_away_from(key, run)?);
+        }
+        if self.has_roles(&found.row.keyset) {
+            // Of a run of another plan, the trail's fingerprints say nothing of this plan's keys.
+            if let Some(moved) = trail::moved_away(control, &found.row, &run.id).await? {
+                return Ok(moved);
+            }
         }
         let noted: serde_json::Value = serde_json::from_str(&run.primaries).unwrap_or_default();
         let mut of_keysets = noted.as_object().into_iter().flatten().map(|(_, of_run)| of_run);

@@ -9,6 +9,7 @@ use reseal_engine::{FieldJob, Job, RunError, TableJob};
 use reseal_store::{RunRow, Session};
 use serde_json::json;
 
+use super::digest_of;
 use crate::catalogue;
 
 /// An event with the database, the tables, the fields and the keys of a run.
@@ -71,10 +72,7 @@ async fn keys_without_pins(event: Event, control: &mut ControlSession, job: &Job
     }
     let entries = catalogue::find(control, job).await?;
     Ok(entries.iter().filter(|entry| roles(&entry.keyset)).fold(event, |event, entry| match &entry.row {
-        Some(row) => {
-            let digest = format!("{}:{}:{}", row.method, row.salt, row.fingerprint);
-            event.of_key(&entry.keyset, &entry.key_id, &digest)
-        }
+        Some(row) => event.of_key(&entry.keyset, &entry.key_id, &digest_of(row)),
         None => event,
     }))
 }

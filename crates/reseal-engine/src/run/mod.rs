@@ -190,7 +190,7 @@ async fn rounds(
         // What another table holds says nothing of the run's, and is not rotated.
         identity::still_there(session, &shared.lease, run, targets).await?;
         let census = Census { plan: job.plan.clone(), ..swept.census.clone() };
-        steps.observer().swept(run, &census).await;
+        steps.observer().swept(job, run, &census).await;
         let next = round + i64::from(swept.old + swept.broken > 0);
         if !session.note_sweep(&shared.lease, next, swept.old).await? {
             return Err(RunError::Superseded);

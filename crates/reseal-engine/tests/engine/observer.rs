@@ -75,7 +75,7 @@ impl RunObserver for Recorder {
         self.ask("stepped", format!("{phase} {number} {label} {}", result.name())).await
     }
 
-    async fn swept(&self, run: &RunRow, census: &Census) {
+    async fn swept(&self, _: &Job, run: &RunRow, census: &Census) {
         self.note(format!("swept {} {}, clean: {}", census.plan, run.scope, census.clean)).await;
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use reseal_app::keys::{
     ActivateRequest, CataloguedKey, DestroyRequest, ForgetPinRequest, HeldCells, KeyList, KeyListRequest,
-    ListedKey,
+    Labels, ListedKey, PrimaryKey,
 };
 use reseal_app::{Caller, Failure};
 use reseal_core::quantity::{coarse, millis};
@@ -21,8 +21,16 @@ pub(super) async fn list(plan: &Path, due: bool, read: bool) -> Outcome {
     let request = KeyListRequest { plan: plan.to_owned(), due, read };
     let list = reseal_app::keys::list(&request).await?;
     let mut text = text(&list, due);
-    if let Some(Err(why)) = &list.read {
-        text += &format!("\nthe plan's keys were not read: {why}");
+    match (&list.read, &list.labels) {
+        (Some(Err(why)), _) => text += &format!("\nthe plan's keys were not read: {why}"),
+        (_, Some(Labels::Unknown(why))) => {
+            text +=
+                &format!("\nwhich labels keys have now is not known, they are shown by their first: {why}");
+        }
+        (_, Some(Labels::Known(unread))) if !unread.is_empty() => {
+            text += &format!("\nnot read, so which key that is is not known: {}", unread.join(", "));
+        }
+        _ => {}
     }
     Ok(Done::new(CLEAN, document(&list), text))
 }
@@ -33,11 +41,16 @@ fn document(list: &KeyList) -> Value {
     match &list.read {
         Some(Ok(primaries)) => {
             let primaries = primaries.iter();
-            document["primaries"] =
-                primaries.map(|primary| json!({ "keyset": primary.keyset, "key": primary.key_id })).collect();
+            let primary = |primary: &PrimaryKey| json!({ "keyset": primary.keyset, "key": primary.key_id, "fingerprint": primary.fingerprint });
+            document["primaries"] = primaries.map(primary).collect();
         }
         // What the catalogue knows is shown all the same.
         Some(Err(why)) => document["not_read"] = why.as_str().into(),
+        None => {}
+    }
+    match &list.labels {
+        Some(Labels::Known(unread)) => document["labels_not_read"] = json!(unread),
+        Some(Labels::Unknown(why)) => document["labels_unknown"] = why.as_str().into(),
         None => {}
     }
     document
@@ -45,13 +58,17 @@ fn document(list: &KeyList) -> Value {
 
 fn key_document(key: &ListedKey) -> Value {
     let Some(known) = &key.known else {
-        return json!({ "keyset": key.keyset, "key": key.key_id, "state": null, "destroyable": false });
+        let label = key.is_label.then_some(&key.key_id);
+        return json!({
+            "keyset": key.keyset, "key": key.key_id, "label": label, "state": null, "destroyable": false,
+        });
     };
     let (row, age) = (&known.row, &known.age);
     let cells = known.cells.as_ref().map(|cells| cells.iter().map(cells_document).collect::<Vec<_>>());
     json!({
         "keyset": key.keyset,
         "key": key.key_id,
+        "label": key.is_label.then_some(&key.key_id),
         "state": row.state.name(),
         "source_state": known.source.as_ref().and_then(|source| source.state.as_deref()),
         "source_created": known.source.as_ref().and_then(|source| source.created_at).map(time),
@@ -112,8 +129,14 @@ fn text(list: &KeyList, due: bool) -> String {
     }
 }
 
+/// How much of a fingerprint is shown of a key that is named by nothing else.
+const NAMES: usize = 12;
+
 fn row(key: &ListedKey) -> Vec<String> {
-    let name = format!("{}/{}", key.keyset, key.key_id);
+    let name = match key.is_label {
+        true => format!("{}/{}", key.keyset, key.key_id),
+        false => format!("{} (once {})", key.keyset, key.key_id),
+    };
     let dash = || "-".to_owned();
     let Some(known) = &key.known else {
         return vec![name, "not used yet".into(), dash(), dash(), dash(), dash()];
@@ -121,7 +144,7 @@ fn row(key: &ListedKey) -> Vec<String> {
     vec![
         name,
         state(known),
-        known.row.fingerprint.chars().take(8).collect(),
+        known.row.fingerprint.chars().take(if key.is_label { 8 } else { NAMES }).collect(),
         known.in_use_ms.map_or_else(dash, |ms| coarse(millis(ms / 1000 * 1000))),
         expiry(known),
         known.cells.as_deref().map_or_else(dash, held),

@@ -117,6 +117,17 @@ pub(super) fn of_retiring() -> Vec<Case> {
             "keyset main: v1 is the plan's primary, and would seal",
             "make another key the primary first",
         ),
+        case(
+            RetireError::NoLabel {
+                plan: s("people"),
+                key: s("next"),
+                once: vec![s("0123456789abcdef (active)")],
+            },
+            Usage,
+            "which-key",
+            "no key of plan people that can be read has the label next now; it was once that of 0123456789abcdef (active)",
+            "pass 12 or more of the first digits of its fingerprint (`reseal keys list PLAN`), or make the key readable that has the label",
+        ),
         wrong(
             KeyState::Active,
             KeyState::Retired,
