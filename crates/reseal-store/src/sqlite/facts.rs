@@ -134,9 +134,12 @@ async fn columns(
 
 /// Columns on either side of a foreign key.
 async fn referenced(session: &mut Sqlite, table: &TableName) -> Result<Vec<String>, StoreError> {
+    // The pragma prepares a statement for each table that it is asked about, so it is asked about tables that have a
+    // foreign key. Those of Reseal's own refer to each other alone.
     let sql = "SELECT \"from\" FROM pragma_foreign_key_list(?1) UNION \
-               SELECT f.\"to\" FROM pragma_table_list l, pragma_foreign_key_list(l.name) f \
-               WHERE l.schema = 'main' AND f.\"table\" = ?1 AND f.\"to\" IS NOT NULL";
+               SELECT f.\"to\" FROM sqlite_schema s, pragma_foreign_key_list(s.name) f \
+               WHERE s.type = 'table' AND s.sql LIKE '%REFERENCES%' \
+               AND s.name NOT LIKE 'reseal\\_%' ESCAPE '\\' AND f.\"table\" = ?1 AND f.\"to\" IS NOT NULL";
     Ok(ask(session, sql, &[&table.name], &[Kind::Text])
         .await?
         .into_iter()

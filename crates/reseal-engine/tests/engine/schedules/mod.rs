@@ -28,7 +28,7 @@ const SEED: &str = "RESEAL_SCHEDULE";
 #[test]
 fn no_schedule_of_faults_loses_a_cell_or_claims_too_much() {
     if let Ok(seed) = std::env::var(SEED) {
-        return play(seed.parse().unwrap());
+        return play(seed.parse().unwrap(), &mut template(0));
     }
     let schedules = std::env::var(HOW_MANY).map_or(SCHEDULES, |number| number.parse().unwrap());
     let next = AtomicU64::new(0);
@@ -38,8 +38,9 @@ fn no_schedule_of_faults_loses_a_cell_or_claims_too_much() {
         for player in 0..AT_A_TIME {
             scope.spawn(move || {
                 stay_on_one_core(player);
+                let mut template = template(player);
                 while let Some(seed) = take() {
-                    play(seed);
+                    play(seed, &mut template);
                 }
             });
         }
@@ -70,9 +71,13 @@ fn failed() -> bool {
     FAILED.load(Ordering::Relaxed)
 }
 
-fn play(seed: u64) {
+fn template(player: usize) -> world::Template {
+    world::runtime().block_on(world::Template::new(player))
+}
+
+fn play(seed: u64, template: &mut world::Template) {
     let _told = Told(seed);
-    schedule::play(seed);
+    schedule::play(seed, template);
 }
 
 /// Tells what happens, where one schedule is played again.

@@ -11,7 +11,7 @@ use super::engine::{Engine, Task};
 use super::faults::Fault;
 use super::random::Random;
 use super::tell;
-use super::world::{Save, World, runtime};
+use super::world::{Save, Template, World, runtime};
 use crate::notes::job;
 
 /// How many calls to the database, before and after, a run of so few rows makes about.
@@ -32,11 +32,11 @@ struct Schedule {
     swapped: u64,
 }
 
-pub(super) fn play(seed: u64) {
+pub(super) fn play(seed: u64, template: &mut Template) {
     let mut random = Random::new(seed);
     let runtime = runtime();
     let rows = 2 + random.below(6) as i64;
-    let world = runtime.block_on(World::new(seed, rows, &mut random));
+    let world = runtime.block_on(World::new(template, seed, rows, &mut random));
     let job = Job { undo: random.percent(80), ..job() };
     let goes_back = job.undo && random.percent(50);
     let mut schedule = Schedule { random, world, job: Arc::new(job), rows, runtime, swapped: 0 };

@@ -51,14 +51,32 @@ pub(super) enum Save {
     Delete(i64),
 }
 
+/// A database with the application's table and an empty ledger: to migrate one takes longer than to copy it.
+pub(super) struct Template(Session);
+
+impl Template {
+    /// One for each `player`.
+    pub(super) async fn new(player: usize) -> Template {
+        let database = Database::parse(&format!("sqlite:///template-{player}?vfs=memdb")).unwrap();
+        let mut session = database.connect().await.unwrap();
+        session.script(&[TABLE.to_owned()]).await.unwrap();
+        session.migrate().await.unwrap();
+        Template(session)
+    }
+}
+
 impl World {
-    /// A database in memory, shared by all connections that name it.
-    pub(super) async fn new(seed: u64, rows: i64, random: &mut Random) -> Arc<World> {
-        let url = format!("sqlite:///schedule-{seed}?vfs=memdb");
-        let database = Database::parse(&url).unwrap();
-        let mut watch = database.connect().await.unwrap();
-        watch.script(&[TABLE.to_owned()]).await.unwrap();
-        watch.migrate().await.unwrap();
+    /// A copy of the template in memory, shared by all connections that name it.
+    pub(super) async fn new(
+        template: &mut Template,
+        seed: u64,
+        rows: i64,
+        random: &mut Random,
+    ) -> Arc<World> {
+        let database = Database::parse(&format!("sqlite:///schedule-{seed}?vfs=memdb")).unwrap();
+        // It is there for as long as somebody is connected.
+        let watch = database.connect().await.unwrap();
+        template.0.script(&[format!("VACUUM INTO 'file:/schedule-{seed}?vfs=memdb'")]).await.unwrap();
         let mut session = database.connect().await.unwrap();
         // What is locked is told at once, and not after ten seconds: the moment is then another.
         session.script(&["PRAGMA busy_timeout = 0".to_owned()]).await.unwrap();
