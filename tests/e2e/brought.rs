@@ -8,7 +8,7 @@ use crate::custody::{code, is, yesterday};
 use crate::world::{STORES, World, answer};
 
 /// A keyset whose primary is what the file `primary` says, and whose keys lie in the folder `keys`; it begins with v1.
-fn keyring(world: &World, more: &str) {
+pub(crate) fn keyring(world: &World, more: &str) {
     let keys = world.path("keys");
     if !keys.exists() {
         std::fs::create_dir(&keys).unwrap();

@@ -40,6 +40,7 @@ mod leaks;
 mod left_behind;
 mod letters;
 mod mail_steps;
+mod missed_keys;
 mod neighbours;
 mod notify;
 mod own_postgres;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use reseal_control::ControlDatabase;
 use reseal_core::RunState;
-use reseal_engine::{Job, NoObserver, RollbackOptions, RunObserver, RunOptions, to_roll_back};
+use reseal_engine::{
+    Job, NoObserver, RollbackOptions, RunObserver, RunOptions, has_no_new_keys, to_roll_back,
+};
 use reseal_plan::Plan;
 use reseal_store::{Database, RunRow, TrailMark};
 
@@ -59,7 +61,12 @@ pub async fn before_run(
             options.emergency
         }
         Some(run) if options.emergency && !run.emergency => return Err(no_emergency(run).into()),
-        Some(run) => run.emergency,
+        Some(run) => {
+            if Kind::of_run(run.emergency).needed(&plan.policy.approvals) > 0 {
+                has_no_new_keys(job, run)?;
+            }
+            run.emergency
+        }
     };
     match plan.hooks.before.is_empty() {
         true if unfinished.is_none() => too_many_active(&plan.policy, &entries),

@@ -50,6 +50,7 @@ pub use reason::{Reason, explain_reason};
 pub use report::{Report, step_documents};
 pub use rollback::{drop_undo, rollback, to_roll_back};
 pub use run::lease::{holder, is_dead, is_held};
+pub use run::resume::has_no_new_keys;
 pub use run::run;
 pub use stop::{Stop, Stopper};
 pub use sweep::census::{Census, CensusField, CensusLine, SweepFacts};

@@ -1,6 +1,6 @@
 //! Pins: other bytes under a known key id, or known bytes under another id, are refused.
 
-use reseal_core::Key;
+use reseal_core::{Key, Keyset};
 use reseal_store::{Pin, RunRow, Session};
 use serde_json::{Value, json};
 
@@ -91,25 +91,36 @@ pub(crate) fn keys_of_run(job: &Job, run_id: &str) -> Result<Value, RunError> {
     Ok(Value::Object(out))
 }
 
-/// Whether the job's keys are those that a run noted: no other, none more, and the same primaries.
-pub(crate) fn are_of_run(job: &Job, run: &RunRow) -> Result<bool, RunError> {
+/// Whether the job has the keys that a run noted, each with the same bytes, and the same primaries. Old keys may have come
+/// since: cells that opened under none may be theirs. Where labels are roles, none may.
+pub(crate) fn has_those_of(job: &Job, run: &RunRow) -> Result<bool, RunError> {
     let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
     if noted.as_object().is_none_or(|keysets| keysets.len() != job.keysets.len()) {
         return Ok(false);
     }
-    for keyset in job.keysets.iter().map(|keyset| &keyset.keyset) {
+    for KeysetJob { keyset, roles, .. } in &job.keysets {
         let of_run = &noted[keyset.name()];
-        let as_many = of_run["keys"].as_object().is_some_and(|keys| keys.len() == keyset.keys().len());
-        if !as_many || of_run["primary"].as_str() != keyset.primary().map(Key::id) {
+        let Some(keys) = of_run["keys"].as_object() else { return Ok(false) };
+        let is_other = *roles && keys.len() != keyset.keys().len();
+        if is_other || of_run["primary"].as_str() != keyset.primary().map(Key::id) {
             return Ok(false);
         }
-        for key in keyset.keys() {
-            if !is_noted(run, key, &of_run["keys"][key.id()])? {
-                return Ok(false);
+        for (id, fingerprint) in keys {
+            match keyset.by_id(id) {
+                Some(key) if is_noted(run, key, fingerprint)? => {}
+                _ => return Ok(false),
             }
         }
     }
     Ok(true)
+}
+
+/// Whether the job has keys that a run has not noted, or not yet.
+pub(crate) fn has_unnoted(job: &Job, run: &RunRow) -> bool {
+    let noted: Value = serde_json::from_str(&run.primaries).unwrap_or_default();
+    let is_unnoted = |keyset: &Keyset, key: &Key| noted[keyset.name()]["keys"].get(key.id()).is_none();
+    let mut keysets = job.keysets.iter().map(|keyset| &keyset.keyset);
+    keysets.any(|keyset| keyset.keys().iter().any(|key| is_unnoted(keyset, key)))
 }
 
 /// Refuses where a key that a run noted is gone, or holds other bytes by now: cells may be under any of them.

@@ -116,12 +116,7 @@ pub(crate) async fn open(
     let job = steps.job();
     let pins = pins::check(session, job).await?;
     environment.observer.keys_read(job).await?;
-    if run.primaries.is_empty() {
-        let keys = pins::keys_of_run(job, &run.id)?.to_string();
-        if !session.note_keys(lease, &keys).await? {
-            return Err(RunError::Superseded);
-        }
-    }
+    note_keys(session, job, run, lease).await?;
     // An engine which is superseded by now tells nobody that its run begins.
     Commit::new(session, lease).holds().await?;
     let accepted_keys = first_use::accepted(&targets, &pins.fresh, &options.accepted.keys);
@@ -140,6 +135,19 @@ pub(crate) async fn open(
     }
     let pins = FreshPins::new(&job.plan, pins.fresh);
     Ok(Opened::Ready(Ready { targets, pins, accepted_keys }))
+}
+
+/// Notes the keys that the run works with, also those that came since it began: a rollback needs them all, and none is
+/// retired while old cells under it are kept.
+async fn note_keys(session: &mut Session, job: &Job, run: &RunRow, lease: &RunLease) -> Result<(), RunError> {
+    if !pins::has_unnoted(job, run) {
+        return Ok(());
+    }
+    let keys = pins::keys_of_run(job, &run.id)?.to_string();
+    match session.note_keys(lease, &run.primaries, &keys).await? {
+        true => Ok(()),
+        false => Err(RunError::Superseded),
+    }
 }
 
 /// The steps of `on_resume`. Gives the reason, if a stop came first.

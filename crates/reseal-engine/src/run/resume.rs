@@ -108,10 +108,21 @@ fn may_resume(job: &Job, options: &RunOptions, run: &RunRow) -> Result<(), RunEr
     if let Some(error) = &job.keys_missing {
         return Err(error.clone());
     }
-    if !pins::are_of_run(job, run)? {
+    if !pins::has_those_of(job, run)? {
         return Err(ResumeRefused::KeysChanged { run: id() }.into());
     }
     Ok(())
+}
+
+/// Refuses to go on with a run by keys that it has not noted: for where people agreed to its keys.
+///
+/// # Errors
+/// When there are such keys.
+pub fn has_no_new_keys(job: &Job, run: &RunRow) -> Result<(), RunError> {
+    match run.primaries.is_empty() || !pins::has_unnoted(job, run) {
+        true => Ok(()),
+        false => Err(ResumeRefused::KeysChanged { run: run.id.clone() }.into()),
+    }
 }
 
 /// A run that this engine holds.
