@@ -324,3 +324,28 @@ fn one_key_wants_its_outage_accepted_or_a_window() {
     one_key("");
     assert_eq!(world.reseal(&["run", "PLAN", "--accept-outage"]).0, 0);
 }
+
+/// Watches that an outage which is under way is not asked for again: to go on is what ends it. A run that has moved nothing asks.
+#[test]
+fn an_outage_that_is_under_way_is_not_asked_for_again() {
+    for store in STORES {
+        let world = World::new(store, "aes-gcm", 60);
+        world.rewrite_plan("both-keys", "one-key");
+        let damage = "UPDATE people SET a = REPLACE(a, 'v1:', 'v1:!')";
+        world.sql(&[damage, "UPDATE people SET b = REPLACE(b, 'v1:', 'v1:!')"]);
+        assert_ne!(world.reseal(&["run", "PLAN", "--accept-outage"]).0, 0, "{store}");
+        world.sql(&["UPDATE people SET a = REPLACE(a, 'v1:!', 'v1:')"]);
+        world.sql(&["UPDATE people SET b = REPLACE(b, 'v1:!', 'v1:') WHERE id <> 3"]);
+        assert_eq!(code(&world.reseal(&["run", "PLAN"])), (3, "outage"), "{store}: nothing was moved yet");
+        let (exit, first) = world.reseal(&["run", "PLAN", "--accept-outage"]);
+        assert_eq!((exit, &first["cells_quarantined"]), (1, &Value::from(1)), "{store}: {first}");
+        world.sql(&["UPDATE people SET b = REPLACE(b, 'v1:!', 'v1:') WHERE id = 3"]);
+        let (exit, run) = world.reseal(&["run", "PLAN"]);
+        assert_eq!((exit, &run["run_id"]), (0, &first["run_id"]), "{store}: {run}");
+        assert_eq!(
+            code(&world.reseal(&["run", "PLAN"])),
+            (3, "outage"),
+            "{store}: another run is another outage"
+        );
+    }
+}

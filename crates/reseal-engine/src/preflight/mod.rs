@@ -281,9 +281,9 @@ pub(crate) fn refusal(findings: &[Finding]) -> Option<RunError> {
     (!refusals.is_empty()).then_some(RunError::Preflight(refusals))
 }
 
-/// What an application must bear: `one-key` makes rows unreadable to it for a while.
-pub(crate) fn application(job: &Job, accept_outage: bool) -> Result<(), RunError> {
-    if job.application == Application::OneKey && !accept_outage && job.pace.is_open.is_none() {
+/// What an application must bear: `one-key` makes rows unreadable to it for a while, and somebody must have accepted that.
+pub(crate) fn application(job: &Job, is_accepted: bool) -> Result<(), RunError> {
+    if job.application == Application::OneKey && !is_accepted && job.pace.is_open.is_none() {
         return Err(RunError::Outage);
     }
     Ok(())

@@ -39,7 +39,7 @@ use crate::run::canary::Sent;
 use crate::run::conclude::{Outcome, conclude};
 use crate::run::lease::Renewal;
 use crate::run::opening::{Opened, Ready};
-use crate::run::resume::{Held, started_with, take};
+use crate::run::resume::{Held, is_under_way, started_with, take};
 use crate::run::steps::Steps;
 use crate::run::unfinished::owed;
 use crate::sweep::census::Census;
@@ -60,12 +60,13 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     let begun = Instant::now();
     let Environment { database, progress, stop, observer } = environment;
-    preflight::application(job, options.accepted.outage || options.dry_run)?;
     let opened = if options.dry_run { database.read_only() } else { database.clone() };
     let mut session = opened.connect().await?;
     if let Some(report) = owed(&mut session, job, options, environment).await? {
         return Ok(report);
     }
+    let is_accepted = options.dry_run || options.accepted.outage;
+    preflight::application(job, is_accepted || is_under_way(&mut session, job).await?)?;
     let options = &started_with(&mut session, job, options).await?;
     let job = &job.at_pace(options.pace);
     progress.begin(Phase::Preflight, 0, 0);

@@ -32,6 +32,16 @@ pub(crate) async fn started_with(
     Ok(options)
 }
 
+/// Whether the plan's latest run is not over and has moved cells: what an application cannot read since then was accepted
+/// when that run began, and comes to an end by going on.
+pub(crate) async fn is_under_way(session: &mut Session, job: &Job) -> Result<bool, RunError> {
+    if session.version().await?.is_none() {
+        return Ok(false);
+    }
+    let latest = session.runs(Some(&job.plan), 1).await?.pop();
+    Ok(latest.is_some_and(|run| !run.state.is_over() && run.counts.cells_rotated > 0))
+}
+
 /// The run of this plan that is not over, if it may go on as it stands, else a new one.
 async fn find_or_write(
     session: &mut Session,
