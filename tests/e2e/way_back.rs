@@ -1,5 +1,6 @@
 //! Which run may be gone on with or rolled back, and by which plan and keys.
 
+use crate::approvals::Approved;
 use crate::custody::{code, with_keys};
 use crate::world::World;
 
@@ -65,4 +66,24 @@ fn a_run_is_resumed_under_the_primary_that_it_was_given() {
     let (exit, done) = world.reseal(&["resume", "PLAN"]);
     assert_eq!((exit, done["state"].as_str()), (0, Some("complete")), "{done}");
     assert_eq!(world.read("v2").0, world.read("v2").2);
+}
+
+/// Watches that people are asked to agree only to a rollback that can begin: whoever agrees to one agrees to its keys.
+#[test]
+fn nobody_is_asked_for_a_rollback_that_cannot_begin() {
+    let approved = Approved::new("{ rollback: 1 }");
+    let world = &approved.world;
+    with_keys(world, &["v3"]);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    let waiting = || world.reseal(&["approve", "list", "PLAN"]).1["requests"].as_array().unwrap().len();
+    let back = ["rollback", "PLAN", "--confirm", "people"];
+    assert_eq!((code(&world.reseal(&back)), waiting()), ((2, "which-key"), 0));
+    let back = [&back[..], &["--to-key", "v1"]].concat();
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    std::fs::write(world.path("plan.yaml"), format!("{plan}ignore: [people.note]\n")).unwrap();
+    assert_eq!((code(&world.reseal(&back)), waiting()), ((3, "plan-changed"), 0));
+    std::fs::write(world.path("plan.yaml"), plan).unwrap();
+    approved.agree(&world.reseal(&back), &["alice"]);
+    assert_eq!(world.reseal(&back).0, 0);
+    assert_eq!(world.read("v1").2, 5);
 }

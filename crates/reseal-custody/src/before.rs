@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use reseal_control::ControlDatabase;
 use reseal_core::RunState;
 use reseal_engine::{
-    Job, NoObserver, RollbackOptions, RunObserver, RunOptions, has_no_new_keys, to_roll_back,
+    Job, NoObserver, RollbackOptions, RunObserver, RunOptions, has_no_new_keys, may_roll_back, to_roll_back,
 };
 use reseal_plan::Plan;
 use reseal_store::{Database, RunRow, TrailMark};
@@ -138,6 +138,8 @@ pub async fn before_rollback(
     let resumed = [RunState::RollingBack, RunState::RolledBack];
     let begins = |newest: &RunRow| asked(newest) && !resumed.contains(&newest.state);
     if let Some(newest) = newest.filter(begins) {
+        // Whoever agrees is asked only for what could be done then.
+        may_roll_back(job, &newest, &options.to_keys)?;
         let scope = scope_of_rollback(&newest.id, &options.to_keys);
         let intent = Intent { kind: Kind::Rollback, scope, entries: &entries };
         permit.agreed = approvals::agreed(&mut session, database, plan, &intent, &options.operator).await?;

@@ -48,7 +48,7 @@ pub use preflight::{Checked, Outside, SampledField, SampledLine, SampledTable, o
 pub use progress::{Phase, Progress};
 pub use reason::{Reason, explain_reason};
 pub use report::{Report, step_documents};
-pub use rollback::{drop_undo, rollback, to_roll_back};
+pub use rollback::{drop_undo, may_roll_back, rollback, to_roll_back};
 pub use run::lease::{holder, is_dead, is_held};
 pub use run::resume::has_no_new_keys;
 pub use run::run;

@@ -6,6 +6,7 @@ use reseal_store::{RunRow, Session};
 use crate::error::{RollbackRefused, RunError};
 use crate::job::Job;
 use crate::job::options::RollbackOptions;
+use crate::job::reversed::{of_run, turned_back};
 
 /// Rolling a first encryption back sends plaintext to the server: refused while the server writes what it is sent to a log,
 /// unless somebody accepts that. Gives the settings that were accepted.
@@ -47,6 +48,23 @@ async fn is_left(session: &mut Session, run: &RunRow) -> Result<bool, RunError> 
     Ok(rollback.is_some_and(|rollback| rollback.run.state != RunState::Complete))
 }
 
+/// Refuses a rollback that could not begin whatever people agree to: by another plan, without the run's keys, or where nobody
+/// can tell which key cells would go back to.
+///
+/// # Errors
+/// When it is one.
+pub fn may_roll_back(job: &Job, run: &RunRow, to_keys: &[String]) -> Result<(), RunError> {
+    same_plan(job, run)?;
+    turned_back(&of_run(job, run)?, to_keys).map(drop)
+}
+
+fn same_plan(job: &Job, run: &RunRow) -> Result<(), RunError> {
+    match run.plan_digest == job.digest {
+        true => Ok(()),
+        false => Err(RollbackRefused::PlanChanged { run: run.id.clone() }.into()),
+    }
+}
+
 /// The run that is to be rolled back, where it may be.
 pub(super) async fn newest(
     session: &mut Session,
@@ -68,9 +86,7 @@ pub(super) async fn newest(
             None => RollbackRefused::NoSuchRun { asked }.into(),
         });
     }
-    if newest.plan_digest != job.digest {
-        return Err(RollbackRefused::PlanChanged { run: newest.id }.into());
-    }
+    same_plan(job, &newest)?;
     // Without keys only a run goes back that came to know none: it moved no cell.
     if let Some(error) = job.keys_missing.as_ref().filter(|_| !newest.primaries.is_empty()) {
         return Err(error.clone());
