@@ -18,7 +18,7 @@ pub(crate) fn identity(folder: &Path, name: &str) -> (String, String) {
 }
 
 /// What the real age decrypts.
-fn decrypted(file: &str, identity: &str) -> String {
+pub(crate) fn decrypted(file: &str, identity: &str) -> String {
     let age = Command::new(variable("RESEAL_TEST_AGE")).args(["-d", "-i", identity, file]).output().unwrap();
     assert!(age.status.success(), "{}", String::from_utf8_lossy(&age.stderr));
     String::from_utf8(age.stdout).unwrap()
@@ -143,6 +143,40 @@ fn a_generated_age_file_is_a_source_of_keys() {
         2,
         "the key that was generated is the key that sealed: {list}"
     );
+}
+
+/// Watches that a key which the plan does not name yet is written as the plan reads those beside it: named, or listed by a query.
+#[test]
+fn a_generated_key_is_written_as_the_plan_reads_the_others() {
+    let world = World::new("sqlite", "aes-gcm", 10);
+    let generate = |id: &str| {
+        let file = world.path(&format!("{id}.key")).display().to_string();
+        let made = world.reseal(&["keys", "generate", "--plan", "PLAN", "--id", id, "--file", &file]);
+        assert_eq!(made.0, 0, "{}", made.1);
+        std::fs::read_to_string(file).unwrap_or_default()
+    };
+    let key = generate("v3");
+    world.set_key("v3", &key);
+    let v2 = format!("      v2: {{ file: \"{}\"", world.path("v2.key").display());
+    world.rewrite_plan(&v2, &v2.replace("v2", "v3"));
+    world.rewrite_plan("primary: v2", "primary: v3");
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(world.read("v3").2, 10, "the foreign producer reads under it");
+
+    world.sql(&["CREATE TABLE app_keys (id text)", "INSERT INTO app_keys VALUES ('v3'), ('v4')"]);
+    let plan = std::fs::read_to_string(world.path("plan.yaml")).unwrap();
+    let (from, upto) = (plan.find("    keys:\n").unwrap(), plan.find("seals:").unwrap());
+    let listed = format!(
+        "    keys_from:\n      - sql: SELECT id FROM app_keys\n        \
+         key: {{ file: \"{}/{{id}}.key\", encoding: base64 }}\n",
+        world.folder.path().display()
+    );
+    let plan = format!("{}{listed}{}", &plan[..from], &plan[upto..]);
+    std::fs::write(world.path("plan.yaml"), plan.replace("primary: v3", "primary: v4")).unwrap();
+    let key = generate("v4");
+    world.set_key("v4", &key);
+    assert_eq!(world.reseal(&["run", "PLAN"]).0, 0);
+    assert_eq!(world.read("v4").2, 10);
 }
 
 /// Watches that only a retired key is archived.

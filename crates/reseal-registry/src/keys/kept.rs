@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reseal_core::{Kdf, Key, KeyLength, Keyset, SecretBytes};
-use reseal_plan::{Encoding, KeyIdSpec, KeysPlace, KeysetSpec, Plan};
+use reseal_plan::{Encoding, KeyIdSpec, KeyOfRow, KeysFromSpec, KeysPlace, KeysetSpec, Plan};
 
 use super::ReadKeyError;
 use super::bytes::{decode, derive};
@@ -122,13 +122,7 @@ pub fn wanted(plan: &Plan, keyset: Option<&str>, id: &str) -> Result<Wanted, Rea
         ReadKeyError::new(format!("plan {}: which keyset is the key for?", plan.name), help)
     })?;
     let spec = &plan.keysets[at];
-    let encoding = named(spec, id, true).map(|key| key.source.encoding).or_else(|| {
-        spec.keys_from.iter().find_map(|from| match &from.place {
-            KeysPlace::Map(source) => Some(source.encoding),
-            KeysPlace::Directory { encoding, .. } => Some(*encoding),
-            KeysPlace::Query { .. } => None,
-        })
-    });
+    let encoding = encoding_of(spec, id);
     let lengths = plan.seals.iter().filter(|seal| seal.keyset == Some(at) && seal.kdf.is_none());
     let lengths = lengths.filter_map(|seal| {
         let format = FORMATS.iter().find(|format| format.name == seal.format)?;
@@ -151,6 +145,22 @@ pub fn wanted(plan: &Plan, keyset: Option<&str>, id: &str) -> Result<Wanted, Rea
         encoding: encoding.unwrap_or_default(),
         passphrase,
     })
+}
+
+/// How a plan reads the key of an id. For one that it does not name yet: as it reads those that it is given a list of, else as
+/// all those that it names, where it reads them alike.
+fn encoding_of(spec: &KeysetSpec, id: &str) -> Option<Encoding> {
+    let listed = |from: &KeysFromSpec| match &from.place {
+        KeysPlace::Map(source) | KeysPlace::Query { key: KeyOfRow::Source(source), .. } => source.encoding,
+        KeysPlace::Directory { encoding, .. }
+        | KeysPlace::Query { key: KeyOfRow::Column { encoding, .. }, .. } => *encoding,
+    };
+    let alike = || {
+        let first = spec.keys.first()?.source.encoding;
+        spec.keys.iter().all(|key| key.source.encoding == first).then_some(first)
+    };
+    let named = named(spec, id, true).map(|key| key.source.encoding);
+    named.or_else(|| spec.keys_from.first().map(listed)).or_else(alike)
 }
 
 /// The key that a plan will read where `written` is kept.
