@@ -1,5 +1,6 @@
 //! A daemon on a clock of its own, and what it left in the control database.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,10 +37,14 @@ impl Daemon {
     }
 
     fn start_as(world: &World, from: &str, speed: u32, more: impl Fn(&mut Command)) -> Daemon {
-        let log = std::fs::File::options().create(true).append(true).open(world.path("daemon.log")).unwrap();
-        let clock = format!("{from},{},{speed}", now());
-        let mut command = world.command(&["serve", "PLAN", "--clock-for-tests", &clock]);
+        let mut command = world.command(&["serve", "PLAN", "--clock-for-tests", &clock(from, speed)]);
         more(&mut command);
+        Daemon::of(&mut command, &world.path("daemon.log"))
+    }
+
+    /// Serves by a command; what it says goes to the end of a file.
+    pub(crate) fn of(command: &mut Command, log: &Path) -> Daemon {
+        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
@@ -58,6 +63,11 @@ impl Daemon {
     }
 }
 
+/// A clock that shows a time now, and runs so many times as fast from there.
+pub(crate) fn clock(from: &str, speed: u32) -> String {
+    format!("{from},{},{speed}", now())
+}
+
 pub(crate) fn terminate(child: &mut Child) {
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
@@ -71,13 +81,18 @@ pub(crate) fn now() -> String {
 }
 
 /// Asks until there is an answer; a minute and a half at the most.
-pub(crate) fn wait_for<T>(world: &World, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(world: &World, what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    wait_beside(&world.path("daemon.log"), what, ask)
+}
+
+/// The same beside a daemon that says what it does in a file.
+pub(crate) fn wait_beside<T>(log: &Path, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = ask() {
             return found;
         }
-        let log = std::fs::read_to_string(world.path("daemon.log")).unwrap_or_default();
+        let log = std::fs::read_to_string(log).unwrap_or_default();
         assert!(begun.elapsed() < Duration::from_secs(90), "{what}: not within 90 s\n{log}");
         std::thread::sleep(Duration::from_millis(100));
     }

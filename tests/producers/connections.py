@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from system import System, plain
 
-DERIVED, FIRST = (str(uuid.uuid5(uuid.NAMESPACE_URL, name)) for name in ("derived", "2024-03-kms"))
+DERIVED, FIRST, OLDER = (str(uuid.uuid5(uuid.NAMESPACE_URL, name)) for name in ("derived", "2024-03-kms", "2023-03-kms"))
 
 
 class Connections(System):
@@ -65,6 +65,20 @@ class Connections(System):
         mirrored = number % 5 != 0
         row |= {"encrypted_credentials": encoded(payload) if mirrored else None, "iv": encoded(iv) if mirrored else None}
         return row
+
+    def more(self):
+        return {"older": self.older}
+
+    def older(self, database, keys):
+        """A few rows whose data keys were wrapped under a key before: {"older": "<its ARN>"}."""
+        database.run(f"""INSERT INTO encryption_keys (id, key_id, kms_key_arn, status)
+            VALUES ('{OLDER}', '2023-03-kms', '{keys["older"]}', 'retired')""")
+        rows = database.run("SELECT id, data_key_ciphertext FROM connections WHERE data_key_ciphertext IS NOT NULL ORDER BY id LIMIT 3")
+        for row, wrapped in rows:
+            moved = kms(keys["endpoint"]).re_encrypt(
+                CiphertextBlob=base64.b64decode(wrapped), DestinationKeyId=keys["older"])["CiphertextBlob"]
+            database.run("UPDATE connections SET data_key_ciphertext = %s, encryption_key_id = %s WHERE id = %s",
+                         (encoded(moved), OLDER, row))
 
     def read(self, database, keys):
         self.arns = {str(key): arn for key, arn in database.run("SELECT id, kms_key_arn FROM encryption_keys")}

@@ -50,6 +50,10 @@ class System:
         """Whether the row's fields hold sealed cells; where not, they are values beside the plan like any other."""
         return True
 
+    def more(self):
+        """Commands that only this system has."""
+        return {}
+
     def seed(self, database, keys, rows):
         for statement in self.schema:
             database.run(statement)
@@ -92,4 +96,5 @@ class System:
     def main(self):
         command, url, *args = sys.argv[1:]
         args = [json.load(open(arg)) if arg.endswith(".json") else arg for arg in args]
-        {"seed": self.seed, "read": self.read, "digest": self.digest}[command](Database(url), *args)
+        known = {"seed": self.seed, "read": self.read, "digest": self.digest} | self.more()
+        known[command](Database(url), *args)

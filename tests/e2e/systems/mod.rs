@@ -7,5 +7,6 @@ mod besahubs;
 mod connections;
 mod csuite_pivot;
 mod intelliwiz;
+mod mails;
 mod pazpaz;
 mod system;

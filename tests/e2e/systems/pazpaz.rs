@@ -2,21 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::mails::Mails;
 use super::system::System;
-use crate::copies::identity;
+use crate::copies::{decrypted, identity};
 
 #[test]
 fn pazpaz_carries_out_its_runbook() {
     let mut system = System::new("pazpaz", "postgres");
-    let first = system.generate("base64");
-    system.seed(&json!({ "primary": "v1", "v1": first }), 250);
-    system.write("application.json", &json!({ "database": system.url }).to_string());
-    for name in ["alice", "bob"] {
-        approver(&system, name);
-    }
-    system.write("backups/pazpaz-latest.dump", "dump");
-    let second = system.generate("base64");
-    hold(&mut system, "v2", &json!({ "v1": first, "v2": second }));
+    let [first, second] = begin(&mut system, 250);
 
     let before = system.digest();
     prepares(&system);
@@ -32,7 +25,8 @@ fn pazpaz_carries_out_its_runbook() {
     system.runs("rolled_back", &back);
     assert_eq!(system.digest(), before, "not the exact old bytes");
     agree(&system, &["run", "PLAN"], &["alice", "bob"]);
-    system.runs("complete", &["run", "PLAN"]);
+    let run = system.runs("complete", &["run", "PLAN"]);
+    assert!(run["seconds"].as_f64().unwrap() > 4.0, "a thousand rows, 200 in a second: {run}");
     system.reads_all(&new, &old);
 
     // "Key backup", and the test of every quarter that it opens what it has to.
@@ -41,6 +35,9 @@ fn pazpaz_carries_out_its_runbook() {
     let restored =
         system.ends(0, &["keys", "restore-test", "PLAN", "--file", "keys.age", "--identity", &identity]);
     assert_eq!(restored["passed"], true, "{restored}");
+    // "Encryption key deleted from secrets manager": age itself prints what the backup holds.
+    let backup = decrypted(&system.path("keys.age").display().to_string(), &identity);
+    assert!(backup.contains(&first) && backup.contains(&second), "a key cannot be had again");
 
     // Phase 4: nothing holds the old key any more; it is archived and kept for ever.
     system.refused(3, "undo-holds", &["keys", "retire", "PLAN", "v1"]);
@@ -67,6 +64,99 @@ fn pazpaz_carries_out_its_runbook() {
     assert_eq!(audit, json!([routine, routine, ["v2", "v3", "emergency", who, true]]));
 }
 
+/// The year after: three keys are in the secret, and whoever agrees to a rollback agrees to one that can be done.
+#[test]
+fn pazpaz_rolls_back_where_older_keys_are_still_there() {
+    let mut system = System::new("pazpaz", "postgres");
+    let [first, second] = begin(&mut system, 70);
+    agree(&system, &["run", "PLAN"], &["alice", "bob"]);
+    system.runs("complete", &["run", "PLAN"]);
+    let (before, third) = (system.digest(), system.generate("base64"));
+    hold(&mut system, "v3", &json!({ "v1": first, "v2": second, "v3": third }));
+    agree(&system, &["run", "PLAN"], &["alice", "bob"]);
+    system.runs("complete", &["run", "PLAN"]);
+    let back = ["rollback", "PLAN", "--confirm", "pazpaz"];
+    system.refused(2, "which-key", &back);
+    assert_eq!(
+        system.ends(0, &["approve", "list", "PLAN"])["requests"],
+        json!([]),
+        "people were asked in vain"
+    );
+    let back = [&back[..], &["--to-key", "v2"]].concat();
+    agree(&system, &back, &["alice", "bob"]);
+    system.runs("rolled_back", &back);
+    assert_eq!(system.digest(), before, "not the exact old bytes");
+}
+
+/// "Communication plan", "daily automated backup", "key recovery testing" and the annual report, each in its own hour in
+/// Jerusalem, as `reseal serve` does them.
+#[test]
+fn pazpaz_does_what_its_schedule_says() {
+    let mut system = System::new("pazpaz", "postgres");
+    begin(&mut system, 70);
+    let mails = Mails::start(&mut system);
+    let (identity, to) = identity(&system.path(""), "identity");
+    system.set("PAZPAZ_BACKUP_RECIPIENTS", to);
+    // The one thing of the plan that is the machine's and not the folder's.
+    let plan = std::fs::read_to_string(system.path("pazpaz.yaml")).unwrap();
+    let here = plan.replace("/run/secrets/pazpaz-restore", &identity);
+    assert_ne!(plan, here);
+    system.write("pazpaz.yaml", &here);
+
+    system.fires("key-backup", "2026-03-31T23:40:00Z", "2026-04-01T00:00:00Z");
+    let backup = only_file(&system, "backups", "keys-", ".age");
+    assert!(backup.starts_with("age-encryption.org/v1"));
+    system.fires("restore-test", "2026-04-01T02:40:00Z", "2026-04-01T03:00:00Z");
+    let copies = system.ends(0, &["keys", "list", "PLAN"])["keys"].to_string();
+    assert!(copies.contains("passed: opened"), "{copies}");
+
+    let daemon = system.serve("2026-06-24T05:40:00Z", crate::served::SPEED);
+    system.wait("the announcement", || (mails.of("announced").len() == 2).then_some(()));
+    daemon.stop();
+    assert_eq!(mails.told("announced").0, ["dba", "devops"]);
+    let mail = &mails.of("announced")[0];
+    let (subject, text) = (mail["headers"]["subject"].as_str().unwrap(), mail["text"].as_str().unwrap());
+    assert!(
+        subject.contains("Scheduled encryption key rotation: Wednesday, 1 July 2026, 09:00"),
+        "{subject}"
+    );
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "Team, we will be performing a routine encryption key rotation on Wednesday, 1 July 2026, 09:00",
+        "as part of our HIPAA compliance procedures. This is a zero-downtime operation.",
+        "Expected impact: none.",
+        "monitor error rates during the rotation window",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    system.fires("audit", "2026-10-01T05:40:00Z", "2026-10-01T06:00:00Z");
+    let report = only_file(&system, "reports", "hipaa-", ".html");
+    assert!(report.contains("HIPAA") && report.contains("pazpaz"), "{report}");
+}
+
+/// What the one file of a folder holds that is called so.
+fn only_file(system: &System, folder: &str, begin: &str, end: &str) -> String {
+    let files = std::fs::read_dir(system.path(folder)).unwrap().map(|file| file.unwrap().file_name());
+    let names: Vec<String> = files.map(|name| name.into_string().unwrap()).collect();
+    let found: Vec<&String> =
+        names.iter().filter(|name| name.starts_with(begin) && name.ends_with(end)).collect();
+    assert_eq!(found.len(), 1, "{names:?}");
+    String::from_utf8_lossy(&std::fs::read(system.path(folder).join(found[0])).unwrap()).into_owned()
+}
+
+/// Rows under v1, v2 in the secret, two people who may agree, and a backup.
+fn begin(system: &mut System, rows: u32) -> [String; 2] {
+    let keys = [system.generate("base64"), system.generate("base64")];
+    system.seed(&json!({ "primary": "v1", "v1": keys[0] }), rows);
+    system.write("application.json", &json!({ "database": system.url }).to_string());
+    for name in ["alice", "bob"] {
+        approver(system, name);
+    }
+    system.write("backups/pazpaz-latest.dump", "dump");
+    hold(system, "v2", &json!({ "v1": keys[0], "v2": keys[1] }));
+    keys
+}
+
 /// Phases 1 and 2: the secret holds both keys, the application opens both and seals with the newer one.
 fn hold(system: &mut System, primary: &str, keys: &Value) {
     system.write("secret.json", &keys.to_string());
@@ -75,6 +165,7 @@ fn hold(system: &mut System, primary: &str, keys: &Value) {
 
 /// "Review data inventory", "estimate re-encryption time", "verify dual-key mode".
 fn prepares(system: &System) {
+    system.ends(0, &["check", "PLAN", "--keys"]);
     system.ends(0, &["check", "PLAN", "--connect"]);
     let census = system.ends(0, &["census", "PLAN"]);
     assert_eq!(cells(&census, "v2"), 0, "{census}");

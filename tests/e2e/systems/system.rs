@@ -1,11 +1,13 @@
 //! One documented system: its database, the folder its operator works in, the variables he has set.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::served::{Daemon, SPEED, clock, wait_beside};
 use crate::world::{binary, new_database, python, run_script, script, wait_until_swapping};
 
 /// A system, as its operator has it before him.
@@ -70,6 +72,10 @@ impl System {
         self.variables.insert(name.to_owned(), value.into());
     }
 
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
     pub(crate) fn set_all<const N: usize>(&mut self, variables: [(&str, &str); N]) {
         for (name, value) in variables {
             self.set(name, value);
@@ -97,6 +103,36 @@ impl System {
 
     pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Serves the plan from a time on, on a clock that runs so many times as fast.
+    pub(crate) fn serve(&self, from: &str, speed: u32) -> Daemon {
+        let mut command = self.command(&["serve", "PLAN", "--clock-for-tests", &clock(from, speed)]);
+        Daemon::of(&mut command, &self.path("daemon.log"))
+    }
+
+    /// Asks beside a daemon until there is an answer.
+    pub(crate) fn wait<T>(&self, what: &str, ask: impl FnMut() -> Option<T>) -> T {
+        wait_beside(&self.path("daemon.log"), what, ask)
+    }
+
+    /// Serves from a time on until a job has done its work of a slot (both in UTC).
+    pub(crate) fn fires(&self, job: &str, from: &str, slot: &str) {
+        let done = format!(
+            "SELECT 1 FROM reseal_firing WHERE job = '{job}' AND state = 'done' AND slot = unixepoch('{slot}') * 1000"
+        );
+        let daemon = self.serve(from, SPEED);
+        self.wait(&format!("the job {job}"), || self.control(&done).get(0).map(drop));
+        daemon.stop();
+    }
+
+    /// What the control database answers; nothing as long as it has no such table.
+    pub(crate) fn control(&self, select: &str) -> Value {
+        let url = format!("sqlite://{}", self.path("control.db").display());
+        let output = self.script("producer.py", &["sql", &url, select]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("no such table"), "{select}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
     /// Waits until the ledger shows that cells were rotated.
@@ -191,20 +227,36 @@ impl System {
         run_script(&mut self.script("producer.py", &[&["sql", &self.url], statements].concat()))
     }
 
+    /// Lets the server accept connections to the system's database, or refuse them.
+    pub(crate) fn accepts_connections(&self, accepts: bool) {
+        let (server, name) = self.url.rsplit_once('/').unwrap();
+        let alter = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {accepts}");
+        run_script(&mut self.script("producer.py", &["sql", &format!("{server}/postgres"), &alter]));
+    }
+
     /// Whether the database refuses a statement.
     pub(crate) fn refuses(&self, statement: &str) -> bool {
         !self.script("producer.py", &["sql", &self.url, statement]).output().unwrap().status.success()
     }
 
-    /// Drops the old cells of every run that is over: from then on nothing can be rolled back.
+    /// Drops the old cells of the newest run that keeps any, as the tables of `rotation-plans/README.md` have it.
     pub(crate) fn drops_undo(&self) {
-        let runs = self.ends(0, &["runs", "PLAN"]);
-        for run in runs["runs"].as_array().unwrap().iter().filter(|run| run["state"] != "rolled_back") {
-            self.ends(
-                0,
-                &["undo", "drop", "PLAN", "--confirm", self.name, "--run", run["run_id"].as_str().unwrap()],
-            );
-        }
+        let dropped = self.ends(0, &["undo", "drop", "PLAN", "--confirm", self.name]);
+        assert_ne!(dropped["cells_dropped"], 0, "{dropped}");
+    }
+
+    /// Puts another program in the place of one that stands in for the system's.
+    pub(crate) fn replace_program(&self, name: &str, script: &str) {
+        std::fs::remove_file(self.path(name)).unwrap();
+        self.write(name, script);
+        std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// Puts back what stands in for one of the system's programs.
+    pub(crate) fn restore_program(&self, name: &str) {
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("systems").join(self.name);
+        std::fs::remove_file(self.path(name)).unwrap();
+        std::os::unix::fs::symlink(programs.join(name), self.path(name)).unwrap();
     }
 
     /// The bar of a key's end: by a plan that forgets one column, preflight names that column and the key stays; by the
