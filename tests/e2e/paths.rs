@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::approvals::{approver, request, write};
 use crate::copies::identity;
 use crate::custody::code;
 use crate::world::{World, answer};
@@ -83,6 +84,55 @@ fn files_of_policy_and_schedule_lie_beside_the_plan() {
     std::fs::write(world.path("dump"), "rows").unwrap();
     let (exit, report) = elsewhere(&world, away.path(), &["run", "PLAN"]);
     assert_eq!(exit, 0, "{report}");
+}
+
+/// Watches people and programs of a policy: the list is the one beside the plan, and the program is started there.
+#[test]
+fn what_a_policy_names_lies_beside_the_plan() {
+    let world = relative(
+        "policy: { approvals: 1, approvers: { file: approvers }, disk: { command: [./free.sh, here], min_free: 20 } }\n",
+    );
+    script(&world.path("free.sh"), "pwd > \"$1\"; echo 42");
+    let away = tempfile::tempdir().unwrap();
+    let line = approver(&world, "alice");
+    write(&world.path("approvers"), &format!("{line}\n"), 0o644);
+    let run = || elsewhere(&world, away.path(), &["run", "PLAN"]);
+    let id = request(&run());
+    let key = world.path("alice.approver").display().to_string();
+    let (exit, approved) = elsewhere(&world, away.path(), &["approve", &id, "--key", &key, "--plan", "PLAN"]);
+    assert_eq!(exit, 0, "{approved}");
+    // Whom the run's own user appoints.
+    std::fs::write(away.path().join("approvers"), "").unwrap();
+    let mut command = world.command(&["run", "PLAN", "--json"]);
+    command.env_remove("SUDO_USER").env("USER", "dave").current_dir(away.path());
+    let (exit, report) = answer(&mut command);
+    assert_eq!(exit, 0, "{report}");
+    let here = std::fs::read_to_string(world.path("here")).unwrap();
+    assert_eq!(here.trim(), world.folder.path().canonicalize().unwrap().display().to_string());
+    assert!(!away.path().join("here").exists());
+}
+
+/// Watches what stays the caller's: databases that URLs name, also one in a plan, and the audit key of the environment.
+#[test]
+fn urls_and_the_environment_are_relative_to_the_working_directory() {
+    let world = relative("");
+    world.rewrite_plan("database: { env: TEST_DATABASE_URL }", "database: \"sqlite://data.db\"");
+    let away = tempfile::tempdir().unwrap();
+    std::fs::rename(world.path("data.db"), away.path().join("data.db")).unwrap();
+    let here = |args: &[&str]| {
+        let mut command = world.command(&[args, &["--json"]].concat());
+        command.env("RESEAL_DATABASE_URL", "sqlite://own.db").env("RESEAL_AUDIT_KEY", "own.key");
+        answer(command.current_dir(away.path()))
+    };
+    assert_eq!(here(&["audit", "keygen"]).0, 0);
+    let (exit, report) = here(&["run", "PLAN"]);
+    assert_eq!((exit, report["cells_rotated"].as_u64()), (0, Some(10)), "{report}");
+    let (exit, verified) = here(&["audit", "verify"]);
+    assert_eq!(exit, 0, "{verified}");
+    assert_eq!(verified["signed_through"], verified["events"], "{verified}");
+    for name in ["data.db", "own.db", "own.key"] {
+        assert!(away.path().join(name).exists() && !world.path(name).exists(), "{name}");
+    }
 }
 
 /// Watches that whoever relied on the working directory learns where the file is now looked for.

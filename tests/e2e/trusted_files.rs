@@ -65,6 +65,52 @@ fn a_control_database_is_nobody_elses_to_write() {
     mode(&folder, 0o1777);
     let (exit, report) = world.reseal(&["run", "PLAN"]);
     assert_eq!(exit, 0, "in a sticky folder nobody can swap it: {report}");
+    // The one that is taken where none is named.
+    let usual = |args: &[&str]| answer(world.command(args).env_remove("RESEAL_DATABASE_URL"));
+    assert_eq!(usual(&["verify", "PLAN", "--json"]).0, 0);
+    let file = world.path("reseal/control.db");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(usual(&["audit", "verify", "--json"]).0, 0);
+    mode(&file, 0o602);
+    assert_eq!(code(&usual(&["audit", "verify", "--json"])), (3, "control-database"));
+}
+
+/// Watches the key that signs the trail: whoever can write it could have another one sign. The run is not held up, and says so.
+#[test]
+fn an_audit_key_is_nobody_elses_to_write() {
+    let world = World::new("sqlite", "aes-gcm", 5);
+    let folder = world.path("audit");
+    let file = folder.join("audit.key");
+    std::fs::create_dir(&folder).unwrap();
+    let reseal = |args: &[&str]| {
+        let mut command = world.command(args);
+        let output = command.env("RESEAL_AUDIT_KEY", &file).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let unsigned = || {
+        let verified: Value = serde_json::from_str(&reseal(&["audit", "verify", "--json"]).0).unwrap();
+        verified["events"].as_u64().unwrap() - verified["signed_through"].as_u64().unwrap()
+    };
+    reseal(&["audit", "keygen"]);
+    let (_, said) = reseal(&["run", "PLAN"]);
+    assert!(!said.contains("audit key") && unsigned() == 0, "{said}");
+    for (file_mode, folder_mode, expect) in
+        [(0o620, 0o700, "can be written by others"), (0o600, 0o770, "can be replaced by others")]
+    {
+        mode(&file, file_mode);
+        mode(&folder, folder_mode);
+        let (_, said) = reseal(&["verify", "PLAN"]);
+        assert!(said.contains("is not signed") && said.contains(expect), "{said}");
+        mode(&file, 0o600);
+        mode(&folder, 0o700);
+        assert!(unsigned() > 0, "{expect}");
+        reseal(&["verify", "PLAN"]);
+        assert_eq!(unsigned(), 0);
+    }
+    mode(&file, 0o644);
+    let (_, said) = reseal(&["verify", "PLAN"]);
+    assert!(said.contains("can be read by others") && unsigned() == 0, "{said}");
 }
 
 /// Watches that a secret mounted by Kubernetes is read, and one that others could swap is not.

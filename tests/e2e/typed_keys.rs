@@ -94,7 +94,17 @@ fn a_weak_new_primary_is_refused_until_it_is_accepted() {
             STANDARD.encode(&random[..16]),
             Some("it has 16 bytes, fewer than the 32 of a key that it replaces"),
         ),
+        (
+            "encoding: hex, kdf: { sha256: {} }",
+            "9c4be1a07fd2e805".to_owned(),
+            Some("it has 8 bytes, fewer than 16"),
+        ),
         (&pbkdf2(1000), typed.clone(), Some("1000 iterations of PBKDF2, fewer than 600000")),
+        (
+            "encoding: base64, kdf: { pbkdf2-sha1: { salt: s, rounds: 1000, length: 32 } }",
+            typed.clone(),
+            Some("1000 iterations of PBKDF2, fewer than 1300000"),
+        ),
         (&pbkdf2(600_000), typed, None),
         // What was drawn at random needs no iterations.
         (&pbkdf2(1000), STANDARD.encode(random), None),
@@ -126,6 +136,19 @@ fn a_weak_new_primary_is_refused_until_it_is_accepted() {
         let (code, again) = world.reseal(&["run", "PLAN"]);
         assert_eq!(code, 0, "{key}: {again}");
     }
+}
+
+/// Watches the rounds of a seal, whose derivation each cell may have its own of.
+#[test]
+fn too_few_rounds_of_a_seal_are_refused_until_they_are_accepted() {
+    let world = World::new("sqlite", "plaintext", 20);
+    Source::of("encoding: base64", STANDARD.encode(TEXT)).give(&world);
+    let kdf = "    kdf: { pbkdf2-sha256: { salt: \"{table}\", rounds: 1000, length: 32 } }\n";
+    world.rewrite_plan("    keyset: main\n", &format!("    keyset: main\n{kdf}"));
+    let (code, refused) = world.reseal(&["run", "PLAN"]);
+    let text = refused.to_string();
+    assert!(code == 3 && text.contains("1000 iterations of PBKDF2, fewer than 600000"), "{code} {text}");
+    assert_eq!(world.reseal(&["run", "PLAN", "--accept-weak-key"]).0, 0);
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -101,7 +101,7 @@ struct Named {
 async fn find(named: &str) -> Result<Named, Failure> {
     if named.starts_with("env:") || named.contains("://") {
         let allows_plaintext = control::allows_plaintext();
-        return Ok(Named { url: url(named)?, allows_plaintext, plan: None });
+        return Ok(Named { url: url(named).await?, allows_plaintext, plan: None });
     }
     let plan = open::plan(Path::new(named))?;
     let url = reseal_registry::database(&plan).await?;
@@ -109,11 +109,10 @@ async fn find(named: &str) -> Result<Named, Failure> {
 }
 
 /// A URL named by a variable, or one that holds no password: an argument list is seen by all.
-fn url(named: &str) -> Result<Zeroizing<String>, Failure> {
+async fn url(named: &str) -> Result<Zeroizing<String>, Failure> {
     if let Some(name) = named.strip_prefix("env:") {
-        return std::env::var(name).map(Zeroizing::new).map_err(|_| {
-            Failure::refused("variable-unset", format!("the variable {name} is not set"), "export it first")
-        });
+        let read = reseal_registry::url_in(name).await;
+        return read.map_err(|error| Failure::refused("variable-unset", error.message, error.help));
     }
     let (_, rest) = named.split_once("://").unwrap_or_default();
     let login = rest.split_once('@').map(|(login, _)| login);

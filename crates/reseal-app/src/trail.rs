@@ -27,11 +27,22 @@ pub(crate) async fn note(operator: &str, kind: EventKind, about: impl FnOnce(Eve
         let mut control = control::session().await?;
         let event = Event::new(kind, control.now_ms().await?, operator, &host());
         control.record(&about(event)).await?;
-        sign_in(&mut control).await.map(drop)
+        Ok::<_, Failure>(control)
     };
-    if let Err(failure) = recorded.await {
+    match recorded.await {
+        Ok(mut control) => warn_unsigned(sign_in(&mut control).await),
+        Err(failure) => {
+            let help = failure.help.as_deref().unwrap_or_default();
+            tracing::warn!(help, "{kind} is not in the audit trail: {}", failure.message);
+        }
+    }
+}
+
+/// Warns where the trail could not be signed: what was recorded is in it all the same.
+fn warn_unsigned(signed: Result<Option<u64>, Failure>) {
+    if let Err(failure) = signed {
         let help = failure.help.as_deref().unwrap_or_default();
-        tracing::warn!(help, "{kind} is not in the audit trail: {}", failure.message);
+        tracing::warn!(help, "the audit trail is not signed: {}", failure.message);
     }
 }
 
@@ -116,9 +127,7 @@ pub(crate) async fn sign() {
         let mut control = control::database()?.connect().await?;
         sign_in(&mut control).await
     };
-    if let Err(failure) = signed.await {
-        tracing::warn!("the audit trail is not signed: {}", failure.message);
-    }
+    warn_unsigned(signed.await);
 }
 
 /// Signs where the trail stands, and gives through which event; none without a key.

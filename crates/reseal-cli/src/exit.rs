@@ -87,19 +87,39 @@ pub(crate) fn end(json: bool, outcome: Outcome) -> ExitCode {
 
 /// Ends a command line that could not be read; `--help` and `--version` end here too.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    let asked_for = !error.use_stderr();
-    if !asked_for && std::env::args().any(|arg| arg == "--json") {
-        let text = error.render().to_string();
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::from(CLEAN);
+    }
+    let rendered = error.render().to_string();
+    let text = without_identities(&rendered);
+    if std::env::args_os().any(|arg| arg == "--json") {
         // Up to the usage line: what is wrong, and with which argument.
         let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
         let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
         return end(true, Err(Failure::usage("usage", message, "see `reseal --help`")));
     }
-    if !asked_for && output::logs_json() {
-        output::log_line("ERROR", error.render().to_string().trim(), None);
-    } else {
+    if output::logs_json() {
+        output::log_line("ERROR", text.trim(), None);
+    } else if output::harmless(&text) == rendered {
+        // In colour, which what the user wrote must not bring.
         let _ = error.print();
+    } else {
+        output::note(text.trim_end());
     }
-    ExitCode::from(if asked_for { CLEAN } else { USAGE })
+    ExitCode::from(USAGE)
+}
+
+/// The text without an identity of age, which somebody wrote where the path of its file belongs, or nothing.
+fn without_identities(text: &str) -> String {
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+    let pieces = text.split_inclusive(ends).map(|piece| {
+        let word = piece.trim_end_matches(ends);
+        match word.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
+            true => format!("***{}", &piece[word.len()..]),
+            false => piece.to_owned(),
+        }
+    });
+    pieces.collect()
 }

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod exit;
+mod memory;
 mod output;
 mod signals;
 mod terminal;
@@ -33,8 +34,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     // A core dump would hold keys.
     let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
-    keep_memory_private();
-    keep_memory_from_swap();
+    memory::keep_private();
+    memory::keep_from_swap();
     if output::logs_json() {
         std::panic::set_hook(Box::new(|panic| output::log_line("ERROR", &panic.to_string(), None)));
     }
@@ -51,32 +52,6 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(commands::run(&cli, &caller));
     exit::end(cli.json, outcome)
 }
-
-/// Keeps other processes of this user from reading keys out of this one, by ptrace or /proc, and a core dump from being
-/// handed to a program of the system's, which no limit does. Children are as others: exec sets it back.
-#[cfg(target_os = "linux")]
-fn keep_memory_private() {
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn keep_memory_private() {}
-
-/// Keeps keys and plaintext out of swap, where that is allowed: all pages that are touched stay in memory. Below a limit on
-/// locked memory, allocations behind it would fail, so nothing is locked where one binds this process.
-#[cfg(target_os = "linux")]
-fn keep_memory_from_swap() {
-    use rustix::mm::{MlockAllFlags, mlockall};
-    use rustix::thread::{CapabilitySet, capabilities};
-    let is_exempt = || capabilities(None).is_ok_and(|held| held.effective.contains(CapabilitySet::IPC_LOCK));
-    let is_unlimited = || rlimit::Resource::MEMLOCK.get_soft().is_ok_and(|most| most == rlimit::INFINITY);
-    if is_exempt() || is_unlimited() {
-        let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn keep_memory_from_swap() {}
 
 /// Logs go to stderr: warnings by default, what `RUST_LOG` asks for otherwise. Libraries below Reseal are never
 /// asked for more than warnings: what they print at finer levels is not ours to vouch for. The database driver is asked for

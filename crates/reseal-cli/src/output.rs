@@ -100,7 +100,7 @@ pub(crate) fn note(text: &str) {
     match logs_json() {
         true => log_line("INFO", text, None),
         // Whoever should read it may have gone.
-        false => drop(writeln!(std::io::stderr(), "{text}")),
+        false => drop(writeln!(std::io::stderr(), "{}", harmless(text))),
     }
 }
 

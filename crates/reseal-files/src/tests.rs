@@ -118,6 +118,25 @@ fn what_is_no_file_is_refused_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
+/// Watches that reading stops where a file holds too much, by a writer that would go on for long.
+#[test]
+fn no_more_is_read_than_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = pipe.clone();
+    let written = std::thread::spawn(move || {
+        let mut out = OpenOptions::new().write(true).open(path).unwrap();
+        std::io::copy(&mut std::io::repeat(b'x').take(16 << 20), &mut out)
+    });
+    let content = |most| OpenFile::open(&pipe, Pipes::Allowed).unwrap().content(most).map_err(|e| e.fault);
+    assert_eq!(content(1024), Err(FileFault::TooLarge { most: 1024 }));
+    assert_eq!(written.join().unwrap().unwrap_err().kind(), ErrorKind::BrokenPipe);
+    // What a pseudo file holds is known only once it was read.
+    let generated = OpenFile::open(Path::new("/proc/self/status"), Pipes::Refused).unwrap().content(16);
+    assert_eq!(generated.unwrap_err().fault, FileFault::TooLarge { most: 16 });
+}
+
 /// SQLite locks with fcntl, and closing any other descriptor of the file gives such locks up: then two connections write at
 /// once.
 #[test]

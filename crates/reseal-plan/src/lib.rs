@@ -13,6 +13,7 @@ mod cron;
 mod digest;
 mod document;
 mod form;
+mod language;
 mod meaning;
 mod names;
 mod plan;
@@ -26,6 +27,7 @@ mod window;
 mod yaml;
 
 pub use cron::{CronError, CronLine};
+pub use language::Language;
 pub use plan::{
     Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
     EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
@@ -39,28 +41,12 @@ pub use schema::{Vocabulary, schema};
 pub use validator::Validator;
 pub use window::Window;
 
-use document::Document;
-
-/// Reads a plan.
+/// Reads a plan; whoever reads many keeps a [`Language`].
 ///
 /// # Errors
 /// All mistakes of form and meaning, in the order of the file.
 pub fn parse(file: PlanFile<'_>, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Plan, Problems> {
-    let root =
-        yaml::read(text).map_err(|error| Problems(vec![document::unreadable(file.name, text, &error)]))?;
-    let form = form::check(text, &root, &schema(vocabulary));
-    let meaning = meaning::check(file.folder, text, &root, &form, vocabulary);
-    let secrets = form.secrets.into_iter().chain(meaning.secrets).collect();
-    let document = Document::new(file.name, text, &root, secrets);
-    let findings: Vec<_> = form.findings.into_iter().chain(meaning.findings).collect();
-    match meaning.plan {
-        Some(mut plan) if findings.is_empty() => {
-            plan.unsupported = document.problems(meaning.unsupported);
-            plan.missing = document.problems(meaning.missing);
-            Ok(plan)
-        }
-        _ => Err(Problems(document.problems(findings))),
-    }
+    Language::of(vocabulary).parse(file, text)
 }
 
 /// A plan as one line of JSON, which is YAML too: all that [`parse`] takes from a text, without its layout, aliases and

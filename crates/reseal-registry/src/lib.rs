@@ -13,7 +13,8 @@ mod unread;
 
 pub use job::{Overrides, job};
 pub use keys::{
-    Kept, KeyFacts, Keys, Purpose, ReadKeyError, Wanted, database, keys, printed, restored, wanted, will_be,
+    Kept, KeyFacts, Keys, Purpose, ReadKeyError, Wanted, database, keys, printed, restored, url_in, wanted,
+    will_be,
 };
 pub use notifiers::{notifier, secret};
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES, NOTIFIERS};

@@ -1,6 +1,8 @@
 //! The parser of plans: what it takes it takes again, and what it refuses it explains.
 
-use reseal_plan::{Plan, PlanFile, Problems, Vocabulary, parse, print};
+use std::sync::LazyLock;
+
+use reseal_plan::{Language, Plan, PlanFile, Problems, Vocabulary, print};
 
 /// The plugins that plans can name: those of the registry, which a test holds this against.
 pub const VOCABULARY: Vocabulary<'static> = Vocabulary {
@@ -96,7 +98,7 @@ const MOST_PRINTED: usize = 1024 * 1024;
 /// Checks one input: a text that may be a plan.
 pub fn body(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    match parse(PlanFile::named("plan.yaml"), &text, &VOCABULARY) {
+    match parse(&text) {
         Ok(plan) => {
             checks_clean_again(&text, &plan);
             reads_back_as_it_was_printed(&text, &plan);
@@ -105,6 +107,12 @@ pub fn body(data: &[u8]) {
         }
         Err(problems) => are_explained(&text, &problems),
     }
+}
+
+fn parse(text: &str) -> Result<Plan, Problems> {
+    // Made once: it takes much longer than to read a plan.
+    static LANGUAGE: LazyLock<Language> = LazyLock::new(|| Language::of(&VOCABULARY));
+    LANGUAGE.parse(PlanFile::named("plan.yaml"), text)
 }
 
 /// Inputs to begin with.
@@ -119,7 +127,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn checks_clean_again(text: &str, plan: &Plan) {
-    let again = parse(PlanFile::named("plan.yaml"), text, &VOCABULARY);
+    let again = parse(text);
     let again =
         again.unwrap_or_else(|problems| panic!("a plan that checks clean does not again:\n{problems}"));
     assert!(format!("{again:?}") == format!("{plan:?}"), "one text, two plans");
@@ -131,7 +139,7 @@ fn reads_back_as_it_was_printed(text: &str, plan: &Plan) {
     if printed.len() > MOST_PRINTED {
         return;
     }
-    let again = parse(PlanFile::named("plan.yaml"), &printed, &VOCABULARY);
+    let again = parse(&printed);
     let again = again.unwrap_or_else(|problems| panic!("{printed}\nis refused:\n{problems}"));
     says_the_same(&again, plan);
     assert_eq!(print(&printed), Some(printed), "printed twice, it is another text");
@@ -142,7 +150,7 @@ fn is_the_same_behind_a_comment(text: &str, plan: &Plan) {
     if text.starts_with('\u{feff}') {
         return;
     }
-    let again = parse(PlanFile::named("plan.yaml"), &format!("# a comment\n{text}"), &VOCABULARY);
+    let again = parse(&format!("# a comment\n{text}"));
     let again = again.unwrap_or_else(|problems| panic!("behind a comment it is refused:\n{problems}"));
     says_the_same(&again, plan);
 }
@@ -153,9 +161,7 @@ fn is_refused_with_a_secret(text: &str) {
     let Some(at) = sources.get(text.len() % sources.len().max(1)) else { return };
     let (before, source) = text.split_at(*at);
     let after = source[5..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    let Err(problems) =
-        parse(PlanFile::named("plan.yaml"), &format!("{before}value: {SECRET}{after}"), &VOCABULARY)
-    else {
+    let Err(problems) = parse(&format!("{before}value: {SECRET}{after}")) else {
         return;
     };
     assert!(!problems.to_string().contains(SECRET), "an answer shows a secret:\n{problems}");

@@ -143,7 +143,9 @@ mod tests {
     async fn a_kek_that_may_have_been_typed_is_guessable() {
         let drawn: Vec<u8> = (0..32u32).map(|n| (n.wrapping_mul(0x9e37_79b1) >> 13) as u8).collect();
         assert!(!kek_of(drawn).await.is_guessable());
-        assert!(kek_of(b"correct horse battery staple, 32".to_vec()).await.is_guessable());
+        let typed = kek_of(b"correct horse battery staple, 32".to_vec()).await;
+        assert!(typed.is_guessable());
+        assert!(reseal_core::Key::of_kek("k1", typed).is_guessable(), "its fingerprint would be a fast hash");
     }
 
     #[tokio::test]

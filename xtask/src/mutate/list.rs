@@ -29,11 +29,15 @@ const SCHEDULES: Watch = Watch::Test {
 };
 
 const fn end_to_end(test: &'static str) -> Watch {
-    Watch::Test { package: "reseal-tests", target: &["--test", "e2e"], test }
+    in_target("reseal-tests", &["--test", "e2e"], test)
+}
+
+const fn in_target(package: &'static str, target: &'static [&'static str], test: &'static str) -> Watch {
+    Watch::Test { package, target, test }
 }
 
 const fn unit(package: &'static str, test: &'static str) -> Watch {
-    Watch::Test { package, target: &["--lib"], test }
+    in_target(package, &["--lib"], test)
 }
 
 pub(super) const MUTATIONS: &[Mutation] = &[
@@ -178,5 +182,142 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         from: ">= BREAKER {",
         to: ">= BREAKER + (1 << 40) {",
         watched_by: &[end_to_end("bad_input::cell_after_cell_that_does_not_open_stops_the_run")],
+    },
+    Mutation {
+        name: "files-of-others",
+        guard: "A file that others can write is not trusted",
+        file: "crates/reseal-files/src/lib.rs",
+        from: "const WRITABLE_BY_OTHERS: u32 = 0o022;",
+        to: "const WRITABLE_BY_OTHERS: u32 = 0;",
+        watched_by: &[
+            unit("reseal-files", "tests::what_others_can_write_or_replace_is_refused"),
+            end_to_end("trusted_files::a_plan_that_starts_programs_is_nobody_elses_to_write"),
+            end_to_end("trusted_files::an_audit_key_is_nobody_elses_to_write"),
+        ],
+    },
+    Mutation {
+        name: "folders-of-others",
+        guard: "Nor is one in a folder that others can write",
+        file: "crates/reseal-files/src/way.rs",
+        from: "if metadata.is_dir() && mode & WRITABLE_BY_OTHERS != 0 &&",
+        to: "if metadata.is_file() && mode & WRITABLE_BY_OTHERS != 0 &&",
+        watched_by: &[
+            unit("reseal-files", "tests::what_others_can_write_or_replace_is_refused"),
+            end_to_end("trusted_files::a_control_database_is_nobody_elses_to_write"),
+        ],
+    },
+    Mutation {
+        name: "read-to-the-end",
+        guard: "Of a file that is too large no more is read than is allowed",
+        file: "crates/reseal-files/src/lib.rs",
+        from: ".take(most + 1)",
+        to: ".take(u64::MAX)",
+        watched_by: &[unit("reseal-files", "tests::no_more_is_read_than_is_allowed")],
+    },
+    Mutation {
+        name: "paths-of-the-caller",
+        guard: "A path in a plan is relative to the plan's folder",
+        file: "crates/reseal-plan/src/meaning/paths.rs",
+        from: "let path = PlanPath::new(self.folder, written);",
+        to: "let path = PlanPath::new(\"\", written);",
+        watched_by: &[
+            in_target("reseal-registry", &["--test", "paths"], "every_path_lies_beside_the_plan"),
+            end_to_end("paths::a_plan_is_the_same_from_every_folder"),
+        ],
+    },
+    Mutation {
+        name: "programs-unseen",
+        guard: "A plan that starts programs is one that others must not write",
+        file: "crates/reseal-plan/src/meaning/paths.rs",
+        from: "self.programs |= paths == PathWords::Program;",
+        to: "self.programs |= paths == PathWords::Program && self.programs;",
+        watched_by: &[
+            in_target("reseal-registry", &["--test", "paths"], "whoever_starts_programs_is_told"),
+            end_to_end("trusted_files::a_plan_that_starts_programs_is_nobody_elses_to_write"),
+        ],
+    },
+    Mutation {
+        name: "secret-as-an-argument",
+        guard: "A secret among the arguments of a program is refused",
+        file: "crates/reseal-plan/src/secret.rs",
+        from: "if (named && is_given) || assigned || has_bearer(word) || looks_secret_argument(word) {",
+        to: "if has_bearer(word) {",
+        watched_by: &[
+            unit("reseal-plan", "secret::tests::arguments_that_are_secrets_are_found"),
+            end_to_end("written_out::a_secret_in_a_plan_is_refused_and_never_repeated"),
+        ],
+    },
+    Mutation {
+        name: "identity-repeated",
+        guard: "An identity on the command line is not repeated",
+        file: "crates/reseal-cli/src/exit.rs",
+        from: "true => format!(\"***{}\", &piece[word.len()..]),",
+        to: "true => piece.to_owned(),",
+        watched_by: &[end_to_end("written_out::a_secret_on_the_command_line_is_not_repeated")],
+    },
+    Mutation {
+        name: "typed-key-hashed-fast",
+        guard: "A key that may have been typed has a slow fingerprint",
+        file: "crates/reseal-core/src/key.rs",
+        from: "None => is_guessable(self.source_bytes()),",
+        to: "None => is_guessable(self.source_bytes()) && self.source_bytes().len() < 8,",
+        watched_by: &[
+            unit("reseal-engine", "job::fingerprint::tests::what_may_have_been_typed_is_hashed_slowly"),
+            end_to_end("typed_keys::no_fast_hash_is_kept_of_what_may_have_been_typed"),
+        ],
+    },
+    Mutation {
+        name: "derivations-at-once",
+        guard: "Slow fingerprints are made one at a time",
+        file: "crates/reseal-engine/src/job/fingerprint.rs",
+        from: "let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);",
+        to: "let _held = ONE_AT_A_TIME.try_lock();",
+        watched_by: &[unit("reseal-engine", "job::fingerprint::tests::one_derivation_is_made_at_a_time")],
+    },
+    Mutation {
+        name: "weak-primary",
+        guard: "A weak new primary is refused",
+        file: "crates/reseal-engine/src/preflight/weak_keys.rs",
+        from: "false => Finding::refusal(\"weak-key\", why, help),",
+        to: "false => Finding::warning(\"weak-key\", why, help),",
+        watched_by: &[
+            end_to_end("typed_keys::a_weak_new_primary_is_refused_until_it_is_accepted"),
+            end_to_end("typed_keys::too_few_rounds_of_a_seal_are_refused_until_they_are_accepted"),
+        ],
+    },
+    Mutation {
+        name: "mdc-not-gained",
+        guard: "A seal that wants an MDC gives cells one",
+        file: "plugins/format-pgcrypto/src/format.rs",
+        from: "recipe.mdc = self.mdc.unwrap_or(recipe.mdc);",
+        to: "recipe.mdc = recipe.mdc && self.mdc != Some(false);",
+        watched_by: &[end_to_end("formats::messages_without_mdc_are_named_and_gain_one")],
+    },
+    Mutation {
+        name: "memory-open",
+        guard: "Other processes of the user cannot read keys in memory",
+        file: "crates/reseal-cli/src/memory.rs",
+        from: "DumpableBehavior::NotDumpable",
+        to: "DumpableBehavior::Dumpable",
+        watched_by: &[end_to_end("written_out::a_process_with_keys_is_closed_to_others_of_its_user")],
+    },
+    Mutation {
+        name: "locked-below-a-limit",
+        guard: "Memory is locked only where no limit applies",
+        file: "crates/reseal-cli/src/memory.rs",
+        from: "(self.capable && is_initial)",
+        to: "self.capable",
+        watched_by: &[in_target("reseal-cli", &["--bins"], "memory::tests::nothing_is_locked_below_a_limit")],
+    },
+    Mutation {
+        name: "terminal-acts",
+        guard: "Names do nothing to a terminal",
+        file: "crates/reseal-cli/src/output.rs",
+        from: "    c.is_control()\n        || matches!",
+        to: "    c.is_control() && c == '\\n'\n        || matches!",
+        watched_by: &[
+            end_to_end("written_out::names_do_nothing_to_a_terminal_and_leave_json_as_it_is"),
+            end_to_end("written_out::nothing_that_is_printed_does_anything_to_a_terminal"),
+        ],
     },
 ];

@@ -13,7 +13,8 @@ pub fn encrypt(text: &[u8], recipients: &[String]) -> Result<Vec<u8>, CustodyErr
     use std::io::Write;
     let known: Vec<age::x25519::Recipient> = recipients
         .iter()
-        .map(|recipient| recipient.parse().map_err(|_| CopyError::Recipient { recipient: recipient.clone() }))
+        .zip(1..)
+        .map(|(recipient, number)| recipient.parse().map_err(|_| CopyError::Recipient { number }))
         .collect::<Result<_, _>>()?;
     let as_dyn = known.iter().map(|recipient| recipient as &dyn age::Recipient);
     let encryptor = age::Encryptor::with_recipients(as_dyn).map_err(|_| CopyError::NoRecipient)?;

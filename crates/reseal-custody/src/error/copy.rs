@@ -89,11 +89,11 @@ pub enum CopyError {
     /// The file of an identity has none in it.
     #[error("the file of the identity holds none")]
     NoIdentity,
-    /// A recipient is none of age.
-    #[error("{recipient} is no recipient of age")]
+    /// A recipient is none of age. It is not shown: it may be the identity, put in the wrong place.
+    #[error("recipient {number} is no recipient of age (it is not shown: it may be an identity)")]
     Recipient {
-        /// What was given.
-        recipient: String,
+        /// Which of those that were given, from 1.
+        number: usize,
     },
     /// Nobody would be able to read the copy.
     #[error("there is no recipient")]

@@ -303,7 +303,7 @@ mod tests {
         let values = [id, "arn:aws:kms:eu:1:key/2"].map(|text| Some(SecretBytes::new(text.into())));
         let source = SourceSpec {
             kind: kind.into(),
-            args: SourceArgs { words: vec![word.into()], ..SourceArgs::default() },
+            args: SourceArgs { words: vec![word.into()], folder: "/plans".into(), ..SourceArgs::default() },
             secret: None,
             json: None,
             encoding: Encoding::Raw,
@@ -319,6 +319,9 @@ mod tests {
         assert_eq!(filled("file", "/run/{key}", "v1"), Ok(vec!["/run/v1".to_owned()]));
         assert_eq!(filled("aws-kms", "{arn}", "v1"), Ok(vec!["arn:aws:kms:eu:1:key/2".to_owned()]));
         assert_eq!(filled("file", "{id}", "/elsewhere/v1"), Ok(vec!["/elsewhere/v1".to_owned()]));
+        // A whole path from a row is one of the plan: it lies beside the plan.
+        assert_eq!(filled("file", "{id}", "keys/v1"), Ok(vec!["/plans/keys/v1".to_owned()]));
+        assert_eq!(filled("command", "{id}", "./print"), Ok(vec!["/plans/print".to_owned()]));
         for id in ["../shadow", ".."] {
             assert!(filled("file", "/run/{id}", id).unwrap_err().contains("leads out"), "{id}");
         }

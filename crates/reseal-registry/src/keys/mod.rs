@@ -81,6 +81,17 @@ pub async fn database(plan: &Plan) -> Result<Zeroizing<String>, ReadKeyError> {
     }
 }
 
+/// The URL of a database that a variable holds.
+///
+/// # Errors
+/// When there is no such variable; its name is shown only where it cannot be the URL itself.
+pub async fn url_in(variable: &str) -> Result<Zeroizing<String>, ReadKeyError> {
+    let args = SourceArgs { words: vec![variable.to_owned()], ..SourceArgs::default() };
+    let source = SourceSpec { kind: keys_env::PLUGIN.name.to_owned(), args, ..SourceSpec::default() };
+    let material = Reader::of_files().read(&source, &source.args, "the database URL").await?;
+    text(&material, "the database URL")
+}
+
 /// What a program prints as text, run as a source of keys runs it: no shell, an environment of its own, a time limit;
 /// in `folder`.
 ///

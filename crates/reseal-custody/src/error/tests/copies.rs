@@ -102,10 +102,10 @@ pub(super) fn of_age() -> Vec<Case> {
             "the file that age-keygen wrote: AGE-SECRET-KEY-1…",
         ),
         case(
-            CopyError::Recipient { recipient: s("x") },
+            CopyError::Recipient { number: 2 },
             Usage,
             "recipient",
-            "x is no recipient of age",
+            "recipient 2 is no recipient of age (it is not shown: it may be an identity)",
             "age-keygen prints it: age1…",
         ),
         case(CopyError::NoRecipient, Usage, "recipient", "there is no recipient", "--to age1…"),
