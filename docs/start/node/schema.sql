@@ -1,0 +1,6 @@
+CREATE TABLE customers (
+  id BIGINT AUTO_INCREMENT PRIMARY KEY,
+  name VARCHAR(200) NOT NULL,
+  phone VARCHAR(500) CHARACTER SET ascii COLLATE ascii_bin,
+  address TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL
+);
