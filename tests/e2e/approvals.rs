@@ -90,7 +90,7 @@ fn two_others_must_agree_before_a_run_begins() {
     assert_eq!(code(&approved.approve(&id, "alice")), (3, "approved-already"));
     assert_eq!(approved.approve(&id, "bob").0, 0);
     let own = run();
-    assert!(own.1["error"]["message"].as_str().unwrap().contains("alice asked for it"), "{}", own.1);
+    assert!(own.1["error"]["message"].as_str().unwrap().contains("alice made the request"), "{}", own.1);
     let (_, list) = approved.command("alice", &["approve", "list", "PLAN"]);
     assert_eq!(list["requests"][0]["request"], id.as_str());
     assert_eq!(approved.approve(&id, "carol").0, 0);
@@ -125,12 +125,12 @@ fn an_approval_is_of_one_plan_one_scope_one_set_of_keys_and_one_time() {
     std::fs::remove_file(world.path("bob.approver")).unwrap();
     approver(world, "bob");
     assert_eq!(approved.approve(&id, "bob").0, 0);
-    not_counted(run(), "not of this request, or not by bob's key");
+    not_counted(run(), "the signature of bob is for another request or was made with another key");
     approved.world.control("DELETE FROM reseal_approval");
     approved.forget_set();
     approver(world, "mallory");
     assert_eq!(approved.approve(&id, "mallory").0, 0);
-    not_counted(run(), "mallory is not among the approvers");
+    not_counted(run(), "mallory is not an approver");
     approved.world.control("DELETE FROM reseal_approval");
     write(&world.path("bob.approver"), &real, 0o600);
     assert_eq!(approved.approve(&id, "bob").0, 0);
@@ -146,7 +146,7 @@ fn an_approval_is_of_one_plan_one_scope_one_set_of_keys_and_one_time() {
     approved.world.control(&format!(
         "UPDATE reseal_approval_request SET expires_at = expires_at + 1 WHERE id = '{id}'"
     ));
-    not_counted(run(), "not of this request");
+    not_counted(run(), "is for another request");
     approved.world.control(&format!("UPDATE reseal_approval_request SET expires_at = 1 WHERE id = '{id}'"));
     assert_ne!(request(&run()), id, "it has lapsed");
     let lapsed = approved.approve(&id, "carol");
@@ -248,7 +248,7 @@ fn one_key_under_two_names_counts_once_and_a_run_is_no_emergency() {
     let waits = run();
     assert_eq!(request(&waits), id);
     let message = waits.1["error"]["message"].as_str().unwrap();
-    assert!(message.contains("robert has the key of another approver"), "{message}");
+    assert!(message.contains("robert uses the key of another approver"), "{message}");
     assert_ne!(request(&approved.command("dave", &["run", "PLAN", "--emergency"])), id, "another kind");
     assert_eq!(approved.approve(&id, "carol").0, 0);
     assert_eq!(run().0, 0);

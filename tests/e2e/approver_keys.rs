@@ -20,7 +20,7 @@ fn an_approver_is_known_by_the_key() {
     let run = || approved.command("alice", &["run", "PLAN"]);
     let id = approved.agree(&run(), &["bob", "alicia"]);
     let own = run();
-    assert!(own.1["error"]["message"].as_str().unwrap().contains("alicia asked for it"), "{}", own.1);
+    assert!(own.1["error"]["message"].as_str().unwrap().contains("alicia made the request"), "{}", own.1);
     assert_eq!(approved.approve(&id, "carol").0, 0);
     assert_eq!(run().0, 0);
     let (given, began) = (events(&approved.world, "approval-given"), events(&approved.world, "run-started"));

@@ -52,11 +52,11 @@ fn what_is_no_plan_is_named_once_and_not_read_to_its_end() {
     std::fs::write(world.path("large.yaml"), vec![b'#'; (8 << 20) + 1]).unwrap();
     std::fs::write(world.path("latin1.yaml"), b"name: caf\xe9\n").unwrap();
     let cases = [
-        ("/dev/zero".to_owned(), "no file"),
+        ("/dev/zero".to_owned(), "not a regular file"),
         (world.folder.path().display().to_string(), "directory"),
         (path("large.yaml"), "8 MiB"),
         (path("latin1.yaml"), "UTF-8"),
-        (path("missing.yaml"), "no such file"),
+        (path("missing.yaml"), "does not exist"),
     ];
     for (plan, said) in cases {
         let (code, refused) = world.reseal(&["run", &plan]);
@@ -145,7 +145,7 @@ fn servers_and_files_that_are_not_there_are_named() {
             ["nowhere.invalid:5432", "address"],
             "host",
         ),
-        (format!("sqlite://{missing}"), [missing.as_str(), "no such file"], "path"),
+        (format!("sqlite://{missing}"), [missing.as_str(), "does not exist"], "path"),
     ];
     for (url, said, help) in cases {
         world.url = url;
@@ -255,7 +255,7 @@ fn mistakes_of_the_command_line_are_named() {
     let cases: [(&[&str], &str); 4] = [
         (&["run", "PLAN", "--primary", "v9"], "v9"),
         (&["run", "PLAN", "--workers", "257"], "257"),
-        (&["run"], "<PLAN>"),
+        (&["run"], "no plan was passed"),
         (&["inspect", "PLAN", "--table", "people"], "--row"),
     ];
     for (args, said) in cases {

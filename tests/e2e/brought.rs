@@ -99,7 +99,7 @@ fn started(world: &World) -> Vec<String> {
 #[test]
 fn a_key_that_people_agreed_to_is_the_same_behind_before() {
     for (tampers, what) in
-        [("", ""), (" && cp other.key keys/v1", "holds other bytes"), (" && rm keys/v1", "is gone")]
+        [("", ""), (" && cp other.key keys/v1", "have changed since"), (" && rm keys/v1", "is now missing")]
     {
         let approved = Approved::new("1");
         let world = &approved.world;

@@ -93,7 +93,7 @@ fn a_backup_is_read_by_age_and_proved_by_cells() {
         list["keys"].as_array().unwrap().iter().find(|key| key["key"] == "v1").unwrap()["copies"].clone();
     let results: Vec<&str> =
         copies.as_array().unwrap().iter().filter_map(|copy| copy["result"].as_str()).collect();
-    assert_eq!(results[0], "failed: not the key that the catalogue knows", "{copies}");
+    assert_eq!(results[0], "failed: not the same key as in the catalogue", "{copies}");
     assert_eq!(results[1], "passed: opened 38 cells", "{copies}");
 }
 

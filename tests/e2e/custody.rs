@@ -99,7 +99,7 @@ fn a_key_is_retired_only_when_nothing_holds_its_cells() {
         let retire = || world.reseal(&["keys", "retire", "PLAN", "v1"]);
         let refused = retire();
         assert_eq!(code(&refused), (3, "key-in-use"), "{store}: {}", refused.1);
-        assert!(refused.1["error"]["message"].as_str().unwrap().contains("people.a holds 19 cells"));
+        assert!(refused.1["error"]["message"].as_str().unwrap().contains("people.a has 19 cells under it"));
         let old = world.sql(&["SELECT a FROM people WHERE id = 1"])[0][0].as_str().unwrap().to_owned();
         world.sql(&[
             "UPDATE people SET a = 'v1:AAAAAAAAAAAAAAAA:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==' WHERE id = 2",
@@ -130,7 +130,7 @@ fn a_key_is_retired_only_when_nothing_holds_its_cells() {
         let (exit, done) = retire();
         assert_eq!((exit, done["state"].as_str()), (0, Some("retired")), "{store}: {done}");
         let notes = done["notes"].to_string();
-        for unseen in ["replicas", "WAL", "dead tuples", "backups", "nothing is disabled outside"] {
+        for unseen in ["replicas", "WAL", "dead tuples", "backups", "nothing was disabled outside Reseal"] {
             assert!(notes.contains(unseen), "{store}: {notes}");
         }
         is(&world, "retired", "active");
@@ -210,7 +210,7 @@ fn a_young_key_is_rotated_in_an_emergency_only() {
     let (_, status) = world.reseal(&["status", "PLAN"]);
     assert!(status["deadline"].is_string(), "{status}");
     let noted = world.control("SELECT skipped FROM reseal_emergency");
-    assert!(noted[0][0].as_str().unwrap().contains("seals for"), "{noted}");
+    assert!(noted[0][0].as_str().unwrap().contains("has been in use for"), "{noted}");
     world.new_key("v2");
     let old = World::new("sqlite", "aes-gcm", 5);
     old.plan("policy: { min_key_age: 76d }\n");
@@ -346,7 +346,7 @@ fn more_keys_in_use_than_the_policy_allows_are_warned_about() {
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         String::from_utf8(run.stderr)
             .unwrap()
-            .contains("6 keys are active or rotating, and the policy allows 5")
+            .contains("6 keys are active or rotating, but the policy allows only 5")
     };
     for key in ["v1", "v2", "v3", "v4"] {
         assert_eq!(world.reseal(&["keys", "activate", "PLAN", key, "--since", "2025-01-01"]).0, 0);

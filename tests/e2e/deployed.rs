@@ -129,7 +129,7 @@ fn a_rotation_that_outlived_its_daemon_is_not_asked_for_again() {
         firings(&world, "rotate").pop().filter(|(state, _)| state != "claimed")
     });
     assert_eq!(state, "done", "{said}");
-    assert!(said.contains("begun by a daemon that is gone"), "{said}");
+    assert!(said.contains("started by a process that no longer exists"), "{said}");
     assert_eq!(runs(&world).len(), 1, "one run");
     drop(daemon);
 }
@@ -144,7 +144,7 @@ fn a_rotation_that_is_refused_is_tried_again_in_its_window() {
     std::fs::rename(world.path("v2.key"), world.path("away.key")).unwrap();
     let daemon = Daemon::start(&world, "2026-03-01T10:55:00Z");
     let told = wait_for(&world, "that it waits", || letters(&world, "dead-man").pop());
-    assert!(told[2].contains("the job rotate") && told[2].contains("begin"), "{told:?}");
+    assert!(told[2].contains("the job rotate") && told[2].contains("start"), "{told:?}");
     std::fs::rename(world.path("away.key"), world.path("v2.key")).unwrap();
     wait_for(&world, "its end", || firings(&world, "rotate").pop().filter(|(state, _)| state == "done"));
     daemon.stop();

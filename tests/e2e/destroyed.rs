@@ -85,13 +85,13 @@ fn where_a_key_still_lies_is_said_for_every_source() {
         (
             "{ env: TEST_V1, encoding: base64 }",
             &nothing,
-            "the variable TEST_V1 still holds it: delete it where it is set",
+            "the variable TEST_V1 still contains it: remove it where it is set",
         ),
-        ("{ command: [cat, PATH/v1.key], encoding: base64 }", &nothing, "the program cat still gives it"),
+        ("{ command: [cat, PATH/v1.key], encoding: base64 }", &nothing, "the program cat still returns it"),
         (
             "{ file: PATH/keys.json, json: v1, encoding: base64 }",
             &entry,
-            "an entry of the file PATH/keys.json still holds it",
+            "an entry of the file PATH/keys.json still contains it",
         ),
         (
             "{ sql: \"SELECT k FROM app_keys\", encoding: base64 }",
@@ -101,17 +101,17 @@ fn where_a_key_still_lies_is_said_for_every_source() {
         (
             "- { file: PATH/keys.json, json: \"*\", encoding: base64 }",
             &entry,
-            "an entry of the file PATH/keys.json still holds it",
+            "an entry of the file PATH/keys.json still contains it",
         ),
         (
             "- { sql: \"SELECT id, k FROM app_keys\", key: { sql: k, encoding: base64 } }",
             &table,
-            "the row that the query of `keys_from` returns for it still holds it (column k)",
+            "its row in the query of `keys_from` still contains it (column k)",
         ),
         (
             "- { sql: \"SELECT id, k FROM app_keys\", key: { command: [echo, \"{k}\"], encoding: base64 } }",
             &table,
-            "its row names the place that holds it (command)",
+            "its row names the place where it is stored (command)",
         ),
     ];
     for (source, prepare, left) in cases {
@@ -132,7 +132,7 @@ fn a_key_is_called_destroyed_only_where_it_is_gone() {
     assert!(said.starts_with("v1 is destroyed\n"), "{said}");
     let world = retired("{ env: TEST_V1, encoding: base64 }", |_| {});
     let said = text(&world);
-    assert!(!said.contains("v1 is destroyed") && said.contains("TEST_V1 still holds it"), "{said}");
+    assert!(!said.contains("v1 is destroyed") && said.contains("TEST_V1 still contains it"), "{said}");
 }
 
 /// Whether a file holds anything but zeros.
@@ -169,7 +169,7 @@ fn a_file_of_one_key_is_deleted() {
         let file = world.path(name).display().to_string();
         assert_eq!(left, "[]", "{source}");
         assert!(
-            done.contains(&format!("the file {file} is overwritten with zeros and deleted")),
+            done.contains(&format!("the file {file} was overwritten with zeros and deleted")),
             "{source}: {done}"
         );
         assert!(!world.path(name).exists(), "{source}");
@@ -221,7 +221,7 @@ fn a_file_that_another_key_is_read_from_is_not_deleted() {
     let before = std::fs::read(world.path("v1.key")).unwrap();
     let (done, left) = destroy(&world, "shared");
     assert_eq!(done, "[]");
-    assert!(left.contains("other/w1") && left.contains("is not deleted"), "{left}");
+    assert!(left.contains("other/w1") && left.contains("it was not deleted"), "{left}");
     assert!(left.contains("other/w1 of the plan has the same bytes"), "{left}");
     assert_eq!(std::fs::read(world.path("again")).unwrap(), before);
     assert_eq!(std::fs::read(world.path("v1.key")).unwrap(), before);
@@ -244,9 +244,9 @@ fn a_key_that_lies_in_two_places_is_not_gone_with_one() {
         );
     });
     let (done, left) = destroy(&world, "two places");
-    assert!(done.contains("v1.key is overwritten") && done.contains("keys/v1 is overwritten"), "{done}");
+    assert!(done.contains("v1.key was overwritten") && done.contains("keys/v1 was overwritten"), "{done}");
     assert!(!world.path("v1.key").exists() && !world.path("keys/v1").exists(), "{done}");
-    assert!(left.contains("keys.json still holds it: if so, delete that entry"), "{left}");
+    assert!(left.contains("keys.json still contains it: if so, delete that entry"), "{left}");
 }
 
 /// Watches keys that a list reads from one file, each derived in its own way: the file is the other keys' too.

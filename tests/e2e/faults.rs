@@ -157,11 +157,11 @@ fn a_run_that_is_cancelled_does_not_promise_to_go_on() {
     wait_for_first_swap(&world);
     assert_eq!(world.reseal(&["cancel", "PLAN"]).0, 0);
     let said = String::from_utf8(run.wait_with_output().unwrap().stdout).unwrap();
-    assert!(said.contains("begins anew") && !said.contains("goes on where it stopped"), "{said}");
+    assert!(said.contains("start over with") && !said.contains("resume with"), "{said}");
     assert_eq!(world.reseal(&["rollback", "PLAN", "--confirm", "people"]).0, 0);
     let dropped = world.output(&["undo", "drop", "PLAN", "--confirm", "people"]);
     let said = String::from_utf8(dropped.stdout).unwrap();
-    assert!(said.contains("was rolled back") && !said.contains("no longer be put back"), "{said}");
+    assert!(said.contains("was rolled back") && !said.contains("no longer possible"), "{said}");
 }
 
 /// Watches the stop while the rate holds a batch back: what waits for its turn is not hurried through, and left unwritten.

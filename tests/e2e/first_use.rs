@@ -48,7 +48,7 @@ fn swapped_keys_are_not_pinned_by_the_first_run() {
             let refused = world.reseal(args);
             let text = refused.1.to_string();
             assert_eq!(refused.0, 3, "{store} {format} {args:?}: {text}");
-            let said = ["keys-unproven", "keyset main", "v2", "--accept-keys main"];
+            let said = ["keys-unproven", "keyset `main`", "v2", "--accept-keys main"];
             assert!(said.iter().all(|said| text.contains(said)), "{store} {format} {args:?}: {text}");
         }
         assert_eq!(world.reseal(&["runs", "PLAN"]).1["runs"], Value::Array(vec![]), "{store} {format}");

@@ -136,7 +136,11 @@ fn two_keys_under_one_id_are_refused() {
     list(&entry("v1"));
     let refused = world.reseal(&["run", "PLAN"]);
     assert_eq!(code(&refused), (3, "key"), "{}", refused.1);
-    assert!(refused.1["error"]["message"].as_str().unwrap().contains("other bytes as v2"), "{}", refused.1);
+    assert!(
+        refused.1["error"]["message"].as_str().unwrap().contains("have different bytes for key `v2`"),
+        "{}",
+        refused.1
+    );
     list(&entry("v2"));
     assert_eq!(world.reseal(&["run", "PLAN"]).0, 0, "said twice, and the same");
 }

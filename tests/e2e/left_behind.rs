@@ -207,7 +207,7 @@ fn ciphertexts_of_others_are_seen() {
         assert_eq!((exit, &check["problems"]), (0, &json!([])), "{store}: {check}");
         let (exit, done) = retire(&world);
         assert_eq!(exit, 0, "{store}: {done}");
-        assert!(done["notes"].to_string().contains("ignored by the plan: others.x"), "{store}: {done}");
+        assert!(done["notes"].to_string().contains("ignored by the plan: `others.x`"), "{store}: {done}");
     }
 }
 
@@ -227,7 +227,10 @@ fn an_ignored_column_keeps_the_key_that_opens_it() {
             assert_eq!(code(&refused), (3, "column-outside-the-plan"), "{store}: {}", refused.1);
             let (message, help) = said(&refused.1);
             assert!(message.contains(&format!("{table}.x")), "{store}: {message}");
-            assert!(help.contains("`ignore:` frees no key") && !help.contains("silence"), "{store}: {help}");
+            assert!(
+                help.contains("`ignore:` does not release a key") && !help.contains("suppress"),
+                "{store}: {help}"
+            );
             world.sql(&[&format!("DELETE FROM {table}")]);
         }
         // Cells of another key, and what only names this one: nothing that opens under it.
@@ -240,7 +243,7 @@ fn an_ignored_column_keeps_the_key_that_opens_it() {
         let (exit, done) = retire(&world);
         assert_eq!(exit, 0, "{store}: {done}");
         assert!(
-            done["notes"].to_string().contains("papers.x holds cells that name a key"),
+            done["notes"].to_string().contains("`papers.x` contains cells that name a key"),
             "{store}: {done}"
         );
     }
@@ -340,6 +343,6 @@ fn what_cannot_be_looked_at_is_named() {
     world.producer(&["sql", &admin, &format!("DROP OWNED BY {role}"), &format!("DROP ROLE {role}")]);
     assert_eq!(exit, 0, "{done}");
     let notes = done["notes"].to_string();
-    assert!(notes.contains("not looked at: closed.x") && notes.contains("not looked at: half.x"), "{notes}");
+    assert!(notes.contains("not checked: closed.x") && notes.contains("not checked: half.x"), "{notes}");
     assert!(!notes.contains("half.y") && !notes.contains("people"), "{notes}");
 }

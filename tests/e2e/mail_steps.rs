@@ -24,24 +24,20 @@ fn a_mail_that_fails_says_at_which_step() {
         let at = |host: &str, password: &str| format!("{scheme}://reseal:{password}@{host}");
         let right = at(&format!("localhost:{port}"), PASSWORD);
         for (mode, url, reason) in [
-            (
-                "ok",
-                at("no-such-host.invalid", PASSWORD),
-                "name resolution: the server's name leads to no address",
-            ),
+            ("ok", at("no-such-host.invalid", PASSWORD), "name resolution: the server name has no address"),
             (
                 "ok",
                 at("localhost:1", PASSWORD),
-                "TCP connection: the server cannot be reached (connection refused)",
+                "TCP connection: the server is unreachable (connection refused)",
             ),
             (
                 "ok",
                 at(&format!("localhost:{port}"), "CANARY-OTHER"),
-                "login: the server refused the login (535)",
+                "login: the server rejected the login (535)",
             ),
-            ("sender", right.clone(), "sender: the server refused the mail (550): 5.7.1"),
-            ("recipient", right.clone(), "recipient: the server refused the mail (550): 5.1.1"),
-            ("no", right.clone(), "content: the server refused the mail (550): 5.1.1"),
+            ("sender", right.clone(), "sender: the server rejected the mail (550): 5.7.1"),
+            ("recipient", right.clone(), "recipient: the server rejected the mail (550): 5.1.1"),
+            ("no", right.clone(), "content: the server rejected the mail (550): 5.1.1"),
         ] {
             post.mode(mode);
             fails_with(
@@ -56,11 +52,10 @@ fn a_mail_that_fails_says_at_which_step() {
         let made = post.world.script("certificate.py", &[&folder, "stranger.example"]).status().unwrap();
         assert!(made.success());
         let mut stranger = post.command(&["notify", "test", "PLAN", "--json"]);
-        let reason =
-            "certificate: the server's certificate is not signed by an authority that this machine trusts";
+        let reason = "certificate: the server's certificate is not signed by a CA that this machine trusts";
         fails_with(&post, stranger.env("SSL_CERT_FILE", post.world.path("stranger/ca.pem")), reason);
         let other = Post::mail_as("sqlite", tls, on, &["--name", "other.example"]);
-        let reason = "certificate: the server's certificate is for another name than the URL's";
+        let reason = "certificate: the server's certificate is not valid for the host in the URL";
         fails_with(&other, &mut other.command(&["notify", "test", "PLAN", "--json"]), reason);
         if tls == "implicit" {
             let plain = Post::mail_as("sqlite", "none", on, &[]);

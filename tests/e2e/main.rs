@@ -11,6 +11,7 @@ mod approver_keys;
 mod archived;
 mod audit;
 mod bad_input;
+mod book;
 mod brought;
 mod certificate;
 mod claims;

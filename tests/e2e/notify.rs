@@ -279,7 +279,7 @@ fn the_servers_answer_decides() {
     // Three kinds go to who hears of reminders: reminder, restore test due, dead man.
     for (mode, exit, state, reason) in [
         ("later", 4, "waiting", "451"),
-        ("login", 4, "waiting", "refused the login (535)"),
+        ("login", 4, "waiting", "rejected the login (535)"),
         ("drop", 4, "waiting", ""),
         ("no", 5, "dead", "550"),
     ] {

@@ -376,8 +376,8 @@ fn a_rollback_waits_for_the_last_steps_of_its_run() {
     wait_until("the step", || world.path("after").exists());
     let (exit, refused) = world.reseal(&BACK);
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(exit == 4 && message.contains("last steps"), "{refused}");
-    assert_eq!(refused["error"]["help"], "wait for it", "{refused}");
+    assert!(exit == 4 && message.contains("final steps"), "{refused}");
+    assert_eq!(refused["error"]["help"], "wait until it is done", "{refused}");
     let_go(&world, "after");
     assert_eq!(run.ends(), Some(0));
     done(&world, "sqlite", &BACK);

@@ -40,7 +40,7 @@ const AFTER: &str = "CREATE TRIGGER loud AFTER UPDATE ON people FOR EACH ROW WHE
     EXECUTE FUNCTION loud()";
 const LATE: &str = "CREATE CONSTRAINT TRIGGER loud AFTER UPDATE ON people DEFERRABLE INITIALLY DEFERRED \
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION loud()";
-pub(crate) const CHANGES: &str = "trigger loud changes the cell as it is written";
+pub(crate) const CHANGES: &str = "trigger `loud` changes the cell in column";
 
 const TRICKS: [Trick; 18] = [
     trick(
@@ -73,7 +73,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "postgres",
         "trigger-writes-cells",
-        "trigger loud writes public.people.b in rows other than the one it is fired for",
+        "trigger `loud` writes `public.people.b` in rows other than the one for which it fires",
         &[
             "INSERT INTO people VALUES (900, NULL, 'a cell', 'x')",
             function!("UPDATE people SET b = 'x' WHERE id = 900; RETURN NULL;"),
@@ -96,19 +96,14 @@ const TRICKS: [Trick; 18] = [
     trick(
         "postgres",
         "side-effect",
-        "trigger loud changes note with every swap, and `side_effects:` does not name it",
+        "trigger `loud` changes column `note` whenever a cell is written, but `side_effects:` does not list it",
         &[function!("new.note := 'touched'; RETURN new;"), BEFORE],
     ),
-    trick(
-        "postgres",
-        "not-stored",
-        "trigger loud keeps updates from being stored",
-        &[function!("RETURN NULL;"), BEFORE],
-    ),
+    trick("postgres", "not-stored", "trigger `loud` discards updates", &[function!("RETURN NULL;"), BEFORE]),
     trick(
         "postgres",
         "stored-otherwise",
-        "trigger loud removes the row as it is written",
+        "trigger `loud` deletes the row or changes its row key",
         &[function!("DELETE FROM people WHERE id = new.id; RETURN NULL;"), AFTER],
     ),
     trick(
@@ -122,20 +117,20 @@ const TRICKS: [Trick; 18] = [
     trick(
         "sqlite",
         "not-stored",
-        "trigger loud keeps updates from being stored",
+        "trigger `loud` discards updates",
         &["CREATE TRIGGER loud AFTER UPDATE ON people BEGIN \
            UPDATE people SET a = OLD.a, b = OLD.b WHERE id = NEW.id; END"],
     ),
     trick(
         "sqlite",
         "not-stored",
-        "trigger loud keeps updates from being stored",
+        "trigger `loud` discards updates",
         &["CREATE TRIGGER loud BEFORE UPDATE ON people BEGIN SELECT RAISE(IGNORE); END"],
     ),
     trick(
         "sqlite",
         "trigger-writes-cells",
-        "trigger loud writes people.b in rows other",
+        "trigger `loud` writes `people.b` in rows other",
         &[
             "INSERT INTO people VALUES (900, NULL, 'a cell', 'x')",
             "CREATE TRIGGER loud AFTER UPDATE ON people BEGIN UPDATE people SET b = 'x' WHERE id = 900; END",
@@ -144,7 +139,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "sqlite",
         "trigger-writes-cells",
-        "trigger loud writes people.b in rows other",
+        "trigger `loud` writes `people.b` in rows other",
         &[
             "INSERT INTO people VALUES (900, NULL, 'a cell', 'x')",
             "CREATE TRIGGER loud AFTER UPDATE ON people BEGIN \
@@ -154,7 +149,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "sqlite",
         "side-effect",
-        "trigger loud changes note with every swap",
+        "trigger `loud` changes column `note` whenever a cell is written",
         &[
             "CREATE TRIGGER loud AFTER UPDATE OF a ON people BEGIN UPDATE people SET note = 'x' WHERE id = NEW.id; END",
         ],
@@ -168,13 +163,13 @@ const TRICKS: [Trick; 18] = [
     trick(
         "mysql",
         "not-stored",
-        "trigger loud keeps updates from being stored",
+        "trigger `loud` discards updates",
         &["CREATE TRIGGER loud BEFORE UPDATE ON people FOR EACH ROW SET NEW.a = OLD.a, NEW.b = OLD.b"],
     ),
     trick(
         "mysql",
         "side-effect",
-        "trigger loud changes note with every swap",
+        "trigger `loud` changes column `note` whenever a cell is written",
         &["CREATE TRIGGER loud BEFORE UPDATE ON people FOR EACH ROW SET NEW.note = 'touched'"],
     ),
 ];

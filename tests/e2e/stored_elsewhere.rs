@@ -21,7 +21,7 @@ const KEPT_AWAY: [(&str, &[&str], &str, &str); 8] = [
         "postgres",
         &["CREATE RULE quiet AS ON UPDATE TO people DO INSTEAD NOTHING"],
         "rule",
-        "the rule quiet on people",
+        "rule `quiet` on `people`",
     ),
     (
         "postgres",
@@ -30,31 +30,31 @@ const KEPT_AWAY: [(&str, &[&str], &str, &str); 8] = [
             "CREATE RULE also AS ON UPDATE TO people DO ALSO INSERT INTO log VALUES (new.a)",
         ],
         "rule",
-        "the rule also on people",
+        "rule `also` on `people`",
     ),
     (
         "postgres",
         &["ALTER TABLE people REPLICA IDENTITY NOTHING", "CREATE PUBLICATION told FOR TABLE people"],
         "no-replica-identity",
-        "the publication told publishes updates of people",
+        "publication `told` publishes updates of `people`",
     ),
     (
         "postgres",
         &["ALTER TABLE people ADD COLUMN g text GENERATED ALWAYS AS (upper(a)) STORED"],
         "generated-column",
-        "people.g is computed by the database",
+        "`people.g` is computed by the database",
     ),
     (
         "mysql",
         &["ALTER TABLE people ADD COLUMN g text AS (UPPER(a))"],
         "generated-column",
-        "people.g is computed",
+        "`people.g` is computed",
     ),
     (
         "sqlite",
         &["ALTER TABLE people ADD COLUMN g text AS (upper(a))"],
         "generated-column",
-        "people.g is computed",
+        "`people.g` is computed",
     ),
     (
         "mysql",
@@ -63,7 +63,7 @@ const KEPT_AWAY: [(&str, &[&str], &str, &str); 8] = [
             "CREATE TRIGGER t AFTER UPDATE ON people FOR EACH ROW UPDATE notes SET cell = NEW.a WHERE id = NEW.id",
         ],
         "trigger-writes-cells",
-        "the trigger t on people writes notes.cell, which the plan moves",
+        "trigger `t` on `people` writes `notes.cell`, which the plan rotates",
     ),
     (
         "mysql",
@@ -73,7 +73,7 @@ const KEPT_AWAY: [(&str, &[&str], &str, &str); 8] = [
             "CREATE TRIGGER t AFTER UPDATE ON people FOR EACH ROW CALL p(NEW.id)",
         ],
         "trigger-writes-cells",
-        "the trigger t on people writes notes.cell",
+        "trigger `t` on `people` writes `notes.cell`",
     ),
 ];
 
@@ -134,7 +134,7 @@ fn a_trigger_that_writes_a_cell_of_another_table_ends_the_run() {
         );
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(
-            message.contains("people: trigger loud writes notes.cell in rows other"),
+            message.contains("people: trigger `loud` writes `notes.cell` in rows other"),
             "{store}: {message}"
         );
         assert_eq!(world.digest(), before, "{store}");
@@ -153,7 +153,7 @@ fn a_trigger_of_a_partition_is_a_trigger_of_the_table() {
         "CREATE TRIGGER loud BEFORE UPDATE ON part FOR EACH ROW EXECUTE FUNCTION loud()",
     ]);
     let (exit, told) = checked(&world);
-    assert!(exit == 3 && told.contains("the trigger loud on people fires"), "{told}");
+    assert!(exit == 3 && told.contains("trigger `loud` on `people` fires"), "{told}");
     world.plan("side_effects: [loud]\n");
     let before = world.digest();
     let (exit, refused) = world.reseal(&["run", "PLAN"]);

@@ -77,7 +77,7 @@ fn a_canary_whose_batch_is_destroyed_does_not_say_put_back() {
         assert_eq!((exit, code), (3, "canary-failed"), "{store}: {}", answer.1);
         // Row 7 holds NULL.
         let says =
-            "9 cells of the first batch do not open any more and are NOT put back; their old bytes are kept";
+            "9 cells of the first batch no longer open and were NOT restored; their old bytes are kept";
         assert!(message.ends_with(says), "{store}: {message}");
         let undo = if store == "postgres" { "reseal.undo" } else { "reseal_undo" };
         let kept = world.sql(&[&format!("SELECT count(*) FROM {undo}")]);

@@ -61,7 +61,7 @@ fn a_control_database_is_nobody_elses_to_write() {
     refused("chmod go-w");
     mode(&file, 0o600);
     mode(&folder, 0o770);
-    refused("can be replaced by others");
+    refused("can be replaced by other users");
     mode(&folder, 0o1777);
     let (exit, report) = world.reseal(&["run", "PLAN"]);
     assert_eq!(exit, 0, "in a sticky folder nobody can swap it: {report}");
@@ -96,12 +96,12 @@ fn an_audit_key_is_nobody_elses_to_write() {
     let (_, said) = reseal(&["run", "PLAN"]);
     assert!(!said.contains("audit key") && unsigned() == 0, "{said}");
     for (file_mode, folder_mode, expect) in
-        [(0o620, 0o700, "can be written by others"), (0o600, 0o770, "can be replaced by others")]
+        [(0o620, 0o700, "is writable by other users"), (0o600, 0o770, "can be replaced by other users")]
     {
         mode(&file, file_mode);
         mode(&folder, folder_mode);
         let (_, said) = reseal(&["verify", "PLAN"]);
-        assert!(said.contains("is not signed") && said.contains(expect), "{said}");
+        assert!(said.contains("cannot sign the audit trail") && said.contains(expect), "{said}");
         mode(&file, 0o600);
         mode(&folder, 0o700);
         assert!(unsigned() > 0, "{expect}");
@@ -110,7 +110,7 @@ fn an_audit_key_is_nobody_elses_to_write() {
     }
     mode(&file, 0o644);
     let (_, said) = reseal(&["verify", "PLAN"]);
-    assert!(said.contains("can be read by others") && unsigned() == 0, "{said}");
+    assert!(said.contains("is readable by other users") && unsigned() == 0, "{said}");
 }
 
 /// Watches that a secret mounted by Kubernetes is read, and one that others could swap is not.
@@ -132,7 +132,7 @@ fn keys_are_read_as_clusters_mount_them_and_not_where_others_write() {
     mode(&mount, 0o777);
     let refused = world.reseal(&["census", "PLAN", "--open"]);
     assert_eq!(refused.0, 3, "{}", refused.1);
-    assert!(error(&refused).contains("can be replaced by others"), "{}", error(&refused));
+    assert!(error(&refused).contains("can be replaced by other users"), "{}", error(&refused));
     assert!(error(&refused).contains("chmod go-w"), "{}", error(&refused));
 }
 

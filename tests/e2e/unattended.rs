@@ -70,7 +70,7 @@ fn keys_are_warned_of_before_the_first_run() {
     let daemon = Daemon::start(&world, "2026-03-01T10:59:30Z");
     let done = || last(&world, "age").filter(|(state, _)| state == "done").map(|(_, told)| told);
     let told = wait_for(&world, "a look at the keys", done);
-    assert_eq!(told, "2 keys, 1 notices");
+    assert_eq!(told, "2 keys, 1 notifications");
     let warned: Vec<_> =
         letters(&world, "key-expiring").into_iter().map(|letter| letter[0].clone()).collect();
     assert_eq!(warned, ["main/v2"]);
@@ -101,7 +101,7 @@ fn a_scheduled_rotation_waits_for_its_window() {
     assert!(minutes > 5.0, "the window opens some twenty minutes after the slot, and not {minutes}");
     assert!(firings(&world, "rotate").len() <= 2, "two slots passed while it waited, and one may fire now");
     let announced = letters(&world, "announced");
-    assert!(announced[0][2].contains("in the plan's hours"), "{announced:?}");
+    assert!(announced[0][2].contains("only in the hours given in the plan"), "{announced:?}");
     let slots: std::collections::BTreeSet<_> = announced.iter().map(|letter| &letter[1]).collect();
     assert_eq!(slots.len(), announced.len(), "each rotation is announced once");
     daemon.stop();

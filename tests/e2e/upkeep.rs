@@ -50,7 +50,7 @@ fn keys_are_backed_up_and_tried_and_reports_are_written() {
     let (other, _) = identity(world.folder.path(), "other");
     std::fs::rename(other, file).unwrap();
     let told = wait_for(&world, "a failed test", || letters(&world, "restore-test-failed").pop());
-    assert!(told[2].contains("the identity does not decrypt the file"), "{told:?}");
+    assert!(told[2].contains("the identity cannot decrypt the file"), "{told:?}");
     let tested = events(&world, "restore-tested").pop().unwrap();
     assert!(tested["result"].as_str().unwrap().starts_with("failed: undecryptable"), "{tested}");
     let ended = events(&world, "schedule-ended");
@@ -101,7 +101,9 @@ fn the_folders_of_a_schedules_files_are_made() {
     assert_eq!(mode & 0o777, 0o700);
     let failed = wait_for(&world, "a report", || last(&world, "report"));
     assert!(
-        failed.0 == "failed" && failed.1.contains("v1.key, the folder of its files, is no folder"),
+        failed.0 == "failed"
+            && failed.1.contains("the output directory")
+            && failed.1.contains("v1.key is not a directory"),
         "{failed:?}"
     );
     daemon.stop();

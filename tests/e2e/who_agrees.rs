@@ -67,7 +67,7 @@ fn another_set_of_approvers_needs_the_agreement_of_those_before() {
     let asked = run();
     let id = request(&asked);
     let message = asked.1["error"]["message"].as_str().unwrap();
-    assert!(message.contains("0 of 2 needed approvals to this change of the approvers"), "{message}");
+    assert!(message.contains("0 of 2 required approvals received for this change of approvers"), "{message}");
     assert_eq!(code(&approved.approve(&id, "mallory")), (3, "approval-wrong"));
     let (_, shown) = world.reseal(&["approve", &id]);
     assert_eq!((&shown["kind"], &shown["scope"]), (&"approvers".into(), &mallory.as_str().into()));
@@ -102,5 +102,5 @@ fn another_set_of_approvers_needs_the_agreement_of_those_before() {
     world.control("UPDATE reseal_approval_request SET used_at = NULL");
     let asked = run();
     let message = asked.1["error"]["message"].as_str().unwrap();
-    assert!(message.contains("0 of 2 needed approvals to this change of the approvers"), "{message}");
+    assert!(message.contains("0 of 2 required approvals received for this change of approvers"), "{message}");
 }

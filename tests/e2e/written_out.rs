@@ -84,7 +84,7 @@ fn a_secret_in_the_place_of_a_name_is_not_repeated() {
     let map = format!("keys_from: [{{ file: \"{}\", json: \"*\" }}]", world.path("keys.json").display());
     world.rewrite_plan("    primary: v2\n", &format!("    primary: v2\n    {map}\n"));
     let (exit, text) = printed(&world, &["check", "--keys", "PLAN"]);
-    assert!(exit == 3 && text.contains("one name") && !text.contains("hunter2"), "{text}");
+    assert!(exit == 3 && text.contains("the same name") && !text.contains("hunter2"), "{text}");
 }
 
 /// Watches an identity in each place of the command line where none belongs, and a secret in the place of a variable's name.

@@ -49,8 +49,12 @@ fn is_about(request: &ApprovalRequest, plan: Option<&Plan>) -> Result<(), Failur
         return Ok(());
     }
     let (id, name) = (&request.id, &request.plan);
-    let message = format!("request {id} is of plan {name} as it was when asked, not of this file");
-    Err(Failure::refused("plan-changed", message, "compare the plan with what was asked for"))
+    let message = format!("request {id} is for an earlier version of plan {name} or for another plan");
+    Err(Failure::refused(
+        "plan-changed",
+        message,
+        "compare the plan with the request, or have a new request made",
+    ))
 }
 
 /// Approves a request.

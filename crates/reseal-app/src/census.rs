@@ -49,7 +49,7 @@ async fn keep(opened: &Opened, census: &Census, scope: &Scope) {
         Ok::<_, Failure>(reseal_custody::keep_census(&mut control, &opened.job, census, scope).await?)
     };
     if let Err(error) = kept.await {
-        tracing::warn!("the count was not kept: {}", error.message);
+        tracing::warn!("the counts were not saved: {}", error.message);
     }
 }
 

@@ -69,7 +69,7 @@ fn check(path: &Path) -> Result<(), Failure> {
 }
 
 fn cannot_be_made(path: &Path, error: &std::io::Error) -> Failure {
-    let message = format!("the control database {} cannot be made: {}", path.display(), error.kind());
+    let message = format!("cannot create the control database {}: {}", path.display(), error.kind());
     Failure::refused("control-database", message, format!("set {VARIABLE} to another database"))
 }
 
@@ -78,8 +78,7 @@ pub(crate) fn state_folder() -> Result<PathBuf, Failure> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
     state.map(|folder| folder.join("reseal")).ok_or_else(|| {
-        let message =
-            format!("neither {VARIABLE} nor HOME is set: there is no place for the control database");
-        Failure::refused("control-database", message, format!("set {VARIABLE}"))
+        let message = format!("cannot place the control database: neither {VARIABLE} nor HOME is set");
+        Failure::refused("control-database", message, format!("set {VARIABLE} or HOME"))
     })
 }

@@ -74,8 +74,8 @@ impl Demo {
 fn make(directory: &Path) -> Result<PathBuf, Failure> {
     let shown = directory.display();
     if directory.exists() {
-        let help = "name another folder, or remove this one";
-        return Err(Failure::refused("demo-exists", format!("{shown} is there already"), help));
+        let help = "pass another directory or remove this one";
+        return Err(Failure::refused("demo-exists", format!("{shown} already exists"), help));
     }
     let failed = |error: std::io::Error| Failure::failed("demo", format!("{shown}: {}", error.kind()));
     std::fs::create_dir_all(directory).map_err(failed)?;
@@ -93,7 +93,7 @@ fn plan(directory: &Path) -> String {
     format!(
         r#"reseal: 1
 name: demo
-description: a clinic's patients, from v1 to v2
+description: patient records of a clinic, from key v1 to v2
 database: "sqlite://{directory}/clinic.db"
 application: both-keys
 

@@ -108,7 +108,7 @@ impl From<ServeError> for Failure {
             ServeError::Listen { .. } => Failure::refused(
                 "listen",
                 error.to_string(),
-                "another address, or the process that has this one",
+                "pass another address, or stop the process that uses this one",
             ),
             ServeError::Signal(_) => Failure::failed("signal", error.to_string()),
         }

@@ -34,8 +34,10 @@ pub async fn grants(request: &GrantsRequest) -> Result<Grants, Failure> {
     let url = reseal_registry::database(&plan).await?;
     let role = request.role.as_deref();
     let mut database = Database::parse(&url)?.ledger_grants(&needs(&plan), role)?;
-    database
-        .extend(of_own_sql(&plan).map(|what| format!("-- {what} runs SQL of its own: grant what it needs.")));
+    database.extend(
+        of_own_sql(&plan)
+            .map(|what| format!("-- {what} runs its own SQL: also grant the privileges that it needs.")),
+    );
     Ok(Grants { database, control: control::database()?.grants(role)? })
 }
 

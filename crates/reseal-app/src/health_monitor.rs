@@ -50,7 +50,7 @@ impl HealthMonitor {
     /// Checks what is due. A failure is a warning: the next check comes soon.
     pub(crate) async fn check(&mut self) {
         if let Err(error) = self.check_all().await {
-            tracing::warn!(plan = self.plan.name, "alerts wait: {error}");
+            tracing::warn!(plan = self.plan.name, "alerts are delayed: {error}");
         }
     }
 
@@ -146,10 +146,10 @@ async fn disk(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<(),
             let is_full = matches!(error, CustodyError::Proof(ProofError::DiskFull { .. }));
             (is_full, Some((error.advice().code, error.to_string())))
         }
-        Err(_) => (false, Some(("proof", "the program that tells of the disk does not end".to_owned()))),
+        Err(_) => (false, Some(("proof", "the program in `policy.disk` did not end in time".to_owned()))),
     };
     if let Some((code, message)) = refusal.as_ref().filter(|_| !is_full) {
-        tracing::warn!(plan = plan.name, "the disk: {code}: {message}");
+        tracing::warn!(plan = plan.name, "the disk could not be checked: {code}: {message}");
     }
     let refusal = refusal.as_ref().map(|(code, message)| Refusal { code, message });
     reseal_notify::report_disk(control, plan, refusal, now).await
@@ -167,7 +167,7 @@ async fn trail(control: &mut ControlSession, plan: &Plan, now: i64) -> Result<()
             reseal_notify::raise(control, plan, notice, now).await.map(drop)
         }
         Err(failure) => {
-            tracing::warn!("the audit trail could not be read: {}", failure.message);
+            tracing::warn!("cannot read the audit trail: {}", failure.message);
             Ok(())
         }
     }

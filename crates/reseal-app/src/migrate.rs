@@ -117,8 +117,9 @@ async fn url(named: &str) -> Result<Zeroizing<String>, Failure> {
     let (_, rest) = named.split_once("://").unwrap_or_default();
     let login = rest.split_once('@').map(|(login, _)| login);
     if login.is_some_and(|login| login.contains(':')) || rest.contains("password=") {
-        let message = "the URL holds a password, and arguments are seen by every user of this machine";
-        let help = "put the URL into a variable and say env:NAME";
+        let message =
+            "the URL contains a password, and every user of this machine can see the arguments of a process";
+        let help = "put the URL in an environment variable and pass `env:NAME`";
         return Err(Failure::usage("password-in-arguments", message, help));
     }
     Ok(Zeroizing::new(named.to_owned()))

@@ -110,7 +110,7 @@ impl Watched {
                 Some(Watched { served, target, health })
             }
             Err(failure) => {
-                tracing::warn!(plan = served.plan.name, "notices wait: {}", failure.message);
+                tracing::warn!(plan = served.plan.name, "notifications are delayed: {}", failure.message);
                 None
             }
         }
@@ -142,9 +142,9 @@ pub(crate) async fn keep_pruning(control: ControlDatabase, clock: Clock) {
         match pruned.await {
             Ok((0, 0)) => {}
             Ok((letters, slots)) => {
-                tracing::info!("{letters} old letters and {slots} old slots were forgotten");
+                tracing::info!("deleted {letters} old notifications and {slots} old job records");
             }
-            Err(error) => tracing::warn!("old letters and slots are kept: {error}"),
+            Err(error) => tracing::warn!("old notifications and job records could not be deleted: {error}"),
         }
         tokio::time::sleep(clock.real(DAY).max(SHORTEST)).await;
     }
@@ -166,7 +166,7 @@ impl Watch {
         let control = match outbox().await {
             Ok((control, _)) => control,
             Err(failure) => {
-                tracing::warn!("notices wait: {}", failure.message);
+                tracing::warn!("notifications are delayed: {}", failure.message);
                 return None;
             }
         };
@@ -192,7 +192,9 @@ impl Watch {
         let check = check_runs(&self.plan, &self.target, &self.control, None, AT_THE_END);
         match tokio::time::timeout(AT_THE_END, check).await {
             Ok(checked) => warn(checked),
-            Err(_) => tracing::warn!("notices wait: `reseal notify send`, or `reseal serve`, sends them"),
+            Err(_) => tracing::warn!(
+                "notifications are delayed; `reseal notify send` or `reseal serve` will send them"
+            ),
         }
     }
 }
@@ -217,14 +219,16 @@ pub(crate) async fn report_attempt(plan: &Plan, attempt: Attempt<'_>) {
     };
     match tokio::time::timeout(AT_THE_END, reported).await {
         Ok(Ok(_)) => {}
-        Ok(Err(why)) => tracing::warn!("notices wait: {why}"),
-        Err(_) => tracing::warn!("notices wait: `reseal notify send`, or `reseal serve`, sends them"),
+        Ok(Err(why)) => tracing::warn!("notifications are delayed: {why}"),
+        Err(_) => {
+            tracing::warn!("notifications are delayed; `reseal notify send` or `reseal serve` will send them")
+        }
     }
 }
 
 fn warn(checked: Result<Delivered, StoreError>) {
     if let Err(error) = checked {
-        tracing::warn!("notices wait: {error}");
+        tracing::warn!("notifications are delayed: {error}");
     }
 }
 

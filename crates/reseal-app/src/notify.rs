@@ -43,7 +43,7 @@ pub async fn test(path: &Path) -> Result<NotifyTest, Failure> {
             continue;
         }
         let mut notice = reseal_notify::sample(kind, &plan.name)
-            .with("sample", "sent by `reseal notify test`; everything else in this table is invented");
+            .with("sample", "sent by `reseal notify test`; all other values in this table are examples");
         notice.slot.clone_from(&slot);
         reseal_notify::post(&mut session, &plan, &notice, now).await?;
     }
@@ -117,5 +117,5 @@ fn notifying(path: &Path) -> Result<Plan, Failure> {
         return Ok(plan);
     }
     let message = format!("plan {} has no section `notify:`", plan.name);
-    Err(Failure::usage("no-notify", message, "say under `notify:` who hears of what"))
+    Err(Failure::usage("no-notify", message, "add `notify:` with recipients to the plan"))
 }

@@ -46,7 +46,7 @@ pub(crate) fn supported_text(path: &Path, text: &PlanText) -> Result<Plan, Failu
         return Err(Failure::refused(
             problem.code,
             format!("{place}: {}", problem.message),
-            problem.help.clone().unwrap_or_else(|| "see `reseal check`".into()),
+            problem.help.clone().unwrap_or_else(|| "run `reseal check` for details".into()),
         ));
     }
     Ok(plan)
@@ -86,7 +86,16 @@ fn opened(plan: Plan, database: Database, job: Job, warnings: Vec<String>) -> Op
 /// The plan's database; no key is read.
 pub(crate) async fn database(plan: &Plan) -> Result<Database, Failure> {
     let url = reseal_registry::database(plan).await?;
-    Ok(Database::parse(&url)?.allowing_plaintext(plan.allows_plaintext))
+    let database = Database::parse(&url)?;
+    if !database.is_named() {
+        let help = "add the database's name to the URL, as in postgres://USER@HOST:PORT/DATABASE";
+        return Err(Failure::refused(
+            "database-url",
+            "the database URL names a server and no database",
+            help,
+        ));
+    }
+    Ok(database.allowing_plaintext(plan.allows_plaintext))
 }
 
 /// A run, with its plan and a session of its database.
@@ -103,9 +112,13 @@ pub(crate) async fn latest(path: &Path, run: Option<&str>) -> Result<FoundRun, F
     let none = || {
         let message = match run {
             Some(run) => format!("plan {} has no run {run}", plan.name),
-            None => format!("plan {} has no run yet", plan.name),
+            None => format!("plan {} has no runs yet", plan.name),
         };
-        Failure::usage("no-run", message, "`reseal runs` lists them, `reseal run` starts one")
+        Failure::usage(
+            "no-run",
+            message,
+            "list runs with `reseal runs PLAN`, or start one with `reseal run PLAN`",
+        )
     };
     if session.version().await?.is_none() {
         return Err(none());

@@ -52,7 +52,7 @@ impl PlanText {
         };
         if let Some(file) = self.file.as_ref().filter(|_| plan.starts_programs()) {
             file.check(&RULE).map_err(|error| {
-                let message = format!("{error}, and it starts programs");
+                let message = format!("{error}; this matters because the plan starts programs");
                 Failure::refused("plan-not-trusted", message, error.help())
             })?;
         }
@@ -98,7 +98,7 @@ fn handed_on(path: &Path) -> Result<Option<String>, Failure> {
         read.map(|_| text).map_err(|error| error.kind())
     });
     text.clone().map(Some).map_err(|kind| {
-        let message = format!("{}: its text was not handed on: {kind}", path.display());
+        let message = format!("{}: cannot read the plan from stdin: {kind}", path.display());
         Failure::failed("plan-unreadable", message)
     })
 }
@@ -108,10 +108,10 @@ fn read_file(path: &Path) -> Result<(OpenFile, String), Failure> {
     let failed = |why: &str| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
     let of_file = |error: reseal_files::FileError| match error.fault {
         FileFault::Directory => failed("it is a directory"),
-        FileFault::NotRegular => failed("it is no file"),
-        FileFault::Missing => failed("there is no such file"),
-        FileFault::Denied => failed("it may not be read"),
-        FileFault::TooLarge { .. } => failed("more than 8 MiB is no plan: one is a few kilobytes"),
+        FileFault::NotRegular => failed("it is not a regular file"),
+        FileFault::Missing => failed("it does not exist"),
+        FileFault::Denied => failed("permission denied"),
+        FileFault::TooLarge { .. } => failed("it is larger than 8 MiB, the limit for a plan"),
         fault => failed(&fault.to_string()),
     };
     let mut file = OpenFile::open(path, Pipes::Allowed).map_err(of_file)?;
@@ -128,8 +128,8 @@ fn folder(path: &Path) -> Result<String, Failure> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = parent.canonicalize().ok().and_then(|folder| folder.to_str().map(str::to_owned));
     folder.ok_or_else(|| {
-        let message = format!("{}: the name of its folder cannot be read as UTF-8", path.display());
-        Failure::usage("plan-unreadable", message, "keep the plan in another folder")
+        let message = format!("{}: the name of its directory is not valid UTF-8", path.display());
+        Failure::usage("plan-unreadable", message, "move the plan to another directory")
     })
 }
 
@@ -170,13 +170,13 @@ fn lies_at(path: &Path) -> Option<PathBuf> {
 impl Moved<'_> {
     fn refused(&self, plan: &str) -> Failure {
         let message = format!(
-            "{plan}:{}: {} is not there, and {} is: paths in a plan are relative to the plan's folder, \
-             not to the working directory",
+            "{plan}:{}: {} does not exist, but {} does: paths in a plan are relative to the directory of the plan, not \
+             to the working directory",
             self.file.line,
             self.new.display(),
             self.old.display()
         );
-        let help = "move the file, or write its path from the plan's folder or in full";
+        let help = "move the file, or use an absolute path or one relative to the directory of the plan";
         Failure::refused("path-moved", message, help)
     }
 }

@@ -38,7 +38,11 @@ pub struct RollbackRequest {
 /// When it is not confirmed, the plan or its keys cannot be read, policy or engine refuse, or it fails.
 pub async fn rollback(caller: &Caller, request: &RollbackRequest) -> Result<Report, Failure> {
     let plan = open::plan(&request.plan)?;
-    confirmed(&plan, request.confirm.as_deref(), "a rollback puts old cells back")?;
+    confirmed(
+        &plan,
+        request.confirm.as_deref(),
+        "a rollback overwrites the current cells with the old ones",
+    )?;
     // A run that stopped among its steps of `before` may have left no key active: going back needs none then.
     let opened = open::job_for_run(&request.plan, &Overrides::default()).await?;
     let control = control::database()?;
@@ -79,8 +83,8 @@ fn confirmed(plan: &Plan, confirm: Option<&str>, what: &str) -> Result<(), Failu
     match confirm == Some(plan.name.as_str()) {
         true => Ok(()),
         false => {
-            let message = format!("{what}: confirm with the plan's name");
-            Err(Failure::usage("confirm", message, format!("--confirm {}", plan.name)))
+            let message = format!("{what} and needs confirmation");
+            Err(Failure::usage("confirm", message, format!("pass `--confirm {}`", plan.name)))
         }
     }
 }
@@ -111,7 +115,7 @@ pub struct DroppedUndo {
 /// When it is not confirmed, the run is not over, the policy still keeps its cells, or a database refuses.
 pub async fn drop_undo(caller: &Caller, request: &DropUndoRequest) -> Result<DroppedUndo, Failure> {
     let plan = open::plan(&request.plan)?;
-    confirmed(&plan, request.confirm.as_deref(), "dropped cells cannot be put back")?;
+    confirmed(&plan, request.confirm.as_deref(), "deleting old cells makes an exact rollback impossible")?;
     let found = open::latest(&request.plan, request.run.as_deref()).await?;
     let (plan, mut session) = (found.plan, found.session);
     let run = match request.run {
@@ -119,8 +123,8 @@ pub async fn drop_undo(caller: &Caller, request: &DropUndoRequest) -> Result<Dro
         None => latest_with_undo(&mut session, &plan).await?.unwrap_or(found.run),
     };
     if !run.state.is_over() || run.state == RunState::RollingBack {
-        let message = format!("run {} is {}: its old cells may still be needed", run.id, run.state);
-        return Err(Failure::refused("run-not-over", message, "finish or cancel it first"));
+        let message = format!("run {} is {}, and its old cells may still be needed", run.id, run.state);
+        return Err(Failure::refused("run-not-over", message, "finish or cancel the run first"));
     }
     let left = kept_until(&plan, &run) - session.now_ms().await?;
     if left > 0 {

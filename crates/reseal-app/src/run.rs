@@ -77,8 +77,8 @@ pub async fn resume(caller: &Caller, request: &ResumeRequest) -> Result<Report, 
     let found = open::latest(&request.plan, None).await?;
     let row = &found.run;
     if row.state.is_over() {
-        let message = format!("run {} is {}: there is nothing to go on with", row.id, row.state);
-        return Err(Failure::usage("run-over", message, "start a new one with `reseal run`"));
+        let message = format!("run {} is {} and cannot be resumed", row.id, row.state);
+        return Err(Failure::usage("run-over", message, "start a new run with `reseal run PLAN`"));
     }
     let resumed = RunRequest {
         plan: request.plan.clone(),

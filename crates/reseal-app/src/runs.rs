@@ -145,16 +145,16 @@ pub async fn cancel(caller: &Caller, selector: &RunSelector) -> Result<Steered, 
     let found = open::latest(&selector.plan, selector.run.as_deref()).await?;
     let (mut session, run) = (found.session, found.run);
     if run.state.is_over() {
-        let message = format!("run {} is {} already", run.id, run.state);
-        return Err(Failure::usage("run-over", message, "see `reseal runs`"));
+        let message = format!("run {} is already {}", run.id, run.state);
+        return Err(Failure::usage("run-over", message, "list runs with `reseal runs PLAN`"));
     }
     let message = match session.rolls_back(&run.id).await? {
-        Some(of) => Some(format!("run {} rolls run {of} back", run.id)),
+        Some(of) => Some(format!("run {} is the rollback of run {of}", run.id)),
         None if run.state == RunState::RollingBack => Some(format!("run {} is being rolled back", run.id)),
         None => None,
     };
     if let Some(message) = message {
-        return Err(Failure::refused("rolling-back", message, "finish it with `reseal rollback`"));
+        return Err(Failure::refused("rolling-back", message, "finish the rollback with `reseal rollback`"));
     }
     if run.state == RunState::Running && is_held(&run) {
         session.ask(&run.id, Request::Cancel).await?;
@@ -162,7 +162,7 @@ pub async fn cancel(caller: &Caller, selector: &RunSelector) -> Result<Steered, 
         return Ok(Steered { run, asked: true });
     }
     if !session.cancel_run(&run, "cancelled by an operator").await? {
-        let message = format!("run {} moved on meanwhile", run.id);
+        let message = format!("the state of run {} has changed", run.id);
         return Err(Failure::stopped("run-held", message, "try again"));
     }
     let run = session.run_by_id(&run.id).await?.unwrap_or(run);

@@ -261,11 +261,11 @@ pub async fn next(request: &FiringsRequest) -> Result<Firings, Failure> {
     let year = || from.to_zoned(zone.clone()).checked_add(1.year()).map(|end| end.timestamp());
     let until = match &request.until {
         Some(text) => moment(text, &zone, "--until", Side::Later)?,
-        None => year().map_err(|error| Failure::usage("until", error.to_string(), "name --until"))?,
+        None => year().map_err(|error| Failure::usage("until", error.to_string(), "pass `--until`"))?,
     };
     if until <= from {
-        let message = format!("--until {until} is not later than --from {from}");
-        return Err(Failure::usage("time", message, "exchange them, or leave --until out for a year"));
+        let message = format!("`--until {until}` is not later than `--from {from}`");
+        return Err(Failure::usage("time", message, "pass a later time or omit `--until`"));
     }
     let before = from.checked_sub(1.nanosecond()).unwrap_or(from);
     let mut firings = Vec::new();
@@ -302,7 +302,7 @@ impl Scheduled {
         };
         asked.await.unwrap_or_else(|failure| {
             tracing::warn!(
-                "which jobs are disabled, and when keys became active, is not known: {}",
+                "cannot read which jobs are disabled and when keys became active: {}",
                 failure.message
             );
             Known { rows: vec![None; self.schedule.jobs.len()], key_since: None }
@@ -376,7 +376,11 @@ impl Scheduled {
             Some(name) if jobs.is_empty() => {
                 let known: Vec<&str> = self.schedule.jobs.iter().map(|job| job.name.as_str()).collect();
                 let message = format!("plan {} has no job {name}", self.plan.name);
-                Err(Failure::usage("no-job", message, format!("it has {}", known.join(", "))))
+                Err(Failure::usage(
+                    "no-job",
+                    message,
+                    format!("the plan has these jobs: {}", known.join(", ")),
+                ))
             }
             _ => Ok(jobs),
         }

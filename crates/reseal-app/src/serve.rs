@@ -36,8 +36,9 @@ pub struct ServeRequest {
 /// When a plan cannot be read or carried out, or a database or the address cannot be had.
 pub async fn serve(caller: &Caller, request: &ServeRequest) -> Result<(), Failure> {
     let plans = all_served(&request.plans)?;
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::failed("program", format!("where reseal itself lies: {}", error.kind())))?;
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::failed("program", format!("cannot find the path of the running program: {}", error.kind()))
+    })?;
     let plans = Plans::new(plans);
     let all = plans.all();
     let names: Vec<&str> = all.iter().map(|served| served.plan.name.as_str()).collect();
@@ -91,8 +92,8 @@ fn all_served(paths: &[PathBuf]) -> Result<Vec<Served>, Failure> {
     for path in paths {
         let served = served(path)?;
         if plans.iter().any(|other| other.plan.name == served.plan.name) {
-            let message = format!("two of these plans are called {}", served.plan.name);
-            return Err(Failure::usage("two-plans-of-one-name", message, "give each a name of its own"));
+            let message = format!("two plans have the same name: {}", served.plan.name);
+            return Err(Failure::usage("two-plans-of-one-name", message, "give each plan its own name"));
         }
         plans.push(served);
     }
@@ -116,7 +117,7 @@ fn served(path: &Path) -> Result<Served, Failure> {
     let text = plan_file::read(path)?;
     let plan = open::supported_text(path, &text)?;
     let Some(schedule) = plan.schedule.clone() else {
-        let message = format!("plan {} has no schedule: there is nothing to serve", plan.name);
+        let message = format!("plan {} has no schedule, so there is nothing to run", plan.name);
         return Err(Failure::usage("no-schedule", message, "add `schedule:` to the plan"));
     };
     can_do(&schedule, reseal_custody::HAS_AGE)?;
@@ -130,8 +131,9 @@ fn can_do(schedule: &ScheduleSpec, has_age: bool) -> Result<(), Failure> {
     let Some(job) = schedule.jobs.iter().find(|job| job.action.needs_age() && !has_age) else {
         return Ok(());
     };
-    let message = format!("the job {} does {}, and this build has no age", job.name, job.action.name());
-    let help = "build it with the feature: cargo build --release --features age";
+    let message =
+        format!("job {} runs `{}`, and this build does not support age", job.name, job.action.name());
+    let help = "build Reseal with age: `cargo build --release --features age`";
     Err(Failure::refused("without-age", message, help))
 }
 

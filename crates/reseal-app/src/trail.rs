@@ -33,16 +33,16 @@ pub(crate) async fn note(operator: &str, kind: EventKind, about: impl FnOnce(Eve
         Ok(mut control) => warn_unsigned(sign_in(&mut control).await),
         Err(failure) => {
             let help = failure.help.as_deref().unwrap_or_default();
-            tracing::warn!(help, "{kind} is not in the audit trail: {}", failure.message);
+            tracing::warn!(help, "cannot record {kind} in the audit trail: {}", failure.message);
         }
     }
 }
 
-/// Warns where the trail could not be signed: what was recorded is in it all the same.
+/// Warns if the trail could not be signed. What was recorded is in it nevertheless.
 fn warn_unsigned(signed: Result<Option<u64>, Failure>) {
     if let Err(failure) = signed {
         let help = failure.help.as_deref().unwrap_or_default();
-        tracing::warn!(help, "the audit trail is not signed: {}", failure.message);
+        tracing::warn!(help, "cannot sign the audit trail: {}", failure.message);
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn plan_seen(operator: &str, plan: &Plan) {
     };
     if let Err(failure) = recorded.await {
         tracing::warn!(
-            "whether plan {} has changed is not in the audit trail: {}",
+            "cannot record in the audit trail whether plan {} has changed: {}",
             plan.name,
             failure.message
         );
@@ -152,7 +152,7 @@ pub(crate) async fn keep_signing(control: ControlDatabase, clock: Clock) {
     let mut signed = Signed { through: 0, at: Timestamp::MIN };
     loop {
         if let Err(failure) = sign_if_due(&control, clock.now(), &mut signed).await {
-            tracing::warn!("the audit trail is not signed: {}", failure.message);
+            tracing::warn!("cannot sign the audit trail: {}", failure.message);
         }
         tokio::time::sleep(clock.real(LOOK).max(SHORTEST)).await;
     }
@@ -205,7 +205,7 @@ pub(crate) fn signer() -> Result<Option<Signer>, Failure> {
 pub(crate) fn signer_in(path: &Path) -> Result<Signer, AuditKeyError> {
     let content = reseal_files::read(path, &KEY_RULE).map_err(AuditKeyError::File)?;
     if content.is_readable_by_others() {
-        tracing::warn!("the audit key {} can be read by others than its owner: chmod 600", path.display());
+        tracing::warn!("the audit key {} is readable by other users: run `chmod 600` on it", path.display());
     }
     Signer::parse(&SecretBytes::from(content.bytes))
         .map_err(|source| AuditKeyError::NoKey { path: path.to_owned(), source })
@@ -215,7 +215,7 @@ pub(crate) fn signer_in(path: &Path) -> Result<Signer, AuditKeyError> {
 #[derive(Debug, Error)]
 pub(crate) enum AuditKeyError {
     /// Its file cannot be trusted, or not be read.
-    #[error("the audit key: {0}")]
+    #[error("cannot use the audit key: {0}")]
     File(FileError),
     /// The file holds something else.
     #[error("{}: {source}", path.display())]
@@ -231,10 +231,10 @@ impl Advise for AuditKeyError {
     fn advice(&self) -> Advice {
         match self {
             AuditKeyError::File(error) if error.fault == FileFault::Missing => {
-                Advice::refused("audit-key", "`reseal audit keygen` makes one")
+                Advice::refused("audit-key", "create one with `reseal audit keygen`")
             }
             AuditKeyError::File(error) => Advice::refused("audit-key", error.help()),
-            AuditKeyError::NoKey { .. } => Advice::refused("audit-key", "name another file"),
+            AuditKeyError::NoKey { .. } => Advice::refused("audit-key", "pass another key file"),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The command line, as design and documentation promise it.
 
 mod audit;
+mod examples;
+mod groups;
 mod keys;
 mod migrate;
+mod plan;
 mod schedule;
 
 use std::path::PathBuf;
@@ -11,10 +14,12 @@ use clap::{Args, Parser, Subcommand};
 use reseal_engine::{Accepted, Scope};
 
 pub(crate) use audit::{ArchiveArgs, AuditCommand, CertificateArgs, ReportArgs, VerifyArgs};
+pub(crate) use groups::command;
 pub(crate) use keys::{
     ApproveArgs, ApproveCommand, BackupArgs, GenerateArgs, KeyArgs, KeysCommand, RestoreTestArgs,
 };
 pub(crate) use migrate::MigrateArgs;
+pub(crate) use plan::{PlanArg, PlansArg};
 pub(crate) use schedule::{ScheduleCommand, ServeArgs};
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
@@ -39,147 +44,166 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a small SQLite database with sealed rows and rotate it before your eyes
+    /// Create a small SQLite database and rotate its keys
     Demo {
-        /// Where to put database, keys and plan; must not exist
+        /// Directory for the database, keys and plan; must not exist
         #[arg(default_value = "reseal-demo")]
         directory: PathBuf,
     },
-    /// Check plans: form and meaning; with --keys and --connect also keys and database
+    /// Check plans, and optionally their keys and databases
+    #[command(after_long_help = examples::CHECK)]
     Check {
-        /// The plans
-        #[arg(required = true)]
-        plans: Vec<PathBuf>,
-        /// Read the keys too
+        #[command(flatten)]
+        plans: PlansArg,
+        /// Read the keys
         #[arg(long)]
         keys: bool,
-        /// Run preflight too (reads the keys, writes nothing)
+        /// Read the keys and check the database; writes nothing
         #[arg(long)]
         connect: bool,
     },
     /// Count cells per field, seal and key
     Census {
-        /// The plan
-        plan: PathBuf,
-        /// Open every cell instead of believing marks
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Open every cell instead of trusting its key mark
         #[arg(long)]
         open: bool,
         #[command(flatten)]
         scope: ScopeArgs,
     },
-    /// Rotate; goes on with a run that is not over
+    /// Rotate, or resume an unfinished run
+    #[command(after_long_help = examples::RUN)]
     Run(RunArgs),
     /// List runs, newest first
     Runs {
-        /// The plan
-        plan: PathBuf,
+        #[command(flatten)]
+        plan: PlanArg,
     },
-    /// Show where the latest run stands
+    /// Show the state and progress of a run
     Status {
-        /// The plan
-        plan: PathBuf,
-        /// Another run than the latest
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Run ID (default: the latest run)
         #[arg(long)]
         run: Option<String>,
-        /// Wait until it stops or is over
+        /// Wait until the run stops or ends
         #[arg(long)]
         wait: bool,
     },
-    /// Ask the engine that works on a run to stop after the batch in hand
+    /// Pause a run after the current batch
     Pause(SteerArgs),
-    /// Go on with a paused run (the same as `run` with the run's own scope)
+    /// Resume a paused run with its original scope
     Resume(ResumeArgs),
-    /// Give a run up; cells stay as they are, some under the new key
+    /// Cancel a run and leave cells as they are
     Cancel(SteerArgs),
-    /// List the cells that could not be opened, or not be written under the new key
+    /// List cells that could not be opened or written
+    #[command(after_long_help = examples::QUARANTINE)]
     Quarantine {
-        /// The plan
-        plan: PathBuf,
-        /// Another run than the latest
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Run ID (default: the latest run)
         #[arg(long)]
         run: Option<String>,
-        /// Try them again: the same as `run`
+        /// Retry the listed cells (same as `reseal run`)
         #[arg(long)]
         retry: bool,
     },
-    /// Show formats and keys of one row's cells, never their content
+    /// Show format and key of one row's cells
     Inspect {
-        /// The plan
-        plan: PathBuf,
-        /// The table, as the plan names it
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Table, as named in the plan
         #[arg(long)]
         table: String,
-        /// The row key; parts of a composite key are joined by commas
+        /// Row key; separate the parts of a composite key with commas
         #[arg(long, allow_hyphen_values = true)]
         row: String,
     },
-    /// Open every cell in one snapshot; exit 1 where one is not under the primary
+    /// Open every cell and check that the primary key sealed it
+    #[command(after_long_help = examples::VERIFY)]
     Verify {
-        /// The plan
-        plan: PathBuf,
+        #[command(flatten)]
+        plan: PlanArg,
         #[command(flatten)]
         scope: ScopeArgs,
     },
-    /// Put the old cells of the newest run back
+    /// Restore the cells of the latest run
+    #[command(after_long_help = examples::ROLLBACK)]
     Rollback(RollbackArgs),
-    /// Old cells that are kept for a rollback
+    /// Manage the old cells kept for a rollback
     Undo {
         #[command(subcommand)]
         command: UndoCommand,
     },
-    /// Apply the ledger's SQL to a database, or print it; with --remove, drop what it made
+    /// Create, upgrade or remove Reseal's tables in a database
     Migrate(MigrateArgs),
-    /// Print the SQL that grants a role what a plan needs, and no more
+    /// Print the GRANT statements for a least-privilege role
     Grants {
-        /// The plan
-        plan: PathBuf,
-        /// The role, if it is not the user of each database's URL
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Role to grant to (default: the user in the database URL)
         #[arg(long)]
         role: Option<String>,
     },
-    /// Keys
+    /// Manage encryption keys
+    #[command(after_long_help = examples::KEYS)]
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Agree to what a policy does not leave to one person
+    /// Approve a pending request, or list requests
+    #[command(after_long_help = examples::APPROVE)]
     Approve(ApproveArgs),
-    /// The daemon: fires what plans schedule, and shows metrics
+    /// Run the scheduler, status page and metrics
+    #[command(after_long_help = examples::SERVE)]
     Serve(ServeArgs),
-    /// What fires and when
+    /// Show and control scheduled jobs
     Schedule {
         #[command(subcommand)]
         command: ScheduleCommand,
     },
-    /// Prove the audit trail, hand it on, and report on it
+    /// Verify, export and report on the audit trail
+    #[command(after_long_help = examples::AUDIT)]
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// Tell people what the plan's `notify:` names
+    /// Send and inspect notifications
     Notify {
         #[command(subcommand)]
         command: NotifyCommand,
     },
-    /// Print completions for a shell
+    /// Explain the code of an error or quarantined cell
+    Explain {
+        /// Code, as in `error[CODE]`, or an exit code
+        code: String,
+    },
+    /// Print a shell completion script
     Completions {
-        /// The shell
+        /// Shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print a manual page
+    Man {
+        /// Command, such as `run` or `keys retire` (default: reseal itself)
+        command: Vec<String>,
+        /// List the pages there are
+        #[arg(long, conflicts_with = "command")]
+        list: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UndoCommand {
-    /// Drop the old cells that the latest run keeps. A rollback can then seal under the old key, but not restore the old bytes
+    /// Delete the old cells that a run keeps
     Drop {
-        /// The plan
-        plan: PathBuf,
-        /// The plan's name, to confirm
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Name of the plan, as confirmation
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
-        /// Another run than the latest
+        /// Run ID (default: the latest run)
         #[arg(long)]
         run: Option<String>,
     },
@@ -187,26 +211,26 @@ pub(crate) enum UndoCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
-    /// Send one notice of each kind to those whom the plan names for it
+    /// Send one test notification of each kind to the recipients in the plan
     Test {
-        /// The plan
-        plan: PathBuf,
+        #[command(flatten)]
+        plan: PlanArg,
     },
-    /// Send what is due: for cron, where `reseal serve` does not run
+    /// Send due notifications; for cron, where `reseal serve` is not running
     Send {
-        /// The plan
-        plan: PathBuf,
-        /// Also what waits for a later time
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Also send notifications scheduled for later
         #[arg(long)]
         early: bool,
-        /// Also what was given up
+        /// Also retry notifications that could not be delivered
         #[arg(long)]
         dead: bool,
     },
-    /// List what waits, what was given up, and what is wrong
+    /// List pending and undeliverable notifications
     List {
-        /// The plan
-        plan: PathBuf,
+        #[command(flatten)]
+        plan: PlanArg,
     },
 }
 
@@ -218,7 +242,7 @@ pub(crate) struct ScopeArgs {
     /// Only tables of this domain
     #[arg(long)]
     pub(crate) domain: Option<String>,
-    /// Only this table; may be repeated
+    /// Only this table; can be repeated
     #[arg(long = "table", value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
 }
@@ -233,22 +257,22 @@ impl ScopeArgs {
     }
 }
 
-/// What is accepted that a run is refused for otherwise.
+/// Risks that a run is refused for unless the operator accepts them.
 #[derive(Debug, Default, Args)]
 pub(crate) struct AcceptArgs {
-    /// Go on although rows become unreadable to the application for a while
+    /// Accept that the application cannot read rotated rows until it gets the new key
     #[arg(long)]
     accept_outage: bool,
-    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
+    /// Accept this table although its identity differs from the recorded one, as after a restore; can be repeated
     #[arg(long, value_name = "TABLE")]
     accept_table: Vec<String>,
-    /// Confirm that each key of this keyset has its own id, although no cell shows it; may be repeated
+    /// Confirm that the key IDs of this keyset are right although no cell proves it; can be repeated
     #[arg(long, value_name = "KEYSET")]
     accept_keys: Vec<String>,
-    /// Seal under a new primary that is weak: easy to guess, or shorter than the old key
+    /// Accept a weak new primary key: easy to guess, or shorter than the old key
     #[arg(long)]
     accept_weak_key: bool,
-    /// Go on with a control database that does not know the latest run, such as a restored backup
+    /// Accept a control database that does not know the latest run, as after a restore
     #[arg(long)]
     accept_control_database: bool,
 }
@@ -268,69 +292,69 @@ impl AcceptArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
-    /// Open and seal everything, write nothing at all, estimate the time
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
+    /// Open and seal every cell, write nothing, and estimate the time
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// The key to seal with, instead of the plan's primary
+    /// ID of the key to seal with (default: the plan's primary)
     #[arg(long, value_name = "KEY")]
     pub(crate) primary: Option<String>,
-    /// Rows of a batch
+    /// Rows per batch (default: chosen automatically)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) batch_rows: Option<u32>,
-    /// Ranges that are worked on at once
+    /// Number of workers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) workers: Option<u32>,
-    /// An old key is known to others: the plan's `emergency` pace, old cells kept under the new key alone
+    /// Treat an old key as compromised: use the plan's `emergency` settings and keep undo data under the new key only
     #[arg(long)]
     pub(crate) emergency: bool,
-    /// Stop at this time: RFC 3339, or HH:MM local time
+    /// Stop at this time: RFC 3339, or HH:MM in local time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     #[command(flatten)]
     pub(crate) accept: AcceptArgs,
-    /// For the daemon: asks again and again, so an answer that the trail has already is not recorded anew
+    /// Set by `reseal serve`, which retries: a refusal already in the audit trail is not recorded again
     #[arg(long, hide = true)]
     pub(crate) scheduled: bool,
 }
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct ResumeArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
     #[command(flatten)]
     pub(crate) accept: AcceptArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
-    /// The run, to be sure which
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
+    /// Run ID (default: the latest run)
     #[arg(long)]
     pub(crate) run: Option<String>,
-    /// The plan's name, typed out
+    /// Name of the plan, as confirmation
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm: Option<String>,
-    /// The old key for cells written since; once for each keyset that has several
+    /// Old key for cells that the application wrote since; pass it once per keyset with several old keys
     #[arg(long, value_name = "KEY")]
     pub(crate) to_key: Vec<String>,
-    /// This table is the run's, although it is not the one that was recorded (after a restore); may be repeated
+    /// Accept this table although its identity differs from the recorded one, as after a restore; can be repeated
     #[arg(long, value_name = "TABLE")]
     pub(crate) accept_table: Vec<String>,
-    /// Put plaintext back even though the server logs it
+    /// Restore plaintext although the server logs it
     #[arg(long)]
     pub(crate) accept_plaintext_in_log: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SteerArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
-    /// Another run than the latest
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
+    /// Run ID (default: the latest run)
     #[arg(long)]
     pub(crate) run: Option<String>,
 }

@@ -78,7 +78,7 @@ pub(crate) fn end(json: bool, outcome: Outcome) -> ExitCode {
             if json {
                 output::result(true, &document(&failure), "");
             } else {
-                output::error(&failure.message, failure.help.as_deref());
+                output::error(&failure.code, &failure.message, failure.help.as_deref());
             }
             ExitCode::from(code(failure.class))
         }
@@ -98,7 +98,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
         let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        return end(true, Err(Failure::usage("usage", message, "see `reseal --help`")));
+        return end(true, Err(Failure::usage("usage", message, "run `reseal --help`")));
     }
     if output::logs_json() {
         output::log_line("ERROR", text.trim(), None);

@@ -9,6 +9,7 @@ mod exit;
 mod memory;
 mod output;
 mod signals;
+mod table;
 mod terminal;
 mod version;
 mod view;
@@ -17,7 +18,7 @@ mod warnings;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 use reseal_app::{Caller, Failure};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
     if output::logs_json() {
         std::panic::set_hook(Box::new(|panic| output::log_line("ERROR", &panic.to_string(), None)));
     }
-    let cli = match Cli::try_parse() {
+    let parsed = args::command().try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };

@@ -4,8 +4,6 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table};
 use reseal_core::quantity::readable;
 use serde_json::Value;
 
@@ -116,50 +114,20 @@ pub(crate) fn log_line(level: &str, message: &str, help: Option<&str>) {
     let _ = writeln!(std::io::stderr(), "{}", harmless_json(&line.to_string()));
 }
 
-/// Prints an error and what to do next.
-pub(crate) fn error(message: &str, help: Option<&str>) {
+/// Prints an error with its code, and what to do next.
+pub(crate) fn error(code: &str, message: &str, help: Option<&str>) {
     if logs_json() {
         return log_line("ERROR", message, help);
     }
     let (message, help) = (harmless(message), help.map(harmless));
     let mut lines = message.lines();
-    eprintln!("error: {}", lines.next().unwrap_or_default());
+    eprintln!("error[{}]: {}", plain(code), lines.next().unwrap_or_default());
     lines.for_each(|line| eprintln!("       {line}"));
     let mut first = true;
     for line in help.as_deref().unwrap_or_default().lines() {
         eprintln!("{} {line}", if first { " help:" } else { "      " });
         first = false;
     }
-}
-
-/// A table that fits the terminal, or 80 columns without one.
-pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> String {
-    let count = rows.len();
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(80);
-    }
-    table.set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row);
-    }
-    // A first column is what people copy: a run, a table, a field. It is never broken over lines.
-    if let Some(column) = table.column_mut(0) {
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    for at in numbers {
-        if let Some(column) = table.column_mut(*at) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    // Lines between rows tell apart rows of several lines, and are in the way of all others.
-    let ruled = table.to_string();
-    if ruled.lines().count() != 3 + 2 * count {
-        return ruled;
-    }
-    table.load_style(UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
-    table.to_string()
 }
 
 pub(crate) use reseal_core::quantity::count as number;

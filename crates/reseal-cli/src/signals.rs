@@ -32,7 +32,7 @@ pub(crate) fn watch(stop: &Stopper) {
                 end_at_once();
             }
             stop.ask(Stop::Interrupted);
-            note("stopping after the batch in hand; once more to stop at once");
+            note("stopping after the current batch; press Ctrl-C again to stop immediately");
         }
     });
 }
@@ -41,8 +41,8 @@ fn end_at_once() -> ! {
     let failure = Failure {
         class: FailureClass::Stopped,
         code: "interrupted".into(),
-        message: "stopped at once; the ledger knows what was committed".into(),
-        help: Some("run the same command again to go on".into()),
+        message: "stopped immediately; the ledger records what was committed".into(),
+        help: Some("run the same command again to resume".into()),
         approval: false,
     };
     let json = std::env::args_os().any(|arg| arg == "--json");

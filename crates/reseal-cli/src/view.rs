@@ -72,7 +72,7 @@ impl Pace {
         let mut left = 0.0;
         if rate >= 1.0 && done < total {
             left = (total - done) as f64 / rate;
-            text += &format!("  {}/s  {} left", number(rate as u64), duration(left));
+            text += &format!("  {} rows/s  {} left", number(rate as u64), duration(left));
         }
         if let Some(deadline) = progress.deadline() {
             text += &format!("  {}", to_deadline(deadline - jiff::Timestamp::now().as_millisecond(), left));

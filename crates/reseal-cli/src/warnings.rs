@@ -8,8 +8,9 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::output::harmless;
+use crate::output::{harmless, plain};
 
 /// Narrower than this nothing reads well.
 const NARROWEST: usize = 40;
@@ -35,29 +36,30 @@ where
         // The bar may stand on this line; it is drawn anew on the next one.
         out.write_str("\r\u{1b}[2K")?;
         let word = match *event.metadata().level() {
-            Level::ERROR => "error: ",
-            Level::WARN => "warning: ",
-            Level::INFO => "info: ",
-            Level::DEBUG => "debug: ",
-            Level::TRACE => "trace: ",
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
         };
-        let width = (self.width)().max(NARROWEST);
-        wrapped(&mut out, word, &harmless(&(fields.message + &fields.others)), width)?;
+        let layout = Layout { indent: word.len() + 2, width: (self.width)().max(NARROWEST) };
+        let code = fields.code.map(|code| format!("[{}]", plain(&code))).unwrap_or_default();
+        let message = harmless(&(fields.message + &fields.others));
+        wrapped(&mut out, &format!("{word}{code}: "), &message, layout)?;
         match fields.help {
-            Some(help) => wrapped(
-                &mut out,
-                &format!("{:>width$}", "help: ", width = word.len()),
-                &harmless(&help),
-                width,
-            ),
+            Some(help) => {
+                let first = format!("{:>indent$}", "help: ", indent = layout.indent);
+                wrapped(&mut out, &first, &harmless(&help), layout)
+            }
             None => Ok(()),
         }
     }
 }
 
-/// The fields of an event. Its code is for programs, which read JSON.
+/// The fields of an event.
 #[derive(Default)]
 struct Fields {
+    code: Option<String>,
     message: String,
     help: Option<String>,
     others: String,
@@ -68,7 +70,7 @@ impl Visit for Fields {
         match field.name() {
             "message" => value.clone_into(&mut self.message),
             "help" => self.help = Some(value.to_owned()),
-            "code" => {}
+            "code" => self.code = Some(value.to_owned()),
             name => {
                 let _ = write!(self.others, " ({name}: {value})");
             }
@@ -80,27 +82,40 @@ impl Visit for Fields {
     }
 }
 
-/// Writes words behind a first one, each line below the first indented by it.
-fn wrapped(out: &mut impl Write, first: &str, text: &str, width: usize) -> fmt::Result {
-    let indent = first.chars().count();
-    let mut at = indent;
+/// How lines are broken: below the first they are indented.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub(crate) indent: usize,
+    pub(crate) width: usize,
+}
+
+/// Writes words behind a first one.
+pub(crate) fn wrapped(
+    out: &mut impl Write,
+    first: &str,
+    text: &str,
+    Layout { indent, width }: Layout,
+) -> fmt::Result {
+    let mut at = first.width();
+    let mut begins = true;
     out.write_str(first)?;
     for line in text.lines() {
-        if at > indent {
+        if !begins {
             write!(out, "\n{:indent$}", "")?;
-            at = indent;
+            (at, begins) = (indent, true);
         }
         for word in line.split_whitespace() {
-            let length = word.chars().count();
-            if at > indent && at + 1 + length > width {
+            let length = word.width();
+            if !begins && at + 1 + length > width {
                 write!(out, "\n{:indent$}", "")?;
                 at = indent;
-            } else if at > indent {
+            } else if !begins {
                 out.write_char(' ')?;
                 at += 1;
             }
             out.write_str(word)?;
             at += length;
+            begins = false;
         }
     }
     out.write_char('\n')
@@ -143,17 +158,17 @@ mod tests {
                 "{}",
                 "people.a has the index people_a: every swap writes it too, at about twice the cost"
             );
-            tracing::warn!(plan = "people", "alerts wait");
+            tracing::warn!(plan = "people", "alerts are delayed");
         });
         let said = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         assert_eq!(
             said,
-            "\r\u{1b}[2Kwarning: people.a has the index people_a: every\n\
-             \x20        swap writes it too, at about twice the\n\
-             \x20        cost\n\
+            "\r\u{1b}[2Kwarning[indexed-cells]: people.a has the index\n\
+             \x20        people_a: every swap writes it too, at\n\
+             \x20        about twice the cost\n\
              \x20  help: if nobody searches by it, drop it before\n\
              \x20        the run\n\
-             \r\u{1b}[2Kwarning: alerts wait (plan: people)\n"
+             \r\u{1b}[2Kwarning: alerts are delayed (plan: people)\n"
         );
     }
 }

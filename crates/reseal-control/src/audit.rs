@@ -143,7 +143,7 @@ impl ControlSession {
             [Value::Int(sequence), Value::Text(head)] => u64::try_from(*sequence).ok().zip(Head::parse(head)),
             _ => None,
         };
-        let damaged = || StoreError::new(Trouble::Other, "the audit trail's own head was damaged");
+        let damaged = || StoreError::new(Trouble::Other, "the head of the audit trail is damaged");
         tail.map(|(sequence, head)| TrailHead { sequence, head }).ok_or_else(damaged)
     }
 
@@ -183,9 +183,9 @@ impl ControlSession {
             .to_owned();
         match self.query(&select, &COLUMNS.map(|(_, kind)| kind)).await {
             Ok(mut rows) if rows.len() == 1 => Ok(read(rows.remove(0))),
-            Ok(_) => Ok(Recorded { sequence, entry: Err(Unreadable("it is gone".into())) }),
+            Ok(_) => Ok(Recorded { sequence, entry: Err(Unreadable("it is missing".into())) }),
             Err(error) if error.trouble == Trouble::Missing => {
-                Ok(Recorded { sequence, entry: Err(Unreadable("a column holds no text".into())) })
+                Ok(Recorded { sequence, entry: Err(Unreadable("a column does not contain text".into())) })
             }
             Err(error) => Err(error),
         }
@@ -298,7 +298,7 @@ fn read(row: Vec<Value>) -> Recorded {
         Some(Value::Int(sequence)) => *sequence,
         _ => -1,
     };
-    let entry = read_entry(&row).unwrap_or_else(|| Err(Unreadable("a column holds another type".into())));
+    let entry = read_entry(&row).unwrap_or_else(|| Err(Unreadable("a column has an unexpected type".into())));
     Recorded { sequence, entry }
 }
 
@@ -307,7 +307,7 @@ fn read_entry(row: &[Value]) -> Option<Result<Entry, Unreadable>> {
     let (text, int) = (|at| row.text(at), |at| row.int(at));
     let sequence = u64::try_from(int(0)?).ok()?;
     let Some(kind) = EventKind::parse(text(4)?) else {
-        return Some(Err(Unreadable("this build knows no event of its kind".into())));
+        return Some(Err(Unreadable("this version of Reseal does not know this kind of event".into())));
     };
     let mut event =
         Event::new(kind, int(1)?, text(2)?, text(3)?).of_plan(text(5)?, text(6)?).of_run(text(7)?);

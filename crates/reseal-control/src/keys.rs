@@ -206,7 +206,7 @@ impl ControlSession {
     pub async fn move_key(&mut self, entry: &str, step: &NewMove<'_>) -> Result<bool, StoreError> {
         let NewMove { from, to, operator, reason, .. } = *step;
         if !from.may_become(to) {
-            return Err(StoreError::new(Trouble::Other, format!("a key that is {from} cannot become {to}")));
+            return Err(StoreError::new(Trouble::Other, format!("a key in state {from} cannot become {to}")));
         }
         let (update, insert) = (self.state_update(entry, step), self.move_insert(entry, step));
         self.begin().await?;
@@ -343,7 +343,8 @@ impl ControlSession {
 }
 
 fn state(name: &str) -> Result<KeyState, StoreError> {
-    let unknown = || StoreError::new(Trouble::Other, format!("the catalogue has the unknown state {name}"));
+    let unknown =
+        || StoreError::new(Trouble::Other, format!("the catalogue contains an unknown key state: {name}"));
     KeyState::parse(name).ok_or_else(unknown)
 }
 

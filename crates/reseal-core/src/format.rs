@@ -25,7 +25,7 @@ pub enum Identified<'c> {
 pub struct Broken(pub &'static str);
 
 impl Broken {
-    /// Length of a code in bytes at the most. Columns that show codes are checked against it; the conformance suite
+    /// Maximum length of a code in bytes. Columns that show codes are checked against it; the conformance suite
     /// holds formats to it.
     pub const LONGEST: usize = 40;
 }
@@ -63,10 +63,10 @@ pub enum OpenError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SealError {
     /// The format cannot hold this plaintext; the text says why and shows nothing of it.
-    #[error("the format cannot hold this value: {0}")]
+    #[error("the format cannot store this value: {0}")]
     Unfit(&'static str),
     /// The key's bytes do not fit the format.
-    #[error("key {id}: {why}")]
+    #[error("key `{id}`: {why}")]
     Key {
         /// The key's id.
         id: String,
@@ -74,7 +74,7 @@ pub enum SealError {
         why: &'static str,
     },
     /// The operating system gave no random bytes.
-    #[error("the operating system gave no random bytes")]
+    #[error("cannot get random bytes from the operating system")]
     Random,
 }
 

@@ -96,7 +96,7 @@ pub trait Kek: Send + Sync {
     /// As [`Kek::unwrap`].
     async fn rewrap(&self, old: &WrappedDek<'_>, context: &KekContext) -> Result<Vec<u8>, KekError> {
         let _ = (old, context);
-        Err(KekError::new(KekFault::Refused, "this kind of KEK rewraps nothing by itself"))
+        Err(KekError::new(KekFault::Refused, "this kind of KEK does not support rewrapping"))
     }
 }
 

@@ -156,7 +156,7 @@ pub struct Keyset {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeysetError {
     /// The primary's id names no key.
-    #[error("keyset {keyset}: the primary {primary} is none of its keys")]
+    #[error("keyset `{keyset}`: primary `{primary}` is not one of its keys")]
     NoSuchPrimary {
         /// The keyset's name.
         keyset: String,
@@ -164,7 +164,7 @@ pub enum KeysetError {
         primary: String,
     },
     /// Two keys share an id or a tag.
-    #[error("keyset {keyset}: two keys have the {what} {name}")]
+    #[error("keyset `{keyset}`: two keys have the {what} `{name}`")]
     Twice {
         /// The keyset's name.
         keyset: String,
@@ -174,7 +174,7 @@ pub enum KeysetError {
         name: String,
     },
     /// Two ids hold equal bytes.
-    #[error("keyset {keyset}: {first} and {second} are the same key under two ids")]
+    #[error("keyset `{keyset}`: `{first}` and `{second}` are the same key with two IDs")]
     SameBytes {
         /// The keyset's name.
         keyset: String,

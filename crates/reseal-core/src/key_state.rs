@@ -24,7 +24,7 @@ impl KeyState {
     pub fn may_become(self, next: KeyState) -> bool {
         use KeyState::*;
         match self {
-            // A key that never sealed anything can be given up.
+            // A key that never sealed anything can be dropped.
             Created => matches!(next, Active | Retired),
             // Active → Created: the run that made it active, or that found it in use, was rolled back.
             Active => matches!(next, Rotating | Created),

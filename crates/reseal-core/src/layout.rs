@@ -254,16 +254,16 @@ impl Layout {
                 Item::Slot(slot) => slot,
             };
             let unfit = |why| UnfitPiece { hole: slot.hole, why };
-            let piece = pieces.get(slot.hole).ok_or_else(|| unfit("there is none"))?;
+            let piece = pieces.get(slot.hole).ok_or_else(|| unfit("it is missing"))?;
             if slot.width.is_some_and(|width| piece.len() != width) {
-                return Err(unfit("it has not the width that the layout gives it"));
+                return Err(unfit("its width differs from the layout"));
             }
             if matches!(slot.hole, Hole::Key | Hole::Token) && !is_word(piece) {
-                return Err(unfit("it is empty, or holds white space or control characters"));
+                return Err(unfit("it is empty or contains white space or control characters"));
             }
             slot.encoding.write(piece, &mut cell);
             if slot.hole == Hole::Key && self.is_cut_short(at, piece) {
-                return Err(unfit("its tag holds the separator that follows it in the layout"));
+                return Err(unfit("its tag contains the separator that follows it in the layout"));
             }
         }
         if self.binary {

@@ -3,7 +3,7 @@
 /// The known name that is fewest slips away, one in four letters at most, if no other is as near.
 #[must_use]
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    // Nobody types a name this long by hand; measuring it would cost more than it helps.
+    // Nobody types a name this long; measuring it would cost more than it helps.
     const LONGEST: usize = 100;
     if name.len() > LONGEST {
         return None;

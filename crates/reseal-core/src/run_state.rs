@@ -17,7 +17,7 @@ states! {
         Complete = "complete",
         /// A sweep of the run's scope found every cell in it under the primary.
         ScopeDone = "scope_done",
-        /// Given up by an operator.
+        /// Cancelled by an operator.
         Cancelled = "cancelled",
         /// Cells are being put back.
         RollingBack = "rolling_back",
@@ -44,7 +44,7 @@ impl RunState {
     pub fn may_become(self, next: RunState) -> bool {
         use RunState::*;
         match self {
-            // Written by preflight, picked up by the same engine or given up before the first swap.
+            // Written by preflight, picked up by the same engine or cancelled before the first swap.
             Prepared => matches!(next, Running | Cancelled | Failed | Paused),
             // Running → Running is a takeover: the holder died, another engine goes on.
             Running => {
@@ -53,7 +53,7 @@ impl RunState {
             Paused | Failed => matches!(next, Running | Cancelled | RollingBack),
             // A finished run can be rolled back while its undo is kept.
             Complete | ScopeDone | Cancelled => matches!(next, RollingBack),
-            // Rolling back can be interrupted; it is taken up again by `rollback`, never by `run`.
+            // Rolling back can be interrupted; it is resumed by `rollback`, never by `run`.
             RollingBack => matches!(next, RollingBack | RolledBack),
             RolledBack => false,
         }

@@ -55,13 +55,13 @@ pub struct Context<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// A brace without its partner.
-    #[error("a brace without its partner; write {{{{ or }}}} for a brace itself")]
+    #[error("unmatched brace; write {{{{ or }}}} for a literal brace")]
     Brace,
     /// A hole that no template knows.
-    #[error("unknown hole {{{0}}}; holes are {{tenant}} {{table}} {{field}} {{key}} {{row.COLUMN}}")]
+    #[error("unknown hole {{{0}}}; valid holes are {{tenant}} {{table}} {{field}} {{key}} {{row.COLUMN}}")]
     UnknownHole(String),
     /// An encoding that no hole knows.
-    #[error("unknown encoding {0}; encodings are text, be64, uuid")]
+    #[error("unknown encoding `{0}`; valid encodings are text, be64, uuid")]
     UnknownEncoding(String),
     /// A hole whose value is NULL or missing.
     #[error("{{{0}}} is NULL or missing")]

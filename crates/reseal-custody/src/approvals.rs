@@ -64,8 +64,8 @@ impl Kind {
     fn said(self) -> &'static str {
         match self {
             Kind::Emergency => "emergency run",
-            Kind::Destroy => "destruction of a key",
-            Kind::Approvers => "change of the approvers",
+            Kind::Destroy => "key destruction",
+            Kind::Approvers => "change of approvers",
             Kind::Run | Kind::Rollback => self.name(),
         }
     }
@@ -193,7 +193,7 @@ pub async fn agreed(
     let facts = &Facts::new(plan, &target, intent);
     let now = control.now_ms().await?;
     let known = &set::agreed_set(control, plan, &target, now).await?;
-    let of = plan.policy.approvers_file().to_owned();
+    let of = format!("the approvers in {}", plan.policy.approvers_file());
     let question = Question { plan, facts, known, of, needed, now };
     let Answer { request, approvers } = answered(control, &question, operator).await?;
     Ok(Some(Agreed { request: request.id, approvers, fingerprints: request.fingerprints }))

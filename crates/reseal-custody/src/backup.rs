@@ -85,14 +85,12 @@ impl Trial {
 
     fn result(&self) -> String {
         if !self.contained {
-            return format!("failed: not in the backup, and {} sampled cells are under it", self.cells);
+            return format!("failed: not in the backup; {} sampled cells are under this key", self.cells);
         }
         match (self.same, self.passed()) {
-            (false, _) => "failed: not the key that the catalogue knows".to_owned(),
+            (false, _) => "failed: not the same key as in the catalogue".to_owned(),
             (_, false) => format!("failed: opened {} of {} cells", self.opened, self.cells),
-            (_, true) if self.cells == 0 => {
-                "passed: the same key; no cell of it was in the sample".to_owned()
-            }
+            (_, true) if self.cells == 0 => "passed: same key; the sample has no cell under it".to_owned(),
             _ => format!("passed: opened {} cells", self.opened),
         }
     }

@@ -122,7 +122,7 @@ impl RunObserver for Custody {
             keep_census(&mut self.connect().await?, job, census, scope).await
         };
         if let Err(error) = kept.await {
-            warn!("what the sweep counted was not kept: {error}");
+            warn!("the counts of the sweep were not saved: {error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Why the rules around keys refuse, as types. What an error comes to for people is said by [`Advise`] alone.
+//! Why the rules for keys refuse something, as types. [`Advise`] alone turns an error into code, class and help.
 
 mod approval;
 mod copy;
@@ -24,10 +24,10 @@ pub use proof::ProofError;
 pub use records::RecordsError;
 pub use retire::{Held, RetireError};
 
-/// Why the rules around keys refuse.
+/// Why the rules for keys refuse something.
 #[derive(Debug, Error)]
 pub enum CustodyError {
-    /// The engine, or a database.
+    /// An error of the engine or of a database.
     #[error(transparent)]
     Engine(#[from] RunError),
     /// The plan has no such key.
@@ -38,31 +38,31 @@ pub enum CustodyError {
         /// The key.
         key: String,
     },
-    /// What people have to agree to.
+    /// Approvals are missing or not valid.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
-    /// What the policy wants proved before a run.
+    /// A proof that the policy requires is missing.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// What the policy says of keys.
+    /// The policy does not allow the keys.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The policy refuses keys as the steps of `before` left them.
+    /// The policy refuses the keys that the `before` steps produced.
     #[error("{refused}")]
     PolicyBehindBefore {
         /// The plan.
         plan: String,
-        /// What it refuses.
+        /// What the policy refuses.
         #[source]
         refused: PolicyError,
     },
-    /// A key that cannot be given up.
+    /// A key cannot be retired or destroyed.
     #[error(transparent)]
     Retire(#[from] RetireError),
-    /// A pin that is not forgotten.
+    /// A pin cannot be removed.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// A copy of keys.
+    /// A copy of keys cannot be made, read or tested.
     #[error(transparent)]
     Copy(#[from] CopyError),
 }
@@ -87,7 +87,7 @@ impl Advise for CustodyError {
         match self {
             CustodyError::Engine(error) => error.advice(),
             CustodyError::NoSuchKey { .. } => {
-                Advice::usage("no-such-key", "`reseal keys list PLAN` lists them")
+                Advice::usage("no-such-key", "list the plan's keys with `reseal keys list PLAN`")
             }
             CustodyError::Approval(error) => error.advice(),
             CustodyError::Proof(error) => error.advice(),
@@ -100,12 +100,12 @@ impl Advise for CustodyError {
     }
 }
 
-/// What to do about a refusal once the steps of `before` are done.
+/// The help for a refusal after the `before` steps have run.
 fn behind_before(plan: &str, advice: Advice) -> Advice {
     let help = advice.help.map(|help| format!("{help}\n")).unwrap_or_default();
     let help = format!(
-        "{help}the steps of `before` are done: `reseal resume PLAN` goes on when this is settled,\n\
-         `reseal rollback PLAN --confirm {plan}` undoes them, so that another run may begin"
+        "{help}the `before` steps have run: fix this and resume with `reseal resume PLAN`,\nor undo the steps with \
+         `reseal rollback PLAN --confirm {plan}` and start another run"
     );
     Advice { help: Some(help.into()), ..advice }
 }

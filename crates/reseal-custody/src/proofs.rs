@@ -34,8 +34,8 @@ pub async fn disk(policy: &Policy) -> Result<(), CustodyError> {
 
 async fn backup_is_fresh(backup: &BackupProof, folder: &str, now: Timestamp) -> Result<(), CustodyError> {
     let (made, witness) = match &backup.proof {
-        Proof::File(path) => (written(path.as_str())?, format!("the file {path}")),
-        Proof::Command(words) => (printed_time(words, folder).await?, format!("the command {}", words[0])),
+        Proof::File(path) => (written(path.as_str())?, format!("file {path}")),
+        Proof::Command(words) => (printed_time(words, folder).await?, format!("command `{}`", words[0])),
     };
     let age = now.duration_since(made);
     let most = SignedDuration::try_from(backup.max_age).unwrap_or(SignedDuration::MAX);
@@ -52,11 +52,11 @@ fn written(path: &str) -> Result<Timestamp, CustodyError> {
     let unknown = |why: String| CustodyError::from(ProofError::BackupMissing { path: path.to_owned(), why });
     let metadata = std::fs::metadata(path).map_err(|error| unknown(error.kind().to_string()))?;
     if !metadata.is_file() {
-        return Err(unknown("not a file".into()));
+        return Err(unknown("it is not a regular file".into()));
     }
     // An empty file is what a backup that failed leaves behind.
     if metadata.len() == 0 {
-        return Err(unknown("the file is empty".into()));
+        return Err(unknown("it is empty".into()));
     }
     let modified: SystemTime = metadata.modified().map_err(|error| unknown(error.kind().to_string()))?;
     Timestamp::try_from(modified).map_err(|_| unknown("its time is out of range".into()))

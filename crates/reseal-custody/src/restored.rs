@@ -18,13 +18,13 @@ pub(crate) async fn after_rollback(control: &mut ControlSession, end: RollbackEn
         Ok(Some(reasons)) => reasons,
         Ok(None) => return,
         Err(error) => {
-            warn!("the key catalogue was not told of the rollback ({error})");
+            warn!("the key catalogue was not updated after the rollback: {error}");
             return;
         }
     };
     if let Err(error) = move_back(control, end, &reasons, operator).await {
         warn!(
-            "the key catalogue was not told of the rollback ({error}): `reseal keys activate` does it by hand"
+            "the key catalogue was not updated after the rollback: {error}; update it with `reseal keys activate`"
         );
     }
 }
@@ -114,7 +114,7 @@ mod tests {
         check(&[(Created, Active, "run a")], false, &[(Active, Created)]);
         check(&[(Created, Active, "by hand"), (Active, Rotating, "run a")], false, &[(Rotating, Active)]);
         check(&[(Active, Rotating, "run 0"), (Rotating, Active, "run a")], false, &[(Active, Rotating)]);
-        check(&[(Active, Rotating, "run a"), (Rotating, Retired, "kept long enough")], false, &[]);
+        check(&[(Active, Rotating, "run a"), (Rotating, Retired, "retention period over")], false, &[]);
         check(&[(Active, Rotating, "run 0")], true, &[]);
         let later = [(Rotating, Active, "run b"), (Active, Rotating, "run b was rolled back")];
         check(&[&found[..], &later].concat(), true, &[(Rotating, Active)]);

@@ -91,7 +91,7 @@ impl Custodian<'_> {
             return Err(RetireError::Primary { keyset, key }.into());
         }
         let unseen = self.holds_nothing(&mut control, &found, progress).await?;
-        let why = reason.unwrap_or("nothing holds its cells");
+        let why = reason.unwrap_or("no cells under this key");
         self.move_to(&mut control, row, KeyState::Retired, why).await?;
         let mut notes = unseen;
         notes.extend(self.unseen());
@@ -134,10 +134,11 @@ impl Custodian<'_> {
             return Err(catalogue::used_already(&agreed.request).into());
         }
         // The state first, since of two that try only one gets past it: a file that then stays is told of.
-        self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("kept long enough")).await?;
+        self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("retention period over"))
+            .await?;
         let mut wiped = self.delete(&found);
         for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
-            wiped.left.push(format!("the {} {} still holds it: delete it", copy.kind, copy.file));
+            wiped.left.push(format!("the {} {} still contains it: delete that file", copy.kind, copy.file));
         }
         self.record_destroyed(&mut control, row, agreed.as_ref(), &wiped).await;
         let mut notes = wiped.notes;
@@ -159,7 +160,7 @@ impl Custodian<'_> {
         let mut control = self.control.connect().await?;
         let row = self.row(&mut control, named).await?;
         self.no_run_goes_on().await?;
-        let reason = reason.unwrap_or("by hand");
+        let reason = reason.unwrap_or("set by an operator");
         if row.state == KeyState::Active {
             if let Some(since) = since {
                 control.date_key(&row, &NewDate { since, operator: self.operator, reason }).await?;
@@ -214,17 +215,16 @@ impl Custodian<'_> {
     /// What no scan of tables can cover.
     fn unseen(&self) -> Vec<String> {
         let kept = match self.plan.policy.keep_retired {
-            Some(Keep::Forever) => "the policy keeps it for ever".to_owned(),
+            Some(Keep::Forever) => "the policy keeps the key forever".to_owned(),
             Some(Keep::For(kept)) => {
-                format!("the policy keeps it for {}: no backup may be older than that", exact(kept))
+                format!("the policy keeps the key for {}, and no backup may be older than that", exact(kept))
             }
-            None => "the policy says nothing of how long it is kept (`keep_retired`)".to_owned(),
+            None => "the policy sets no retention period (`keep_retired`)".to_owned(),
         };
         vec![
-            "not looked at: replicas that lag, caches, files and queues of the application".to_owned(),
-            "not looked at: row images in WAL and binlog, dead tuples and free pages of the tables"
-                .to_owned(),
-            format!("backups still hold its cells; {kept}"),
+            "not checked: lagging replicas, and the application's caches, files and queues".to_owned(),
+            "not checked: row images in WAL and binlog, dead tuples and free pages of the tables".to_owned(),
+            format!("backups still contain its cells; {kept}"),
         ]
     }
 
@@ -232,10 +232,12 @@ impl Custodian<'_> {
     fn outside(&self, found: &Found) -> String {
         let kept: Vec<String> = self.kept(found).iter().map(Kept::has).collect();
         let what = match kept.is_empty() {
-            true => "its source, if it has one, still gives it".to_owned(),
+            true => "its source, if any, still provides it".to_owned(),
             false => kept.join(", "),
         };
-        format!("nothing is disabled outside: {what}, and whoever reads it can still seal with it")
+        format!(
+            "nothing was disabled outside Reseal: {what}, and anyone with access to it can still seal with it"
+        )
     }
 
     /// Deletes the key where it lies in a file of its own; else says what is to be done where it is kept.
@@ -243,7 +245,7 @@ impl Custodian<'_> {
         let kept = self.kept(found);
         let mut wiped = Wiped::default();
         if kept.is_empty() {
-            let gone = "no source of the plan gives it any more: delete it wherever else it is kept";
+            let gone = "no source of the plan provides it any more: delete it wherever else it is stored";
             wiped.left.push(gone.to_owned());
         }
         for place in kept {
@@ -260,20 +262,17 @@ impl Custodian<'_> {
         let file = match KeyFile::find(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Wiped {
-                    notes: vec![format!("{path} no longer leads to a file")],
-                    ..Wiped::default()
-                };
+                return Wiped { notes: vec![format!("{path} no longer exists")], ..Wiped::default() };
             }
             Err(error) => {
-                return left(format!("the file {path} cannot be looked at ({}): delete it", error.kind()));
+                return left(format!("cannot read the file {path} ({}): delete it", error.kind()));
             }
         };
         let readers = self.other_readers(found, |other| file.is(other));
         match readers.is_empty() {
             true => file.wipe(),
             false => left(format!(
-                "the file {path} still holds it: the plan reads {} from it too, so it is not deleted",
+                "the file {path} still contains it: it was not deleted, because the plan also reads {} from it",
                 readers.join(", ")
             )),
         }
@@ -299,7 +298,7 @@ impl Custodian<'_> {
             control.record(&event).await
         };
         if let Err(error) = recorded.await {
-            warn!("what became of {} is not in the audit trail: {error}", row.key_id);
+            warn!("the destruction of {} is not in the audit trail: {error}", row.key_id);
         }
     }
 }

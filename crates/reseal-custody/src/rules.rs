@@ -73,7 +73,7 @@ pub(crate) fn criteria(
             if !emergency {
                 return Err(refusal);
             }
-            warn!("set aside by the emergency: {refusal}");
+            warn!("ignored because this is an emergency run: {refusal}");
             skipped.push(refusal.to_string());
         }
     }
@@ -169,7 +169,7 @@ pub(crate) fn too_many_active(policy: &Policy, entries: &[CatalogueEntry]) {
         };
         let count = entries.iter().filter(in_use).count();
         if count > most as usize {
-            warn!("keyset {keyset}: {count} keys are active or rotating, and the policy allows {most}");
+            warn!("keyset {keyset}: {count} keys are active or rotating, but the policy allows only {most}");
         }
     }
 }

@@ -244,7 +244,9 @@ pub(crate) async fn rolled_back(
 
 /// Warns that the end of a run could not be recorded.
 pub(crate) fn unrecorded(run_id: &str, error: &RunError) {
-    warn!("how run {run_id} ended is not in the audit trail yet ({error}): the plan's next run records it");
+    warn!(
+        "the end of run {run_id} could not be recorded in the audit trail ({error}); the plan's next run will record it"
+    );
 }
 
 async fn event(

@@ -42,7 +42,7 @@ pub use table::TableError;
 #[derive(Clone, Debug, Error)]
 pub enum RunError {
     /// Another engine has taken the run up; this one may commit nothing more.
-    #[error("another engine has taken this run up")]
+    #[error("another process has taken over this run")]
     Superseded,
     /// The database.
     #[error(transparent)]
@@ -63,9 +63,7 @@ pub enum RunError {
     #[error("{}", finding::lines(.0, |finding| &finding.message))]
     Preflight(Vec<Finding>),
     /// The application would not be able to read rotated rows for a while.
-    #[error(
-        "the application knows one key only: rotated rows are unreadable to it until it gets the new key"
-    )]
+    #[error("the application knows only one key, so it cannot read rotated rows until it gets the new key")]
     Outage,
     /// A command names what is not there.
     #[error(transparent)]
@@ -83,7 +81,7 @@ pub enum RunError {
     #[error(transparent)]
     Kek(#[from] KekTrouble),
     /// A key is asked to wrap or unwrap, and is no KEK.
-    #[error("key {key} is no KEK")]
+    #[error("key `{key}` is not a KEK")]
     NoKek {
         /// The key.
         key: String,
@@ -107,7 +105,7 @@ pub enum RunError {
     #[error(transparent)]
     Ledger(#[from] LedgerFault),
     /// The operating system has no random bytes.
-    #[error("the operating system gave no random bytes")]
+    #[error("cannot get random bytes from the operating system")]
     Random,
     /// An error of a layer above, which keeps records and reads keys for the engine.
     #[error(transparent)]
@@ -125,9 +123,10 @@ impl RunError {
 impl Advise for RunError {
     fn advice(&self) -> Advice {
         match self {
-            RunError::Superseded => {
-                Advice::stopped("superseded", "let it finish; `reseal status` shows who holds the run")
-            }
+            RunError::Superseded => Advice::stopped(
+                "superseded",
+                "let it finish; `reseal status PLAN` shows which process holds the run",
+            ),
             RunError::Store(error) => error.advice(),
             RunError::Busy(error) => error.advice(),
             RunError::Resume(error) => error.advice(),
@@ -138,7 +137,7 @@ impl Advise for RunError {
                 finding::lines(refusals, |finding| &finding.help),
             ),
             RunError::Outage => {
-                Advice::refused("outage", "give the plan a window (`windows:`), or say --accept-outage")
+                Advice::refused("outage", "add `windows:` to the plan or pass `--accept-outage`")
             }
             RunError::Scope(error) => error.advice(),
             RunError::Table(error) => error.advice(),

@@ -1,4 +1,4 @@
-//! What a run is doing, for whoever watches.
+//! What a run is doing, for an observer.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};

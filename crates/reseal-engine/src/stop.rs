@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Why a run is to stop after the batch in hand.
+/// Why a run is to stop after the current batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Ctrl-C or SIGTERM.
@@ -32,8 +32,8 @@ impl Stop {
             Stop::PauseAsked => "paused by an operator",
             Stop::CancelAsked => "cancelled by an operator",
             Stop::WindowClosed => "outside the plan's windows",
-            Stop::UntilReached => "the time given by --until has come",
-            Stop::Superseded => "another engine took the run up",
+            Stop::UntilReached => "the time given by `--until` is reached",
+            Stop::Superseded => "another process took over the run",
             Stop::Failing => "failed",
         }
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// A file that is not what it has to be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the file {} {fault}", path.display())]
+#[error("file `{}` {fault}", path.display())]
 pub struct FileError {
     /// The file.
     pub path: PathBuf,
@@ -19,10 +19,10 @@ pub struct FileError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FileFault {
     /// Nothing lies there.
-    #[error("is not there")]
+    #[error("does not exist")]
     Missing,
     /// This user may not read it, or search a folder on the way.
-    #[error("may not be read by this user")]
+    #[error("cannot be read by this user")]
     Denied,
     /// The system refused for another reason.
     #[error("could not be read: {0}")]
@@ -40,25 +40,25 @@ pub enum FileFault {
         most: u64,
     },
     /// Others can write it.
-    #[error("can be written by others (mode {mode:03o}), who could replace what it holds")]
+    #[error("is writable by other users (mode {mode:03o}), who could replace its content")]
     WrittenByOthers {
         /// Its permissions.
         mode: u32,
     },
     /// It is a secret, and others have access to it.
-    #[error("is open to others (mode {mode:03o}), and is a secret")]
+    #[error("is accessible to other users (mode {mode:03o}), but contains a secret")]
     OpenToOthers {
         /// Its permissions.
         mode: u32,
     },
     /// It belongs to neither root nor this user.
-    #[error("belongs to user {uid}, who could replace what it holds")]
+    #[error("belongs to user {uid}, who could replace its content")]
     OfOther {
         /// The owner.
         uid: u32,
     },
     /// A folder on the way can be written by others.
-    #[error("can be replaced by others, who can write the folder {} (mode {mode:03o})", folder.display())]
+    #[error("can be replaced by other users, who can write to directory `{}` (mode {mode:03o})", folder.display())]
     FolderOfAll {
         /// The folder.
         folder: PathBuf,
@@ -66,7 +66,7 @@ pub enum FileFault {
         mode: u32,
     },
     /// A folder or a link on the way belongs to neither root nor this user.
-    #[error("can be replaced by user {uid}, who owns {}", place.display())]
+    #[error("can be replaced by user {uid}, who owns `{}`", place.display())]
     WayOfOther {
         /// The folder or link.
         place: PathBuf,
@@ -74,7 +74,7 @@ pub enum FileFault {
         uid: u32,
     },
     /// Links lead in a circle.
-    #[error("lies behind too many symbolic links")]
+    #[error("is behind too many symbolic links")]
     Links,
 }
 
@@ -106,19 +106,21 @@ impl FileError {
         let shown = self.path.display();
         match &self.fault {
             FileFault::Missing => "correct the path, or mount the secret".into(),
-            FileFault::Denied => "run Reseal as the file's owner, or let its user read it".into(),
-            FileFault::Unreadable(_) => "look at the file and its file system".into(),
+            FileFault::Denied => {
+                "run Reseal as the owner of the file, or make the file readable for its user".into()
+            }
+            FileFault::Unreadable(_) => "check the file and its file system".into(),
             FileFault::Directory | FileFault::NotRegular | FileFault::TooLarge { .. } => {
-                "check the path: another file is meant".into()
+                "check the path".into()
             }
             FileFault::WrittenByOthers { .. } => format!("chmod go-w {shown}"),
             FileFault::OpenToOthers { .. } => format!("chmod 600 {shown}"),
-            FileFault::OfOther { .. } => format!("chown it to root or to the user of Reseal: {shown}"),
+            FileFault::OfOther { .. } => format!("chown {shown} to root or to the user of Reseal"),
             FileFault::FolderOfAll { folder, .. } => format!("chmod go-w {}", folder.display()),
             FileFault::WayOfOther { place, .. } => {
                 format!("chown {} to root or to the user of Reseal, or move the file", place.display())
             }
-            FileFault::Links => "check the links".into(),
+            FileFault::Links => "check the symbolic links".into(),
         }
     }
 }

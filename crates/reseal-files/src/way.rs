@@ -12,7 +12,7 @@ const MOST_LINKS: usize = 40;
 /// Only the owner of an entry may rename or delete it.
 const STICKY: u32 = 0o1000;
 
-/// Checks each folder and link on the way to a file. Links are followed by hand, since those in the middle of a path count
+/// Checks each folder and link on the way to a file. Links are followed one by one, since those in the middle of a path count
 /// like the one at its end.
 pub(crate) fn is_safe(path: &Path, owners: &Owners) -> Result<(), FileFault> {
     let path = std::path::absolute(path).map_err(|error| FileFault::of_io(&error))?;

@@ -25,8 +25,8 @@ fn what(kind: &str) -> &str {
         "run" => "a run",
         "emergency" => "an emergency run",
         "rollback" => "a rollback",
-        "destroy" => "the destruction of a key",
-        "approvers" => "a change of the approvers",
+        "destroy" => "a key destruction",
+        "approvers" => "a change of approvers",
         kind => kind,
     }
 }

@@ -106,7 +106,7 @@ impl Outbox<'_> {
             Some(via) => reseal_registry::notifier(via)
                 .await
                 .map_err(|error| format!("{}: {}", error.message, error.help)),
-            None => Err(format!("the plan has no way to notify that is called {name}")),
+            None => Err(format!("the plan has no channel named {name} under `notify:`")),
         };
         let (mut sum, mut failures) = (Delivered::default(), 0);
         for row in rows {
@@ -126,11 +126,19 @@ impl Outbox<'_> {
             match &settled {
                 Settled::Sent => (sum.sent, failures) = (sum.sent + 1, 0),
                 Settled::Later(_, why) => {
-                    tracing::warn!(kind = row.letter.kind, via = name, "a notice waits: {why}");
+                    tracing::warn!(
+                        kind = row.letter.kind,
+                        via = name,
+                        "a notification will be retried: {why}"
+                    );
                     (sum.later, failures) = (sum.later + 1, failures + 1);
                 }
                 Settled::Dead(why) => {
-                    tracing::error!(kind = row.letter.kind, via = name, "a notice was given up: {why}");
+                    tracing::error!(
+                        kind = row.letter.kind,
+                        via = name,
+                        "a notification could not be delivered: {why}"
+                    );
                     (sum.dead, failures) = (sum.dead + 1, 0);
                 }
             }
@@ -142,11 +150,13 @@ impl Outbox<'_> {
 
     async fn attempt(&self, notifier: &dyn Notifier, row: &LetterRow, round: &Round) -> Delivery {
         let Some(message) = self.message(row, round.trail.as_deref()) else {
-            return Delivery::Refused("the notice is of a kind that this build does not know".into());
+            return Delivery::Refused(
+                "this version of Reseal does not know this kind of notification".into(),
+            );
         };
         match timeout(ATTEMPT, notifier.send(&message, round.now)).await {
             Ok(outcome) => outcome,
-            Err(_) => Delivery::Later(format!("no end within {} s", ATTEMPT.as_secs())),
+            Err(_) => Delivery::Later(format!("no response within {} s", ATTEMPT.as_secs())),
         }
     }
 
@@ -183,7 +193,7 @@ fn settle(outcome: Delivery, attempt: i64, now: i64, jitter: f64) -> Settled {
         Delivery::Sent => Settled::Sent,
         Delivery::Refused(why) => Settled::Dead(why),
         Delivery::Later(why) if attempt >= ATTEMPTS => {
-            Settled::Dead(format!("given up after {attempt} attempts: {why}"))
+            Settled::Dead(format!("no success after {attempt} attempts: {why}"))
         }
         Delivery::Later(why) => {
             let pause = i64::try_from(backoff(attempt, jitter).as_millis()).unwrap_or(i64::MAX);

@@ -37,7 +37,7 @@ fn started(run: &RunRow) -> Notice {
     Notice::new(NoticeKind::Started, &run.plan, &run.id, "started")
         .with("run", &run.id)
         .with("new_key", keys(run).0)
-        .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
+        .with("scope", if run.whole { "whole plan" } else { "part of the plan" })
         .with("emergency", if run.emergency { "yes" } else { "no" })
         .with("operator", &run.operator)
         .with("began", time(run.created_at))
@@ -55,7 +55,7 @@ fn finished(run: &RunRow, max_key_age: Option<Duration>) -> Notice {
         .with("duration", readable(millis(ended - run.created_at)))
         .with("began", time(run.created_at))
         .with("ended", time(ended))
-        .with("scope", if run.whole { "whole plan" } else { "a part of the plan" })
+        .with("scope", if run.whole { "whole plan" } else { "part of the plan" })
         .with("operator", &run.operator);
     match max_key_age {
         Some(age) => finished.with("next_due", time(ended.saturating_add(ms(age)))),

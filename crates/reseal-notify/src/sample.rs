@@ -75,7 +75,7 @@ fn of_a_key(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> 
         NoticeKind::RestoreTestFailed => about("restore-test")
             .with("keyset", "phi")
             .with("key", "v3")
-            .with("reason", "the backup holds other bytes than the key in use")
+            .with("reason", "the key in the backup has other bytes than the key in use")
             .with("backup", "/backups/keys-latest.age"),
         _ => return None,
     })
@@ -97,7 +97,7 @@ fn of_a_job(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> 
         NoticeKind::NotClean => about("sweep")
             .with("does", "verify")
             .with("due", "2026-07-01T06:00+03:00")
-            .with("reason", "clean no, cells under phi/v2 41, cells under phi/v3 1,204,290"),
+            .with("reason", "clean no, 41 cells under phi/v2, 1204290 cells under phi/v3"),
         NoticeKind::DeadMan => about("quarterly-reminder")
             .with("what", "the reminder")
             .with("due", "1 April 2026")
@@ -112,7 +112,7 @@ fn of_a_plan(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Notice {
     match kind {
         NoticeKind::AuditBroken => about("trail")
             .with("sequence", "4711")
-            .with("reason", "the event does not follow from the one before it")
+            .with("reason", "the event is not linked to the previous one")
             .with("events", "10,000"),
         NoticeKind::Unauthorised => about("run")
             .with("action", "emergency-run")
@@ -122,7 +122,7 @@ fn of_a_plan(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Notice {
             .with("at", "2026-07-01T03:12:00Z"),
         NoticeKind::ApprovalNeeded => about("request 0198c2a4-1f00-7000-8000-000000000001")
             .with("request", "0198c2a4-1f00-7000-8000-000000000001")
-            .with("approvals", "1 of 2 needed approvals to this run are there, of alice")
+            .with("approvals", "1 of 2 required approvals received for this run, from alice")
             .with("asked_by", "erin")
             .with("for", "a run")
             .with("scope", "the whole plan")

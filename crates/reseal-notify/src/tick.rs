@@ -154,7 +154,7 @@ async fn update_reachability_alert(
     let event = plan.notify.as_ref().and_then(|notify| notify.event(kind.event()));
     let Some(limit) = event.and_then(|event| event.time) else {
         if let Some(error) = error {
-            tracing::warn!(plan = plan.name, "the plan's database cannot be reached: {error}");
+            tracing::warn!(plan = plan.name, "the plan's database is unreachable: {error}");
         }
         return Ok(());
     };

@@ -82,7 +82,7 @@ fn render_part(
             tracing::warn!(
                 plan = notice.plan,
                 kind = notice.kind.name(),
-                "the plan's template fails: {error}"
+                "a template in the plan failed, so the default text is used: {error}"
             );
         }
         None => {}
@@ -163,8 +163,8 @@ fn severity_style(notice: &Notice) -> (&'static str, &'static str) {
     match notice.kind.severity() {
         _ if notice.resolved => ("resolved", "#2e7d4f"),
         Severity::Info => ("for your information", "#2563ab"),
-        Severity::Warning => ("please look", "#a16207"),
-        Severity::Critical => ("act now", "#b3261e"),
+        Severity::Warning => ("please check", "#a16207"),
+        Severity::Critical => ("action required", "#b3261e"),
     }
 }
 
@@ -174,14 +174,14 @@ fn cause(notice: &Notice) -> String {
         NoticeKind::Quarantined => "cells that could not be opened",
         NoticeKind::Slow => "a slow rotation",
         NoticeKind::AuditBroken => "a broken audit trail",
-        NoticeKind::FailedOpens => "too many cells that did not open",
-        NoticeKind::NoProgress => "a rotation that made no progress",
-        NoticeKind::Throttled => "a rotation that was held back",
-        NoticeKind::ConnectionErrors => "a database that could not be reached",
-        NoticeKind::Disk => "a disk nearly full",
+        NoticeKind::FailedOpens => "too many cells that could not be opened",
+        NoticeKind::NoProgress => "a rotation without progress",
+        NoticeKind::Throttled => "a throttled rotation",
+        NoticeKind::ConnectionErrors => "an unreachable database",
+        NoticeKind::Disk => "a nearly full disk",
         NoticeKind::TooManyKeys => "too many active keys",
-        NoticeKind::Unauthorised => "an attempt without approval",
-        NoticeKind::ApprovalNeeded => "a request that waited for approval",
+        NoticeKind::Unauthorised => "an action without approval",
+        NoticeKind::ApprovalNeeded => "a pending approval request",
         kind => kind.name(),
     };
     what.to_owned()

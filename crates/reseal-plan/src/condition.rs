@@ -131,16 +131,16 @@ fn tokens(condition: &str, escapes: bool) -> Result<Vec<Token>, Problem> {
                 tokens.push(Token::Name { text, quote: Some(first) });
             }
             '$' if after.starts_with(|c: char| c.is_ascii_digit()) => {
-                return Err("it must hold no parameter such as `$1`");
+                return Err("it must not contain a parameter such as `$1`");
             }
             '$' if let Some((_, behind)) = dollar_quoted(rest) => {
                 tokens.push(Token::Text("$".to_owned()));
                 after = behind;
             }
-            '-' if after.starts_with('-') => return Err("it must hold no comment"),
-            '/' if after.starts_with('*') => return Err("it must hold no comment"),
+            '-' if after.starts_with('-') => return Err("it must not contain a comment"),
+            '/' if after.starts_with('*') => return Err("it must not contain a comment"),
             ';' => return Err("it must be one condition, without a semicolon"),
-            '?' => return Err("it must hold no parameter, which a `?` stands for"),
+            '?' => return Err("it must not contain a `?`, which stands for a parameter"),
             '(' => {
                 depth += 1;
                 tokens.push(Token::Other(first));
@@ -179,7 +179,7 @@ fn quoted(text: &str, quote: char, escapes: bool) -> Result<(&str, &str), Proble
             return Ok((&text[..at], &text[at + quote.len_utf8()..]));
         }
     }
-    Err("a quote in it is not closed")
+    Err("it has a quote that is not closed")
 }
 
 /// A text in PostgreSQL's dollar quotes, and what comes after.
@@ -246,14 +246,14 @@ mod tests {
         for (condition, problem) in [
             ("1=1) or (1=1", "its parentheses do not match"),
             ("(1=1", "its parentheses do not match"),
-            ("kind = 'x", "a quote in it is not closed"),
-            ("kind = \"x", "a quote in it is not closed"),
-            ("1=1 -- or", "it must hold no comment"),
-            ("1=1 /* ) */", "it must hold no comment"),
+            ("kind = 'x", "it has a quote that is not closed"),
+            ("kind = \"x", "it has a quote that is not closed"),
+            ("1=1 -- or", "it must not contain a comment"),
+            ("1=1 /* ) */", "it must not contain a comment"),
             ("1=1; DROP TABLE t", "it must be one condition, without a semicolon"),
-            ("kind = $1", "it must hold no parameter such as `$1`"),
-            ("kind = $1$ or $1$", "it must hold no parameter such as `$1`"),
-            ("kind = ?", "it must hold no parameter, which a `?` stands for"),
+            ("kind = $1", "it must not contain a parameter such as `$1`"),
+            ("kind = $1$ or $1$", "it must not contain a parameter such as `$1`"),
+            ("kind = ?", "it must not contain a `?`, which stands for a parameter"),
             ("kind <> E'a\\'' OR 1=1) OR (kind = E'b\\''", "its parentheses do not match"),
             ("kind <> e'\\\\' OR 1=1) OR (kind = ''", "its parentheses do not match"),
         ] {

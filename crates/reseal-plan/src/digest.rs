@@ -24,7 +24,7 @@ pub(crate) fn whole(root: &Node) -> String {
 }
 
 fn digest(mut plan: Value) -> String {
-    // The order of names says nothing in YAML, and whoever sorts a plan has not changed it.
+    // The order of names says nothing in YAML, and sorting a plan does not change it.
     plan.sort_all_objects();
     hex::encode(Sha256::digest(plan.to_string()))
 }

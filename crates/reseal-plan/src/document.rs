@@ -67,7 +67,7 @@ impl<'t> Document<'t> {
                 continue;
             }
             if problems.len() == MOST_PROBLEMS {
-                let message = format!("{} more mistakes below are not shown", findings.len() - at);
+                let message = format!("{} more problems are not shown", findings.len() - at);
                 problems.push(Problem { code: "more", message, help: None, marked_line: None, ..problem });
                 break;
             }

@@ -110,8 +110,8 @@ impl<'s> Walk<'s> {
         let few = self.form.findings.len() < MOST_PROBLEMS;
         let first = few.then(|| entries.iter().find(|other| other.name == entry.name)).flatten();
         let line = first.map(|first| position(self.text, first.name_span.start).0);
-        let message = format!("`{}` is here twice", shown(&entry.name));
-        let help = line.map(|line| format!("the first is on line {line}"));
+        let message = format!("`{}` is specified twice", shown(&entry.name));
+        let help = line.map(|line| format!("it is first specified on line {line}"));
         self.form.findings.push(Finding::new("duplicate-name", entry.name_span, message).maybe_help(help));
     }
 
@@ -147,8 +147,11 @@ impl<'s> Walk<'s> {
             Some(form) => self.map(entries, node, name, form),
             None if found.is_empty() => self.no_choice(entries, place, forms),
             None => {
-                let message =
-                    format!("{} names {}, and only one can be meant", self.here(), listed(&found, "and"));
+                let message = format!(
+                    "{} specifies {}, but only one of them is allowed",
+                    self.here(),
+                    listed(&found, "and")
+                );
                 self.report("several", place, message);
             }
         }
@@ -160,7 +163,7 @@ impl<'s> Walk<'s> {
         let keys: Vec<&str> = suggested(forms).into_iter().flat_map(required).collect();
         let mut unknown = entries.iter().filter(|entry| !known.contains(&entry.name.as_str())).peekable();
         if unknown.peek().is_none() {
-            let message = format!("{} wants one of {}", self.here(), listed(&keys, "or"));
+            let message = format!("{} requires one of {}", self.here(), listed(&keys, "or"));
             return self.report("missing", place, message);
         }
         for entry in unknown {
@@ -215,7 +218,7 @@ impl<'s> Walk<'s> {
             Some(_) => {}
             None if words.contains(&text) => {}
             None => {
-                let message = format!("{} wants {}", self.here(), expected(branches));
+                let message = format!("{} must be {}", self.here(), expected(branches));
                 let keys: Vec<&str> = branches.iter().flat_map(|branch| required(branch)).collect();
                 let help = match did_you_mean(text, &words) {
                     _ if keys.contains(&text) => Some(format!("write {{ {text}: … }}")),
@@ -233,7 +236,7 @@ impl<'s> Walk<'s> {
                 && bound(branch, "maximum").is_none_or(|most| n as f64 <= most)
         };
         if !fitting.iter().any(fits) {
-            let message = format!("{} wants {}", self.here(), expected(fitting));
+            let message = format!("{} must be {}", self.here(), expected(fitting));
             self.report("out-of-range", node.span, message);
         }
     }
@@ -249,7 +252,7 @@ impl<'s> Walk<'s> {
         }
         let message = format!("unknown name `{}`", shown(&entry.name));
         let help = did_you_mean(&entry.name, known)
-            .or_else(|| (!known.is_empty()).then(|| format!("known: {}", listed(known, "and"))));
+            .or_else(|| (!known.is_empty()).then(|| format!("valid names: {}", listed(known, "and"))));
         let finding = Finding::new("unknown-name", entry.name_span, message).maybe_help(help);
         // An unknown section leaves the known ones as they are.
         if self.path.is_empty() {
@@ -265,7 +268,7 @@ impl<'s> Walk<'s> {
         // An entry without a value has no place of its own.
         let span = if nothing { name.unwrap_or(node.span) } else { node.span };
         if nothing && self.path.is_empty() {
-            let message = "this file holds no plan".to_owned();
+            let message = "this file does not contain a plan".to_owned();
             return self.form.findings.push(Finding { code: "empty", span: None, message, help: None });
         }
         let wants_text = branches.iter().any(|branch| is(branch, "string"));
@@ -275,19 +278,19 @@ impl<'s> Walk<'s> {
         if self.in_key() && node.is_scalar() && !nothing {
             return self.inline_secret(span);
         }
-        let message = format!("{} wants {}, not {}", self.here(), expected(branches), node.kind());
+        let message = format!("{} must be {}, not {}", self.here(), expected(branches), node.kind());
         let help = match &node.content {
             Content::Integer(n) if wants_text && self.unit().is_some() => {
                 let unit = self.unit().unwrap_or_default();
-                Some(format!("a length of time names its unit: {n}{unit}, with ms, s, m, h or d"))
+                Some(format!("a duration needs a unit (ms, s, m, h or d), for example {n}{unit}"))
             }
             Content::Integer(_) | Content::Bool(_) | Content::Float(_) if wants_text => {
-                Some("put it in quotes if it is meant as text".to_owned())
+                Some("quote the value to make it a string".to_owned())
             }
             Content::Text(text) if branches.iter().any(|branch| required(branch).any(|key| key == text)) => {
                 Some(format!("write {{ {text}: {{}} }}"))
             }
-            Content::Null => Some("give it a value or take it out".to_owned()),
+            Content::Null => Some("add a value or remove the entry".to_owned()),
             _ => None,
         };
         self.broken_with(Finding::new("wrong-kind", span, message).maybe_help(help));
@@ -308,8 +311,9 @@ impl<'s> Walk<'s> {
     }
 
     fn inline_secret(&mut self, span: Span) {
-        let message = format!("a plan holds no key: {} must name the place where it is kept", self.here());
-        let help = "such as { env: VARIABLE, encoding: base64 }; a key that lay in a file is best replaced";
+        let message =
+            format!("a plan must not contain a key: {} must say where the key is stored", self.here());
+        let help = "for example { env: VARIABLE, encoding: base64 }; replace a key that was stored in a plan";
         self.broken_with(Finding::new("inline-secret", span, message).help(help));
     }
 

@@ -19,6 +19,8 @@ mod names;
 mod plan;
 mod problem;
 mod raw;
+#[cfg(feature = "reference")]
+mod reference;
 mod schema;
 mod secret;
 mod step_text;
@@ -37,6 +39,8 @@ pub use plan::{
     Throttle, Timing, Undo, VarSpec, ViaSpec, When, WordingSpec,
 };
 pub use problem::{MarkedLine, Problem, Problems};
+#[cfg(feature = "reference")]
+pub use reference::{ExamplePlan, reference};
 pub use schema::{Vocabulary, schema};
 pub use validator::Validator;
 pub use window::Window;

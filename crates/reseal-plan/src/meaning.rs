@@ -65,7 +65,7 @@ pub(crate) fn check(
         Ok(raw) => meaning.plan(raw),
         // The form check let something through that the types refuse: a mistake of ours, told without its content.
         Err(_) if form.findings.is_empty() => {
-            let message = "the plan's form is not understood; please report this as a bug";
+            let message = "cannot read the plan; please report this as a bug";
             meaning.findings.push(Finding { code: "form", span: None, message: message.into(), help: None });
             None
         }
@@ -224,14 +224,15 @@ impl Meaning<'_> {
             self.find(
                 "bad-name",
                 &["name"],
-                "a plan's name is up to 63 letters, digits, dots, hyphens and underscores",
+                "a plan name must have 1 to 63 letters, digits, dots, hyphens or underscores and start with \
+                 a letter or digit",
             );
         }
     }
 
     /// Reports what this version does not do.
     fn not_yet(&mut self, path: &[&str], what: &str) {
-        let message = format!("{what} is not supported yet by this version of reseal");
+        let message = format!("{what} is not supported yet by this version of Reseal");
         self.unsupported.push(Finding::new("unsupported", self.named(path), message));
     }
 
@@ -292,7 +293,7 @@ impl Meaning<'_> {
             raw::Database::Source(source) => {
                 let source = self.source(source.source, &["database"])?;
                 if source.kind == SQL_SOURCE {
-                    let message = "what a database holds is read after its URL, not before";
+                    let message = "the database URL cannot be read from the database itself";
                     self.find("database-url", &["database", SQL_SOURCE], message);
                 }
                 return Some(crate::Database::Source(source));
@@ -300,18 +301,18 @@ impl Meaning<'_> {
             raw::Database::Url(url) => url,
         };
         if has_password(&url) {
-            let help = "take the URL from where secrets are kept: { env: DATABASE_URL }";
+            let help = "read the URL from a variable or a file, for example { env: DATABASE_URL }";
             self.find_help(
                 "password",
                 &["database"],
-                "a plan holds no password, and this URL does",
+                "a plan must not contain a password, but this URL does",
                 Some(help.into()),
             );
             return None;
         }
         let scheme = url.split(':').next().unwrap_or_default();
         if !["postgres", "postgresql", "mysql", "mariadb", "sqlite"].contains(&scheme) {
-            let message = "a database URL begins with postgres://, mysql:// or sqlite://";
+            let message = "a database URL must start with postgres://, mysql:// or sqlite://";
             self.find("database-url", &["database"], message);
         }
         Some(crate::Database::Url(url))

@@ -2,9 +2,24 @@
 
 use reseal_core::nearest;
 
-/// "did you mean …?", where one of the names is near enough to have been meant.
+/// What other libraries call what a plan calls otherwise.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("urlsafe_base64", "base64url"),
+    ("base64_urlsafe", "base64url"),
+    ("urlsafe-base64", "base64url"),
+    ("base64-urlsafe", "base64url"),
+    ("hexadecimal", "hex"),
+    ("base16", "hex"),
+    ("binary", "raw"),
+    ("bytes", "raw"),
+    ("text", "utf8"),
+];
+
+/// "did you mean …?", if one of the names is near enough, or another library's word for it.
 pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
-    nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == name && known.contains(ours));
+    let meant = elsewhere.map(|(_, ours)| *ours).or_else(|| nearest(name, known))?;
+    Some(format!("did you mean `{meant}`?"))
 }
 
 /// `a`, `b` and `c`: the first two dozen, for a list is no help when it does not end.

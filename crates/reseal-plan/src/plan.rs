@@ -36,7 +36,7 @@ pub struct Plan {
     pub name: String,
     /// What the plan is for, in the words of its author.
     pub description: Option<String>,
-    /// Whom to ask.
+    /// Person or team that is responsible for the plan.
     pub owner: Option<String>,
     /// Where the database is.
     pub database: Database,

@@ -26,125 +26,129 @@ pub(crate) use policy::*;
 pub(crate) use schedule::*;
 pub(crate) use tables::*;
 
-/// A plan: where sealed cells live and how they shall be sealed.
+/// A plan: where encrypted cells are and how they are sealed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "some sections are held to their form and not read")]
 pub(crate) struct Plan {
-    /// Version of the plan language.
+    /// Version of the plan language: 1.
     #[schemars(range(min = 1, max = 1))]
     reseal: u32,
-    /// The plan's name; `rollback --confirm` asks for it.
+    /// Name of the plan: at most 63 letters, digits, dots, hyphens and underscores. `rollback --confirm` requires it.
     #[schemars(length(min = 1))]
     pub(crate) name: String,
-    /// What the plan is for.
+    /// Purpose of the plan, for people. Default: none.
     pub(crate) description: Option<String>,
-    /// Whom to ask.
+    /// Person or team that is responsible for the plan, for people. Default: none.
     pub(crate) owner: Option<String>,
-    /// Where the database is: a source of its URL, or a URL without a password.
+    /// The database: a source of its URL, or a URL without a password.
     pub(crate) database: Database,
-    /// What the application does during a run.
+    /// Which keys the application uses during a run, or whether it is paused.
     pub(crate) application: Application,
-    /// Keys with ids and one primary.
+    /// The keysets, by name. A keyset has keys with IDs and one primary.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) keysets: Named<Keyset>,
-    /// Ways of sealing.
+    /// The seals, by name. A seal is a format with a keyset and its parameters.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) seals: Named<Seal>,
-    /// Where sealed cells live.
+    /// The tables with encrypted cells, as `table` or `schema.table`.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) tables: Named<Table>,
-    /// Columns (`table.column`) that discovery must not ask about.
+    /// Columns that discovery does not report, as `table.column` or `schema.table.column`. Default: none.
     #[serde(default)]
     pub(crate) ignore: Vec<String>,
-    /// How large a batch is.
+    /// Batch size. Default: 500 ms and at most 8 MiB per batch.
     #[serde(default)]
     pub(crate) batch: Batch,
-    /// What slows a run down.
+    /// Limits on the speed of a run. Default: no limit.
     #[serde(default)]
     pub(crate) throttle: Throttle,
-    /// When a run may work: `Mon-Fri 22:00-06:00 Europe/Berlin`.
+    /// Weekly times when a run may work, each with a time zone: `Mon-Fri 22:00-06:00 Europe/Berlin`. Default: always.
     #[serde(default)]
     pub(crate) windows: Vec<String>,
-    /// How many shards are worked on at once.
+    /// Number of workers, which process shards in parallel. Default: 2.
     #[schemars(range(min = 1, max = 256))]
     pub(crate) workers: Option<u32>,
-    /// What `--emergency` lays over the pace.
+    /// Settings that `--emergency` uses instead of `batch`, `throttle`, `windows` and `workers`. Default: the same
+    /// settings.
     pub(crate) emergency: Option<Emergency>,
-    /// Whether old cells are kept for an exact rollback.
+    /// Whether old cells are kept for an exact rollback. Default: `keep`.
     #[serde(default)]
     pub(crate) undo: Undo,
-    /// Triggers that may fire with a swap, and columns outside the plan that may change with it.
+    /// Triggers that may fire and columns outside the plan (`table.column`) that may change when a cell is written.
+    /// Default: none.
     #[serde(default)]
     pub(crate) side_effects: Vec<String>,
-    /// What refuses late writes under an old key.
+    /// What rejects writes under an old key after a complete run. Default: `none`.
     #[serde(default)]
     pub(crate) guard: Guard,
-    /// Steps before, during and after a run.
+    /// Steps to execute before, during and after a run. Default: none.
     #[serde(default)]
     pub(crate) hooks: Hooks,
-    /// What differs from rotation to rotation and is no secret.
+    /// Values that steps use and that differ from run to run, by name. They are not secret: the ledger records them.
+    /// Default: none.
     #[serde(default)]
     pub(crate) vars: Named<Source>,
-    /// What happens when.
+    /// Jobs that `reseal serve` starts. Default: none.
     pub(crate) schedule: Option<Schedule>,
-    /// Who hears of what.
+    /// Notifications and their recipients. Default: none.
     pub(crate) notify: Option<Notify>,
-    /// Ages, approvals and other rules.
+    /// Rules for key ages, approvals, backups and retention. Default: none.
     #[serde(default)]
     pub(crate) policy: Policy,
 }
 
-/// What the application does during a run.
+/// Which keys the application uses during a run, or whether it is paused.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Application {
-    /// It opens with the old key and the new one.
+    /// The application opens cells under both the old and the new key.
     BothKeys,
-    /// It does not write the tables of the plan.
+    /// The application does not write to the tables of the plan during the run.
     Paused,
-    /// It knows one key only; needs `--accept-outage`.
+    /// The application knows one key only, so it cannot read rotated rows until it gets the new key. A run requires
+    /// `windows` or `--accept-outage`.
     OneKey,
 }
 
-/// Whether old cells are kept.
+/// Whether old cells are kept for an exact rollback.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Undo {
-    /// Old cells are kept until `undo drop`.
+    /// Old cells are kept until `reseal undo drop`.
     #[default]
     Keep,
-    /// No rollback.
+    /// Old cells are not kept; a rollback seals the values again under the old key.
     None,
 }
 
-/// What refuses late writes under an old key.
+/// What rejects writes under an old key after a complete run.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Guard {
-    /// A CHECK constraint.
+    /// A CHECK constraint on the table.
     Constraint,
-    /// A trigger.
+    /// A trigger on the table.
     Trigger,
-    /// Nothing.
+    /// Writes under an old key are not rejected.
     #[default]
     None,
 }
 
-/// Where the database is.
+/// The database: a source of its URL, or a URL without a password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Database {
     /// A URL without a password: `postgres://`, `mysql://` or `sqlite://`.
     Url(String),
-    /// A source that gives the URL.
+    /// A source of the URL.
     Source(DatabaseSource),
 }
 
-/// Where the URL of the database is kept.
+/// Where the URL of the database is stored.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct DatabaseSource {
-    /// `off` allows a connection without TLS to another machine; by itself Reseal refuses it.
+    /// `off` allows connections without TLS to another machine. Default: TLS is required for them.
     pub(crate) tls: Option<Tls>,
     #[serde(flatten)]
     pub(crate) source: Source,
@@ -154,29 +158,29 @@ pub(crate) struct DatabaseSource {
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Tls {
-    /// It need not.
+    /// Connections without TLS are allowed.
     Off,
 }
 
-/// How large a batch is.
+/// Batch size.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
-    /// Rows in a batch; `auto` finds what takes `target`.
+    /// Number of rows per batch, from 1 to 1,000,000, or `auto` to adjust it to `target`. Default: `auto`.
     pub(crate) rows: Option<Rows>,
-    /// How long an automatic batch should take: `500ms`.
+    /// How long a batch should take if `rows` is `auto`, such as `500ms`. Default: 500 ms.
     pub(crate) target: Option<String>,
-    /// The most bytes in a batch: `8MiB`.
+    /// Maximum size of a batch in bytes, such as `8MiB`. Default: 8 MiB.
     pub(crate) bytes: Option<String>,
 }
 
-/// Rows in a batch.
+/// Number of rows per batch.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Rows {
-    /// As many as take `target`.
+    /// The number is adjusted to `target`.
     Auto(Auto),
-    /// This many.
+    /// A fixed number.
     Count(#[schemars(range(min = 1, max = 1_000_000))] u32),
 }
 
@@ -187,33 +191,34 @@ pub(crate) enum Auto {
     Auto,
 }
 
-/// What slows a run down.
+/// Limits on the speed of a run.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Throttle {
-    /// The most rows in a second.
+    /// Maximum number of rows per second. Default: no limit.
     #[schemars(range(min = 1))]
     pub(crate) rows_per_second: Option<u32>,
-    /// The most a replica may lag behind: `10s`.
+    /// Maximum replication lag, such as `10s`: the run waits while a replica lags further behind (PostgreSQL). Default:
+    /// no limit.
     pub(crate) max_lag: Option<String>,
-    /// While this file exists, the run waits.
+    /// Path of a file. The run waits while this file exists. Default: none.
     pub(crate) pause_file: Option<String>,
 }
 
-/// What `--emergency` lays over the pace.
+/// Settings that `--emergency` uses instead of `batch`, `throttle`, `windows` and `workers`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Emergency {
-    /// How large a batch is.
+    /// Batch size. Default: `batch` of the plan.
     pub(crate) batch: Option<Batch>,
-    /// What slows the run down, or `none`.
+    /// Limits on the speed of the run, or `none` for no limit. Default: `throttle` of the plan.
     pub(crate) throttle: Option<OrNone<Throttle>>,
-    /// When the run may work, or `none`: always.
+    /// Weekly times when the run may work, or `none` for always. Default: `windows` of the plan.
     pub(crate) windows: Option<OrNone<Vec<String>>>,
-    /// How many shards are worked on at once.
+    /// Number of workers. Default: `workers` of the plan.
     #[schemars(range(min = 1, max = 256))]
     pub(crate) workers: Option<u32>,
-    /// When the run must be over, from its start: `24h`.
+    /// How long the run may take from its start, such as `24h`; `notify` can warn before that. Default: no deadline.
     pub(crate) deadline: Option<String>,
 }
 
@@ -234,13 +239,13 @@ pub(crate) enum NoneWord {
     None,
 }
 
-/// One text or a list of them.
+/// A string or a list of strings.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum OneOrMany {
-    /// One.
+    /// One string.
     One(String),
-    /// Several.
+    /// Several strings.
     Many(#[schemars(length(min = 1))] Vec<String>),
 }
 

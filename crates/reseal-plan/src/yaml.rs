@@ -60,7 +60,7 @@ pub(crate) struct YamlError {
 /// Reads a text.
 pub(crate) fn read(text: &str) -> Result<Node, YamlError> {
     if text.len() > MAX_BYTES {
-        let message = format!("the plan holds {} bytes; the most is {MAX_BYTES}", text.len());
+        let message = format!("the plan has {} bytes; the limit is {MAX_BYTES} bytes", text.len());
         return Err(YamlError { code: "too-large", message, place: None });
     }
     let options = serde_yaml::options! {
@@ -111,54 +111,60 @@ fn explain(error: &serde_yaml::Error) -> YamlError {
             (code, message)
         }
         E::ExternalMessage { source, .. } => match source.as_ref() {
-            ExternalMessageSource::Parser(scan) => ("yaml", scan.info()),
-            _ => ("yaml", "this is not YAML".to_owned()),
+            ExternalMessageSource::Parser(scan) => ("yaml", in_our_words(&scan.info())),
+            _ => ("yaml", "this is not valid YAML".to_owned()),
         },
         E::Budget { breach, .. } => ("too-complex", explain_breach(breach).to_owned()),
         E::AliasReplayCounterOverflow { .. }
         | E::AliasReplayLimitExceeded { .. }
         | E::AliasExpansionLimitExceeded { .. }
         | E::AliasReplayStackDepthExceeded { .. } => {
-            ("too-complex", "the aliases unfold to more than a plan may hold".to_owned())
+            ("too-complex", "the aliases expand beyond the limit for a plan".to_owned())
         }
-        E::Eof { .. } => ("yaml", "the file ends too early, or is empty".to_owned()),
-        E::MultipleDocuments { .. } => {
-            ("yaml", "a file holds one plan; this one goes on after `---`".to_owned())
-        }
-        E::MergeValueNotMapOrSeqOfMaps { .. } => ("yaml", "`<<` merges maps, and this is none".to_owned()),
-        E::UnknownAnchor { .. } => ("yaml", "this alias names no anchor (`&name`) above it".to_owned()),
+        E::Eof { .. } => ("yaml", "unexpected end of file".to_owned()),
+        E::MultipleDocuments { .. } => ("yaml", "a plan file must contain one YAML document".to_owned()),
+        E::MergeValueNotMapOrSeqOfMaps { .. } => ("yaml", "`<<` can merge only maps".to_owned()),
+        E::UnknownAnchor { .. } => ("yaml", "this alias has no anchor (`&name`) above it".to_owned()),
         E::UnsupportedTag { .. } | E::TaggedScalarCannotDeserializeIntoString { .. } => {
-            ("yaml", "a plan has no `!tags`".to_owned())
+            ("yaml", "YAML tags (`!tag`) are not supported".to_owned())
         }
-        E::RecursiveReferencesRequireWeakTypes { .. } => {
-            ("yaml", "this alias stands inside what it names".to_owned())
-        }
-        E::NonFiniteFloat { .. } => ("yaml", "a number without a value (infinity or NaN)".to_owned()),
-        E::NullIntoString { .. } | E::Unexpected { .. } => {
-            ("yaml", "a name here must be plain text".to_owned())
-        }
+        E::RecursiveReferencesRequireWeakTypes { .. } => ("yaml", "this alias refers to itself".to_owned()),
+        E::NonFiniteFloat { .. } => ("yaml", "infinity and NaN are not allowed".to_owned()),
+        E::NullIntoString { .. } | E::Unexpected { .. } => ("yaml", "a name must be a string".to_owned()),
         // The messages of our own visitor below.
         E::Message { msg, .. } if msg == TOO_LARGE_NUMBER => ("yaml", msg.clone()),
-        _ => ("yaml", "this cannot be read as YAML".to_owned()),
+        _ => ("yaml", "cannot parse this as YAML".to_owned()),
     };
     let place = error.location().map(|location| (location.line(), location.column()));
     YamlError { code, message, place }
 }
 
+/// The parser's text, but for the two mistakes that everyone makes once.
+fn in_our_words(said: &str) -> String {
+    if said.contains("tabs disallowed") {
+        return "a tab cannot indent YAML: use spaces".to_owned();
+    }
+    if said.contains("flow mapping") || said.contains("flow sequence") {
+        let hint = "put a value that begins with `{` or `[` in quotes, for example `layout: \"{nonce}{ciphertext}\"`";
+        return format!("{said}; {hint}");
+    }
+    said.to_owned()
+}
+
 fn explain_breach(breach: &BudgetBreach) -> &'static str {
     match breach {
-        BudgetBreach::Depth { .. } => "nested deeper than any plan",
-        BudgetBreach::Documents { .. } => "a file holds one plan; this one goes on after `---`",
+        BudgetBreach::Depth { .. } => "nested too deeply",
+        BudgetBreach::Documents { .. } => "a plan file must contain one YAML document",
         BudgetBreach::Aliases { .. }
         | BudgetBreach::Anchors { .. }
         | BudgetBreach::AliasAnchorRatio { .. }
         | BudgetBreach::RecordedAnchorEvents { .. }
-        | BudgetBreach::RecordedAnchorBytes { .. } => "the aliases unfold to more than a plan may hold",
-        _ => "more entries than a plan may hold",
+        | BudgetBreach::RecordedAnchorBytes { .. } => "the aliases expand beyond the limit for a plan",
+        _ => "too many entries for a plan",
     }
 }
 
-const TOO_LARGE_NUMBER: &str = "a number beyond 64 bits; quote it if it is meant as text";
+const TOO_LARGE_NUMBER: &str = "the number does not fit into 64 bits; quote it to make it a string";
 
 impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -277,10 +283,10 @@ impl Node {
     /// What the node is, as a message names it.
     pub(crate) fn kind(&self) -> &'static str {
         match self.content {
-            Content::Null => "nothing",
+            Content::Null => "an empty value",
             Content::Bool(_) => "true or false",
             Content::Integer(_) | Content::Float(_) => "a number",
-            Content::Text(_) => "a text",
+            Content::Text(_) => "a string",
             Content::List(_) => "a list",
             Content::Map(_) => "a map",
         }

@@ -314,7 +314,7 @@ fn envelopes_become_types() {
     assert_eq!(field.last_error.as_deref(), Some("last_error"));
     let missing: Vec<(usize, Option<&str>)> =
         plan.missing().iter().map(|problem| (problem.line, problem.help.as_deref())).collect();
-    let help = Some("build it with `--features aws-kms`");
+    let help = Some("build Reseal with `--features aws-kms`");
     assert_eq!(missing, [(9, help), (10, help)], "this build has no aws-kms");
     assert!(plan.unsupported().is_empty());
 }

@@ -42,7 +42,9 @@ pub(crate) fn hooks(plan: &Plan, overrides: &Overrides, database: &Database) -> 
 
 fn build_step(spec: &StepSpec, plan: &Plan, database: &Database) -> Step {
     let (label, deed) = match &spec.action {
-        StepActionSpec::Sql(pieces) => (format!("sql of line {}", spec.line), Deed::Sql(pieces.clone())),
+        StepActionSpec::Sql(pieces) => {
+            (format!("SQL statement in line {}", spec.line), Deed::Sql(pieces.clone()))
+        }
         StepActionSpec::Command { words, env } => {
             let program = match words.first().map(Vec::as_slice) {
                 Some([reseal_core::StepPiece::Text(program)]) => program.as_str(),
@@ -51,7 +53,7 @@ fn build_step(spec: &StepSpec, plan: &Plan, database: &Database) -> Step {
             let runner =
                 Programs { env: env.clone(), folder: plan.folder.clone(), database: database.clone() };
             let deed = Deed::Command { words: words.clone(), runner: Arc::new(runner) };
-            (format!("{program} of line {}", spec.line), deed)
+            (format!("{program} in line {}", spec.line), deed)
         }
     };
     Step {
@@ -72,7 +74,7 @@ fn place(place: &reseal_plan::StepPlace) -> StepPlace {
     StepPlace { phase: place.phase.to_owned(), number: place.at as i64 + 1 }
 }
 
-/// Builds the job anew, once steps may have changed which keys there are.
+/// Builds the job again, once steps may have changed which keys there are.
 struct Rebuilt {
     plan: Plan,
     overrides: Overrides,
@@ -90,7 +92,7 @@ impl Resolver for Rebuilt {
         let mut vars = BTreeMap::new();
         let mut reader = Reader::with(&self.database);
         for var in &self.plan.vars {
-            let what = format!("the variable {}", var.name);
+            let what = format!("variable `{}`", var.name);
             let value = keys::word(&mut reader, &var.source, &what).await;
             let value = value.map_err(Unread::Var)?;
             vars.insert(var.name.clone(), value.trim().to_owned());
@@ -132,11 +134,17 @@ impl Runner for Programs {
                 started.is_over();
                 (status.success(), status.to_string())
             }
-            Ok(Err(_)) => (false, "could not be waited for".to_owned()),
+            Ok(Err(_)) => (false, "the program could not be waited for".to_owned()),
             // Here it is dropped, and killed with all that it started.
             Err(_) => {
                 drop(started);
-                (false, format!("killed after {} s, with all that it started", limit.as_secs_f64()))
+                (
+                    false,
+                    format!(
+                        "timed out after {} s and was killed with its child processes",
+                        limit.as_secs_f64()
+                    ),
+                )
             }
         };
         let output = tail.lock().map(|tail| scrub.without_secrets(&tail)).unwrap_or_default();
@@ -156,7 +164,7 @@ impl Programs {
                     }
                 }
                 StepEnvSpec::Set(name, source) => {
-                    let what = format!("the variable {name} of the step");
+                    let what = format!("variable `{name}` of the step");
                     env.push((name.clone(), keys::word(&mut reader, source, &what).await?));
                 }
             }

@@ -164,7 +164,7 @@ fn build_format(spec: &SealSpec, parts: &[Part]) -> Result<(&'static str, BuiltF
     let plugin = FORMATS
         .iter()
         .find(|plugin| plugin.name == spec.format)
-        .ok_or_else(|| failed(format!("this build has no format {}", spec.format)))?;
+        .ok_or_else(|| failed(format!("this build of Reseal does not support format `{}`", spec.format)))?;
     let fitted = plugin.fit(&spec.options, parts).map_err(|error| failed(error.to_string()))?;
     Ok((plugin.name, fitted.built))
 }

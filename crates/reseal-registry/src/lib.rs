@@ -39,7 +39,7 @@ pub enum BuildError {
     #[error(transparent)]
     Key(#[from] ReadKeyError),
     /// A format refused what the check let pass.
-    #[error("seal {seal}: {message}")]
+    #[error("seal `{seal}`: {message}")]
     Format {
         /// The seal.
         seal: String,

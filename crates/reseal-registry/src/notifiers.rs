@@ -22,7 +22,10 @@ pub async fn secret(source: &SourceSpec, what: &str) -> Result<SecretBytes, Read
 /// When a secret cannot be read, or the plugin refuses what it held.
 pub async fn notifier(via: &ViaSpec) -> Result<Box<dyn Notifier>, ReadKeyError> {
     let plugin = NOTIFIERS.iter().find(|plugin| plugin.name == via.plugin).ok_or_else(|| {
-        ReadKeyError::new(format!("this build has no notifier {}", via.plugin), "see `reseal --version`")
+        ReadKeyError::new(
+            format!("this build of Reseal does not support notifier `{}`", via.plugin),
+            "see `reseal --version`",
+        )
     })?;
     let mut secrets = Secrets::default();
     for (option, source) in &via.secrets {

@@ -50,7 +50,7 @@ mod tests {
         let format = || BuildError::Format { seal: "main".into(), message: "no".into() };
         for (unread, code, message, help) in [
             (Unread::Keys(key().into()), "key", "v1 is not there", "check the path"),
-            (Unread::Keys(format()), "key", "seal main: no", "run `reseal check`"),
+            (Unread::Keys(format()), "key", "seal `main`: no", "run `reseal check`"),
             (Unread::Escrow(key()), "escrow", "v1 is not there", "check the path"),
             (Unread::Var(key()), "var", "v1 is not there", "check the path"),
         ] {

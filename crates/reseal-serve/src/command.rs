@@ -144,12 +144,12 @@ fn counted(document: &Map<String, Value>) -> Vec<String> {
         let found = (line["seal"].as_str(), line["key"].as_str());
         let name = match found {
             (Some(seal), Some(key)) => format!("cells under {seal}/{key}"),
-            (Some(seal), None) => format!("cells under {seal}, without a key"),
-            (None, _) => "cells that did not open".to_owned(),
+            (Some(seal), None) => format!("cells under {seal} without a key"),
+            (None, _) => "cells that could not be opened".to_owned(),
         };
         *cells.entry(name).or_default() += line["cells"].as_u64().unwrap_or_default();
     }
-    cells.into_iter().map(|(name, cells)| format!("{name} {cells}")).collect()
+    cells.into_iter().map(|(name, cells)| format!("{cells} {name}")).collect()
 }
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
                 r#"{"clean": false, "by": "opened", "fields": [{"field": "a", "counts": [
                     {"seal": "main", "key": "v1", "cells": 3}, {"seal": null, "key": null, "cells": 2}]},
                     {"field": "b", "counts": [{"seal": "main", "key": "v1", "cells": 4}]}]}"#,
-                "clean no, cells that did not open 2, cells under main/v1 7",
+                "clean no, 2 cells that could not be opened, 7 cells under main/v1",
             ),
         ] {
             assert_eq!(summary(&serde_json::from_str(document).unwrap_or_default()), line);

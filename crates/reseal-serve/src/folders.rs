@@ -31,7 +31,7 @@ pub(crate) fn warn_unusable(served: &Served) {
             continue;
         }
         if let Err(why) = create_parent(file) {
-            tracing::warn!("the job {} of plan {}: {why}", job.name, served.plan.name);
+            tracing::warn!("job {} of plan {}: {why}", job.name, served.plan.name);
         }
     }
 }
@@ -56,15 +56,15 @@ fn create_parent(file: &Path) -> Result<(), String> {
         let shown = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let shown = shown.display();
         Err(format!(
-            "{shown}, the folder of its files, {why}: make it, or let the user of this service do so"
+            "the output directory {shown} {why}: create it, or allow the user that runs `reseal serve` to create it"
         ))
     };
     match DirBuilder::new().recursive(true).mode(0o700).create(folder) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory) => {
-            failed("is no folder")
+            failed("is not a directory")
         }
-        Err(error) => failed(&format!("cannot be made ({})", error.kind())),
+        Err(error) => failed(&format!("cannot be created ({})", error.kind())),
     }
 }
 
@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(create_parent(Path::new("keys.age")), Ok(()));
         std::fs::write(&file, "x").unwrap();
         let why = create_parent(&file.join("keys.age")).unwrap_err();
-        assert!(why.contains("a/b/keys.age, the folder of its files, is no folder"), "{why}");
+        assert!(why.starts_with("the output directory "), "{why}");
+        assert!(why.contains("a/b/keys.age is not a directory: "), "{why}");
     }
 }

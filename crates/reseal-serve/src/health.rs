@@ -28,7 +28,7 @@ async fn keep_checking_own(state: Arc<State>) {
     loop {
         let found = match timeout(PATIENCE, database_fault(&state, &mut session)).await {
             Ok(found) => found,
-            Err(_) => Some("the control database does not answer".to_owned()),
+            Err(_) => Some("the control database does not respond".to_owned()),
         };
         if found.is_some() {
             session = None;
@@ -41,7 +41,7 @@ async fn keep_checking_own(state: Arc<State>) {
 async fn database_fault(state: &State, session: &mut Option<ControlSession>) -> Option<String> {
     let control = &state.setup.control;
     if control.file().is_some_and(|file| !file.exists()) {
-        return Some("the file of the control database is gone".to_owned());
+        return Some("the file of the control database is missing".to_owned());
     }
     let asked = async {
         let session = match session {
@@ -52,8 +52,8 @@ async fn database_fault(state: &State, session: &mut Option<ControlSession>) -> 
     };
     match asked.await {
         Ok(Some(_)) => None,
-        Ok(None) => Some("the control database has lost its tables".to_owned()),
-        Err(error) => Some(format!("the control database: {}", error.message)),
+        Ok(None) => Some("the tables of the control database are missing".to_owned()),
+        Err(error) => Some(format!("cannot use the control database: {}", error.message)),
     }
 }
 
@@ -66,7 +66,8 @@ fn disk_fault(state: &State) -> Option<String> {
         let folder = existing(&file)?;
         let disk = rustix::fs::statvfs(folder).ok()?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        (free < LEAST).then(|| format!("{} MiB are free on the disk of {}", free >> 20, folder.display()))
+        (free < LEAST)
+            .then(|| format!("only {} MiB are free on the disk of {}", free >> 20, folder.display()))
     })
 }
 

@@ -83,7 +83,7 @@ async fn accept(listener: TcpListener, router: Router) {
         match listener.accept().await {
             Ok((stream, _)) => drop(connections.spawn(serve(stream, router.clone(), place))),
             Err(error) => {
-                tracing::warn!("a connection cannot be accepted: {}", error.kind());
+                tracing::warn!("cannot accept a connection: {}", error.kind());
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -114,7 +114,7 @@ async fn guarded(names: axum::extract::State<Arc<Vec<String>>>, request: Request
         true => next.run(request).await,
         false => {
             let why =
-                "this name is not one of the daemon's: ask by its address, or start it with --listen-name\n";
+                "unknown host name: use the IP address, or start `reseal serve` with `--listen-name NAME`\n";
             (StatusCode::MISDIRECTED_REQUEST, why).into_response()
         }
     };

@@ -113,12 +113,14 @@ pub(crate) fn judge(action: &Action, ended: &CommandResult, attempt: i64, now: T
         (code, _) if attempt < ATTEMPTS => {
             Verdict::Retry(after(RETRY_AFTER), format!("failed ({}): {said}", exit(code)))
         }
-        (code, _) => Verdict::Failed(format!("failed {attempt} times, at last with {}: {said}", exit(code))),
+        (code, _) => {
+            Verdict::Failed(format!("failed {attempt} times, most recently with {}: {said}", exit(code)))
+        }
     }
 }
 
 fn exit(code: Option<i32>) -> String {
-    code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit code {code}"))
+    code.map_or_else(|| "killed by a signal".to_owned(), |code| format!("exit code {code}"))
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The signal that asks to read plans again cannot be waited for.
-    #[error("SIGHUP cannot be waited for: {0}")]
+    #[error("cannot listen for SIGHUP: {0}")]
     Signal(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}")]
@@ -133,7 +133,10 @@ pub async fn serve(setup: Setup, stop: &Stopper) -> Result<(), ServeError> {
     for served in state.setup.plans.all() {
         match served.on {
             true => folders::warn_unusable(&served),
-            false => tracing::warn!("the schedule of plan {} is disabled by its switch", served.plan.name),
+            false => tracing::warn!(
+                "the schedule of plan {} is disabled by its `enabled` setting",
+                served.plan.name
+            ),
         }
     }
     let mut daemon = Daemon::new(state, control);
@@ -192,7 +195,7 @@ impl Daemon {
             Err(error) => {
                 self.failures += 1;
                 self.state.record_failure(&error.message);
-                tracing::warn!("{error}; trying again");
+                tracing::warn!("{error}; retrying");
                 self.control = self.control.take().filter(|_| error.trouble == Trouble::Retry);
                 backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)
             }

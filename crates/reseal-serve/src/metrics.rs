@@ -13,14 +13,14 @@ use crate::{Served, State};
 /// All metrics. What the database cannot be asked is left out, and `reseal_control_up` says so.
 pub(crate) async fn text(state: &State) -> String {
     let (ticks, failures) = state.counts();
-    let mut out = single(Metric::counter("reseal_ticks_total", "Looks at the clock."), ticks);
-    let help = "Looks at the clock that the control database failed.";
+    let mut out = single(Metric::counter("reseal_ticks_total", "Scheduler ticks."), ticks);
+    let help = "Scheduler ticks that failed because of the control database.";
     out += &single(Metric::counter("reseal_tick_failures_total", help), failures);
     if let Some(bytes) = resident() {
         out += &single(Metric::gauge("process_resident_memory_bytes", "Resident memory in bytes."), bytes);
     }
     let schedules = schedules(state).await;
-    let up = Metric::gauge("reseal_control_up", "Whether the control database answers.");
+    let up = Metric::gauge("reseal_control_up", "Whether the control database responds.");
     out += &single(up, u64::from(schedules.is_ok()));
     out + &schedules.unwrap_or_default()
 }
@@ -79,17 +79,17 @@ async fn schedules(state: &State) -> Result<String, StoreError> {
 
 impl Schedules {
     fn new() -> Schedules {
-        let next = "The next slot of a job, in seconds since 1970.";
-        let last = "The newest slot that was claimed, in seconds since 1970.";
-        let firings = "Slots that came to an end, by what came of them.";
+        let next = "Next time at which a job fires, in seconds since 1970.";
+        let last = "Latest time for which a job was started, in seconds since 1970.";
+        let firings = "Finished job executions by result.";
         Schedules {
-            enabled: Metric::gauge("reseal_schedule_enabled", "Whether a job of a schedule may fire."),
+            enabled: Metric::gauge("reseal_schedule_enabled", "Whether a scheduled job is enabled."),
             next: Metric::gauge("reseal_schedule_next_timestamp_seconds", next),
             last: Metric::gauge("reseal_schedule_last_timestamp_seconds", last),
             firings: Metric::counter("reseal_schedule_firings_total", firings),
-            claimed: Metric::gauge("reseal_schedule_claimed", "Slots that are worked at, or wait to be."),
-            alerts: Metric::gauge("reseal_alerts", "Alerts that are on."),
-            notices: Metric::gauge("reseal_notices", "Letters of the outbox, by where they stand."),
+            claimed: Metric::gauge("reseal_schedule_claimed", "Job executions in progress or waiting."),
+            alerts: Metric::gauge("reseal_alerts", "Active alerts by kind."),
+            notices: Metric::gauge("reseal_notices", "Notifications by delivery state."),
         }
     }
 

@@ -35,7 +35,7 @@ impl Notices for LogNotices {
         tracing::warn!(
             trail_sequence = trail.sequence,
             trail_head = %trail.head,
-            "notice {kind}: plan {plan}, {subject}, for {slot}: {}",
+            "notification {kind}: plan {plan}, {subject}, due {slot}: {}",
             fields.join(", ")
         );
         Ok(())

@@ -29,16 +29,17 @@ fn rendered(values: Value) -> String {
     let mut pages = Environment::new();
     pages.set_auto_escape_callback(|_| AutoEscape::Html);
     pages.render_str(include_str!("page.html"), values).unwrap_or_else(|error| {
-        tracing::error!("the status page cannot be made: {error}");
-        "<!doctype html><title>Reseal</title><p>The page cannot be made; the log says why.".to_owned()
+        tracing::error!("cannot render the status page: {error}");
+        "<!doctype html><title>Reseal</title><p>The page could not be rendered. See the log for the reason."
+            .to_owned()
     })
 }
 
 async fn plan(state: &State, served: &Served) -> Value {
     let schedule = schedule(state, served).await;
     let runs = match tokio::time::timeout(PATIENCE, ledger::runs(served, MOST)).await {
-        Ok(runs) => runs.map_err(|error| format!("Its database: {error}")),
-        Err(_) => Err("Its database does not answer.".to_owned()),
+        Ok(runs) => runs.map_err(|error| format!("The plan's database: {error}")),
+        Err(_) => Err("The plan's database does not respond.".to_owned()),
     };
     context! {
         name => &served.plan.name,

@@ -123,7 +123,7 @@ fn read(state: &State, served: &Served) -> Result<Served, String> {
     let new = state.setup.files.read(&served.path)?;
     match new.plan.name == served.plan.name {
         true => Ok(new),
-        false => Err(format!("it is called {} now: restart the daemon to serve it", new.plan.name)),
+        false => Err(format!("the plan is now named {}: restart `reseal serve` to use it", new.plan.name)),
     }
 }
 
@@ -151,7 +151,7 @@ async fn tell_inside(
     change: &Change,
 ) -> Result<(), StoreError> {
     let (plan, file) = (&served.plan, served.path.display().to_string());
-    tracing::warn!(plan = %plan.name, %file, why = change.why(), "the plan's file has changed: {}", change.name());
+    tracing::warn!(plan = %plan.name, %file, why = change.why(), "the plan file has changed (state: {})", change.name());
     let event = Event::new(EventKind::PlanFileChanged, control.now_ms().await?, "schedule", &host());
     let event =
         event.of_plan(&plan.name, &plan.digest).with("file", file.as_str()).with("state", change.name());

@@ -38,7 +38,7 @@ pub(crate) fn missed(served: &Served, job: &JobSpec, due: &Due, since: Timestamp
     let (Some(oldest), Some(newest)) = (due.missed.first(), due.missed.last()) else { return None };
     let (what, verb) = match job.action {
         Action::Remind(_) => ("the reminder", "go out"),
-        _ => ("the job", "fire"),
+        _ => ("the job", "run"),
     };
     let is_told = match job.misfire {
         Misfire::Skip => false,
@@ -84,7 +84,7 @@ pub(crate) fn blocked_job(served: &Served, job: &JobSpec, slot: Timestamp, why: 
     let code = why.split(':').next().unwrap_or_default();
     Notice::new(NoticeKind::DeadMan, &served.plan.name, &job.name, &format!("{slot} {code}"))
         .with("what", format!("the job {}", job.name))
-        .with("verb", "begin")
+        .with("verb", "start")
         .with("due", slot_text(served, slot))
         .with("does", job.action.name())
         .with("reason", why)
@@ -109,7 +109,7 @@ pub(crate) fn finding(
 pub(crate) fn announcement(served: &Served, job: &JobSpec, slot: Timestamp) -> Notice {
     let application = match served.plan.application {
         Application::BothKeys => "keeps running with both keys",
-        Application::Paused => "does not write meanwhile",
+        Application::Paused => "must not write",
         Application::OneKey => "cannot read rotated rows until it is restarted with the new key",
     };
     let mut notice =
@@ -118,7 +118,7 @@ pub(crate) fn announcement(served: &Served, job: &JobSpec, slot: Timestamp) -> N
         notice = notice.with(
             "window",
             match window {
-                RunWindow::Hours(_) => "in the plan's hours of the week".to_owned(),
+                RunWindow::Hours(_) => "only in the hours given in the plan".to_owned(),
                 RunWindow::Within(wait) => format!("within {}", reseal_core::quantity::exact(*wait)),
             },
         );

@@ -104,8 +104,8 @@ impl State {
         }
         let (since, most) = (last.tick.elapsed(), if last.failure.is_some() { FAILING } else { HEALTHY });
         if since > most {
-            let why = last.failure.as_deref().unwrap_or("no tick was over");
-            problems.push(format!("{} s without a tick: {why}", since.as_secs()));
+            let why = last.failure.as_deref().unwrap_or("no tick has finished");
+            problems.push(format!("no successful tick for {} s: {why}", since.as_secs()));
         }
         (!problems.is_empty()).then(|| problems.join("\n"))
     }

@@ -7,7 +7,7 @@ use reseal_store::StoreError;
 
 use crate::{Served, State, slot_notices, trail};
 
-const WHY: &str = "the plan no longer has this job, and no daemon has taken it up for a day";
+const WHY: &str = "the plan no longer has this job, and no process has worked on it for a day";
 
 /// Ends such work, with a notice and an event.
 pub(crate) async fn end(

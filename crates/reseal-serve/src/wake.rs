@@ -75,9 +75,9 @@ impl WakeUps {
         let failure = match timeout(PATIENCE, self.try_arm(wanted)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+            Err(_) => format!("no response within {} s", PATIENCE.as_secs()),
         };
-        tracing::warn!("wake-ups cannot be armed, the daemon ticks twice a minute until they can: {failure}");
+        tracing::warn!("cannot set timers, so the scheduler ticks twice a minute until it can: {failure}");
         self.stop().await;
     }
 

@@ -51,13 +51,14 @@ impl Worker {
         let attempt = tokio::select! {
             attempt = self.attempt() => attempt,
             () = self.superseded() => {
-                tracing::warn!("another daemon has taken up {} of {}", self.task.job.name, self.task.firing.plan);
+                let Task { job, firing, .. } = &self.task;
+                tracing::warn!("another process has taken over job {} of plan {}", job.name, firing.plan);
                 return;
             }
         };
         // Until it is written, the work is not over: a database that is away is waited for, or the lease runs out.
         while let Err(error) = self.end(&attempt).await {
-            tracing::warn!("cannot note what came of {}: {error}", self.task.job.name);
+            tracing::warn!("cannot record the result of {}: {error}", self.task.job.name);
             if self.stop.asked().is_some() {
                 return;
             }
@@ -88,7 +89,7 @@ impl Worker {
         };
         if late > patience {
             let said = self.task.firing.outcome.clone().unwrap_or_default();
-            return JobOutcome::Failed(format!("it could not be done in the time that it had: {said}"));
+            return JobOutcome::Failed(format!("the job did not finish in the time allowed: {said}"));
         }
         if let Some(window) = window
             && let Err(opens) = window_opens(window, now)
@@ -127,7 +128,7 @@ impl Worker {
             return None;
         }
         let run = ledger::finished_run(self.served(), &self.task.firing).await?;
-        Some(format!("state {}, run id {}, begun by a daemon that is gone", run.state, run.id))
+        Some(format!("state {}, run id {}, started by a process that no longer exists", run.state, run.id))
     }
 
     /// Holds the keys that the catalogue has of the plan against its policy.
@@ -142,7 +143,8 @@ impl Worker {
                 let primaries = ended.primaries.as_deref();
                 let catalogued = ages::Catalogued { keys: &keys, sources: &sources };
                 let notices = ages::notices(&self.served().plan, catalogued, primaries, self.slot(), now);
-                let said = [format!("{} keys, {} notices", keys.len(), notices.len()), ended.summary.clone()];
+                let said =
+                    [format!("{} keys, {} notifications", keys.len(), notices.len()), ended.summary.clone()];
                 let said = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(", ");
                 JobOutcome::Done(said, notices)
             }

@@ -1,6 +1,6 @@
 //! What a database can do, and what that costs: the engine asks for this, never for a database's name.
 
-/// What a database can do. It has no default: whoever adds a database answers each question.
+/// What a database can do. It has no default: a new database must answer each question.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Capabilities {
     /// Whether several connections can write at the same time. Where they cannot, a second worker would only wait.

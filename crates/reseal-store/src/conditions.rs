@@ -6,12 +6,12 @@ use sea_query::{BinOper, Cond, Expr, Query};
 use crate::names::{table_ref, within};
 use crate::{Column, RowKey, Session, Shape, StoreError, TableName, Trouble};
 
-/// How many row keys one statement names at the most: those of one column are a list, others an expression as deep as there
+/// How many row keys one statement names at most: those of one column are a list, others an expression as deep as there
 /// are keys.
 const KEYS_IN_LIST: usize = 500;
 const KEYS_IN_EXPRESSION: usize = 200;
 
-/// How many keys of these columns one statement names at the most.
+/// How many keys of these columns one statement names at most.
 pub(crate) fn keys_at_once(columns: &[Column]) -> usize {
     if columns.len() == 1 { KEYS_IN_LIST } else { KEYS_IN_EXPRESSION }
 }

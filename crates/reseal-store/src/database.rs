@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use crate::reach::{Parameters, Reach};
-use crate::{Capabilities, StoreError, Trouble, mysql, postgres, sqlite};
+use crate::{Capabilities, StoreError, Trouble, mysql, postgres, spelling, sqlite};
 
 /// Which SQL a database speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,8 +60,7 @@ impl Database {
             Some("mysql" | "mariadb") => Dialect::Mysql,
             Some("sqlite") => Dialect::Sqlite,
             _ => {
-                let message = "the database URL begins with none of postgres://, mysql://, sqlite://";
-                return Err(StoreError::new(Trouble::Refused, message));
+                return Err(StoreError::new(Trouble::Url, spelling::explained(url)));
             }
         };
         dialect.parameters().check(url)?;
@@ -130,6 +129,12 @@ impl Database {
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
         self.dialect.capabilities()
+    }
+
+    /// Whether the URL names a database, and not just the server. A file is one.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.dialect == Dialect::Sqlite || spelling::names_a_database(&self.url)
     }
 
     /// The file that it lies in, where that is one which may be written.

@@ -30,6 +30,8 @@ pub enum Trouble {
     Plaintext,
     /// The database URL has a parameter that is not understood.
     Parameter,
+    /// The database URL is none, or in the form of another library.
+    Url,
     /// A pooler lends each transaction another connection to the server.
     Pooled,
     /// The file that is the database is not there, or is none.
@@ -71,7 +73,7 @@ impl StoreError {
 
     /// The refusal of a connection that would be plaintext on its way to another machine.
     pub(crate) fn plaintext(place: &str, why: &str) -> Self {
-        let message = format!("{place}: {why}, and Reseal sends nothing unencrypted to another machine");
+        let message = format!("{place}: {why}, but Reseal requires TLS for connections to another machine");
         StoreError::new(Trouble::Plaintext, message)
     }
 
@@ -101,14 +103,15 @@ impl StoreError {
                 Trouble::Refused,
                 "the TLS handshake failed: the server's certificate is not valid, or a certificate named in the URL cannot be read",
             ),
-            sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
-                StoreError::new(Trouble::ConnectionLost, "the connection broke in the middle of an answer")
-            }
+            sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => StoreError::new(
+                Trouble::ConnectionLost,
+                "the connection was lost in the middle of a response",
+            ),
             sqlx::Error::Configuration(_) => {
-                StoreError::new(Trouble::Refused, "the database URL is not understood")
+                StoreError::new(Trouble::Refused, "the database URL is not valid")
             }
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                StoreError::new(Trouble::Missing, "a column holds another type than its table declares")
+                StoreError::new(Trouble::Missing, "a column has a different type than its table declares")
             }
             _ => StoreError::new(Trouble::Other, "the database driver failed"),
         }
@@ -160,7 +163,7 @@ pub(crate) struct Sorted {
 }
 
 /// What is said of a code that tells nothing.
-pub(crate) const REFUSED: &str = "the server refused it";
+pub(crate) const REFUSED: &str = "the server rejected it";
 
 /// What is said of a statement whose text is wrong.
 pub(crate) const SYNTAX: &str = "the statement has a syntax error";

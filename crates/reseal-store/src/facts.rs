@@ -36,7 +36,7 @@ pub struct ColumnFacts {
     pub generated: bool,
     /// Whether any update of the row changes it (`ON UPDATE CURRENT_TIMESTAMP`).
     pub touched: bool,
-    /// Whether a foreign key of this or another table hangs on it.
+    /// Whether a foreign key of this or another table references it.
     pub referenced: bool,
     /// Whether the connection's user may read and write it.
     pub writable: bool,

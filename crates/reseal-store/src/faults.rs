@@ -37,7 +37,7 @@ pub enum Call {
     Swap,
     /// That a transaction is kept.
     Commit,
-    /// That a transaction is given up.
+    /// That a transaction is rolled back.
     Rollback,
 }
 

@@ -12,7 +12,9 @@ impl Database {
         match self.dialect() {
             Dialect::Postgres => postgres::grants::grants(self.url(), needs, role),
             Dialect::Mysql => mysql::grants::grants(self.url(), needs, role),
-            Dialect::Sqlite => Ok(vec!["-- A file: the user who runs reseal must own it.".to_owned()]),
+            Dialect::Sqlite => Ok(vec![
+                "-- SQLite has no roles: the user who runs Reseal must own the database file.".to_owned(),
+            ]),
         }
     }
 }

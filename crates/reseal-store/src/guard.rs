@@ -29,7 +29,7 @@ pub struct Forbidden {
 }
 
 /// What the server says when it refuses.
-pub(crate) const REFUSAL: &str = "reseal: this names a key that is out of use";
+pub(crate) const REFUSAL: &str = "reseal: this key is no longer in use";
 
 /// A guard of one table, as a dialect writes it.
 pub(crate) struct Guard<'g> {

@@ -39,6 +39,7 @@ mod rows;
 mod session;
 mod settings;
 mod shape;
+mod spelling;
 pub mod sql;
 mod sqlite;
 mod taker;

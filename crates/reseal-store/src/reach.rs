@@ -51,7 +51,7 @@ impl Parameters {
             // Behind a question mark in a password, names are parts of it.
             Some(_) if query.contains('@') => Err(StoreError::new(
                 Trouble::Parameter,
-                "the database URL has an unknown parameter; a `?` in a password is written `%3F`",
+                "the database URL has an unknown parameter; write a `?` in a password as `%3F`",
             )),
             Some(name) => Err(StoreError::new(Trouble::Parameter, self.refusal(name))),
         }

@@ -143,7 +143,7 @@ impl Session {
     /// [`Trouble::Missing`] where there is no such table.
     pub async fn describe(&mut self, table: &TableName) -> Result<TableFacts, StoreError> {
         let facts = self.sql.driver.describe(table).await?;
-        facts.ok_or_else(|| StoreError::new(Trouble::Missing, format!("there is no table {table}")))
+        facts.ok_or_else(|| StoreError::new(Trouble::Missing, format!("table `{table}` does not exist")))
     }
 
     /// Which table of the database it is that goes by this name; `None` where there is none. `own_name` is the table's own,

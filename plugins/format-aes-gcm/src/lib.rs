@@ -19,19 +19,19 @@ use shape::Shape;
 /// The plugin.
 pub const PLUGIN: FormatPlugin = FormatPlugin {
     name: "aes-gcm",
-    summary: "AES-GCM cells in a declared layout, or with their parts in columns of their own.",
+    summary: "AES-GCM cells in a declared layout, or with their parts in separate columns.",
     options: &[
         OptionSpec {
             name: "layout",
             kind: OptionKind::Text,
-            doc: "What a cell looks like, such as {key}:{nonce|base64}:{ciphertext|base64}; the ciphertext includes the \
-                  tag unless {tag} is named. Not needed where the nonce has a column of its own.",
+            doc: "What a cell looks like, such as {key}:{nonce|base64}:{ciphertext|base64}; the ciphertext includes \
+                  the tag unless the layout contains {tag}. Not needed if the nonce has its own column.",
             required: false,
         },
         OptionSpec {
             name: "encoding",
             kind: OptionKind::OneOf(&shape::ENCODINGS),
-            doc: "How parts in columns of their own are written; raw unless said.",
+            doc: "Encoding of parts in separate columns (default: raw).",
             required: false,
         },
     ],
@@ -128,7 +128,10 @@ impl Format for AesGcm {
         _: Option<&Cell>,
         beside: &Cell,
     ) -> Result<Cell<'static>, SealError> {
-        let nonce = self.shape.nonce_of(beside).ok_or(SealError::Unfit("the cell beside it has no nonce"))?;
+        let nonce = self
+            .shape
+            .nonce_of(beside)
+            .ok_or(SealError::Unfit("the cell that shares its nonce has no nonce"))?;
         self.seal_under(text, key, aad, &nonce)
     }
 }
@@ -142,12 +145,12 @@ impl AesGcm {
         nonce: &[u8],
     ) -> Result<Cell<'static>, SealError> {
         if !matches!(key.expose().len(), 16 | 32) {
-            return Err(SealError::Key { id: key.id().to_owned(), why: "AES-GCM takes 16 or 32 bytes" });
+            return Err(SealError::Key { id: key.id().to_owned(), why: "AES-GCM needs 16 or 32 bytes" });
         }
         let mut sealed = Vec::with_capacity(text.expose().len() + TAG_BYTES);
         sealed.extend_from_slice(text.expose());
         let tag = cipher::seal(key, nonce, aad, &mut sealed)
-            .ok_or(SealError::Unfit("it is longer than AES-GCM can seal at once"))?;
+            .ok_or(SealError::Unfit("it is longer than AES-GCM can seal in one message"))?;
         let mut pieces = Pieces::default().with(Hole::Key, key.tag().as_bytes()).with(Hole::Nonce, nonce);
         if self.shape.has_tag() {
             pieces = pieces.with(Hole::Tag, tag.as_slice());

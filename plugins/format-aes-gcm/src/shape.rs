@@ -33,7 +33,8 @@ impl Shape {
     ) -> Result<Self, OptionError> {
         let own: Vec<_> = OWN_COLUMNS.into_iter().filter(|(part, _)| parts.contains(part)).collect();
         if own.is_empty() && encoding.is_some() {
-            let message = "encoding is for parts in columns of their own; a layout says itself how its holes are written";
+            let message = "`encoding` applies only to parts in separate columns; in a layout, write the encoding in \
+                           each placeholder";
             return Err(wrong("encoding", message.into()));
         }
         let one_piece = format!("{{ciphertext|{}}}", encoding.unwrap_or("raw"));
@@ -54,27 +55,27 @@ impl Shape {
             help: Some(EXAMPLE.into()),
         };
         if !self.main.has(Hole::Ciphertext) {
-            return Err(wrong("the layout of an AES-GCM cell has a {ciphertext}".into()));
+            return Err(wrong("the layout of an AES-GCM cell must contain {ciphertext}".into()));
         }
         for (part, hole) in OWN_COLUMNS {
             let in_own = self.has_own(part);
             if in_own && self.main.has(hole) {
                 return Err(wrong(format!(
-                    "the {} stands in the layout and in a column of its own",
+                    "the {} is in the layout and also has its own column",
                     hole.name()
                 )));
             }
             if hole == Hole::Nonce && !in_own && !self.main.has(hole) {
-                let no_nonce = "the layout has no {nonce}, and no column holds it";
-                let no_layout = "a cell in one column needs a layout, which says where its nonce stands";
+                let no_nonce = "the layout does not contain {nonce}, and no column contains the nonce";
+                let no_layout = "a cell in one column needs a layout that contains {nonce}";
                 return Err(wrong(if has_layout { no_nonce } else { no_layout }.into()));
             }
         }
         if self.main.width(Hole::Nonce).is_some_and(|width| !NONCE_BYTES.contains(&width)) {
-            return Err(wrong("a nonce has 12 bytes, or 16".into()));
+            return Err(wrong("a nonce must have 12 or 16 bytes".into()));
         }
         if self.main.width(Hole::Tag).is_some_and(|width| width != TAG_BYTES) {
-            return Err(wrong("a tag has 16 bytes".into()));
+            return Err(wrong("a tag must have 16 bytes".into()));
         }
         Ok(())
     }

@@ -89,13 +89,17 @@ fn options_that_make_no_cell_are_refused() {
     refuse(&[], &[], "needs a layout");
     refuse(&[], &[Part::Ciphertext, Part::Key], "needs a layout");
     refuse(&[], &[Part::Ciphertext, Part::Tag], "needs a layout");
-    refuse(&[("layout", "{key}:{ciphertext|base64}")], &[], "no {nonce}");
-    refuse(&[("layout", "{token}")], &[], "has a {ciphertext}");
+    refuse(&[("layout", "{key}:{ciphertext|base64}")], &[], "does not contain {nonce}");
+    refuse(&[("layout", "{token}")], &[], "must contain {ciphertext}");
     refuse(&[("layout", "{nonce|base46}")], &[], "did you mean base64?");
-    refuse(&[("layout", "{nonce|8}{ciphertext|raw}")], &[], "12 bytes, or 16");
+    refuse(&[("layout", "{nonce|8}{ciphertext|raw}")], &[], "12 or 16 bytes");
     refuse(&[("layout", "{nonce|12}{tag|8}{ciphertext|raw}")], &[], "16 bytes");
-    refuse(&[("layout", "{nonce|12}{ciphertext|raw}")], &THREE_COLUMNS, "in a column of its own");
-    refuse(&[("layout", "{nonce|12}{ciphertext|raw}"), ("encoding", "hex")], &[], "columns of their own");
+    refuse(&[("layout", "{nonce|12}{ciphertext|raw}")], &THREE_COLUMNS, "also has its own column");
+    refuse(
+        &[("layout", "{nonce|12}{ciphertext|raw}"), ("encoding", "hex")],
+        &[],
+        "only to parts in separate columns",
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub const PLUGIN: FormatPlugin = FormatPlugin {
     options: &[OptionSpec {
         name: "layout",
         kind: OptionKind::Text,
-        doc: "What stands around the token, such as FERNET_V2:{key}:{token}. Without it a cell is a bare token.",
+        doc: "Text around the token, such as FERNET_V2:{key}:{token} (default: the cell is a bare token).",
         required: false,
     }],
     build,
@@ -33,8 +33,8 @@ fn build(options: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError> 
     if let Some(part) = parts.iter().find(|part| matches!(part, Part::Nonce | Part::Tag)) {
         return Err(OptionError {
             option: None,
-            message: format!("a Fernet token has no {} in a column of its own", part.name()),
-            help: Some("name the column of the token alone".into()),
+            message: format!("a Fernet token has no separate column for the {}", part.name()),
+            help: Some("name only the column of the token".into()),
         });
     }
     let layout = options.text("layout").map(layout).transpose()?;
@@ -58,7 +58,7 @@ fn layout(text: &str) -> Result<Layout, OptionError> {
     };
     let layout = Layout::parse(text).map_err(|error| wrong(error.to_string()))?;
     if !layout.has(Hole::Token) {
-        return Err(wrong("the layout of a Fernet cell has a {token}".into()));
+        return Err(wrong("the layout of a Fernet cell must contain {token}".into()));
     }
     Ok(layout)
 }
@@ -156,9 +156,11 @@ impl Format for Fernet {
         like: Option<&Cell>,
     ) -> Result<Cell<'static>, SealError> {
         if !aad.is_empty() {
-            return Err(SealError::Unfit("Fernet binds no additional data; leave `aad` out of the seal"));
+            return Err(SealError::Unfit(
+                "Fernet does not support additional data; omit `aad` from the seal",
+            ));
         }
-        let why = "Fernet takes 32 bytes; its keys mostly stand as text, with `encoding: base64url`";
+        let why = "Fernet needs 32 bytes; its keys are usually text with `encoding: base64url`";
         let fernet = fernet_of(key).ok_or_else(|| SealError::Key { id: key.id().to_owned(), why })?;
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let time = like.and_then(|cell| self.time_of(cell)).unwrap_or_else(now);

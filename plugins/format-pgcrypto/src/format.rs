@@ -65,7 +65,7 @@ impl Format for Pgcrypto {
     fn optional_authentication(&self) -> Option<OptionalAuthentication> {
         Some(OptionalAuthentication {
             name: "MDC",
-            help: "to give them one, use a seal with `pgcrypto: { mdc: true }` in `to` and one with `mdc: false` in `from`",
+            help: "to add it, use a seal with `pgcrypto: { mdc: true }` in `to` and a seal with `mdc: false` in `from`",
         })
     }
 
@@ -99,13 +99,15 @@ impl Format for Pgcrypto {
         like: Option<&Cell>,
     ) -> Result<Cell<'static>, SealError> {
         if self.repair {
-            return Err(SealError::Unfit("a seal with repair_cve_2026_14663 only opens"));
+            return Err(SealError::Unfit("a seal with `repair_cve_2026_14663` can only open cells"));
         }
         if !aad.is_empty() {
-            return Err(SealError::Unfit("OpenPGP binds no additional data; leave `aad` out of the seal"));
+            return Err(SealError::Unfit(
+                "OpenPGP does not support additional data; omit `aad` from the seal",
+            ));
         }
         if key.expose().is_empty() {
-            return Err(SealError::Key { id: key.id().to_owned(), why: "a passphrase of at least one byte" });
+            return Err(SealError::Key { id: key.id().to_owned(), why: "a passphrase must not be empty" });
         }
         let fresh = Fresh::draw()?;
         let model = like.and_then(|cell| Some((cell, outside(cell).ok()??)));

@@ -37,25 +37,26 @@ pub const PLUGIN: FormatPlugin = FormatPlugin {
         OptionSpec {
             name: "armor",
             kind: OptionKind::Boolean,
-            doc: "New cells are text, as armor() writes it; false (the default): bytea.",
+            doc: "true: new cells are text as written by armor(); false (default): new cells are bytea.",
             required: false,
         },
         OptionSpec {
             name: "literal",
             kind: OptionKind::OneOf(&["text", "unicode", "bytes"]),
-            doc: "The type of new cells: for pgp_sym_decrypt (text, the default; unicode) or pgp_sym_decrypt_bytea.",
+            doc: "Type of new cells: text (default) or unicode for pgp_sym_decrypt, bytes for pgp_sym_decrypt_bytea.",
             required: false,
         },
         OptionSpec {
             name: "mdc",
             kind: OptionKind::Boolean,
-            doc: "true: takes and makes only cells with an MDC; false: only cells without one. Left out: both, and a new cell has one if the old one had.",
+            doc: "true: only cells with an MDC; false: only cells without one (default: both, and a new cell has an \
+                  MDC if the old cell had one).",
             required: false,
         },
         OptionSpec {
             name: "repair_cve_2026_14663",
             kind: OptionKind::Boolean,
-            doc: "Takes the cells that CVE-2026-14663 stored in plaintext, and no others; such a seal only opens.",
+            doc: "true: only the cells that CVE-2026-14663 stored as plaintext; such a seal can only open cells.",
             required: false,
         },
     ],
@@ -66,8 +67,8 @@ fn build(options: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError> 
     if let Some(part) = parts.iter().find(|part| !matches!(part, Part::Ciphertext | Part::Key)) {
         return Err(OptionError {
             option: None,
-            message: format!("an OpenPGP message has no {} in a column of its own", part.name()),
-            help: Some("name the column of the message alone".into()),
+            message: format!("an OpenPGP message has no separate column for the {}", part.name()),
+            help: Some("name only the column of the message".into()),
         });
     }
     let armor = options.boolean("armor").unwrap_or(false);

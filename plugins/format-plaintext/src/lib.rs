@@ -12,7 +12,7 @@ use reseal_core::{
 /// The plugin.
 pub const PLUGIN: FormatPlugin = FormatPlugin {
     name: "plaintext",
-    summary: "Cells that were never sealed, for a first encryption.",
+    summary: "Plaintext cells, for a first encryption.",
     options: &[],
     build,
 };
@@ -21,8 +21,8 @@ fn build(_: &Options, parts: &[Part]) -> Result<BuiltFormat, OptionError> {
     if let Some(part) = parts.iter().find(|part| matches!(part, Part::Nonce | Part::Tag)) {
         return Err(OptionError {
             option: None,
-            message: format!("a plaintext has no {}", part.name()),
-            help: Some("name one column, the one that holds the plaintext".into()),
+            message: format!("a plaintext cell has no {}", part.name()),
+            help: Some("name only the column that contains the plaintext".into()),
         });
     }
     Ok(BuiltFormat {

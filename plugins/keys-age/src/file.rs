@@ -23,7 +23,7 @@ impl KeySource for AgeFile {
         let (file, identity) = (self.file.clone(), self.identity.clone());
         let read = tokio::task::spawn_blocking(move || decrypt(&file, &identity)).await;
         read.unwrap_or_else(|_| {
-            Err(wrong(&self.file, "was not read: Reseal is shutting down", "run it again"))
+            Err(wrong(&self.file, "was not read because Reseal is shutting down", "run the command again"))
         })
     }
 }
@@ -32,7 +32,7 @@ fn decrypt(file: &Path, identity: &Path) -> Result<Material, KeySourceError> {
     let identities = identities(identity)?;
     let encrypted = content(file, Readers::Anyone)?;
     let decryptor = age::Decryptor::new(&encrypted[..])
-        .map_err(|_| wrong(file, "is no age file", "encrypt the key with age, without --armor"))?;
+        .map_err(|_| wrong(file, "is not an age file", "encrypt the key with age, without `--armor`"))?;
     let known = identities.iter().map(|identity| identity as &dyn age::Identity);
     let reader = decryptor.decrypt(known).map_err(|_| {
         let what = format!("is not encrypted to an identity of {}", identity.display());
@@ -41,9 +41,9 @@ fn decrypt(file: &Path, identity: &Path) -> Result<Material, KeySourceError> {
     // Room for all that may be read: a buffer that grows would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(encrypted.len()));
     let read = reader.take(MAX_BYTES).read_to_end(&mut bytes);
-    read.map_err(|_| wrong(file, "is damaged", "encrypt the key anew"))?;
+    read.map_err(|_| wrong(file, "is damaged", "encrypt the key again"))?;
     if bytes.is_empty() {
-        return Err(wrong(file, "holds nothing", "encrypt the key anew"));
+        return Err(wrong(file, "contains no key", "encrypt the key again"));
     }
     Ok(Material { bytes: SecretBytes::from(bytes), warnings: Vec::new() })
 }
@@ -54,7 +54,7 @@ fn identities(path: &Path) -> Result<Vec<Identity>, KeySourceError> {
     let text = std::str::from_utf8(&text).unwrap_or_default();
     let identities: Vec<Identity> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
     if identities.is_empty() {
-        return Err(wrong(path, "holds no identity", "name the file that age-keygen wrote"));
+        return Err(wrong(path, "contains no age identity", "use a file written by age-keygen"));
     }
     Ok(identities)
 }
@@ -122,9 +122,9 @@ mod tests {
         let other = write(folder, "other", other.as_bytes(), 0o600);
         for (file, identity, expect) in [
             (damaged, identity.clone(), "is damaged"),
-            (plain, identity.clone(), "is no age file"),
-            (file.clone(), open, "is open to others"),
-            (file.clone(), empty, "holds no identity"),
+            (plain, identity.clone(), "is not an age file"),
+            (file.clone(), open, "is accessible to other users"),
+            (file.clone(), empty, "contains no age identity"),
             (file.clone(), other, "is not encrypted to an identity of"),
             (folder.join("none").display().to_string(), identity, "cannot be read"),
         ] {

@@ -8,7 +8,7 @@ use reseal_core::{KeySource, KeySourcePlugin, OptionError, PathWords, SourceArgs
 /// The plugin.
 pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
     name: "age",
-    summary: "An age file, and behind it the file with the identity that decrypts it.",
+    summary: "An age file and the file with the identity that decrypts it.",
     paths: PathWords::All,
     build,
 };
@@ -19,7 +19,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
         [file, identity] if is_path(file) && is_path(identity) => source(file, identity),
         _ => Err(OptionError {
             option: None,
-            message: "age takes an encrypted file, and the file of an identity".into(),
+            message: "`age` requires an encrypted file and an identity file".into(),
             help: Some("for example { age: [keys/v2.age, /run/secrets/identity] }".into()),
         }),
     }
@@ -34,8 +34,8 @@ fn source(file: &str, identity: &str) -> Result<Box<dyn KeySource>, OptionError>
 fn source(_: &str, _: &str) -> Result<Box<dyn KeySource>, OptionError> {
     Err(OptionError {
         option: None,
-        message: "this build of reseal reads no age files".into(),
-        help: Some("build it with the feature: cargo build --release --features age".into()),
+        message: "this build of Reseal does not support age files".into(),
+        help: Some("build Reseal with age: `cargo build --release --features age`".into()),
     })
 }
 

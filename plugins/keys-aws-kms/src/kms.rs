@@ -40,8 +40,8 @@ impl KekSource for Named {
         let config = config.load().await;
         let Some(region) = config.region() else {
             return Err(KeySourceError {
-                message: format!("nothing says in which region {} is", self.key),
-                help: "set AWS_REGION, give the key `region:`, or name it by its ARN".into(),
+                message: format!("the region of {} is not known", self.key),
+                help: "set AWS_REGION, add `region:` to the key, or use its ARN".into(),
             });
         };
         let realm = format!("aws-kms {region} ");
@@ -127,13 +127,13 @@ fn entries(context: &KekContext) -> Option<HashMap<String, String>> {
 fn fits(wrapped: &[u8]) -> Result<(), KekError> {
     match wrapped.len() {
         1..=LONGEST => Ok(()),
-        _ => Err(KekError::new(KekFault::Invalid, "no wrapped DEK has this length")),
+        _ => Err(KekError::new(KekFault::Invalid, "a wrapped DEK cannot have this length")),
     }
 }
 
 fn filled(blob: Option<Blob>) -> Result<Vec<u8>, KekError> {
     blob.map(Blob::into_inner)
-        .ok_or_else(|| KekError::new(KekFault::Unavailable, "KMS answered without a key"))
+        .ok_or_else(|| KekError::new(KekFault::Unavailable, "the response of KMS contains no key"))
 }
 
 /// What KMS's answer means. It holds no secret: KMS names keys, principals and what it refused.
@@ -157,7 +157,7 @@ fn kek_error<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E, Http
         _ => KekFault::Refused,
     };
     let message: String = service.err().message().unwrap_or_default().chars().take(300).collect();
-    KekError::new(fault, format!("KMS answered {code}: {message}"))
+    KekError::new(fault, format!("KMS returned {code}: {message}"))
 }
 
 /// The reason at the root of an error, such as a connection that was refused.

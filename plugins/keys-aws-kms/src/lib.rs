@@ -17,13 +17,13 @@ pub const PLUGIN: KekPlugin = KekPlugin {
         OptionSpec {
             name: "key",
             kind: OptionKind::Text,
-            doc: "The key's ARN or id, or an alias.",
+            doc: "ARN, ID or alias of the key.",
             required: true,
         },
         OptionSpec {
             name: "region",
             kind: OptionKind::Text,
-            doc: "Its region, where neither the ARN nor the environment says so.",
+            doc: "Region of the key, if neither the ARN nor the environment contains it.",
             required: false,
         },
     ],
@@ -43,7 +43,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KekSource>, OptionError> {
     if !fits(&named.key) {
         return Err(OptionError {
             option: Some("key"),
-            message: "a key of KMS is named by its ARN, its id or an alias".into(),
+            message: "a KMS key must be an ARN, an ID or an alias".into(),
             help: Some("for example arn:aws:kms:eu-west-1:123456789012:key/…, or alias/app".into()),
         });
     }
@@ -74,8 +74,8 @@ impl KekSource for Named {
         _: Option<reseal_core::SecretBytes>,
     ) -> Result<std::sync::Arc<dyn reseal_core::Kek>, reseal_core::KeySourceError> {
         Err(reseal_core::KeySourceError {
-            message: "this build has no aws-kms".into(),
-            help: "build it with --features aws-kms".into(),
+            message: "this build does not support aws-kms".into(),
+            help: "build Reseal with aws-kms: `cargo build --release --features aws-kms`".into(),
         })
     }
 }

@@ -20,7 +20,7 @@ pub use program::{ALWAYS_PASSED, CommandLine, Started, not_started, start};
 /// The plugin.
 pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
     name: "command",
-    summary: "What a program prints, such as a secrets manager's client.",
+    summary: "The output of a program, such as the client of a secrets manager.",
     paths: PathWords::Program,
     build,
 };
@@ -36,9 +36,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
         // No shell takes it apart, and what stands behind the program's name may be a secret.
         [line] if line.contains(char::is_whitespace) => Err(OptionError {
             option: None,
-            message:
-                "a command is a list, each argument a text of its own; this is one text with white space"
-                    .into(),
+            message: "a command must be a list with one item per argument, not one text with spaces".into(),
             help: help(),
         }),
         [program, ..] if !program.is_empty() && !args.words.iter().any(|word| word.contains('\0')) => {
@@ -46,7 +44,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
         }
         _ => Err(OptionError {
             option: None,
-            message: "command takes a program and its arguments".into(),
+            message: "`command` requires a program and its arguments".into(),
             help: help(),
         }),
     }
@@ -63,25 +61,23 @@ impl KeySource for Program {
         let mut started = self.start()?;
         // Dropping it kills it, so that no way out of here leaves one behind.
         let (status, bytes) = match timeout(self.time_limit, output_of(&mut started.child)).await {
-            Ok(output) => output.map_err(|_| self.wrong("could not be read from", "run it again"))?,
+            Ok(output) => output.map_err(|_| self.wrong("could not be read", "run the command again"))?,
             Err(_) => {
                 let seconds = self.time_limit.as_secs();
-                let what = format!("did not end within {seconds} s and was killed");
-                return Err(
-                    self.wrong(&what, "run it by hand and see what it waits for; it has no input to read")
-                );
+                let what = format!("did not finish within {seconds} s and was killed");
+                return Err(self.wrong(&what, "run it yourself to see what it waits for; it gets no input"));
             }
         };
         if bytes.expose().len() > MAX_BYTES {
-            return Err(self.wrong("printed more than 1 MiB", "let it print the key and nothing else"));
+            return Err(self.wrong("printed more than 1 MiB", "make it print only the key"));
         }
         started.is_over();
         if !status.success() {
             // What it wrote to stderr might hold the secret.
-            return Err(self.wrong(&format!("failed ({status})"), "run it by hand to see what it says"));
+            return Err(self.wrong(&format!("failed ({status})"), "run it yourself to see its error"));
         }
         if bytes.expose().is_empty() {
-            return Err(self.wrong("printed nothing", "let it print the key on stdout"));
+            return Err(self.wrong("printed nothing", "make it print the key on stdout"));
         }
         Ok(Material { bytes, warnings: vec![] })
     }
@@ -101,7 +97,7 @@ impl Program {
     /// Names the program alone: an argument may be more than an operator wants in a log.
     fn wrong(&self, what: &str, help: &str) -> KeySourceError {
         let program = self.args.words[0].split_whitespace().next().unwrap_or_default();
-        KeySourceError { message: format!("the command {program} {what}"), help: help.into() }
+        KeySourceError { message: format!("the command `{program}` {what}"), help: help.into() }
     }
 }
 
@@ -174,17 +170,20 @@ mod tests {
     async fn failures_name_the_program_and_show_no_output() {
         let fail = ["sh", "-c", "echo SECRET; echo SECRET >&2; exit 3"];
         let error = run(&fail, &[]).await.unwrap_err();
-        assert_eq!(error.message, "the command sh failed (exit status: 3)");
+        assert_eq!(error.message, "the command `sh` failed (exit status: 3)");
         assert!(!error.help.contains("SECRET"));
-        assert_eq!(shown(run(&["true"], &[]).await), "the command true printed nothing");
-        assert_eq!(shown(run(&["/no/such"], &[]).await), "the command /no/such was not found");
-        assert_eq!(shown(run(&["/etc/passwd"], &[]).await), "the command /etc/passwd may not be run");
+        assert_eq!(shown(run(&["true"], &[]).await), "the command `true` printed nothing");
+        assert_eq!(shown(run(&["/no/such"], &[]).await), "the command `/no/such` was not found");
+        assert_eq!(
+            shown(run(&["/etc/passwd"], &[]).await),
+            "the command `/etc/passwd` cannot be executed by this user"
+        );
         assert!(shown(run(&["sh", "-c", "kill -9 $$"], &[]).await).contains("signal: 9"));
     }
 
     #[tokio::test]
     async fn endless_output_is_cut_off() {
-        assert_eq!(shown(run(&["yes"], &[]).await), "the command yes printed more than 1 MiB");
+        assert_eq!(shown(run(&["yes"], &[]).await), "the command `yes` printed more than 1 MiB");
     }
 
     #[tokio::test]

@@ -72,8 +72,10 @@ impl Drop for Started {
 #[must_use]
 pub fn not_started(error: &io::Error) -> (&'static str, &'static str) {
     match error.kind() {
-        io::ErrorKind::NotFound => ("was not found", "give its full path, or put it on PATH"),
-        io::ErrorKind::PermissionDenied => ("may not be run", "make it executable for this user"),
-        _ => ("could not be started", "run it by hand"),
+        io::ErrorKind::NotFound => ("was not found", "use its full path, or add its directory to PATH"),
+        io::ErrorKind::PermissionDenied => {
+            ("cannot be executed by this user", "make it executable for this user")
+        }
+        _ => ("could not be started", "run it yourself to see its error"),
     }
 }

@@ -21,7 +21,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
         [name] if is_variable_name(name) && !looks_like_key(name) => Ok(Box::new(Variable(name.clone()))),
         _ => Err(OptionError {
             option: None,
-            message: "env takes the name of one variable".into(),
+            message: "`env` requires the name of one variable".into(),
             help: Some("for example { env: ENCRYPTION_KEY }".into()),
         }),
     }
@@ -30,7 +30,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
 /// The name as a message may show it. Whoever writes the secret where its variable belongs mostly writes small letters.
 fn shown(name: &str) -> &str {
     let is_usual = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if is_usual { name } else { "*** that the plan names (not shown: it may be the secret itself)" }
+    if is_usual { name } else { "*** named in the plan (not shown, because it may be the secret itself)" }
 }
 
 struct Variable(String);
@@ -47,7 +47,7 @@ fn material(name: &str, value: Option<OsString>) -> Result<Material, KeySourceEr
     let wrong = |message| {
         Err(KeySourceError {
             message,
-            help: format!("set {name} in the environment of Reseal; a shell hands on only what is exported"),
+            help: format!("set {name} in the environment of Reseal; in a shell, use `export`"),
         })
     };
     match value {

@@ -11,7 +11,7 @@ use reseal_files::{FileFault, Owner, Readers, Rule};
 /// The plugin.
 pub const PLUGIN: KeySourcePlugin = KeySourcePlugin {
     name: "file",
-    summary: "The content of a file, as clusters mount secrets.",
+    summary: "The content of a file, such as a mounted secret.",
     paths: PathWords::All,
     build,
 };
@@ -27,7 +27,7 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KeySource>, OptionError> {
         [path] if !path.is_empty() && !path.contains('\0') => Ok(Box::new(SecretFile(path.into()))),
         _ => Err(OptionError {
             option: None,
-            message: "file takes the path of one file".into(),
+            message: "`file` requires the path of one file".into(),
             help: Some("for example { file: /run/secrets/phi-v2 }".into()),
         }),
     }
@@ -40,7 +40,9 @@ impl KeySource for SecretFile {
     async fn read(&self) -> Result<Material, KeySourceError> {
         let path = self.0.clone();
         let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        read.unwrap_or_else(|_| Err(wrong(&self.0, "was not read: Reseal is shutting down", "run it again")))
+        read.unwrap_or_else(|_| {
+            Err(wrong(&self.0, "was not read because Reseal is shutting down", "run the command again"))
+        })
     }
 }
 
@@ -48,17 +50,21 @@ fn read(path: &Path) -> Result<Material, KeySourceError> {
     let content = reseal_files::read(path, &RULE).map_err(|error| KeySourceError {
         message: error.to_string(),
         help: match error.fault {
-            FileFault::Directory | FileFault::NotRegular => "name the file that holds the key".into(),
-            FileFault::TooLarge { .. } => "name the file that holds the key and nothing else".into(),
+            FileFault::Directory | FileFault::NotRegular => {
+                "use the path of the file that contains the key".into()
+            }
+            FileFault::TooLarge { .. } => {
+                "use the path of the file that contains the key and nothing else".into()
+            }
             _ => error.help(),
         },
     })?;
     if content.bytes.is_empty() {
-        return Err(wrong(path, "is empty", "write the key into it"));
+        return Err(wrong(path, "is empty", "write the key to it"));
     }
     let (shown, mode) = (path.display(), content.mode);
     let warnings = match content.is_readable_by_others() {
-        true => vec![format!("{shown} can be read by others (mode {mode:03o}); chmod 600 closes it")],
+        true => vec![format!("{shown} is readable by other users (mode {mode:03o}); run `chmod 600` on it")],
         false => vec![],
     };
     Ok(Material { bytes: SecretBytes::from(content.bytes), warnings })
@@ -105,7 +111,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o640, 0o604, 0o444] {
             let read = source(&file(folder.path(), mode, b"secret")).await.unwrap();
-            assert!(read.warnings[0].contains("can be read by others"), "{mode:o}");
+            assert!(read.warnings[0].contains("is readable by other users"), "{mode:o}");
             assert!(!read.warnings[0].contains("secret"));
         }
     }
@@ -119,7 +125,7 @@ mod tests {
             symlink(&path, &link).unwrap();
             for path in [path, link] {
                 let error = source(&path).await.unwrap_err();
-                assert!(error.message.contains("can be written by others"), "{}", error.message);
+                assert!(error.message.contains("is writable by other users"), "{}", error.message);
                 assert!(error.help.starts_with("chmod go-w "));
             }
         }
@@ -130,7 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let message = async |path: &Path| source(path).await.unwrap_err().message;
         assert!(message(folder.path()).await.ends_with("is a directory"));
-        assert!(message(&folder.path().join("none")).await.ends_with("is not there"));
+        assert!(message(&folder.path().join("none")).await.ends_with("does not exist"));
         assert!(message(Path::new("/dev/null")).await.ends_with("is not a regular file"));
         assert!(message(&file(folder.path(), 0o600, b"")).await.ends_with("is empty"));
         let large = file(folder.path(), 0o600, &vec![b'x'; MAX_BYTES + 1]);

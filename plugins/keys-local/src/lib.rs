@@ -16,11 +16,11 @@ use sha2::{Digest, Sha256};
 /// The plugin.
 pub const PLUGIN: KekPlugin = KekPlugin {
     name: "local",
-    summary: "A KEK for development: AES-GCM under a key that Reseal reads.",
+    summary: "A KEK for development: AES-GCM with a key that Reseal reads.",
     options: &[OptionSpec {
         name: "key",
         kind: OptionKind::Source,
-        doc: "Where the KEK's 16 or 32 bytes are kept.",
+        doc: "Source of the KEK's 16 or 32 bytes.",
         required: true,
     }],
     feature: None,
@@ -42,7 +42,7 @@ impl KekSource for Local {
         let key = secret.as_ref().map_or(&[][..], SecretBytes::expose);
         let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
         let cipher = UnboundKey::new(algorithm, key).map_err(|_| KeySourceError {
-            message: format!("a local KEK has 16 or 32 bytes, and this has {}", key.len()),
+            message: format!("a local KEK must have 16 or 32 bytes; this one has {} bytes", key.len()),
             help: "check its `encoding`".into(),
         })?;
         // A digest, not the key: caches and pins tell KEKs apart by it.
@@ -76,7 +76,8 @@ impl Kek for LocalKek {
     async fn wrap(&self, dek: &SecretBytes, context: &KekContext) -> Result<Vec<u8>, KekError> {
         let mut nonce = [0; NONCE_BYTES];
         let failed = |what: &str| KekError::new(KekFault::Unavailable, what);
-        aws_lc_rs::rand::fill(&mut nonce).map_err(|_| failed("the operating system gave no random bytes"))?;
+        aws_lc_rs::rand::fill(&mut nonce)
+            .map_err(|_| failed("the operating system returned no random bytes"))?;
         let mut sealed = dek.expose().to_vec();
         let aad = Aad::from(context.bytes());
         self.cipher

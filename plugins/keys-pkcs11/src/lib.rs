@@ -16,21 +16,21 @@ pub const PLUGIN: KekPlugin = KekPlugin {
         OptionSpec {
             name: "module",
             kind: OptionKind::Path,
-            doc: "Path of the token's library.",
+            doc: "Path of the PKCS#11 library.",
             required: true,
         },
-        OptionSpec { name: "token", kind: OptionKind::Text, doc: "The token's label.", required: true },
-        OptionSpec { name: "key", kind: OptionKind::Text, doc: "The key's label.", required: true },
+        OptionSpec { name: "token", kind: OptionKind::Text, doc: "Label of the token.", required: true },
+        OptionSpec { name: "key", kind: OptionKind::Text, doc: "Label of the key.", required: true },
         OptionSpec {
             name: "pin",
             kind: OptionKind::Source,
-            doc: "Where the user's PIN is kept.",
+            doc: "Source of the user's PIN.",
             required: true,
         },
         OptionSpec {
             name: "wrap",
             kind: OptionKind::OneOf(&["aes-gcm", "aes-key-wrap"]),
-            doc: "How a DEK is wrapped; aes-gcm unless said. AES key wrap binds no encryption context.",
+            doc: "How a DEK is wrapped (default: aes-gcm). AES key wrap does not bind the encryption context.",
             required: false,
         },
     ],
@@ -44,9 +44,9 @@ fn build(args: &SourceArgs) -> Result<Box<dyn KekSource>, OptionError> {
         let text = args.words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         text.filter(|text| !text.is_empty()).map(str::to_owned).ok_or_else(|| OptionError {
             option: Some(name),
-            message: format!("pkcs11 needs the {name}"),
+            message: format!("`pkcs11` requires `{name}`"),
             help: Some(
-                "pkcs11: { module: /usr/lib/softhsm/libsofthsm2.so, token: …, key: …, pin: { env: … } }"
+                "for example pkcs11: { module: /usr/lib/softhsm/libsofthsm2.so, token: …, key: …, pin: { env: … } }"
                     .into(),
             ),
         })
@@ -85,8 +85,8 @@ impl KekSource for Named {
         _: Option<reseal_core::SecretBytes>,
     ) -> Result<std::sync::Arc<dyn reseal_core::Kek>, reseal_core::KeySourceError> {
         Err(reseal_core::KeySourceError {
-            message: "this build has no pkcs11".into(),
-            help: "build it with --features pkcs11".into(),
+            message: "this build does not support pkcs11".into(),
+            help: "build Reseal with pkcs11: `cargo build --release --features pkcs11`".into(),
         })
     }
 }

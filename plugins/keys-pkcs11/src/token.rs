@@ -33,31 +33,35 @@ impl Named {
     fn connect(&self, pin: Option<&SecretBytes>) -> Result<TokenKey, KeySourceError> {
         let wrong = |what: String, help: &str| KeySourceError { message: what, help: help.to_owned() };
         let failed = |what: &str, error: &Error| {
-            wrong(format!("{what}: {}", reason(error)), "see the token's own tools")
+            wrong(format!("{what}: {}", reason(error)), "check the token with its own tools")
         };
         let module = Pkcs11::new(&self.module).map_err(|_| {
-            wrong(format!("{} is no PKCS#11 library", self.module), "check the path in `module:`")
+            wrong(format!("{} is not a PKCS#11 library", self.module), "check the path in `module:`")
         })?;
         // The library is loaded once for the process, and so is its state.
         match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(failed("the library does not start", &error)),
+            Err(error) => return Err(failed("cannot initialize the library", &error)),
         }
         let slots =
-            module.get_slots_with_token().map_err(|error| failed("the tokens cannot be listed", &error))?;
+            module.get_slots_with_token().map_err(|error| failed("cannot list the tokens", &error))?;
         let labelled = |slot: &cryptoki::slot::Slot| {
             module.get_token_info(*slot).is_ok_and(|token| token.label().trim_end() == self.token)
         };
         let slot = slots.into_iter().find(labelled).ok_or_else(|| {
-            wrong(format!("there is no token {}", self.token), "check the label in `token:`")
+            wrong(format!("there is no token with the label {}", self.token), "check the label in `token:`")
         })?;
-        let session = module.open_rw_session(slot).map_err(|error| failed("no session", &error))?;
+        let session =
+            module.open_rw_session(slot).map_err(|error| failed("cannot open a session", &error))?;
         let pin = pin.and_then(|pin| std::str::from_utf8(pin.expose()).ok()).unwrap_or_default();
         let pin = AuthPin::new(pin.trim_end_matches(['\r', '\n']).into());
         match session.login(UserType::User, Some(&pin)) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(error) => {
-                return Err(wrong(format!("the token takes no login: {}", reason(&error)), "check the PIN"));
+                return Err(wrong(
+                    format!("cannot log in to the token: {}", reason(&error)),
+                    "check the PIN",
+                ));
             }
         }
         let template = [
@@ -66,7 +70,7 @@ impl Named {
             Attribute::Label(self.key.clone().into_bytes()),
         ];
         let found =
-            session.find_objects(&template).map_err(|error| failed("keys cannot be found", &error))?;
+            session.find_objects(&template).map_err(|error| failed("cannot search for keys", &error))?;
         match found.as_slice() {
             [key] => {
                 let identity = format!("pkcs11 {} {} {}", self.module, self.token, self.key);
@@ -76,12 +80,12 @@ impl Named {
                 })
             }
             [] => Err(wrong(
-                format!("token {} has no AES key {}", self.token, self.key),
+                format!("token {} has no AES key with the label {}", self.token, self.key),
                 "check the label in `key:`",
             )),
             several => Err(wrong(
-                format!("token {} has {} AES keys {}", self.token, several.len(), self.key),
-                "give each key a label of its own",
+                format!("token {} has {} AES keys with the label {}", self.token, several.len(), self.key),
+                "give each key its own label",
             )),
         }
     }
@@ -208,7 +212,7 @@ impl Inner {
         session.destroy_object(object).map_err(|error| trouble(&error))?;
         match attributes.map_err(|error| trouble(&error))?.pop() {
             Some(Attribute::Value(dek)) => Ok(SecretBytes::new(dek)),
-            _ => Err(KekError::new(KekFault::Refused, "the token does not give out what it unwrapped")),
+            _ => Err(KekError::new(KekFault::Refused, "the token does not return the unwrapped key")),
         }
     }
 }
@@ -255,7 +259,7 @@ fn trouble(error: &Error) -> KekError {
 /// An error by its code alone.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Pkcs11(code, function) => format!("the token answered {code:?} to {function:?}"),
-        _ => "the token's library does not do that".to_owned(),
+        Error::Pkcs11(code, function) => format!("the token returned {code:?} for {function:?}"),
+        _ => "the token's library does not support this operation".to_owned(),
     }
 }

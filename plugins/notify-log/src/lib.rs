@@ -6,11 +6,11 @@ use reseal_core::{Delivery, Message, Notifier, NotifierPlugin, Severity};
 /// The plugin.
 pub const PLUGIN: NotifierPlugin = NotifierPlugin {
     name: "log",
-    summary: "Reseal's own log.",
+    summary: "The log of Reseal.",
     options: &[],
     needs_address: false,
     check: |_| Ok(()),
-    address: |_| Err("the log takes no address: write `[]`".into()),
+    address: |_| Err("the log has no addresses: write `[]`".into()),
     build: |_, _| Ok(Box::new(Log)),
 };
 

@@ -55,7 +55,7 @@ pub(crate) async fn deliver(server: &Server, mail: &Message, within: Duration) -
     match tokio::time::timeout(within, attempt.carry_out(mail)).await {
         Ok(Ok(())) => Delivery::Sent,
         Ok(Err(failed)) => failed,
-        Err(_) => attempt.step.later(&format!("no answer within {} s", within.as_secs())),
+        Err(_) => attempt.step.later(&format!("no response within {} s", within.as_secs())),
     }
 }
 
@@ -78,7 +78,7 @@ impl Attempt<'_> {
         let found = lookup_host((host.as_str(), *port)).await;
         let addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
         if addresses.is_empty() {
-            return Err(self.step.later("the server's name leads to no address"));
+            return Err(self.step.later("the server name has no address"));
         }
         self.step = Step::Connecting;
         if let Tls::Wrapper(parameters) = tls {
@@ -142,7 +142,7 @@ impl Attempt<'_> {
     }
 
     fn not_reached(&self, error: &io::Error) -> Delivery {
-        self.step.later(&format!("the server cannot be reached ({})", error.kind()))
+        self.step.later(&format!("the server is unreachable ({})", error.kind()))
     }
 
     /// Connecting with TLS from the start is one step of the library's: an error within an error is that of the handshake.
@@ -172,33 +172,35 @@ impl Attempt<'_> {
                 self.step.later(certificate_fault(why))
             }
             Some(_) => self.step.later("the server supports no TLS version that Reseal supports"),
-            None if error.is_client() => self.step.later("the server offers no STARTTLS"),
-            None => self.step.later("the connection was lost in the handshake"),
+            None if error.is_client() => self.step.later("the server does not support STARTTLS"),
+            None => self.step.later("the connection was lost during the handshake"),
         }
     }
 
     fn failed(&self, error: &Error) -> Delivery {
         let Some(status) = error.status() else {
             return self.step.later(match () {
-                () if error.is_timeout() => "the server did not answer in time",
+                () if error.is_timeout() => "the server did not respond in time",
                 () if error.is_client() && self.step == Step::Login => {
-                    "the server offers no way to log in that Reseal knows"
+                    "the server supports no login method that Reseal supports"
                 }
-                () if error.is_response() => "the server's answer is not SMTP",
+                () if error.is_response() => "the server's response is not SMTP",
                 () => "the connection was lost",
             });
         };
         let number: u16 = status.to_string().parse().unwrap_or_default();
         // What a server says of a login might repeat it.
         if self.step == Step::Login || LOGIN.contains(&number) {
-            return Step::Login.later(&format!("the server refused the login ({number})"));
+            return Step::Login.later(&format!("the server rejected the login ({number})"));
         }
         let (step, reply) = (self.step.name(), reply_text(error));
         // Before the sender is named, a server speaks of itself, and not of this mail.
         let is_of_mail = matches!(self.step, Step::Sender | Step::Recipient | Step::Content);
         match is_of_mail && error.is_permanent() {
-            true => Delivery::Refused(format!("{step}: the server refused the mail ({number}){reply}")),
-            false => Delivery::Later(format!("{step}: the server wants to be asked again ({number}){reply}")),
+            true => Delivery::Refused(format!("{step}: the server rejected the mail ({number}){reply}")),
+            false => {
+                Delivery::Later(format!("{step}: the server asked to try again later ({number}){reply}"))
+            }
         }
     }
 }
@@ -212,13 +214,13 @@ fn certificate_fault(why: &rustls::CertificateError) -> &'static str {
         Fault::Expired | Fault::ExpiredContext { .. } => "the server's certificate has expired",
         Fault::NotValidYet | Fault::NotValidYetContext { .. } => "the server's certificate is not valid yet",
         Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
-            "the server's certificate is for another name than the URL's"
+            "the server's certificate is not valid for the host in the URL"
         }
         // One that bears the name of an authority, and was signed by another key, is no better.
         Fault::UnknownIssuer
         | Fault::BadSignature
         | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "the server's certificate is not signed by an authority that this machine trusts"
+            "the server's certificate is not signed by a CA that this machine trusts"
         }
         Fault::Revoked => "the server's certificate was revoked",
         _ => "the server's certificate is not valid",

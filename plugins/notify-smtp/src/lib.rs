@@ -21,31 +21,31 @@ const TIME_LIMIT: Duration = Duration::from_secs(45);
 /// The plugin.
 pub const PLUGIN: NotifierPlugin = NotifierPlugin {
     name: "smtp",
-    summary: "Mail, over TLS.",
+    summary: "Email over TLS.",
     options: &[
         OptionSpec {
             name: "url",
             kind: OptionKind::Source,
-            doc: "A source of the server's URL: smtps://user:password@host (TLS from the start) or smtp://… (STARTTLS).",
+            doc: "Source of the server's URL: smtps://user:password@host (TLS from the start) or smtp://… (STARTTLS).",
             required: true,
         },
-        OptionSpec { name: "from", kind: OptionKind::Text, doc: "The sender.", required: true },
+        OptionSpec { name: "from", kind: OptionKind::Text, doc: "Sender address.", required: true },
         OptionSpec {
             name: "user",
             kind: OptionKind::Text,
-            doc: "The name to log in with, where the URL holds none.",
+            doc: "Login name, if the URL contains none.",
             required: false,
         },
         OptionSpec {
             name: "password",
             kind: OptionKind::Source,
-            doc: "A source of the password, where the URL holds none.",
+            doc: "Source of the password, if the URL contains none.",
             required: false,
         },
         OptionSpec {
             name: "tls",
             kind: OptionKind::OneOf(&["required", "none"]),
-            doc: "`none` sends in the clear, and only to this very machine.",
+            doc: "`none` sends without TLS and is allowed only for this machine.",
             required: false,
         },
     ],
@@ -59,13 +59,14 @@ fn check(options: &Options) -> Result<(), OptionError> {
     let from = options.text("from").unwrap_or_default();
     mailbox(from).map(drop).map_err(|help| OptionError {
         option: Some("from"),
-        message: "this is no address of a sender".into(),
+        message: "the sender is not a valid email address".into(),
         help: Some(help),
     })
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, String> {
-    let example = || "such as security@example.com, or Security <security@example.com>".to_owned();
+    let example =
+        || "use an address such as security@example.com or Security <security@example.com>".to_owned();
     // Control characters would end the header that an address stands in.
     match address.chars().any(char::is_control) {
         true => Err(example()),
@@ -76,7 +77,7 @@ fn mailbox(address: &str) -> Result<Mailbox, String> {
 fn build(options: &Options, secrets: &Secrets) -> Result<Box<dyn Notifier>, OptionError> {
     let from = mailbox(options.text("from").unwrap_or_default()).map_err(|help| OptionError {
         option: Some("from"),
-        message: "no address".into(),
+        message: "the sender is not a valid email address".into(),
         help: Some(help),
     })?;
     let server = server::server(options, secrets)?;

@@ -8,7 +8,7 @@ use reseal_core::Message;
 
 /// Writes a mail. Everything in it but the boundary between its parts is the same at every attempt.
 pub(crate) fn mail(message: &Message, from: &Mailbox, to: &str) -> Result<lettre::Message, String> {
-    let to = super::mailbox(to).map_err(|_| "the recipient's address is none".to_owned())?;
+    let to = super::mailbox(to).map_err(|_| "the recipient is not a valid email address".to_owned())?;
     let posted = Duration::from_millis(u64::try_from(message.posted_at).unwrap_or_default());
     let builder = lettre::Message::builder()
         .message_id(Some(format!("<{}.reseal@{}>", message.id, from.email.domain())))
@@ -24,7 +24,7 @@ pub(crate) fn mail(message: &Message, from: &Mailbox, to: &str) -> Result<lettre
         }
         None => builder.singlepart(SinglePart::plain(message.text.clone())),
     };
-    mail.map_err(|_| "the mail could not be put together".to_owned())
+    mail.map_err(|_| "the mail could not be built".to_owned())
 }
 
 /// A subject ends where its line ends.

@@ -22,14 +22,18 @@ pub(crate) fn server(options: &Options, secrets: &Secrets) -> Result<Server, Opt
     let url = Url::parse(text).ok().filter(|url| ["smtp", "smtps"].contains(&url.scheme()));
     let (url, host) =
         url.and_then(|url| url.host_str().map(str::to_owned).map(|host| (url, host))).ok_or_else(|| {
-            bad("url", "this is no URL of a mail server", "smtps://user:password@mail.example.com")
+            bad(
+                "url",
+                "the value is not the URL of a mail server",
+                "use a URL such as smtps://user:password@mail.example.com",
+            )
         })?;
     let host = host.trim_matches(['[', ']']).to_owned();
     let in_url = credentials(&url).ok_or_else(|| {
         bad(
             "url",
-            "this URL of a mail server is not understood",
-            "escape what is special in user and password",
+            "the URL of the mail server is not valid",
+            "percent-encode special characters in user and password",
         )
     })?;
     let tls = tls(options, &url, &host)?;
@@ -46,8 +50,8 @@ pub(crate) fn server(options: &Options, secrets: &Secrets) -> Result<Server, Opt
         _ => {
             return Err(bad(
                 "user",
-                "`user` and `password` go together",
-                "give both, or put both into the URL",
+                "`user` and `password` must be used together",
+                "set both, or put both in the URL",
             ));
         }
     };
@@ -88,16 +92,20 @@ fn tls(options: &Options, url: &Url, host: &str) -> Result<Tls, OptionError> {
     if options.text("tls") == Some("none") {
         return match is_loopback(url, host) {
             true if url.scheme() == "smtp" => Ok(Tls::None),
-            true => Err(bad("tls", "smtps:// is TLS, and `tls: none` is not", "write smtp://")),
+            true => Err(bad(
+                "tls",
+                "`tls: none` does not work with smtps://, which always uses TLS",
+                "use smtp://",
+            )),
             false => Err(bad(
                 "tls",
-                "`tls: none` is for a server on this very machine",
-                "leave `tls` out: mail says which keys you have and how old they are",
+                "`tls: none` is allowed only for a server on this machine",
+                "omit `tls`: mail shows which keys you have and how old they are",
             )),
         };
     }
     let parameters = TlsParameters::new(host.to_owned()).map_err(|_| {
-        bad("tls", "no certificates to trust were found", "install ca-certificates, or set SSL_CERT_FILE")
+        bad("tls", "no trusted certificates were found", "install ca-certificates or set SSL_CERT_FILE")
     })?;
     Ok(match url.scheme() {
         "smtps" => Tls::Wrapper(parameters),

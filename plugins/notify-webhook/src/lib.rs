@@ -31,38 +31,38 @@ pub const PLUGIN: NotifierPlugin = NotifierPlugin {
         OptionSpec {
             name: "url",
             kind: OptionKind::Source,
-            doc: "A source of the URL: https://…",
+            doc: "Source of the URL: https://…",
             required: true,
         },
         OptionSpec {
             name: "shape",
             kind: OptionKind::OneOf(&Shape::NAMES),
-            doc: "What the JSON looks like; `plain` where it is left out.",
+            doc: "Shape of the JSON (default: `plain`).",
             required: false,
         },
         OptionSpec {
             name: "secret",
             kind: OptionKind::Source,
-            doc: "A source of the secret that signs time and body (HMAC-SHA256, header Reseal-Signature).",
+            doc: "Source of the secret that signs time and body (HMAC-SHA256, header Reseal-Signature).",
             required: false,
         },
         OptionSpec {
             name: "routing_key",
             kind: OptionKind::Source,
-            doc: "A source of PagerDuty's integration key.",
+            doc: "Source of PagerDuty's integration key.",
             required: false,
         },
         OptionSpec {
             name: "tls",
             kind: OptionKind::OneOf(&["required", "none"]),
-            doc: "`none` allows http://, and only to this very machine.",
+            doc: "`none` allows http://, but only to this machine.",
             required: false,
         },
     ],
     needs_address: false,
     check,
     address: |address| match address.is_empty() || address.chars().any(char::is_control) {
-        true => Err("the name of a channel, or nothing".into()),
+        true => Err("use the name of a channel, or nothing".into()),
         false => Ok(()),
     },
     build,
@@ -79,8 +79,8 @@ fn build(options: &Options, secrets: &Secrets) -> Result<Box<dyn Notifier>, Opti
     if shape == Shape::PagerDuty && routing_key.is_none() {
         return Err(bad(
             "shape",
-            "PagerDuty wants an integration key",
-            "routing_key: { env: PAGERDUTY_ROUTING_KEY }",
+            "PagerDuty requires an integration key",
+            "add it, for example `routing_key: { env: PAGERDUTY_ROUTING_KEY }`",
         ));
     }
     let url = url(options, secrets.text("url").unwrap_or_default().trim())?;
@@ -91,7 +91,7 @@ fn build(options: &Options, secrets: &Secrets) -> Result<Box<dyn Notifier>, Opti
         .user_agent(concat!("reseal/", env!("CARGO_PKG_VERSION")))
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|_| bad("url", "no certificates to trust were found", "install ca-certificates"))?;
+        .map_err(|_| bad("url", "no trusted certificates were found", "install ca-certificates"))?;
     let secret = secrets.bytes("secret").map(<[u8]>::trim_ascii_end).map(|secret| {
         // HMAC takes keys of every length (RFC 2104 §3).
         Hmac::<Sha256>::new_from_slice(secret).expect("every length fits")
@@ -101,7 +101,9 @@ fn build(options: &Options, secrets: &Secrets) -> Result<Box<dyn Notifier>, Opti
 
 fn url(options: &Options, text: &str) -> Result<Url, OptionError> {
     let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-    let url = url.ok_or_else(|| bad("url", "this is no URL of a webhook", "https://…"))?;
+    let url = url.ok_or_else(|| {
+        bad("url", "the value is not the URL of a webhook", "use a URL that starts with https://")
+    })?;
     let is_loopback = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
@@ -113,8 +115,8 @@ fn url(options: &Options, text: &str) -> Result<Url, OptionError> {
         _ if is_loopback && options.text("tls") == Some("none") => Ok(url),
         _ => Err(bad(
             "url",
-            "a webhook's URL begins with https://",
-            "`tls: none` allows http:// to this very machine",
+            "the URL of a webhook must start with https://",
+            "use https://; `tls: none` allows http:// only to this machine",
         )),
     }
 }
@@ -150,10 +152,10 @@ impl Notifier for Webhook {
             Ok(answer) => delivery(answer.status()),
             // The error would show the URL, which for most services is the secret.
             Err(error) if error.is_timeout() => {
-                Delivery::Later(format!("no answer within {} s", TIME_LIMIT.as_secs()))
+                Delivery::Later(format!("no response within {} s", TIME_LIMIT.as_secs()))
             }
             Err(error) if error.is_connect() => {
-                Delivery::Later("no connection, or no TLS, with the server".into())
+                Delivery::Later("cannot connect to the server, or TLS failed".into())
             }
             Err(_) => Delivery::Later("the connection to the server failed".into()),
         }
@@ -172,10 +174,10 @@ fn delivery(status: StatusCode) -> Delivery {
     let number = status.as_u16();
     match number {
         200..=299 => Delivery::Sent,
-        300..=399 => Delivery::Refused(format!("the server answered {number}: redirects are not followed")),
+        300..=399 => Delivery::Refused(format!("the server returned {number}: redirects are not followed")),
         // Of these the receiver's owner can mend the cause: login, load, time.
-        401 | 403 | 407 | 408 | 425 | 429 | 500.. => Delivery::Later(format!("the server answered {number}")),
-        _ => Delivery::Refused(format!("the server answered {number}")),
+        401 | 403 | 407 | 408 | 425 | 429 | 500.. => Delivery::Later(format!("the server returned {number}")),
+        _ => Delivery::Refused(format!("the server returned {number}")),
     }
 }
 

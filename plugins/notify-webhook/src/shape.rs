@@ -47,7 +47,7 @@ impl Shape {
         environment.add_filter("cut", cut);
         let template = environment.template_from_named_str("shape.json", self.template());
         let filled = template.and_then(|template| template.render(values(message, routing_key)));
-        filled.map_err(|_| "the message could not be put together".to_owned())
+        filled.map_err(|_| "the message could not be built".to_owned())
     }
 }
 

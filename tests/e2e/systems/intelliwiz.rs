@@ -193,7 +193,7 @@ fn intelliwiz_mails_ages_and_ends() {
     let output = system.command(&["run", "PLAN", "--emergency"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("8 keys are active or rotating, and the policy allows 5"), "{said}");
+    assert!(said.contains("8 keys are active or rotating, but the policy allows only 5"), "{said}");
     looks("+12 days");
     assert_eq!(mails.told("too-many-keys").0, ["security"]);
 }

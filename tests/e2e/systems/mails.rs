@@ -48,7 +48,7 @@ impl Mails {
     pub(crate) fn told(&self, kind: &str) -> (Vec<String>, Vec<String>) {
         let (mut raised, mut over) = (Vec::new(), Vec::new());
         for mail in self.of(kind) {
-            let is_over = mail["headers"]["subject"].as_str().unwrap().contains("] Over: ");
+            let is_over = mail["headers"]["subject"].as_str().unwrap().contains("] Resolved: ");
             let to = mail["to"][0].as_str().unwrap().split('@').next().unwrap().to_owned();
             if is_over { over.push(to) } else { raised.push(to) }
         }

@@ -47,7 +47,7 @@ pub async fn archive(caller: &Caller, request: &ArchiveRequest) -> Result<Archiv
     let now = session.now_ms().await?;
     if request.before > now {
         let help = "pass a time in the past";
-        return Err(Failure::usage("audit-range", "--before is in the future", help));
+        return Err(Failure::usage("audit-range", "`--before` is in the future", help));
     }
     intact(&of_database(&mut session, &Against::default()).await?)?;
     let before = sound_cut(&mut session).await?;
@@ -74,8 +74,8 @@ fn intact(verdict: &Verdict) -> Result<(), Failure> {
     match &verdict.fault {
         None => Ok(()),
         Some(fault) => {
-            let message = format!("the trail is broken, and stays as it is: {}", fault.message);
-            Err(Failure::refused("trail-broken", message, "see `reseal audit verify`"))
+            let message = format!("the trail is broken and was left unchanged: {}", fault.message);
+            Err(Failure::refused("trail-broken", message, "run `reseal audit verify` for details"))
         }
     }
 }
@@ -103,7 +103,7 @@ fn signed(request: &ArchiveRequest, point: CutPoint) -> Result<Cut, Failure> {
     let Some(path) = &request.key else {
         let signer = trail::signer()?.ok_or_else(|| {
             let help = "pass `--key FILE` with an approver's key, or run `reseal audit keygen`";
-            Failure::refused("no-signature", "there is no key to sign the cut with", help)
+            Failure::refused("no-signature", "no key to sign the cut", help)
         })?;
         return Ok(signer.sign_cut(point));
     };
@@ -130,10 +130,7 @@ fn write(
         (None, true) => Ok(()),
         _ => {
             let shown = request.out.display();
-            Err(Failure::failed(
-                "file",
-                format!("{shown}: what was written does not read back as an archive"),
-            ))
+            Err(Failure::failed("file", format!("the archive written to {shown} could not be read back")))
         }
     }
 }
@@ -156,16 +153,14 @@ fn finish(done: Result<bool, StoreError>, out: &Path) -> Result<(), Failure> {
     let failure: Failure = match done {
         Ok(true) => return Ok(()),
         Err(error) if error.trouble == Trouble::ConnectionLost => {
-            let message = format!("{}: whether the trail was cut is unknown: {error}", out.display());
+            let message = format!("{}: it is not known whether the trail was cut: {error}", out.display());
             return Err(Failure::stopped(
                 "connection-lost",
                 message,
-                "run `reseal audit verify --archive FILE`: it fails where the trail was not cut",
+                "run `reseal audit verify --archive FILE`; it fails if the trail was not cut",
             ));
         }
-        Ok(false) => {
-            Failure::stopped("trail-moved", "another process changed the trail meanwhile", "try again")
-        }
+        Ok(false) => Failure::stopped("trail-moved", "another process changed the trail", "try again"),
         Err(error) => error.into(),
     };
     let _ = std::fs::remove_file(out);

@@ -30,7 +30,7 @@ pub fn keygen(file: Option<&Path>) -> Result<GeneratedAuditKey, Failure> {
     };
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut seed[..])
-        .map_err(|_| Failure::failed("random", "the operating system gave no random bytes"))?;
+        .map_err(|_| Failure::failed("random", "the operating system returned no random bytes"))?;
     let text = SecretBytes::new(hex::encode(&seed[..]).into_bytes());
     let public =
         Signer::parse(&text).map_err(|error| Failure::failed("audit-key", error.to_string()))?.public();
@@ -53,8 +53,8 @@ fn failed(file: &Path, error: &std::io::Error) -> Failure {
     match error.kind() {
         std::io::ErrorKind::AlreadyExists => Failure::refused(
             "file-exists",
-            format!("{shown} is there already"),
-            "a key is never overwritten: move it away, and keep its public key for `audit verify --key`",
+            format!("{shown} already exists"),
+            "Reseal never overwrites a key: move the file away, and keep its public key for `reseal audit verify --key`",
         ),
         kind => Failure::failed("file", format!("{shown}: {kind}")),
     }

@@ -94,7 +94,7 @@ async fn ledger(plan: &Plan) -> Ledger {
     };
     let runs = match tokio::time::timeout(PATIENCE, read).await {
         Ok(read) => read.map_err(|failure| failure.message),
-        Err(_) => Err("the plan's database does not answer".to_owned()),
+        Err(_) => Err("the plan's database does not respond".to_owned()),
     };
     Ledger { plan: plan.name.clone(), runs }
 }

@@ -36,15 +36,15 @@ pub(super) async fn of_database(session: &mut ControlSession, against: &Against)
     let tail = read(session, &mut trail).await?;
     let verdict = trail.end(tail);
     let verdict = match cut {
-        Some(Err(DamagedCut)) => verdict.or(0, "what the trail says of its cut was changed"),
+        Some(Err(DamagedCut)) => verdict.or(0, "the record of the trail's cut was modified"),
         Some(Ok(_)) | None => verdict,
     };
     let verdict = match tail {
         Some(_) => verdict,
-        None => verdict.or(0, "what the trail says of its own end was changed"),
+        None => verdict.or(0, "the record of the trail's end was modified"),
     };
     Ok(damaged.into_iter().fold(verdict, |verdict, sequence| {
-        verdict.or(sequence, &format!("the checkpoint at event {sequence} was changed"))
+        verdict.or(sequence, &format!("the checkpoint at event {sequence} was modified"))
     }))
 }
 
@@ -66,8 +66,8 @@ pub(super) async fn sound_cut(session: &mut ControlSession) -> Result<Option<Cut
     session.cut().await?.transpose().map_err(|DamagedCut| {
         Failure::refused(
             "trail-broken",
-            "what the trail says of its cut was changed",
-            "see `reseal audit verify`",
+            "the record of the trail's cut was modified",
+            "run `reseal audit verify` for details",
         )
     })
 }
@@ -124,8 +124,8 @@ pub(super) async fn checkpoints(session: &mut ControlSession) -> Result<Checkpoi
 pub(super) async fn connect() -> Result<ControlSession, Failure> {
     let mut session = control::database()?.connect().await?;
     if session.version().await?.is_none() {
-        let message = "the control database holds no audit trail";
-        let help = "RESEAL_DATABASE_URL names the control database; the first run makes its tables";
+        let message = "the control database has no audit trail";
+        let help = "check RESEAL_DATABASE_URL; the first run creates the tables of the control database";
         return Err(Failure::refused("no-trail", message, help));
     }
     session.migrate().await?;

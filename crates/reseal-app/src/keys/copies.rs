@@ -86,7 +86,7 @@ async fn recipients(plan: &Plan, name: &str) -> Result<Vec<String>, Failure> {
         Recipients::Listed(to) => return Ok(to.clone()),
         Recipients::Source(source) => source,
     };
-    let kept = reseal_registry::secret(source, &format!("who can read the backups of {name}")).await?;
+    let kept = reseal_registry::secret(source, &format!("the recipients of job {name}")).await?;
     let text = String::from_utf8_lossy(kept.expose()).into_owned();
     // As age's own files of recipients: empty lines and comments do not count.
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -101,8 +101,11 @@ fn job_of<'p, T>(plan: &'p Plan, name: &str, pick: impl Fn(&'p Action) -> Option
     match names.iter().position(|known| *known == name) {
         Some(at) => Ok(found.swap_remove(at)),
         None => {
-            let message = format!("plan {} schedules no such job that is called {name}", plan.name);
-            let help = if names.is_empty() { "see its `schedule:`".to_owned() } else { names.join(", ") };
+            let message = format!("plan {} has no job {name} of this kind", plan.name);
+            let help = match names.is_empty() {
+                true => "add one under `schedule:` in the plan".to_owned(),
+                false => format!("the plan has these jobs of this kind: {}", names.join(", ")),
+            };
             Err(Failure::usage("no-job", message, help))
         }
     }
@@ -168,7 +171,7 @@ impl BackupSource {
             Action::RestoreTest { file, identity } => Some((file, identity)),
             _ => None,
         })?;
-        let identity = reseal_registry::secret(source, &format!("the identity of {name}")).await;
+        let identity = reseal_registry::secret(source, &format!("the identity of job {name}")).await;
         let identity = identity.map_err(|error| Failure::refused("identity", error.message, error.help))?;
         Ok(Backup { file: newest(file.as_str())?, identity: Zeroizing::new(identity.expose().to_vec()) })
     }
@@ -181,12 +184,20 @@ fn newest(file: &str) -> Result<PathBuf, Failure> {
     let Some(template) = template else { return Ok(path.to_owned()) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names = std::fs::read_dir(folder).map_err(|error| {
-        Failure::refused("file", format!("{}: {}", folder.display(), error.kind()), "make a backup first")
+        Failure::refused(
+            "file",
+            format!("{}: {}", folder.display(), error.kind()),
+            "make a backup with `reseal keys backup` first",
+        )
     })?;
     let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    reseal_schedule::newest(template, names)
-        .map(|name| folder.join(name))
-        .ok_or_else(|| Failure::refused("file", format!("there is no {file} yet"), "make a backup first"))
+    reseal_schedule::newest(template, names).map(|name| folder.join(name)).ok_or_else(|| {
+        Failure::refused(
+            "file",
+            format!("no backup {file} exists yet"),
+            "make a backup with `reseal keys backup` first",
+        )
+    })
 }
 
 /// Tries whether the keys of a backup open what they have to. A trial that came to nothing is in the trail too.

@@ -117,7 +117,7 @@ pub fn generate_into_file(file: &Path) -> Result<(), Failure> {
 fn fresh(bytes: usize, encoding: Encoding) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut key = Zeroizing::new(vec![0; bytes]);
     getrandom::fill(&mut key)
-        .map_err(|_| Failure::failed("random", "the operating system gave no random bytes"))?;
+        .map_err(|_| Failure::failed("random", "the operating system returned no random bytes"))?;
     Ok(Zeroizing::new(match encoding {
         Encoding::Raw => key.to_vec(),
         Encoding::Hex | Encoding::Utf8 => hex::encode(&key).into_bytes(),
@@ -139,7 +139,11 @@ fn deliver(to: &KeyDestination, written: &[u8], bytes: usize) -> Result<Generate
         }
         KeyDestination::Caller => {
             let key = std::str::from_utf8(written).map_err(|_| {
-                Failure::usage("raw-on-stdout", "bytes are no text", "choose an encoding, or a --file")
+                Failure::usage(
+                    "raw-on-stdout",
+                    "raw bytes cannot be printed as text",
+                    "pass `--encoding` with a text encoding, or `--file`",
+                )
             })?;
             return Ok(GeneratedKey::Text { key: Zeroizing::new(key.to_owned()), bytes });
         }

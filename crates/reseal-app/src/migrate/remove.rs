@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use reseal_control::{ControlRemoval, ControlSession};
 use reseal_core::RunState;
 use reseal_core::audit::{Event, EventKind, TrailHead};
+use reseal_core::quantity::count;
 use reseal_store::sql::Removing;
 use reseal_store::{LeftBehind, Removal, Session};
 
@@ -116,8 +117,9 @@ fn confirmed(name: &str, confirm: Option<&str>) -> Result<(), Failure> {
     match confirm == Some(name) {
         true => Ok(()),
         false => {
-            let message = format!("what Reseal knows of {name} cannot be restored: confirm with that name");
-            Err(Failure::usage("confirm", message, format!("--confirm {name}")))
+            let message =
+                format!("the removal of Reseal's tables for {name} cannot be undone and needs confirmation");
+            Err(Failure::usage("confirm", message, format!("pass `--confirm {name}`")))
         }
     }
 }
@@ -134,20 +136,20 @@ fn nothing_left(left: &[LeftBehind]) -> Result<(), Failure> {
             help.push(todo);
         }
     }
-    let message = format!("the ledger is still needed: {}; nothing was dropped", named.join("; "));
+    let message = format!("the ledger is still needed: {}; nothing was removed", named.join("; "));
     Err(Failure::refused("ledger-needed", message, help.join("\n")))
 }
 
 fn named(left: &LeftBehind) -> String {
     match left {
         LeftBehind::Run { plan, run, of_run: Some(of), .. } => {
-            format!("run {run} of plan {plan} rolls back run {of} and is not over")
+            format!("run {run} of plan {plan}, the rollback of run {of}, is unfinished")
         }
         LeftBehind::Run { plan, run, state, of_run: None } => format!("run {run} of plan {plan} is {state}"),
         LeftBehind::Undo { plan, run, cells } => {
-            format!("run {run} of plan {plan} keeps {cells} old cells")
+            format!("run {run} of plan {plan} keeps {} old cells", count(*cells))
         }
-        LeftBehind::Guard { table } => format!("a guard stands on table {table}"),
+        LeftBehind::Guard { table } => format!("table {table} has a guard"),
     }
 }
 
@@ -155,18 +157,21 @@ fn todo(left: &LeftBehind) -> String {
     match left {
         LeftBehind::Run { plan, of_run: Some(_), .. }
         | LeftBehind::Run { plan, state: RunState::RollingBack, .. } => {
-            format!("run `reseal rollback PLAN --confirm {plan}` to end the rollback")
+            format!("finish the rollback with `reseal rollback PLAN --confirm {plan}`")
         }
         LeftBehind::Run { run, .. } => {
-            format!("run `reseal run PLAN` to finish run {run}, or `reseal cancel PLAN --run {run}`")
+            format!(
+                "finish run {run} with `reseal run PLAN`, or cancel it with `reseal cancel PLAN --run {run}`"
+            )
         }
         LeftBehind::Undo { plan, run, .. } => {
             format!(
-                "run `reseal undo drop PLAN --run {run} --confirm {plan}` when no rollback is needed any more"
+                "delete the old cells with `reseal undo drop PLAN --run {run} --confirm {plan}` when no rollback is \
+                 needed"
             )
         }
         LeftBehind::Guard { .. } => {
-            "remove `guard:` from the plan and run `reseal run PLAN`: that removes the guard".to_owned()
+            "remove `guard:` from the plan and run `reseal run PLAN`, which removes the guard".to_owned()
         }
     }
 }
@@ -178,8 +183,12 @@ async fn others(books: &mut Books) -> Result<Vec<String>, Failure> {
     }
     books.control.migrate().await?;
     if let Some(work) = books.control.scheduled_work().await?.pop() {
-        let message = format!("a process works on job {} of plan {}", work.job, work.plan);
-        return Err(Failure::stopped("control-in-use", message, "stop `reseal serve`, then run this again"));
+        let message = format!("a process is running job {} of plan {}", work.job, work.plan);
+        return Err(Failure::stopped(
+            "control-in-use",
+            message,
+            "stop `reseal serve`, then run the command again",
+        ));
     }
     let Some(ledger) = &mut books.ledger else { return Ok(Vec::new()) };
     let own = [ledger.known_plans().await?, books.plan.iter().cloned().collect()].concat();
@@ -199,7 +208,7 @@ async fn saved(control: &mut ControlSession, copy: &TrailCopy) -> Result<Option<
         TrailCopy::File(path) => copied(path, head).map(|()| Some(head)),
         TrailCopy::Unknown | TrailCopy::NotNeeded => {
             let message = format!(
-                "the control database holds an audit trail of {} events, which would be lost",
+                "the control database contains an audit trail of {} events, which would be lost",
                 head.sequence
             );
             Err(unsaved(message))
@@ -217,7 +226,7 @@ fn copied(path: &Path, head: TrailHead) -> Result<(), Failure> {
     match verdict.intact == head {
         true => Ok(()),
         false => Err(unsaved(format!(
-            "{shown} ends at event {}, and the audit trail is another or ends at event {}",
+            "{shown} ends at event {}, but the audit trail ends at event {} or is a different one",
             verdict.intact.sequence, head.sequence
         ))),
     }
@@ -242,7 +251,7 @@ async fn drop_control(control: &mut ControlSession, kept: Option<TrailHead>) -> 
         ControlRemoval::Absent => Ok(Fate::Absent),
         ControlRemoval::Dropped => Ok(Fate::Dropped),
         ControlRemoval::Moved(head) => {
-            Err(unsaved(format!("the audit trail went on, to event {}", head.sequence)))
+            Err(unsaved(format!("the audit trail has grown to event {} since the export", head.sequence)))
         }
     }
 }

@@ -1,28 +1,30 @@
-//! What `reseal audit` is told.
+//! Arguments of `reseal audit`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::plan::{PlanArg, PlansArg};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Find the first event that was edited, removed, added or moved; exit 1 where there is one
+    /// Verify that no event was edited, removed, added or moved
     Verify(VerifyArgs),
-    /// Write the trail as JSON lines, which a short script in any language verifies
+    /// Export the trail as JSON lines
     Export {
-        /// The file to write instead of stdout
+        /// Output file (default: stdout)
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Move events before a time to a file; what is still read of them stays, and the trail begins at a signed head
+    /// Move old events to a file; the trail then starts at a signed head
     Archive(ArchiveArgs),
-    /// Write what the trail shows of a time, for those who audit: a page that prints, or JSON
+    /// Write an auditor's report on a period, as HTML or JSON
     Report(ReportArgs),
     /// Sign a certificate of a complete run
     Certificate(CertificateArgs),
-    /// Make a key that signs trail and certificates
+    /// Create the key that signs the trail and certificates
     Keygen {
-        /// The file to write (mode 600); else the one that RESEAL_AUDIT_KEY names, else one in the state folder
+        /// Key file to create, mode 600 (default: $RESEAL_AUDIT_KEY, or a file in the state directory)
         #[arg(long)]
         file: Option<PathBuf>,
     },
@@ -30,69 +32,68 @@ pub(crate) enum AuditCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// A head that left the house, such as one of a notice: the trail must have it
+    /// Hash of a head recorded elsewhere, for example in a notification; the trail must contain it
     #[arg(long, value_name = "HASH")]
     pub(crate) head: Option<String>,
-    /// The number of the event that has this head
+    /// Sequence number of the event with this head
     #[arg(long, value_name = "N", requires = "head")]
     pub(crate) sequence: Option<u64>,
-    /// A public key that must have signed the trail; others are then faults. May be repeated
+    /// Public key that signed the trail; signatures by other keys are then errors; can be repeated
     #[arg(long = "key", value_name = "PUBLIC_KEY")]
     pub(crate) keys: Vec<String>,
-    /// An export or archive, instead of the control database
+    /// Export or archive to verify instead of the control database
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// An archive of what was cut off the trail, the earliest first. May be repeated
+    /// Archive of older events; can be repeated, oldest first
     #[arg(long = "archive", value_name = "FILE", conflicts_with = "file")]
     pub(crate) archives: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ArchiveArgs {
-    /// The day (UTC) or moment before which events are archived
+    /// Archive events before this day (UTC) or time (RFC 3339)
     #[arg(long, value_name = "DAY")]
     pub(crate) before: String,
-    /// The file to write, which must not exist
+    /// Archive file to create; must not exist
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// File of an approver's key that signs the cut; else the key that signs the trail does
+    /// Approver's key file that signs the cut (default: the key that signs the trail)
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The plans
-    #[arg(required = true)]
-    pub(crate) plans: Vec<PathBuf>,
-    /// The standard that it is written for
+    #[command(flatten)]
+    pub(crate) plans: PlansArg,
+    /// Standard to report on
     #[arg(long, value_enum)]
     pub(crate) standard: Standard,
-    /// The first day (UTC), or a moment
+    /// First day (UTC), or start time (RFC 3339)
     #[arg(long, value_name = "DAY")]
     pub(crate) from: String,
-    /// The last day, or a moment
+    /// Last day (UTC), or end time (RFC 3339)
     #[arg(long, value_name = "DAY")]
     pub(crate) to: String,
-    /// The file for the page; else it goes to stdout
+    /// Output file (default: stdout)
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// An archive of what was cut off the trail, the earliest first. May be repeated
+    /// Archive of older events; can be repeated, oldest first
     #[arg(long = "archive", value_name = "FILE")]
     pub(crate) archives: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CertificateArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
     /// Run ID (default: the latest run)
     #[arg(long)]
     pub(crate) run: Option<String>,
-    /// File with the key that signs, made by `audit keygen`
+    /// Key file that signs, created by `reseal audit keygen`
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// File to write instead of stdout
+    /// Output file (default: stdout)
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }

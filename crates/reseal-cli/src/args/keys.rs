@@ -1,52 +1,54 @@
-//! Keys, and who must agree to what.
+//! Arguments of `reseal keys` and `reseal approve`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+
+use super::plan::PlanArg;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ApproveArgs {
     #[command(subcommand)]
     pub(crate) command: Option<ApproveCommand>,
-    /// The request, as the command that needs approvals names it
+    /// Request ID, as printed by the command that needs approval
     pub(crate) request: Option<String>,
-    /// The file with your secret key; without it, the request is shown and nothing signed
+    /// Your secret key file; without it, the request is shown and not signed
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
-    /// The plan, to be sure that it is the one that was asked about
+    /// Plan file; refuse if the request is for another plan
     #[arg(long)]
     pub(crate) plan: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApproveCommand {
-    /// Make a key pair, and print the line for the file of approvers
+    /// Create a key pair and print the line for the approvers file
     Keygen {
-        /// The name that you log in with
+        /// Your login name
         name: String,
-        /// The file for the secret key (mode 600); must not exist
+        /// Secret key file to create (mode 600); must not exist
         #[arg(long)]
         file: PathBuf,
     },
-    /// List what waits for approval
+    /// List pending requests
     List {
-        /// The plan
-        plan: PathBuf,
+        #[command(flatten)]
+        plan: PlanArg,
     },
 }
 
 /// One key of a plan.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// The plan
+    /// Plan file
     pub(crate) plan: PathBuf,
-    /// The key's id
+    /// Key ID
     pub(crate) key: String,
-    /// The keyset, where several have such a key
+    /// Keyset, if several have a key with this ID
     #[arg(long)]
     pub(crate) keyset: Option<String>,
-    /// Why, for the record
+    /// Reason, recorded in the catalogue and audit trail
     #[arg(long)]
     pub(crate) reason: Option<String>,
 }
@@ -55,58 +57,58 @@ pub(crate) struct KeyArgs {
 pub(crate) enum KeysCommand {
     /// List a plan's keys: state, fingerprint, age, expiry, cells held
     List {
-        /// The plan
-        plan: PathBuf,
-        /// Only retired keys that were kept for as long as the policy says
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Only retired keys whose retention period (`keep_retired`) is over
         #[arg(long)]
         due: bool,
-        /// Read the plan's keys first, and enter those that the catalogue does not know
+        /// Read the plan's keys first and add new ones to the catalogue
         #[arg(long)]
         read: bool,
     },
-    /// Say that a key seals, or since when one has
+    /// Mark a key as active, or record since when it has been
     Activate {
         #[command(flatten)]
         key: KeyArgs,
-        /// Since when, if not from now on: a date, or RFC 3339
+        /// Active since this date or time (RFC 3339); default: now
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
     },
-    /// Retire a key that holds no cell any more
+    /// Retire a key that no cell uses any more
     Retire {
         #[command(flatten)]
         key: KeyArgs,
     },
-    /// Destroy a retired key for ever
+    /// Destroy a retired key permanently
     Destroy {
         #[command(flatten)]
         key: KeyArgs,
-        /// The key's id, typed out
+        /// Key ID, as confirmation
         #[arg(long, value_name = "KEY")]
         confirm: Option<String>,
     },
-    /// Forget which bytes a key id stands for
+    /// Remove the fingerprint pinned to a key ID
     ForgetPin {
         #[command(flatten)]
         key: KeyArgs,
-        /// The key's id, typed out
+        /// Key ID, as confirmation
         #[arg(long, value_name = "KEY")]
         confirm: Option<String>,
     },
-    /// Make a new key
+    /// Generate a new key
     Generate(GenerateArgs),
-    /// Write keys into a new age file
+    /// Back up keys to an age-encrypted file
     Backup(BackupArgs),
-    /// Try whether a backup can be restored: its keys open a sample of cells
+    /// Test a key backup against a sample of cells
     RestoreTest(RestoreTestArgs),
-    /// Write a retired key into a new age file
+    /// Archive a retired key in an age-encrypted file
     Archive {
         #[command(flatten)]
         key: KeyArgs,
-        /// Who can read the file: a recipient of age; may be repeated
+        /// age recipient who can decrypt the file; can be repeated
         #[arg(long, value_name = "RECIPIENT", required = true)]
         to: Vec<String>,
-        /// The file to write (mode 600); must not exist
+        /// File to create (mode 600); must not exist
         #[arg(long)]
         file: PathBuf,
     },
@@ -114,77 +116,77 @@ pub(crate) enum KeysCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
-    /// Only the key with this id; may be repeated
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
+    /// Only the key with this ID; can be repeated
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Who can read the file: a recipient of age; may be repeated
+    /// age recipient who can decrypt the file; can be repeated
     #[arg(long, value_name = "RECIPIENT", required_unless_present = "job")]
     pub(crate) to: Vec<String>,
-    /// A job of the plan's schedule, which says who
+    /// Take the recipients from this job of the plan's schedule
     #[arg(long, conflicts_with = "to")]
     pub(crate) job: Option<String>,
-    /// The file to write (mode 600); must not exist
+    /// File to create (mode 600); must not exist
     #[arg(long)]
     pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreTestArgs {
-    /// The plan
-    pub(crate) plan: PathBuf,
-    /// The backup
+    #[command(flatten)]
+    pub(crate) plan: PlanArg,
+    /// Backup file
     #[arg(long, required_unless_present = "job")]
     pub(crate) file: Option<PathBuf>,
-    /// The file with the identity that decrypts it
+    /// File with the age identity that decrypts the backup
     #[arg(long, required_unless_present = "job")]
     pub(crate) identity: Option<PathBuf>,
-    /// A job of the plan's schedule, which says both
+    /// Take file and identity from this job of the plan's schedule
     #[arg(long, conflicts_with_all = ["file", "identity"])]
     pub(crate) job: Option<String>,
-    /// Rows of each table that are tried
+    /// Number of rows to test per table
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) rows: u32,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// The file to write (mode 600); must not exist
+    /// File to create (mode 600); must not exist
     #[arg(long, required_unless_present = "stdout")]
     pub(crate) file: Option<PathBuf>,
-    /// Print the key on stdout instead
+    /// Print the key on stdout instead of writing a file
     #[arg(long, conflicts_with_all = ["file", "age"])]
     pub(crate) stdout: bool,
-    /// Encrypt the file to this recipient of age
+    /// Encrypt the file to this age recipient
     #[arg(long, value_name = "RECIPIENT", requires = "file")]
     pub(crate) age: Option<String>,
-    /// The plan that the key is for: its catalogue gets to know it, its formats say how long it is
+    /// Plan that will use the key; sets length and encoding, and adds the key to the catalogue
     #[arg(long, requires = "id")]
     pub(crate) plan: Option<PathBuf>,
-    /// The keyset, where the plan has several
+    /// Keyset, if the plan has several
     #[arg(long, requires = "plan")]
     pub(crate) keyset: Option<String>,
-    /// The key's id in the plan
+    /// Key ID in the plan
     #[arg(long, requires = "plan")]
     pub(crate) id: Option<String>,
-    /// Bytes of randomness; by default what the plan's format needs, or 32
+    /// Key length in bytes (default: what the plan's format needs, or 32)
     #[arg(long, value_parser = clap::value_parser!(u16).range(16..=64))]
     pub(crate) bytes: Option<u16>,
-    /// How the key is written; by default as the plan reads it, or in base64
+    /// Encoding (default: what the plan expects, or base64)
     #[arg(long, value_enum)]
     pub(crate) encoding: Option<KeyEncoding>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum KeyEncoding {
-    /// As bytes (files only)
+    /// Raw bytes (files only)
     Raw,
-    /// Hexadecimal; as a pgcrypto passphrase, the text itself is the key
+    /// Hexadecimal; for pgcrypto, the text itself is the passphrase
     Hex,
     /// Base64
     Base64,
-    /// URL-safe base64, as Fernet libraries want it
+    /// URL-safe base64, as Fernet libraries expect
     Base64url,
 }
 

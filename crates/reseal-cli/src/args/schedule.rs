@@ -4,53 +4,53 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::plan::{PlanArg, PlansArg};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
-    /// List the jobs of plans: when, what, and what fires next
+    /// List scheduled jobs and when each fires next
     List {
-        /// The plans
-        #[arg(required = true)]
-        plans: Vec<PathBuf>,
+        #[command(flatten)]
+        plans: PlansArg,
     },
-    /// List what will fire, in local time and UTC; disabled jobs do not
+    /// List upcoming job times, in local time and UTC
     Next {
-        /// The plan
-        plan: PathBuf,
-        /// From when: a date or time in the schedule's zone, or RFC 3339; now if left out
+        #[command(flatten)]
+        plan: PlanArg,
+        /// Start: a date or time in the schedule's time zone, or RFC 3339 (default: now)
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
-        /// Until when; a year later if left out
+        /// End (default: one year after the start)
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
-    /// Let jobs fire again; what passed meanwhile is not caught up
+    /// Enable jobs; times missed while disabled are skipped
     Enable {
-        /// The plan
+        /// Plan file
         plan: PathBuf,
-        /// One job alone
+        /// Job name (default: all jobs of the plan)
         job: Option<String>,
     },
-    /// Keep jobs from firing until they are enabled again
+    /// Disable jobs until they are enabled again
     Disable {
-        /// The plan
+        /// Plan file
         plan: PathBuf,
-        /// One job alone
+        /// Job name (default: all jobs of the plan)
         job: Option<String>,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The plans; they are read at the start, and again on SIGHUP
-    #[arg(required = true)]
-    pub(crate) plans: Vec<PathBuf>,
-    /// Show /metrics, /healthz and a status page at this address, such as 127.0.0.1:9187; it knows no password
+    #[command(flatten)]
+    pub(crate) plans: PlansArg,
+    /// Serve /metrics, /healthz and a status page at this address, such as 127.0.0.1:9187; without authentication
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
-    /// A name by which that address may be asked too, beside addresses and localhost; may be given several times
+    /// Host name to accept in requests besides IP addresses and localhost; can be repeated
     #[arg(long = "listen-name", value_name = "NAME", requires = "listen")]
     pub(crate) listen_names: Vec<String>,
-    /// For tests: a clock that showed FROM when it was SINCE, and runs SPEED times as fast
+    /// For tests: a clock that showed FROM at SINCE and runs SPEED times as fast
     #[arg(long, hide = true, value_name = "FROM,SINCE,SPEED")]
     pub(crate) clock_for_tests: Option<String>,
 }

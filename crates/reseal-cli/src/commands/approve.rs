@@ -16,29 +16,31 @@ use crate::output::{harmless, time};
 pub(crate) async fn approve(caller: &Caller, args: &ApproveArgs) -> Outcome {
     match (&args.command, &args.request, &args.key) {
         (Some(ApproveCommand::Keygen { name, file }), ..) => keygen(name, file),
-        (Some(ApproveCommand::List { plan }), ..) => list(plan).await,
+        (Some(ApproveCommand::List { plan }), ..) => list(&plan.path()?).await,
         (None, Some(request), Some(key)) => {
             let (request, key, plan) = (request.clone(), key.clone(), args.plan.clone());
             sign(caller, &ApproveRequest { request, key, plan }).await
         }
         (None, Some(request), None) => show(request, args.plan.as_deref()).await,
-        (None, None, _) => {
-            Err(Failure::usage("usage", "no request is named", "reseal approve REQUEST --key FILE"))
-        }
+        (None, None, _) => Err(Failure::usage(
+            "usage",
+            "the request ID is missing",
+            "pass it: `reseal approve REQUEST --key FILE`",
+        )),
     }
 }
 
 /// Shows a request, so that people know what they sign.
 async fn show(id: &str, plan: Option<&Path>) -> Outcome {
     let request = approvals::show(id, plan).await?;
-    let text = format!("{}\nnothing is signed yet: pass --key FILE to sign", heading(&request));
+    let text = format!("{}\nnothing is signed yet: pass `--key FILE` to sign", heading(&request));
     Ok(Done::new(CLEAN, document(&request), text))
 }
 
 /// A request with all that somebody who is asked must know.
 fn heading(request: &ApprovalRequest) -> String {
     format!(
-        "request {}:\n  {}, asked for by {}{}",
+        "request {}:\n  {}, requested by {}{}",
         request.id,
         kind(request),
         request.operator,
@@ -49,7 +51,7 @@ fn heading(request: &ApprovalRequest) -> String {
 /// What a request is for, as people say it.
 fn kind(request: &ApprovalRequest) -> &str {
     match request.kind.as_str() {
-        "approvers" => "change of the approvers",
+        "approvers" => "change of approvers",
         kind => kind,
     }
 }
@@ -70,13 +72,16 @@ async fn sign(caller: &Caller, asked: &ApproveRequest) -> Outcome {
     if let Ok(request) = approvals::show(&asked.request, asked.plan.as_deref()).await {
         let _ = writeln!(std::io::stderr(), "{}", harmless(&heading(&request)));
         if !agrees() {
-            return Err(Failure::refused("not-signed", "nothing was signed", "answer y to sign"));
+            return Err(Failure::refused(
+                "not-signed",
+                "nothing was signed",
+                "run the command again and answer `y` to sign",
+            ));
         }
     }
     let approved = approvals::approve(caller, asked).await?;
     let (approver, request) = (approved.approver, approved.request);
-    let text =
-        format!("{} has signed request {}, with the key {}", approver.name, request.id, approver.key());
+    let text = format!("{} signed request {} with key {}", approver.name, request.id, approver.key());
     let mut document = document(&request);
     document["approver_key"] = approver.key().into();
     document["approver"] = approver.name.into();
@@ -92,8 +97,9 @@ fn particulars(request: &ApprovalRequest) -> String {
         request.digest,
         request
             .database()
-            .map_or("not named: the request is of an earlier version".to_owned(), |database| database
-                .to_string()),
+            .map_or("not named: an earlier version of Reseal wrote the request".to_owned(), |database| {
+                database.to_string()
+            }),
         keys(request),
         time(request.expires_at)
     )
@@ -103,7 +109,7 @@ fn particulars(request: &ApprovalRequest) -> String {
 fn scope(request: &ApprovalRequest) -> String {
     match request.kind.as_str() {
         "approvers" => {
-            format!("approvers from now on:\n      {}", request.scope.replace('\n', "\n      "))
+            format!("approvers after the change:\n      {}", request.scope.replace('\n', "\n      "))
         }
         _ => request.scope_for_people().to_owned(),
     }
@@ -116,7 +122,7 @@ fn keys(request: &ApprovalRequest) -> String {
     }
     let keys = request.keys();
     if keys.is_empty() {
-        return "\n  no key could be read yet: the plan's steps of `before` bring what is missing".to_owned();
+        return "\n  no key could be read yet: the plan's `before` steps provide the missing keys".to_owned();
     }
     keys.iter().map(|key| format!("\n  {}, {}\n    {}", key.name, key.role, key.fingerprint)).collect()
 }
@@ -125,7 +131,7 @@ fn keys(request: &ApprovalRequest) -> String {
 fn keygen(name: &str, file: &Path) -> Outcome {
     let line = approvals::keygen(name, file)?;
     let text =
-        format!("{} holds the secret key; the line for the file of approvers:\n{line}", file.display());
+        format!("the secret key is in {}; add this line to the approvers file:\n{line}", file.display());
     Ok(Done::new(CLEAN, json!({ "file": file.display().to_string(), "line": line }), text))
 }
 
@@ -133,7 +139,7 @@ fn keygen(name: &str, file: &Path) -> Outcome {
 async fn list(plan: &Path) -> Outcome {
     let pending = approvals::list(plan).await?;
     let text = match pending.requests.is_empty() {
-        true => format!("nothing of plan {} waits for approval", pending.plan),
+        true => format!("plan {} has no pending requests", pending.plan),
         false => pending.requests.iter().map(lines).collect::<Vec<_>>().join("\n"),
     };
     let documents: Vec<Value> = pending.requests.into_iter().map(pending_document).collect();
@@ -143,7 +149,7 @@ async fn list(plan: &Path) -> Outcome {
 fn lines(pending: &PendingApproval) -> String {
     let request = &pending.request;
     let mut text = format!(
-        "{}  {}\n  asked for by {}, {} of {} signed{}",
+        "{}  {}\n  requested by {}, {} of {} approvers have signed{}",
         request.id,
         kind(request),
         request.operator,

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::args::ScopeArgs;
 use crate::exit::{CLEAN, Done, Outcome, REMAIN};
-use crate::output::{number, table};
+use crate::output::number;
+use crate::table::table;
 
 /// Counts cells; only reports.
 pub(crate) async fn census(caller: &Caller, plan: &Path, open: bool, scope: &ScopeArgs) -> Outcome {
@@ -23,8 +24,12 @@ pub(crate) async fn verify(caller: &Caller, plan: &Path, scope: &ScopeArgs) -> O
     let request = CensusRequest { plan: plan.to_owned(), open: true, scope: scope.scope() };
     let census = reseal_app::census::census(caller, &request).await?;
     let verdict = match census.clean {
-        true => "clean: every cell opened under its primary, in one snapshot",
-        false => "not clean: there are cells that do not open under their primary",
+        true => "clean: every cell opened under its primary key, in one snapshot".to_owned(),
+        false => format!(
+            "not clean: some cells do not open under their primary key\nnext: rotate them with `reseal run {}`; if they \
+             come back, an application still seals with an old key",
+            plan.display()
+        ),
     };
     let code = if census.clean { CLEAN } else { REMAIN };
     Ok(Done::new(code, census.json(), format!("{}\n{verdict}", text(&census))))

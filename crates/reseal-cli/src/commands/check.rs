@@ -8,11 +8,12 @@ use reseal_plan::Problem;
 use serde_json::{Value, json};
 
 use crate::exit::{self, CLEAN, Done, Outcome, USAGE};
-use crate::output::{number, table};
+use crate::output::number;
+use crate::table::table;
 
 /// Checks plans; all problems of all plans are shown.
-pub(crate) async fn check(plans: &[PathBuf], keys: bool, connect: bool) -> Outcome {
-    let request = CheckRequest { plans: plans.to_vec(), keys, connect };
+pub(crate) async fn check(plans: Vec<PathBuf>, keys: bool, connect: bool) -> Outcome {
+    let request = CheckRequest { plans, keys, connect };
     let (mut documents, mut samples, mut lines, mut code) = (Vec::new(), Vec::new(), Vec::new(), CLEAN);
     for plan in reseal_app::check::check(&request).await {
         documents.extend(plan.findings.iter().map(|finding| document(&plan.path, finding)));
@@ -54,8 +55,8 @@ fn sampled(path: &Path, sample: &SampledTable) -> Value {
 fn sample_text(sample: &SampledTable) -> String {
     let SampledTable { table: name, rows, sampled, fields } = sample;
     let looked_at = match rows == sampled {
-        true => "all of them looked at".to_owned(),
-        false => format!("the first {} looked at", number(*sampled)),
+        true => "all sampled".to_owned(),
+        false => format!("the first {} sampled", number(*sampled)),
     };
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let mut lines = Vec::new();
@@ -107,12 +108,12 @@ fn text(plan: &CheckedPlan) -> Vec<String> {
     let mut lines = Vec::new();
     for finding in &plan.findings {
         match finding {
-            CheckFinding::Problem(problem) => lines.push(problem.to_string()),
+            CheckFinding::Problem(problem) => lines.push(of_plan(problem)),
             CheckFinding::Preflight(finding) => lines.push(format!("{name}: {}", of_database(finding))),
             CheckFinding::Failure(failure) => {
                 let begins = format!("{name}: ");
                 let message = failure.message.strip_prefix(&begins).unwrap_or(&failure.message);
-                lines.push(format!("{begins}{message}"));
+                lines.push(format!("{begins}error[{}]: {message}", failure.code));
                 lines.extend(failure.help.as_ref().map(|help| format!("  help: {help}")));
             }
         }
@@ -124,8 +125,15 @@ fn text(plan: &CheckedPlan) -> Vec<String> {
     lines
 }
 
+/// A problem with its code behind the place.
+fn of_plan(problem: &Problem) -> String {
+    let text = problem.to_string();
+    let (place, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    format!("{place} error[{}]\n{rest}", problem.code)
+}
+
 fn of_database(finding: &Finding) -> String {
     let word = if finding.severity == Severity::Refusal { "refused" } else { "warning" };
     let help = finding.help.replace('\n', "\n        ");
-    format!("{word}: {}\n  help: {help}", finding.message)
+    format!("{word}[{}]: {}\n  help: {help}", finding.code, finding.message)
 }

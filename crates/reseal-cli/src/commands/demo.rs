@@ -13,16 +13,20 @@ use crate::output::{note, number};
 /// Makes the demo, rotates it and shows the proof.
 pub(crate) async fn demo(caller: &Caller, directory: &Path) -> Outcome {
     let demo = Demo::make(directory).await?;
-    note(&format!("made {} with {} patients, sealed under v1", demo.database.display(), number(ROWS as u64)));
+    note(&format!(
+        "created {} with {} patients, sealed under v1",
+        demo.database.display(),
+        number(ROWS as u64)
+    ));
     let before = demo.census().await?;
-    note(&format!("\nbefore, every cell opened:\n{}\n", census::text(&before)));
+    note(&format!("\nbefore the run (every cell opened):\n{}\n", census::text(&before)));
     let report = demo.rotate(caller).await?;
     note(&format!("{}\n", run::text(&report, &demo.plan)));
     let after = demo.census().await?;
     let plan = demo.plan.display();
     let text = format!(
-        "after, every cell opened again:\n{}\n\nyours to play with:\n  reseal status {plan}\n  reseal inspect {plan} --table patients --row 7\n  \
-         reseal rollback {plan} --confirm {}\n",
+        "after the run (every cell opened):\n{}\n\ntry these next:\n  reseal status {plan}\n  reseal inspect {plan} \
+         --table patients --row 7\n  reseal rollback {plan} --confirm {}\n",
         census::text(&after),
         demo.name(),
     );

@@ -12,8 +12,8 @@ pub(crate) async fn grants(plan: &Path, role: Option<&str>) -> Outcome {
     let request = GrantsRequest { plan: plan.to_owned(), role: role.map(str::to_owned) };
     let grants = reseal_app::grants::grants(&request).await?;
     let text = format!(
-        "-- On the database of the plan, as the owner of its tables or an administrator:\n{}\n\n\
-         -- On the control database:\n{}",
+        "-- Run in the plan's database, as the owner of its tables or an administrator:\n{}\n\n-- Run in the control \
+         database:\n{}",
         grants.database.join("\n"),
         grants.control.join("\n"),
     );

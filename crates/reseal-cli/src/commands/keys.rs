@@ -18,7 +18,7 @@ pub(crate) async fn keys(caller: &Caller, command: &KeysCommand) -> Outcome {
         KeysCommand::Backup(args) => copies::backup(caller, args).await,
         KeysCommand::Archive { key, to, file } => copies::archive(caller, key, to, file).await,
         KeysCommand::RestoreTest(args) => copies::restore_test(caller, args).await,
-        KeysCommand::List { plan, due, read } => catalogue::list(plan, *due, *read).await,
+        KeysCommand::List { plan, due, read } => catalogue::list(&plan.path()?, *due, *read).await,
         KeysCommand::Activate { key, since } => catalogue::activate(caller, key, since.as_deref()).await,
         KeysCommand::Retire { key } => catalogue::retire(caller, key).await,
         KeysCommand::ForgetPin { key, confirm } => {

@@ -18,7 +18,7 @@ pub(crate) async fn migrate(caller: &Caller, args: &MigrateArgs) -> Outcome {
         return Ok(Done::new(CLEAN, json!({ "sql": sql }), sql));
     }
     let migrated = reseal_app::migrate::migrate(caller, &request).await?;
-    Ok(Done::new(CLEAN, json!({ "version": migrated.version }), format!("{} is there", migrated.book)))
+    Ok(Done::new(CLEAN, json!({ "version": migrated.version }), format!("{} is up to date", migrated.book)))
 }
 
 async fn remove(caller: &Caller, args: &MigrateArgs) -> Outcome {
@@ -55,10 +55,10 @@ fn needed_by(fate: &Fate) -> &[String] {
 fn told(book: &str, fate: &Fate) -> Option<String> {
     match fate {
         Fate::NotAsked => None,
-        Fate::Absent => Some(format!("{book} is not there")),
-        Fate::Dropped => Some(format!("{book} is removed")),
+        Fate::Absent => Some(format!("{book} does not exist")),
+        Fate::Dropped => Some(format!("{book} has been removed")),
         Fate::Needed(plans) => Some(format!(
-            "{book} stays, since other plans use it: {}; `reseal migrate --control --remove` removes it alone",
+            "{book} was kept because other plans use it: {}; to remove it too, run `reseal migrate --control --remove`",
             plans.join(", ")
         )),
     }

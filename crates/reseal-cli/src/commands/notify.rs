@@ -10,18 +10,20 @@ use serde_json::{Value, json};
 
 use crate::args::NotifyCommand;
 use crate::exit::{CLEAN, Done, FAILED, Outcome, STOPPED};
-use crate::output::{table, time};
+use crate::output::time;
+use crate::table::table;
 
 /// Carries out one of the family.
 pub(crate) async fn notify(command: &NotifyCommand) -> Outcome {
     match command {
-        NotifyCommand::Test { plan } => test(plan).await,
+        NotifyCommand::Test { plan } => test(&plan.path()?).await,
         NotifyCommand::Send { plan, early, dead } => {
+            let plan = plan.path()?;
             let request = SendRequest { plan: plan.clone(), early: *early, dead: *dead };
             let delivered = reseal_app::notify::send(&request).await?;
-            Ok(done(&delivered, json!({}), text(&delivered), plan))
+            Ok(done(&delivered, json!({}), text(&delivered), &plan))
         }
-        NotifyCommand::List { plan } => list(plan).await,
+        NotifyCommand::List { plan } => list(&plan.path()?).await,
     }
 }
 
@@ -30,7 +32,7 @@ async fn test(plan: &Path) -> Outcome {
     let tested = reseal_app::notify::test(plan).await?;
     let mut text = text(&tested.delivered);
     if !tested.nobody.is_empty() {
-        text += &format!("\nthe plan names nobody for {}", tested.nobody.join(", "));
+        text += &format!("\nthe plan has no recipients for {}", tested.nobody.join(", "));
     }
     Ok(done(&tested.delivered, json!({ "nobody": tested.nobody }), text, plan))
 }
@@ -70,15 +72,15 @@ fn done(delivered: &Delivered, mut json: Value, text: String, path: &Path) -> Do
     json["dead"] = delivered.dead.into();
     let (code, next) = match (delivered.dead, delivered.later) {
         (0, 0) => (CLEAN, None),
-        (0, _) => (STOPPED, Some("shows why they wait")),
-        _ => (FAILED, Some("shows why they were given up")),
+        (0, _) => (STOPPED, Some("shows why they are waiting")),
+        _ => (FAILED, Some("shows why they could not be delivered")),
     };
     let next = next.map(|why| format!("\nnext: `reseal notify list {}` {why}", path.display()));
     Done::new(code, json, text + &next.unwrap_or_default())
 }
 
 fn text(delivered: &Delivered) -> String {
-    format!("{} sent, {} to be tried again, {} given up", delivered.sent, delivered.later, delivered.dead)
+    format!("{} sent, {} to be retried, {} undeliverable", delivered.sent, delivered.later, delivered.dead)
 }
 
 fn row(row: &LetterRow) -> Vec<String> {
@@ -88,7 +90,7 @@ fn row(row: &LetterRow) -> Vec<String> {
     let attempts =
         if row.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", row.attempts) };
     let state = match row.state {
-        LetterState::Waiting => format!("waiting, {attempts}\nnext {}", minute(row.next_at)),
+        LetterState::Waiting => format!("waiting, {attempts}\nnext attempt {}", minute(row.next_at)),
         state => format!("{}, {attempts}", state.name()),
     };
     vec![letter.kind.clone(), letter.subject.clone(), to, state, row.reason.clone().unwrap_or_default()]

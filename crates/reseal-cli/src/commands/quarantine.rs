@@ -9,7 +9,7 @@ use reseal_store::Quarantined;
 use serde_json::{Value, json};
 
 use crate::exit::{CLEAN, Done, Outcome};
-use crate::output::table;
+use crate::table::table;
 
 /// Lists the quarantine of a run.
 pub(crate) async fn quarantine(plan: &Path, run: Option<&str>) -> Outcome {
@@ -21,13 +21,15 @@ pub(crate) async fn quarantine(plan: &Path, run: Option<&str>) -> Outcome {
         .map(|cell| json!({ "table": cell.table, "field": cell.field, "row": cell.row.to_string(), "reason": cell.reason }))
         .collect();
     let text = match cells.is_empty() {
-        true => format!("run {run} has no cell in quarantine"),
+        true => format!("run {run} has no cells in quarantine"),
         false => {
             let reasons = explained(&cells);
             let rows =
                 cells.into_iter().map(|cell| vec![cell.table, cell.field, cell.row.to_string(), cell.reason]);
             let shown = table(&["table", "field", "row", "reason"], &[], rows.collect());
-            format!("{shown}\n\n{reasons}")
+            let plan = plan.display();
+            let next = format!("next: look at a row with `reseal inspect {plan} --table TABLE --row ROW`");
+            format!("{shown}\n\n{reasons}\n{next}")
         }
     };
     Ok(Done::new(CLEAN, json!({ "run_id": run, "cells": documents }), text))

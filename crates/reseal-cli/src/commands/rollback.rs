@@ -1,5 +1,7 @@
 //! `reseal rollback` and `reseal undo drop`.
 
+use std::path::Path;
+
 use reseal_app::Caller;
 use reseal_app::rollback::{DropUndoRequest, RollbackRequest};
 use reseal_core::RunState;
@@ -8,12 +10,13 @@ use serde_json::json;
 
 use crate::args::RollbackArgs;
 use crate::exit::{CLEAN, Done, Outcome, REMAIN};
-use crate::output::number;
+use crate::output::cells;
 
 /// Puts the old cells of the latest run back.
 pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
+    let plan = args.plan.path()?;
     let request = RollbackRequest {
-        plan: args.plan.clone(),
+        plan: plan.clone(),
         run: args.run.clone(),
         confirm: args.confirm.clone(),
         to_keys: args.to_key.clone(),
@@ -27,24 +30,25 @@ pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
     let mut document = report.json();
     document["cells_restored"] = counts.cells_rotated.into();
     document["cells_resealed"] = counts.cells_raced.into();
-    Ok(Done::new(code, document, text(&report)))
+    Ok(Done::new(code, document, text(&report, &plan)))
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report, plan: &Path) -> String {
     let counts = &report.counts;
-    let mut text = format!(
-        "{} is {}\n  {} cells are back as they were",
-        report.plan,
-        report.state,
-        number(counts.cells_rotated)
-    );
+    let mut text = format!("{} is {}\n  {} restored", report.plan, report.state, cells(counts.cells_rotated));
     if counts.cells_raced > 0 {
-        text +=
-            &format!("\n  {} cells written since were sealed under the old key", number(counts.cells_raced));
+        text += &format!(
+            "\n  {} sealed again under the old key: written since the run, or without old bytes",
+            cells(counts.cells_raced)
+        );
     }
     if counts.cells_current > 0 {
-        let before = number(counts.cells_current);
-        text += &format!("\n  {before} cells were under the new key before the run, and stay");
+        let before = cells(counts.cells_current);
+        text += &format!(
+            "\n  {before} under the new key since before the run, left unchanged\n  next: move them too with \
+             `reseal run {} --primary KEY`, before an application loses the new key",
+            plan.display()
+        );
     }
     for reason in report.reason.iter().flat_map(|reason| reason.split("; ")) {
         text += &format!("\n  {reason}");
@@ -55,14 +59,14 @@ fn text(report: &Report) -> String {
 /// Drops kept old cells.
 pub(crate) async fn drop_undo(caller: &Caller, request: &DropUndoRequest) -> Outcome {
     let dropped = reseal_app::rollback::drop_undo(caller, request).await?;
-    let (id, cells) = (&dropped.run.id, dropped.cells);
+    let id = &dropped.run.id;
     let then = match dropped.run.state {
-        RunState::RolledBack if cells > 0 => {
-            "the run was rolled back, but for those cells: they stay as they are"
+        RunState::RolledBack if dropped.cells > 0 => {
+            "the run was rolled back except for these cells; they stay unchanged"
         }
-        RunState::RolledBack => "the run was rolled back: nothing needs them",
-        _ => "its cells can no longer be put back exactly, only sealed anew under the old key",
+        RunState::RolledBack => "the run was rolled back and no longer needs them",
+        _ => "an exact rollback is no longer possible; its cells can only be sealed again under the old key",
     };
-    let text = format!("{} old cells of run {id} are dropped\n  {then}", number(cells));
-    Ok(Done::new(CLEAN, json!({ "run_id": id, "cells_dropped": cells }), text))
+    let text = format!("deleted the old bytes of {} of run {id}\n  {then}", cells(dropped.cells));
+    Ok(Done::new(CLEAN, json!({ "run_id": id, "cells_dropped": dropped.cells }), text))
 }

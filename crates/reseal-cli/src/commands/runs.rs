@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use reseal_app::Caller;
 use reseal_app::runs::{ListedRun, RunSelector, RunStatus};
+use reseal_app::{Caller, Failure};
 use reseal_core::RunState;
 use reseal_core::quantity::{coarse, millis};
 use reseal_store::{RollbackRow, RunRow, StepRow, StepState};
@@ -18,7 +18,7 @@ use crate::output::{cells, number, plain, time};
 pub(crate) async fn runs(plan: &Path) -> Outcome {
     let list = reseal_app::runs::list(plan).await?;
     let text = match list.runs.is_empty() {
-        true => format!("plan {} has no run yet", list.plan),
+        true => format!("plan {} has no runs yet", list.plan),
         false => list.runs.iter().map(listed).collect::<Vec<_>>().join("\n"),
     };
     let documents: Vec<Value> = list
@@ -65,7 +65,7 @@ fn status_text(status: &RunStatus) -> String {
         text += &status.deadline.map(|at| due(&status.run, at)).unwrap_or_default();
     }
     if let Some(counts) = status.notices.filter(|counts| counts.waiting + counts.dead > 0) {
-        text += &format!("\n  notices: {} waiting, {} given up", counts.waiting, counts.dead);
+        text += &format!("\n  notifications: {} waiting, {} undeliverable", counts.waiting, counts.dead);
     }
     text
 }
@@ -73,7 +73,7 @@ fn status_text(status: &RunStatus) -> String {
 /// A run among others, for people: what they copy stands first, and nothing is broken over lines.
 fn line(run: &RunRow) -> String {
     format!(
-        "{}  {}\n  began {} by {}, {} rotated",
+        "{}  {}\n  started {} by {}, {} rotated",
         run.id,
         run.state,
         time(run.created_at),
@@ -96,7 +96,7 @@ fn rolled_back_by(rollback: &RollbackRow) -> String {
     let run = &rollback.run;
     let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!(
-        "\n  rolled back by run {}, which is {}{reason}\n  began {} by {}, {} put back or sealed anew",
+        "\n  rolled back by run {}, which is {}{reason}\n  started {} by {}, {} restored or sealed again",
         run.id,
         run.state,
         time(run.created_at),
@@ -138,8 +138,8 @@ fn step(row: &StepRow) -> String {
 fn due(row: &RunRow, deadline: i64) -> String {
     let left = deadline - Timestamp::now().as_millisecond();
     match row.completed_at {
-        Some(ended) if ended > deadline => format!("\n  it was over after its deadline, {}", time(deadline)),
-        Some(_) => format!("\n  it was over before its deadline, {}", time(deadline)),
+        Some(ended) if ended > deadline => format!("\n  it ended after its deadline, {}", time(deadline)),
+        Some(_) => format!("\n  it ended before its deadline, {}", time(deadline)),
         None if left < 0 => format!("\n  its deadline has passed: {}", time(deadline)),
         None if left < 3_600_000 => {
             format!("\n  WARNING: its deadline is {}, in {}", time(deadline), coarse(millis(left)))
@@ -153,10 +153,10 @@ fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
     let counts = &row.counts;
     let mut lines = vec![
         format!("{} is {}{reason}", row.plan, row.state),
-        format!("  run {}, began {}", row.id, time(row.created_at)),
+        format!("  run {}, started {}", row.id, time(row.created_at)),
         match rolls_back {
             Some(of) => format!(
-                "  rolls run {of} back: {} of {} kept cells, {} put back or sealed anew",
+                "  rollback of run {of}: {} of {} kept cells, {} restored or sealed again",
                 number(counts.rows_scanned),
                 number(counts.rows_total),
                 cells(counts.cells_rotated)
@@ -172,11 +172,11 @@ fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
     if matches!(row.state, RunState::Running | RunState::RollingBack) {
         let holder = row.holder.for_people();
         lines.push(match row.lease_left_ms > 0 {
-            true => format!("  held by {holder}"),
+            true => format!("  running on {holder}"),
             false => {
                 let rolls_back = rolls_back.is_some() || row.state == RunState::RollingBack;
                 let command = if rolls_back { "rollback" } else { "run" };
-                format!("  was held by {holder}, which no longer answers: `reseal {command}` takes it up")
+                format!("  was running on {holder}, which no longer responds: resume with `reseal {command}`")
             }
         });
     }
@@ -212,23 +212,23 @@ fn document(row: &RunRow) -> Value {
 
 /// Asks a run to pause.
 pub(crate) async fn pause(caller: &Caller, args: &SteerArgs) -> Outcome {
-    let steered = reseal_app::runs::pause(caller, &args.selector()).await?;
+    let steered = reseal_app::runs::pause(caller, &args.selector()?).await?;
     let run = &steered.run;
     let text = match steered.asked {
-        true => format!("run {} stops after the batch in hand", run.id),
-        false => format!("run {} is {}: nobody works on it", run.id, run.state),
+        true => format!("run {} will pause after the current batch", run.id),
+        false => format!("run {} is {} and no process is working on it", run.id, run.state),
     };
     Ok(Done::new(CLEAN, document(run), text))
 }
 
 /// Cancels a run: at once where nobody works on it, else after the current batch.
 pub(crate) async fn cancel(caller: &Caller, args: &SteerArgs) -> Outcome {
-    let steered = reseal_app::runs::cancel(caller, &args.selector()).await?;
+    let steered = reseal_app::runs::cancel(caller, &args.selector()?).await?;
     let run = &steered.run;
     let text = match steered.asked {
-        true => format!("run {} is given up after the batch in hand", run.id),
+        true => format!("run {} will be cancelled after the current batch", run.id),
         false => format!(
-            "run {} is cancelled\n  {} cells are under the new key; `reseal rollback` puts them back",
+            "run {} is cancelled\n  {} cells are under the new key; restore them with `reseal rollback`",
             run.id,
             number(run.counts.cells_rotated)
         ),
@@ -237,7 +237,7 @@ pub(crate) async fn cancel(caller: &Caller, args: &SteerArgs) -> Outcome {
 }
 
 impl SteerArgs {
-    fn selector(&self) -> RunSelector {
-        RunSelector { plan: self.plan.clone(), run: self.run.clone() }
+    fn selector(&self) -> Result<RunSelector, Failure> {
+        Ok(RunSelector { plan: self.plan.path()?, run: self.run.clone() })
     }
 }

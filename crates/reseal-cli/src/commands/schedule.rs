@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 
 use crate::args::ScheduleCommand;
 use crate::exit::{CLEAN, Done, Outcome};
-use crate::output::{number, plain, table};
+use crate::output::{number, plain};
+use crate::table::table;
 
 /// Carries out one of the family.
 pub(crate) async fn schedule(caller: &Caller, command: &ScheduleCommand) -> Outcome {
     match command {
-        ScheduleCommand::List { plans } => list(plans).await,
+        ScheduleCommand::List { plans } => list(&plans.paths()?).await,
         ScheduleCommand::Next { plan, from, until } => {
-            next(&FiringsRequest { plan: plan.clone(), from: from.clone(), until: until.clone() }).await
+            next(&FiringsRequest { plan: plan.path()?, from: from.clone(), until: until.clone() }).await
         }
         ScheduleCommand::Enable { plan, job } => {
             switch(caller, SwitchRequest { plan: plan.clone(), job: job.clone(), enabled: true }).await
@@ -130,7 +131,10 @@ fn firings_text(found: &Firings) -> String {
         false => table(&header, &[], rows),
     };
     if found.truncated {
-        text += &format!("\nthe first {}; narrow it with --until", number(MOST_FIRINGS as u64));
+        text += &format!(
+            "\nonly the first {} are shown; pass an earlier `--until` to narrow the list",
+            number(MOST_FIRINGS as u64)
+        );
     }
     for off in &found.disabled {
         text += &format!("\n{} does not fire: {}", off.job, reason(&off.why));
@@ -146,7 +150,7 @@ async fn switch(caller: &Caller, request: SwitchRequest) -> Outcome {
     if request.enabled
         && let Some(switch) = &switched.switched_off
     {
-        text += &format!("\nthe plan's own switch still keeps it from firing: {}", off(switch));
+        text += &format!("\nthe plan's `enabled` setting still keeps its jobs from firing: {}", off(switch));
     }
     let document = json!({ "plan": switched.plan, "jobs": switched.jobs, "enabled": request.enabled });
     Ok(Done::new(CLEAN, document, text))

@@ -12,7 +12,7 @@ use crate::exit::{CLEAN, Done, Outcome};
 pub(crate) async fn serve(caller: &Caller, args: &ServeArgs, log_json: bool) -> Outcome {
     let clock = args.clock_for_tests.as_deref().map_or(Ok(Clock::System), clock)?;
     let request = ServeRequest {
-        plans: args.plans.clone(),
+        plans: args.plans.paths()?,
         listen: args.listen,
         listen_names: args.listen_names.clone(),
         clock,
@@ -34,5 +34,7 @@ fn clock(text: &str) -> Result<Clock, Failure> {
         }),
         _ => None,
     };
-    read().ok_or_else(|| Failure::usage("clock", "the clock is not understood", "FROM,SINCE,SPEED"))
+    read().ok_or_else(|| {
+        Failure::usage("clock", "the value of the test clock is not valid", "pass FROM,SINCE,SPEED")
+    })
 }

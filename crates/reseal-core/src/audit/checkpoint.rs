@@ -11,7 +11,7 @@ use crate::{SecretBytes, digest};
 /// What the signed bytes of a checkpoint begin with.
 const DOMAIN: &[u8] = b"reseal-audit-checkpoint-1\n";
 
-/// A public key that checkpoints are held against.
+/// A public key that checkpoints are checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PublicKey([u8; 32]);
 
@@ -42,7 +42,7 @@ impl fmt::Display for PublicKey {
 
 /// Why bytes are no signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("an audit key is 32 bytes, written as 64 hexadecimal digits")]
+#[error("an audit key must have 32 bytes, written as 64 hexadecimal digits")]
 pub struct KeyError;
 
 /// A key that signs checkpoints.
@@ -63,7 +63,7 @@ impl Signer {
         Ok(Signer { pair, public })
     }
 
-    /// The key that its signatures are held against.
+    /// The key that its signatures are checked against.
     #[must_use]
     pub fn public(&self) -> PublicKey {
         self.public

@@ -33,7 +33,7 @@ pub fn read_export(bytes: &[u8]) -> impl Iterator<Item = Result<Line, Unreadable
 
 impl Line {
     fn read(line: &[u8]) -> Result<Line, Unreadable> {
-        let text = std::str::from_utf8(line).map_err(|_| Unreadable("the line is no text".into()))?;
+        let text = std::str::from_utf8(line).map_err(|_| Unreadable("the line is not text".into()))?;
         if text.starts_with("{\"checkpoint\"") {
             return Checkpoint::read_line(text).map(Line::Checkpoint);
         }
@@ -226,7 +226,7 @@ fn read_as<T>(
     write: impl Fn(&T) -> String,
 ) -> Result<T, Unreadable> {
     let found = parse(line).and_then(|json| read(&json));
-    let found = found.ok_or_else(|| Unreadable(format!("the line is no {what}")))?;
+    let found = found.ok_or_else(|| Unreadable(format!("the line is not a valid {what}")))?;
     exact(&write(&found), line, "the line")?;
     Ok(found)
 }
@@ -234,7 +234,7 @@ fn read_as<T>(
 fn exact(written: &str, found: &str, what: &str) -> Result<(), Unreadable> {
     match written == found {
         true => Ok(()),
-        false => Err(Unreadable(format!("{what}: not as Reseal writes it"))),
+        false => Err(Unreadable(format!("{what} is not in the form that Reseal writes"))),
     }
 }
 

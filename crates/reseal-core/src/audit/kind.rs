@@ -36,9 +36,9 @@ kinds! {
     RunPaused = "run-paused",
     /// A run stopped by an error.
     RunFailed = "run-failed",
-    /// A run was given up.
+    /// A run was cancelled.
     RunCancelled = "run-cancelled",
-    /// An operator asked a working engine to stop, or to give up.
+    /// An operator asked a working engine to pause or to cancel.
     RunSteered = "run-steered",
     /// A rollback begins, or goes on.
     RollbackStarted = "rollback-started",
@@ -78,7 +78,7 @@ kinds! {
     PinForgotten = "pin-forgotten",
     /// A key was backed up.
     KeyBackedUp = "key-backed-up",
-    /// A backup was restored and held against the original.
+    /// A backup was restored and compared with the original.
     RestoreTested = "restore-tested",
     /// Somebody approved.
     ApprovalGiven = "approval-given",
@@ -92,13 +92,13 @@ kinds! {
     ScheduleFired = "schedule-fired",
     /// A slot of a schedule went by without firing.
     ScheduleMissed = "schedule-missed",
-    /// The work behind a slot that fired is over: done, or given up.
+    /// The work behind a slot that fired is over: done, or abandoned.
     ScheduleEnded = "schedule-ended",
     /// A schedule was paused, resumed, enabled or disabled.
     ScheduleChanged = "schedule-changed",
     /// A notice left the house.
     NoticeSent = "notice-sent",
-    /// A notice was given up.
+    /// A notice was abandoned.
     NoticeFailed = "notice-failed",
     /// An alert was raised.
     AlertRaised = "alert-raised",

@@ -34,7 +34,7 @@ fn tail(entries: &[Entry]) -> TrailHead {
     entries.last().map_or(TrailHead::START, |last| TrailHead { sequence: last.sequence, head: last.head })
 }
 
-/// What a trail is held against besides itself.
+/// What a trail is checked against besides itself.
 #[derive(Default)]
 struct Against {
     checkpoints: Vec<Checkpoint>,
@@ -97,7 +97,7 @@ fn an_edit_a_deletion_an_insertion_and_a_move_are_named() {
     check(&damaged(|e| e.truncate(0)), &against, Some(1));
 }
 
-/// Watches checkpoints and heads of notices: a chain alone can be made anew by whoever owns the database.
+/// Watches checkpoints and heads of notices: a chain alone can be rebuilt by anybody who owns the database.
 #[test]
 fn a_rewritten_trail_is_held_against_checkpoints_and_notices() {
     let (good, bad) = (trail(20), rewritten(9, 20));

@@ -175,7 +175,8 @@ impl<'a> Trail<'a> {
         } else if self.at != at {
             let stands = self.at.sequence;
             let message = format!(
-                "the trail is cut at event {sequence}, and what comes before ends at event {stands} or has another head"
+                "the trail is cut at event {sequence}, but the events before it end at event {stands} or \
+                 have a different head"
             );
             return self.fail(sequence.min(stands + 1), message);
         }
@@ -201,7 +202,7 @@ impl<'a> Trail<'a> {
             };
             if entry.head != *head || before.is_some_and(|before| before.after(number, &entry.event) != *head)
             {
-                return self.fail(number, format!("event {number} is not as the archive has it"));
+                return self.fail(number, format!("event {number} differs from the archive"));
             }
         }
         self.known.retain(|(at, known)| *known != entry.head || at.is_some_and(|at| at != number));
@@ -236,7 +237,7 @@ impl<'a> Trail<'a> {
         if sequence != i64::try_from(expected).unwrap_or(i64::MAX) {
             let message = match i128::from(sequence) > i128::from(expected) {
                 true => format!("event {expected} is missing: event {sequence} follows {}", self.at.sequence),
-                false => format!("event {sequence} stands where event {expected} should"),
+                false => format!("event {sequence} is at the position of event {expected}"),
             };
             return self.fail(expected, message);
         }
@@ -246,9 +247,8 @@ impl<'a> Trail<'a> {
         };
         let at = self.at.after(&entry.event);
         if at.head != entry.head {
-            let message = format!(
-                "event {expected} does not follow from the one before it: it was changed, or put in another's place"
-            );
+            let message =
+                format!("event {expected} does not follow from the previous event: it was changed or moved");
             return self.fail(expected, message);
         }
         self.at = at;
@@ -264,27 +264,26 @@ impl<'a> Trail<'a> {
     /// Takes what stands where an event should and is none.
     pub fn unreadable(&mut self, why: &Unreadable) {
         let expected = self.at.sequence + 1;
-        self.fail(expected, format!("what stands where event {expected} should was changed: {why}"));
+        self.fail(expected, format!("the entry at the position of event {expected} was changed: {why}"));
     }
 
     /// An export has a checkpoint of this event here.
     fn checkpoint_stands_here(&mut self, sequence: u64) {
         let at = self.at.sequence;
         if sequence != at {
-            let message = format!("the checkpoint at event {sequence} stands behind event {at}");
+            let message = format!("the checkpoint of event {sequence} is after event {at}");
             self.fail(sequence.min(at + 1), message);
         }
     }
 
     /// An export goes on behind its last line.
     fn behind_the_end(&mut self) {
-        self.fail(self.at.sequence + 1, "something stands behind the last line of the export".into());
+        self.fail(self.at.sequence + 1, "there is data after the last line of the export".into());
     }
 
     /// An export has no last line.
     fn endless(&mut self) {
-        let message =
-            "the export does not say where it ends: its end was cut, or an earlier version wrote it";
+        let message = "the export has no end line: it was truncated, or an earlier version wrote it";
         self.fail(self.at.sequence + 1, message.into());
     }
 
@@ -318,7 +317,8 @@ impl<'a> Trail<'a> {
         let differs = self.known.iter().any(|(at, known)| *at == Some(sequence) && *known != head);
         if differs {
             let message = format!(
-                "event {sequence} has another head than the one that was given: an event up to {sequence} was rewritten"
+                "event {sequence} has a different head than the given one: an event up to {sequence} was \
+                 rewritten"
             );
             self.fail(sequence, message);
         }
@@ -337,7 +337,8 @@ impl<'a> Trail<'a> {
         } else if checkpoint.head != self.at.head {
             let (first, last) = (self.signed_through + 1, sequence);
             let message = format!(
-                "the signed checkpoint at event {sequence} has another head: an event from {first} to {last} was rewritten"
+                "the signed checkpoint at event {sequence} has a different head: an event from {first} to \
+                 {last} was rewritten"
             );
             self.fail(first, message);
         } else {
@@ -366,23 +367,25 @@ impl<'a> Trail<'a> {
             .filter(|sequence| *sequence > at.sequence)
             .collect();
         if let Some(last) = missing.last() {
-            self.fail(next, format!("the trail was cut: event {next} is missing, and there were {last}"));
+            self.fail(
+                next,
+                format!("the trail was truncated: event {next} is missing, but there were {last} events"),
+            );
         }
         if tail.is_some_and(|tail| tail != at) {
-            self.fail(at.sequence, "the trail's own head is not that of its last event".into());
+            self.fail(at.sequence, "the head of the trail does not match its last event".into());
         }
         let archived = self.known.iter().filter_map(|(at, _)| *at).find(|at| *at < start);
         if let Some(archived) = archived {
-            let message = format!("event {archived} is archived: pass the archive, to check its head");
+            let message = format!("event {archived} is archived: pass the archive to check its head");
             self.fail(archived, message);
         }
         if !self.known.is_empty() {
-            let message =
-                "no event has the head that was given: an event was rewritten, or the trail is another";
+            let message = "no event has the given head: an event was rewritten, or this is a different trail";
             self.fail(1, message.into());
         }
         if !self.trusted.is_empty() && self.signers.is_empty() && at.sequence > 0 {
-            self.fail(1, "no checkpoint is signed by the key that was given".into());
+            self.fail(1, "no checkpoint is signed with the given key".into());
         }
         Verdict {
             intact: at,

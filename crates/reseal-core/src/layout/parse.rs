@@ -13,10 +13,10 @@ const MAX_WIDTH: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LayoutError {
     /// A brace without its partner.
-    #[error("a brace without its partner; write {{{{ or }}}} for a brace itself")]
+    #[error("unmatched brace; write {{{{ or }}}} for a literal brace")]
     Brace,
     /// A hole that no layout knows.
-    #[error("unknown hole {{{name}}}{}; holes are {{key}} {{nonce}} {{tag}} {{ciphertext}} {{token}}", meant(.nearest))]
+    #[error("unknown hole {{{name}}}{}; valid holes are {{key}} {{nonce}} {{tag}} {{ciphertext}} {{token}}", meant(.nearest))]
     UnknownHole {
         /// The name as written.
         name: String,
@@ -24,7 +24,7 @@ pub enum LayoutError {
         nearest: Option<&'static str>,
     },
     /// An encoding that no hole knows.
-    #[error("unknown encoding {name}{}; encodings are {}", meant(.nearest), Encoding::NAMES.join(", "))]
+    #[error("unknown encoding `{name}`{}; valid encodings are {}", meant(.nearest), Encoding::NAMES.join(", "))]
     UnknownEncoding {
         /// The name as written.
         name: String,
@@ -32,10 +32,10 @@ pub enum LayoutError {
         nearest: Option<&'static str>,
     },
     /// A hole whose encoding must be said and is not.
-    #[error("{{{0}}} does not say how its bytes are written; write {{{0}|base64}} or another encoding")]
+    #[error("{{{0}}} needs an encoding, for example {{{0}|base64}}")]
     NoEncoding(&'static str),
     /// An encoding that does not suit its hole.
-    #[error("{{{hole}|{encoding}}} cannot be: a {hole} is {is}")]
+    #[error("{{{hole}|{encoding}}} is not allowed: a {hole} is {is}")]
     UnfitEncoding {
         /// The hole.
         hole: &'static str,
@@ -45,23 +45,26 @@ pub enum LayoutError {
         is: &'static str,
     },
     /// A width that is no number of bytes.
-    #[error("{{{0}}} has a width that is no number of bytes from 1 to {MAX_WIDTH}")]
+    #[error("{{{0}}}: the width must be a number of bytes from 1 to {MAX_WIDTH}")]
     Width(String),
     /// Literal bytes that are not hexadecimal.
-    #[error("{{={0}}} is no literal; write bytes as pairs of hexadecimal digits, as in {{=0180}}")]
+    #[error(
+        "{{={0}}} is not a valid literal; write bytes as pairs of hexadecimal digits, for example {{=0180}}"
+    )]
     Literal(String),
     /// A hole that occurs twice.
     #[error("{{{0}}} occurs twice")]
     Twice(&'static str),
     /// No hole for the payload.
-    #[error("no {{ciphertext}} and no {{token}}: a cell of this layout would hold nothing")]
+    #[error("the layout needs {{ciphertext}} or {{token}}")]
     NoPayload,
     /// A token beside parts that a token holds already.
-    #[error("{{token}} holds nonce, ciphertext and tag already; only {{key}} may stand beside it")]
+    #[error("{{token}} already contains nonce, ciphertext and tag; only {{key}} is allowed with it")]
     BesideToken,
     /// Two holes between which nothing tells where the first one ends.
     #[error(
-        "nothing tells where {{{first}}} ends and {{{second}}} begins; put a separator between them or give the first a width"
+        "it is unclear where {{{first}}} ends and {{{second}}} begins; put a separator between them or set \
+         the width of the first"
     )]
     NoSeparator {
         /// The hole whose end cannot be told.
@@ -70,7 +73,7 @@ pub enum LayoutError {
         second: &'static str,
     },
     /// A separator that the hole before it may hold.
-    #[error("the separator after {{{hole}}} can occur inside it, so its end cannot be told")]
+    #[error("the separator after {{{hole}}} can occur inside it, so its end is unclear")]
     Separator {
         /// The hole before the separator.
         hole: &'static str,
@@ -152,8 +155,8 @@ fn slot(inside: &str) -> Result<Slot, LayoutError> {
 
 fn fits(hole: Hole, encoding: Option<Encoding>, written: &str) -> Result<(), LayoutError> {
     let is = match (hole, encoding) {
-        (Hole::Key, Some(Encoding::Raw)) => "text, or text that is encoded",
-        (Hole::Token, Some(encoding)) if encoding != Encoding::Text => "text already",
+        (Hole::Key, Some(Encoding::Raw)) => "text or encoded text",
+        (Hole::Token, Some(encoding)) if encoding != Encoding::Text => "already text",
         (Hole::Nonce | Hole::Tag | Hole::Ciphertext, Some(Encoding::Text)) => "bytes, not text",
         _ => return Ok(()),
     };

@@ -101,31 +101,31 @@ fn a_width_from_the_format_binds_as_one_in_the_layout() {
 
 #[test]
 fn mistakes_are_named() {
-    refuse("{key", "a brace without its partner");
-    refuse("key}", "a brace without its partner");
+    refuse("{key", "unmatched brace");
+    refuse("key}", "unmatched brace");
     refuse("{nonse|base64}", "unknown hole {nonse}, did you mean nonce?");
-    refuse("{iv|base64}", "unknown hole {iv}; holes are");
-    refuse("{nonce|base46}", "unknown encoding base46, did you mean base64?");
-    refuse("{nonce}", "write {nonce|base64}");
+    refuse("{iv|base64}", "unknown hole {iv}; valid holes are");
+    refuse("{nonce|base46}", "unknown encoding `base46`, did you mean base64?");
+    refuse("{nonce}", "{nonce} needs an encoding, for example {nonce|base64}");
     refuse("{nonce|text}", "a nonce is bytes, not text");
-    refuse("{token|hex}", "a token is text already");
-    refuse("{key|raw}", "a key is text");
-    refuse("{nonce|0}", "a width");
-    refuse("{nonce|12x}", "a width");
-    refuse("{nonce|12|hex}", "a width");
-    refuse("{nonce|99999999999999999999}", "a width");
+    refuse("{token|hex}", "a token is already text");
+    refuse("{key|raw}", "a key is text or encoded text");
+    refuse("{nonce|0}", "the width must be a number of bytes from 1 to 1024");
+    refuse("{nonce|12x}", "the width must be a number of bytes from 1 to 1024");
+    refuse("{nonce|12|hex}", "the width must be a number of bytes from 1 to 1024");
+    refuse("{nonce|99999999999999999999}", "the width must be a number of bytes from 1 to 1024");
     refuse("{=0}{ciphertext|raw}", "pairs of hexadecimal digits");
     refuse("{=}{ciphertext|raw}", "pairs of hexadecimal digits");
     refuse("{nonce|hex}:{nonce|hex}", "{nonce} occurs twice");
-    refuse("{key}:{nonce|hex}", "no {ciphertext} and no {token}");
-    refuse("", "no {ciphertext} and no {token}");
-    refuse("{token}:{nonce|hex}", "only {key} may stand beside it");
+    refuse("{key}:{nonce|hex}", "the layout needs {ciphertext} or {token}");
+    refuse("", "the layout needs {ciphertext} or {token}");
+    refuse("{token}:{nonce|hex}", "only {key} is allowed with it");
 }
 
 #[test]
 fn layouts_that_could_be_read_in_two_ways_are_refused() {
-    refuse("{nonce|raw}{ciphertext|raw}", "nothing tells where {nonce} ends and {ciphertext} begins");
-    refuse("{nonce|base64}{ciphertext|base64}", "nothing tells where {nonce} ends");
+    refuse("{nonce|raw}{ciphertext|raw}", "it is unclear where {nonce} ends and {ciphertext} begins");
+    refuse("{nonce|base64}{ciphertext|base64}", "it is unclear where {nonce} ends");
     refuse("{nonce|raw}:{ciphertext|raw}", "the separator after {nonce} can occur inside it");
     refuse("{nonce|base64}/{ciphertext|base64}", "the separator after {nonce}");
     refuse("{nonce|base64url}_{ciphertext|base64url}", "the separator after {nonce}");

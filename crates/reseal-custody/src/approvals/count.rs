@@ -28,18 +28,18 @@ pub(super) async fn count(
     for approval in control.approvals(&request.id).await? {
         let name = &approval.approver;
         let Some(approver) = known.iter().find(|approver| approver.name == *name) else {
-            not_counted.push(format!("{name} is not among the approvers"));
+            not_counted.push(format!("{name} is not an approver"));
             continue;
         };
         let signature = STANDARD.decode(&approval.signature).unwrap_or_default();
         let key = UnparsedPublicKey::new(&ED25519, &approver.public_key);
         if key.verify(&statement, &signature).is_err() {
             not_counted
-                .push(format!("the signature of {name} is not of this request, or not by {name}'s key"));
+                .push(format!("the signature of {name} is for another request or was made with another key"));
         } else if valid.iter().any(|other| other.public_key == approver.public_key) {
-            not_counted.push(format!("{name} has the key of another approver"));
+            not_counted.push(format!("{name} uses the key of another approver"));
         } else if needed >= 2 && own_keys.contains(&approver.public_key.as_slice()) {
-            not_counted.push(format!("{name} asked for it"));
+            not_counted.push(format!("{name} made the request"));
         } else {
             valid.push(approver.clone());
         }

@@ -38,7 +38,9 @@ pub fn approvers(path: &str) -> Result<Vec<Approver>, CustodyError> {
         reseal_files::read(Path::new(path), &rule).map_err(|error| refused(approvers_fault(error)))?;
     let uid = rustix::process::getuid();
     if content.owner == uid.as_raw() && !uid.is_root() {
-        tracing::warn!("the file of approvers {path} is this user's own: it should be another's");
+        tracing::warn!(
+            "the approvers file {path} is owned by the user that runs Reseal; another user should own it"
+        );
     }
     let text = std::str::from_utf8(&content.bytes);
     let text = text.map_err(|_| refused(ApproversFault::Unreadable(ErrorKind::InvalidData)))?;

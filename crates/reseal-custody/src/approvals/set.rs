@@ -97,7 +97,7 @@ async fn record(
     let event = event.of_plan(&plan.name, &plan.digest).with("file", plan.policy.approvers_file());
     let event = set.iter().fold(event, |event, approver| event.with("approver", approver.line()));
     let event = match agreement {
-        None => event.with("approval", "none: it is the plan's first set"),
+        None => event.with("approval", "none: first set of this plan"),
         Some(Answer { request, approvers }) => {
             approvers.iter().fold(event.with("approval", request.id.as_str()), |event, approver| {
                 event.with("by", approver.line())

@@ -1,14 +1,14 @@
-//! Why people's agreement is not there, or does not count.
+//! Why approvals are missing or not valid.
 
 use std::io::ErrorKind;
 
 use reseal_engine::{Advice, Advise};
 use thiserror::Error;
 
-/// Why people's agreement is not there, or does not count.
+/// Why approvals are missing or not valid.
 #[derive(Clone, Debug, Error)]
 pub enum ApprovalError {
-    /// Too few agreed yet.
+    /// Too few approvers have signed.
     #[error(transparent)]
     Needed(Box<MissingApprovals>),
     /// There is no such request.
@@ -17,43 +17,43 @@ pub enum ApprovalError {
         /// The request.
         request: String,
     },
-    /// What was agreed to was done.
-    #[error("request {request} was made use of")]
+    /// The request has already been used.
+    #[error("request {request} has already been used")]
     Used {
         /// The request.
         request: String,
     },
-    /// Somebody agrees to what he asked for himself.
-    #[error("request {request} was made from this login: {who}")]
+    /// The approver made the request.
+    #[error("request {request} was made from your own login: {who}")]
     Own {
         /// The request.
         request: String,
-        /// Who asked, and now agrees.
+        /// The requester, who now signs.
         who: String,
     },
-    /// Nobody agreed in time.
-    #[error("request {request} has lapsed")]
+    /// The request has expired.
+    #[error("request {request} has expired")]
     Lapsed {
         /// The request.
         request: String,
     },
-    /// The approver agreed before.
-    #[error("{name} agreed to request {request} already")]
+    /// The approver has already signed.
+    #[error("{name} has already approved request {request}")]
     Already {
         /// The approver.
         name: String,
         /// The request.
         request: String,
     },
-    /// Somebody agreed in this name with another key.
-    #[error("request {request} has another signature in the name of {name}")]
+    /// There is a signature under this name, made with another key.
+    #[error("request {request} already has a signature from {name} made with another key")]
     OtherSignature {
         /// The request.
         request: String,
         /// The approver.
         name: String,
     },
-    /// The approvers of the plan have another key of this name, or none.
+    /// The plan's approvers do not include this name with this key.
     #[error("{name} with this key is not an approver of plan {plan}")]
     Wrong {
         /// The plan.
@@ -61,8 +61,8 @@ pub enum ApprovalError {
         /// The approver.
         name: String,
     },
-    /// A key that people agreed to has other bytes now.
-    #[error("keyset {keyset}: {key} holds other bytes than when people agreed to this run")]
+    /// The bytes of a key have changed since the approval.
+    #[error("keyset {keyset}: the bytes of {key} have changed since this run was approved")]
     OtherKey {
         /// The keyset.
         keyset: String,
@@ -71,8 +71,8 @@ pub enum ApprovalError {
         /// The plan.
         plan: String,
     },
-    /// A key that people agreed to is gone.
-    #[error("keyset {keyset}: {key} was there when people agreed to this run, and is gone")]
+    /// A key has disappeared since the approval.
+    #[error("keyset {keyset}: {key} existed when this run was approved and is now missing")]
     KeyGone {
         /// The keyset.
         keyset: String,
@@ -81,21 +81,21 @@ pub enum ApprovalError {
         /// The plan.
         plan: String,
     },
-    /// The run began by an agreement that is not there any more.
+    /// The approvals with which the run started are gone.
     #[error("the control database has no valid approvals of run {run}")]
     Lost {
         /// The run.
         run: String,
     },
-    /// The file of approvers cannot be trusted.
-    #[error("the file of approvers {path} {fault}")]
+    /// The approvers file cannot be trusted.
+    #[error("the approvers file {path} {fault}")]
     Approvers {
         /// The file.
         path: String,
         /// What is wrong with it.
         fault: ApproversFault,
     },
-    /// The file of an approver's key cannot be used.
+    /// The key file of an approver cannot be used.
     #[error("{path} {fault}")]
     ApproverKey {
         /// The file.
@@ -103,11 +103,11 @@ pub enum ApprovalError {
         /// What is wrong with it.
         fault: ApproverKeyFault,
     },
-    /// A name that cannot stand in the file of approvers.
-    #[error("an approver's name is letters, digits, dots, hyphens, underscores and @")]
+    /// A name that is not allowed in the approvers file.
+    #[error("an approver's name can contain only letters, digits, dots, hyphens, underscores and @")]
     BadName,
-    /// No key could be made.
-    #[error("no random bytes, or no key of them")]
+    /// No key could be generated.
+    #[error("the operating system returned no random bytes, or no key could be made from them")]
     Random,
     /// A new key could not be written.
     #[error("{path}: {kind}")]
@@ -119,7 +119,7 @@ pub enum ApprovalError {
     },
 }
 
-/// What a request lacks.
+/// What a request still needs.
 #[derive(Clone, Debug, Error)]
 #[error("{}", self.text())]
 pub struct MissingApprovals {
@@ -127,13 +127,13 @@ pub struct MissingApprovals {
     pub request: String,
     /// What it is for.
     pub what: &'static str,
-    /// How many have to agree.
+    /// The number of required approvals.
     pub needed: u32,
-    /// Those whose agreement counts.
+    /// Approvers with a valid signature.
     pub valid: Vec<String>,
-    /// Why that of others does not.
+    /// Why other signatures do not count.
     pub not_counted: Vec<String>,
-    /// The file of approvers.
+    /// Who can sign, as a noun phrase.
     pub approvers: String,
 }
 
@@ -142,9 +142,9 @@ impl MissingApprovals {
         let MissingApprovals { request, what, needed, valid, not_counted, .. } = self;
         let there = valid.len();
         let mut text =
-            format!("request {request}: {there} of {needed} needed approvals to this {what} are there");
+            format!("request {request}: {there} of {needed} required approvals received for this {what}");
         if !valid.is_empty() {
-            text += &format!(", of {}", valid.join(", "));
+            text += &format!(", from {}", valid.join(", "));
         }
         for why in not_counted {
             text += &format!("\nnot counted: {why}");
@@ -153,56 +153,58 @@ impl MissingApprovals {
     }
 }
 
-/// What is wrong with the file of approvers.
+/// What is wrong with the approvers file.
 #[derive(Clone, Copy, Debug, Error)]
 pub enum ApproversFault {
-    /// It cannot be looked up.
+    /// It does not exist.
     #[error("cannot be read: {0}")]
     NotFound(ErrorKind),
-    /// It is there, and cannot be read.
+    /// It exists but cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(ErrorKind),
-    /// It is a folder, or far too large.
-    #[error("is no such file")]
+    /// It is not a regular file, or it is too large.
+    #[error("is not a regular file or is too large")]
     NoFile,
-    /// Others can write it.
-    #[error("can be written by others (mode {0:03o}), who could add themselves")]
+    /// Other users can write to it.
+    #[error("is writable by other users (mode {0:03o}), who could add themselves")]
     WrittenByOthers(u32),
-    /// Others can put another file in its place.
-    #[error("lies in a folder that others can write")]
+    /// Other users can replace it.
+    #[error("is in a directory that other users can write to")]
     FolderOfOthers,
-    /// A line is no approver.
-    #[error("line {0}: not understood")]
+    /// A line does not name an approver.
+    #[error("is not valid at line {0}")]
     Line(usize),
 }
 
 impl ApproversFault {
     fn help(self) -> &'static str {
         match self {
-            ApproversFault::NotFound(_) => "see `policy.approvers`",
+            ApproversFault::NotFound(_) => "check the path in `policy.approvers`",
             ApproversFault::Unreadable(_) => "check its owner and mode",
-            ApproversFault::NoFile => "one `NAME ed25519 PUBLIC-KEY` a line",
-            ApproversFault::WrittenByOthers(_) => "chmod go-w",
-            ApproversFault::FolderOfOthers => "chmod go-w the folder",
-            ApproversFault::Line(_) => "NAME ed25519 PUBLIC-KEY, each name once",
+            ApproversFault::NoFile => "write one approver per line: `NAME ed25519 PUBLIC-KEY`",
+            ApproversFault::WrittenByOthers(_) => "run `chmod go-w` on the file",
+            ApproversFault::FolderOfOthers => "run `chmod go-w` on the directory",
+            ApproversFault::Line(_) => {
+                "write one approver per line, `NAME ed25519 PUBLIC-KEY`, and each name only once"
+            }
         }
     }
 }
 
-/// What is wrong with the file of an approver's key.
+/// What is wrong with the key file of an approver.
 #[derive(Clone, Copy, Debug, Error)]
 pub enum ApproverKeyFault {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(ErrorKind),
-    /// It holds no key.
-    #[error("is no key")]
+    /// It contains no key.
+    #[error("is not an approver's key")]
     NoKey,
-    /// Others can read it.
-    #[error("can be read by others, who could agree in this name")]
+    /// Other users can read it.
+    #[error("is readable by other users, who could approve requests in your name")]
     ReadByOthers,
-    /// Others own it, or can put another file in its place.
-    #[error("can be replaced by others")]
+    /// Other users own it or can replace it.
+    #[error("can be replaced by other users")]
     OfOthers,
 }
 
@@ -210,9 +212,12 @@ impl ApproverKeyFault {
     fn help(self) -> &'static str {
         match self {
             ApproverKeyFault::Unreadable(_) => "check the path",
-            ApproverKeyFault::NoKey => "`reseal approve keygen` makes one",
-            ApproverKeyFault::ReadByOthers => "chmod 600; better, a new key",
-            ApproverKeyFault::OfOthers => "keep it in a folder that only you can write",
+            ApproverKeyFault::NoKey => "create a key with `reseal approve keygen`",
+            ApproverKeyFault::ReadByOthers => {
+                "create a new key with `reseal approve keygen`, or run `chmod 600` on this one if nobody else has read \
+                 it"
+            }
+            ApproverKeyFault::OfOthers => "move it to a directory that only you can write to",
         }
     }
 }
@@ -223,48 +228,50 @@ impl Advise for ApprovalError {
             ApprovalError::Needed(missing) => Advice::stopped(
                 "approval-needed",
                 format!(
-                    "`reseal approve {} --key FILE` by one of {}, then the same command again",
+                    "have it signed with `reseal approve {} --key FILE` by one of {}, then run the same command again",
                     missing.request, missing.approvers
                 ),
             ),
             ApprovalError::NoSuchRequest { .. } => {
-                Advice::usage("no-such-request", "the command that needs approvals names the request")
+                Advice::usage("no-such-request", "check the ID; the command that needs approval prints it")
             }
-            ApprovalError::Used { .. } | ApprovalError::Lapsed { .. } => {
-                Advice::refused("request-over", "the command that needs approvals writes a new one")
-            }
+            ApprovalError::Used { .. } | ApprovalError::Lapsed { .. } => Advice::refused(
+                "request-over",
+                "run the command that needs approval again; it makes a new request",
+            ),
             ApprovalError::Already { .. } => {
-                Advice::refused("approved-already", "another approver is needed")
+                Advice::refused("approved-already", "ask another approver to sign")
             }
             ApprovalError::OtherSignature { .. } => Advice::refused(
                 "approved-already",
-                "with --plan yours takes its place, where the file of approvers has your key",
+                "pass `--plan PLAN` to replace it with yours, if the approvers file lists your key",
             ),
             ApprovalError::Wrong { .. } => Advice::refused(
                 "approval-wrong",
-                "the signature would not count: a new approver counts once the current approvers have signed that change",
+                "check the approvers file; a new approver counts only after the current approvers have signed that \
+                 change",
             ),
             ApprovalError::Own { .. } => Advice::refused(
                 "approval-own",
-                "two people must agree: have somebody else sign, from a login of their own",
+                "requesters cannot approve their own requests: ask another approver to sign from their own login",
             ),
             ApprovalError::OtherKey { plan, .. } | ApprovalError::KeyGone { plan, .. } => Advice::refused(
                 "key-not-agreed",
                 format!(
-                    "put it back, and `reseal resume PLAN` goes on;\n\
-                     `reseal rollback PLAN --confirm {plan}` undoes the steps, so that people may be asked anew"
+                    "restore the key and resume with `reseal resume PLAN`,\nor undo the steps with `reseal rollback \
+                     PLAN --confirm {plan}` and request approval again"
                 ),
             ),
             ApprovalError::Lost { run } => Advice::refused(
                 "approval-lost",
-                format!("give it up (`reseal cancel --run {run}`) and ask anew"),
+                format!("cancel it with `reseal cancel PLAN --run {run}` and request approval again"),
             ),
             ApprovalError::Approvers { fault, .. } => Advice::refused("approvers", fault.help()),
             ApprovalError::ApproverKey { fault, .. } => Advice::refused("approver-key", fault.help()),
-            ApprovalError::BadName => Advice::usage("bad-name", "the name that this person logs in with"),
+            ApprovalError::BadName => Advice::usage("bad-name", "pass the approver's login name"),
             ApprovalError::Random => Advice::failed("random"),
             ApprovalError::NotWritten { .. } => {
-                Advice::refused("file", "a key is never overwritten: choose another name")
+                Advice::refused("file", "pass another file; Reseal never overwrites a key")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Why a copy of keys cannot be made, read or tried.
+//! Why a copy of keys cannot be made, read or tested.
 
 use std::io::ErrorKind;
 
@@ -7,25 +7,25 @@ use reseal_engine::{Advice, Advise};
 use reseal_registry::{BuildError, ReadKeyError};
 use thiserror::Error;
 
-/// Why a copy of keys cannot be made, read or tried.
+/// Why a copy of keys cannot be made, read or tested.
 #[derive(Debug, Error)]
 pub enum CopyError {
     /// A key to be archived is still in use.
-    #[error("{key} is {state}, and only a retired key is archived")]
+    #[error("{key} is {state}, and only retired keys can be archived")]
     NotRetired {
         /// The key.
         key: String,
         /// Its state.
         state: KeyState,
     },
-    /// A key to be archived is nowhere any more.
-    #[error("no source of the plan gives {key} any more")]
+    /// No source provides the key to be archived.
+    #[error("no source of the plan provides {key} any more")]
     NoSource {
         /// The key.
         key: String,
     },
-    /// What is to be copied are KEKs.
-    #[error("no copy can hold {keks}: a KEK hands out no bytes")]
+    /// The keys to be copied are KEKs.
+    #[error("{keks} cannot be copied: a KEK cannot be exported")]
     Keks {
         /// The plan's KEKs.
         keks: String,
@@ -44,19 +44,19 @@ pub enum CopyError {
         /// Why.
         kind: ErrorKind,
     },
-    /// What was decrypted is something else.
-    #[error("the file holds no backup of keys")]
+    /// The decrypted file is not a key backup.
+    #[error("the file is not a key backup")]
     NoBackup,
-    /// The keys of another plan.
+    /// The backup belongs to another plan.
     #[error("the file is a backup of {of}, not of plan {plan}")]
     OtherPlan {
-        /// Whose keys they are.
+        /// The plan of the backup.
         of: String,
         /// The plan.
         plan: String,
     },
-    /// A file of this name is there.
-    #[error("{path} is there already")]
+    /// The file already exists.
+    #[error("{path} already exists")]
     Exists {
         /// The file.
         path: String,
@@ -69,7 +69,7 @@ pub enum CopyError {
         /// Why.
         kind: ErrorKind,
     },
-    /// The file of an identity cannot be read.
+    /// The identity file cannot be read.
     #[error("{path}: {kind}")]
     IdentityUnreadable {
         /// The file.
@@ -77,41 +77,41 @@ pub enum CopyError {
         /// Why.
         kind: ErrorKind,
     },
-    /// Others can read the file of an identity.
-    #[error("{path} is open to others, and is a secret")]
+    /// Other users can read the identity file.
+    #[error("{path} is secret, and other users can read it")]
     IdentityOpen {
         /// The file.
         path: String,
     },
-    /// An identity itself was given, where the path of its file belongs.
-    #[error("this is an identity, and the path of its file belongs here")]
+    /// An identity was passed instead of the path of its file.
+    #[error("the value is an age identity, not the path of its file")]
     TypedIdentity,
-    /// The file of an identity has none in it.
-    #[error("the file of the identity holds none")]
+    /// The identity file contains no identity.
+    #[error("the identity file contains no age identity")]
     NoIdentity,
-    /// A recipient is none of age. It is not shown: it may be the identity, put in the wrong place.
-    #[error("recipient {number} is no recipient of age (it is not shown: it may be an identity)")]
+    /// A recipient is not an age recipient. It is not shown, because it may be an identity in the wrong place.
+    #[error("recipient {number} is not an age recipient (it is not shown, because it may be an identity)")]
     Recipient {
-        /// Which of those that were given, from 1.
+        /// Which of the recipients, from 1.
         number: usize,
     },
-    /// Nobody would be able to read the copy.
-    #[error("there is no recipient")]
+    /// No recipient was passed, so nobody could read the copy.
+    #[error("the recipient is missing")]
     NoRecipient,
-    /// Encryption broke off.
+    /// The encryption failed.
     #[error("the file could not be encrypted")]
     NotEncrypted,
-    /// The file is none of age.
-    #[error("the file is no age file")]
+    /// The file is not an age file.
+    #[error("the file is not an age file")]
     NoAgeFile,
-    /// The file is encrypted to others.
-    #[error("the identity does not decrypt the file")]
+    /// The file is encrypted to other recipients.
+    #[error("the identity cannot decrypt the file")]
     OtherIdentity,
-    /// The file is not as it was written.
+    /// The file is damaged.
     #[error("the file is damaged")]
     Damaged,
-    /// This build was made without age.
-    #[error("this build writes and reads no age files")]
+    /// This build does not support age.
+    #[error("this build does not support age files")]
     NoAge,
 }
 
@@ -119,40 +119,46 @@ impl Advise for CopyError {
     fn advice(&self) -> Advice {
         match self {
             CopyError::NotRetired { .. } => {
-                Advice::refused("key-state", "`reseal keys backup` copies keys in use")
+                Advice::refused("key-state", "back up keys in use with `reseal keys backup`")
             }
-            CopyError::NoSource { .. } => Advice::refused("key", "bring it back into the plan first"),
-            CopyError::Keks { .. } => {
-                Advice::refused("kek", "see how the KMS or the token itself is backed up")
-            }
+            CopyError::NoSource { .. } => Advice::refused("key", "add its source to the plan again first"),
+            CopyError::Keks { .. } => Advice::refused("kek", "back it up with the tools of the KMS or token"),
             CopyError::Key(error) => Advice::refused("key", error.help.clone()),
             CopyError::Format(_) => Advice::refused("format", "run `reseal check`"),
             CopyError::Unreadable { .. } => Advice::usage("file", "check the path"),
             CopyError::NoBackup => {
-                Advice::refused("no-backup", "name a file that `reseal keys backup` wrote")
+                Advice::refused("no-backup", "pass a file written by `reseal keys backup`")
             }
-            CopyError::OtherPlan { .. } => Advice::refused("other-plan", "name the backup of this plan"),
+            CopyError::OtherPlan { .. } => Advice::refused("other-plan", "pass a backup of this plan"),
             CopyError::Exists { .. } => {
-                Advice::refused("file-exists", "a copy of keys is never overwritten: choose another name")
+                Advice::refused("file-exists", "pass another file; Reseal never overwrites a copy of keys")
             }
             CopyError::NotWritten { .. } => Advice::failed("file"),
             CopyError::IdentityUnreadable { .. } => Advice::usage("identity", "check the path"),
-            CopyError::IdentityOpen { path } => Advice::refused("identity", format!("chmod 600 {path}")),
+            CopyError::IdentityOpen { path } => {
+                Advice::refused("identity", format!("run `chmod 600 {path}`"))
+            }
             CopyError::TypedIdentity => Advice::usage(
                 "identity",
-                "write it into a file of mode 600; others may have seen it on the command line",
+                "pass the path of a file with mode 600 and replace this identity: other users may have seen it on the \
+                 command line",
             ),
-            CopyError::NoIdentity => {
-                Advice::usage("identity", "the file that age-keygen wrote: AGE-SECRET-KEY-1…")
+            CopyError::NoIdentity => Advice::usage(
+                "identity",
+                "pass a file written by age-keygen; it has a line that starts with AGE-SECRET-KEY-1",
+            ),
+            CopyError::Recipient { .. } => {
+                Advice::usage("recipient", "pass the public key that age-keygen prints; it starts with age1")
             }
-            CopyError::Recipient { .. } => Advice::usage("recipient", "age-keygen prints it: age1…"),
-            CopyError::NoRecipient => Advice::usage("recipient", "--to age1…"),
+            CopyError::NoRecipient => {
+                Advice::usage("recipient", "pass `--to` with an age recipient, such as `--to age1…`")
+            }
             CopyError::NotEncrypted => Advice::failed("age"),
             CopyError::NoAgeFile | CopyError::OtherIdentity | CopyError::Damaged => {
-                Advice::refused("undecryptable", "is it the right file, and the right identity?")
+                Advice::refused("undecryptable", "check that the file and the identity belong together")
             }
             CopyError::NoAge => {
-                Advice::refused("feature", "build it with the feature: cargo build --release --features age")
+                Advice::refused("feature", "build Reseal with age: `cargo build --release --features age`")
             }
         }
     }

@@ -1,10 +1,11 @@
-//! Why a pin is not forgotten.
+//! Why a pin cannot be removed.
 
 use reseal_core::RunState;
+use reseal_core::quantity::count;
 use reseal_engine::{Advice, Advise};
 use thiserror::Error;
 
-/// Why a pin is not forgotten.
+/// Why a pin cannot be removed.
 #[derive(Clone, Debug, Error)]
 pub enum PinError {
     /// No run has pinned the key.
@@ -15,7 +16,7 @@ pub enum PinError {
         /// The key.
         key: String,
     },
-    /// Several keysets have pins for a key of this id.
+    /// Several keysets have a pin for this key ID.
     #[error("several keysets of plan {plan} have a pin for key {key}: {keysets}")]
     Ambiguous {
         /// The plan.
@@ -25,8 +26,10 @@ pub enum PinError {
         /// The keysets.
         keysets: String,
     },
-    /// Nobody has typed the key's id.
-    #[error("keyset {keyset}: without its pin, {key} may stand for other bytes: confirm with its id")]
+    /// The key ID was not passed as confirmation.
+    #[error(
+        "keyset {keyset}: without its pin, key ID {key} could later name different bytes; this needs confirmation"
+    )]
     Unconfirmed {
         /// The keyset.
         keyset: String,
@@ -34,26 +37,26 @@ pub enum PinError {
         key: String,
     },
     /// A run that relies on the pinned bytes can be resumed.
-    #[error("run {run} is {state} and relies on the bytes that {key} was pinned with")]
+    #[error("run {run} is {state} and needs the bytes pinned to {key}")]
     RunNotOver {
         /// The run.
         run: String,
-        /// Where it stands.
+        /// Its state.
         state: RunState,
         /// The key.
         key: String,
     },
-    /// A run keeps old cells that only the pinned bytes bring back.
-    #[error("run {run} used {key} and keeps {cells} old cells for its rollback")]
+    /// A run keeps old cells that need the pinned bytes.
+    #[error("run {run} used {key} and keeps {} old cells for its rollback", count(*.cells))]
     UndoKept {
         /// The run.
         run: String,
-        /// How many.
+        /// The number of old cells.
         cells: u64,
         /// The key.
         key: String,
     },
-    /// Another process has forgotten it.
+    /// Another process has removed it.
     #[error("keyset {keyset}: another process has changed the pin of {key}")]
     Moved {
         /// The keyset.
@@ -66,19 +69,22 @@ pub enum PinError {
 impl Advise for PinError {
     fn advice(&self) -> Advice {
         match self {
-            PinError::NotPinned { .. } => {
-                Advice::usage("no-such-pin", "check the key's id; the first run that moves its cells pins it")
-            }
+            PinError::NotPinned { .. } => Advice::usage(
+                "no-such-pin",
+                "check the key ID; a key is pinned by the first run that rotates its cells",
+            ),
             PinError::Ambiguous { .. } => Advice::usage("which-key", "pass `--keyset` with one of them"),
             PinError::Unconfirmed { key, .. } => Advice::usage("confirm", format!("pass `--confirm {key}`")),
             PinError::RunNotOver { run, .. } => Advice::refused(
                 "run-not-over",
-                format!("resume it with `reseal run PLAN`, or cancel it: `reseal cancel PLAN --run {run}`"),
+                format!(
+                    "resume it with `reseal resume PLAN`, or cancel it with `reseal cancel PLAN --run {run}`"
+                ),
             ),
             PinError::UndoKept { run, .. } => Advice::refused(
                 "undo-holds",
                 format!(
-                    "roll it back, or drop what it keeps: `reseal undo drop PLAN --run {run} --confirm NAME`"
+                    "roll it back, or delete its old cells with `reseal undo drop PLAN --run {run} --confirm NAME`"
                 ),
             ),
             PinError::Moved { .. } => Advice::stopped("pin-busy", "try again"),

@@ -1,46 +1,48 @@
-//! What the policy says of keys before a run.
+//! Rules of the policy for keys that are checked before a run.
 
 use reseal_core::RunState;
 use reseal_engine::{Advice, Advise};
 use thiserror::Error;
 
-/// What the policy says of keys before a run.
+/// A rule of the policy for keys is violated.
 #[derive(Clone, Debug, Error)]
 pub enum PolicyError {
-    /// An emergency would go on with a run that began in none.
-    #[error("run {run} is {state}, and began in no emergency")]
+    /// An emergency run cannot resume a run that was not started as one.
+    #[error("run {run} is {state} and was not started as an emergency run")]
     NoEmergency {
         /// The run.
         run: String,
-        /// Where it stands.
+        /// Its state.
         state: RunState,
     },
-    /// A run before left a key between two states.
-    #[error("keyset {keyset}: {key} is still rotating, from a run before")]
+    /// An earlier run left a key in state `rotating`.
+    #[error("keyset {keyset}: {key} is still in state `rotating` after an earlier run")]
     StillRotating {
         /// The keyset.
         keyset: String,
         /// The key.
         key: String,
     },
-    /// Nobody knows how old the key is that seals now.
-    #[error("keyset {keyset}: {key} may be too young to be rotated: nobody noted since when it seals")]
+    /// The age of the current key is not known.
+    #[error("keyset {keyset}: {key} may be too young to rotate, because its first use is not recorded")]
     AgeUnknown {
         /// The keyset.
         keyset: String,
         /// The key.
         key: String,
     },
-    /// The key that seals now is to be older.
-    #[error("keyset {keyset}: {key} seals for {age} and is to be {least} old")]
+    /// The current key is younger than the policy requires.
+    #[error(
+        "keyset {keyset}: {key} has been in use for {age}, and the policy requires {least} before a rotation"
+    )]
     TooYoung {
         /// The keyset.
         keyset: String,
         /// The key.
         key: String,
-        /// How old it is, for people.
+        /// Its age, as text.
         age: String,
-        /// How old it is to be, for people.
+        /// The required age, as text.
         least: String,
     },
 }
@@ -51,20 +53,22 @@ impl Advise for PolicyError {
             PolicyError::NoEmergency { run, .. } => Advice::refused(
                 "no-emergency",
                 format!(
-                    "`reseal cancel PLAN --run {run}` leaves it where it is, and the emergency begins a run of its own;\n\
-                     `reseal resume PLAN` goes on with it as it was"
+                    "cancel it with `reseal cancel PLAN --run {run}` and start an emergency run,\nor resume it as it \
+                     is with `reseal resume PLAN`"
                 ),
             ),
             PolicyError::StillRotating { key, .. } => Advice::refused(
                 "key-rotating",
-                format!("finish that first: `reseal keys retire PLAN {key}`, or say --emergency"),
+                format!("run `reseal keys retire PLAN {key}` first, or pass `--emergency`"),
             ),
             PolicyError::AgeUnknown { key, .. } => Advice::refused(
                 "key-age-unknown",
-                format!("`reseal keys activate PLAN {key} --since TIME`, or --emergency"),
+                format!(
+                    "record it with `reseal keys activate PLAN {key} --since TIME`, or pass `--emergency`"
+                ),
             ),
             PolicyError::TooYoung { .. } => {
-                Advice::refused("key-young", "wait, or say --emergency where it cannot wait")
+                Advice::refused("key-young", "wait, or pass `--emergency` if it cannot wait")
             }
         }
     }

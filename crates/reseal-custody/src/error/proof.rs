@@ -1,60 +1,62 @@
-//! What a policy wants proved before a run, and is not.
+//! Proofs that a policy requires before a run and that are missing.
 
 use jiff::Timestamp;
 use reseal_engine::{Advice, Advise};
 use thiserror::Error;
 
-/// What a policy wants proved before a run, and is not.
+/// A proof that the policy requires is missing.
 #[derive(Clone, Debug, Error)]
 pub enum ProofError {
-    /// The newest backup's time has yet to come.
-    #[error("the newest backup is of {made:.0}, which is yet to come, says {witness}")]
+    /// The time of the latest backup is in the future.
+    #[error("the latest backup, according to {witness}, has a time in the future: {made:.0}")]
     BackupInTheFuture {
         /// The backup's time.
         made: Timestamp,
-        /// What says so.
+        /// Where the time comes from.
         witness: String,
     },
-    /// The newest backup is too old.
-    #[error("the newest backup is of {made:.0}, says {witness}: older than the policy allows")]
+    /// The latest backup is too old.
+    #[error(
+        "the latest backup, according to {witness}, was made at {made:.0} and is older than the policy allows"
+    )]
     BackupOld {
         /// The backup's time.
         made: Timestamp,
-        /// What says so.
+        /// Where the time comes from.
         witness: String,
     },
-    /// The file that is to be the backup is none.
-    #[error("the backup {path}: {why}")]
+    /// The backup file cannot be used.
+    #[error("cannot use the backup {path}: {why}")]
     BackupMissing {
         /// The file.
         path: String,
         /// What is wrong with it.
         why: String,
     },
-    /// A program said nothing that is a time.
-    #[error("the command {command} printed no time")]
+    /// A program printed no time.
+    #[error("the command `{command}` did not print a time")]
     BackupUnknown {
         /// The program.
         command: String,
     },
-    /// A program said nothing that is a share.
-    #[error("the command {command} printed no share in percent")]
+    /// A program printed no percentage.
+    #[error("the command `{command}` did not print a percentage")]
     DiskUnknown {
         /// The program.
         command: String,
     },
-    /// The disk has too little room.
-    #[error("{free} % of the disk is free, and the policy asks for {least} %")]
+    /// The disk has too little free space.
+    #[error("{free} % of the disk is free, and the policy requires {least} %")]
     DiskFull {
-        /// The share that is free.
+        /// The free space in percent.
         free: f64,
-        /// The share that is asked for.
+        /// The required space in percent.
         least: f64,
     },
-    /// A program did not end as it should.
+    /// A program failed.
     #[error("{place}: {message}")]
     Program {
-        /// Where the plan names it.
+        /// Its place in the plan.
         place: &'static str,
         /// What is wrong.
         message: String,
@@ -64,17 +66,21 @@ pub enum ProofError {
 impl Advise for ProofError {
     fn advice(&self) -> Advice {
         let (code, help) = match self {
-            ProofError::BackupInTheFuture { .. } => ("backup-in-the-future", "compare the clocks"),
+            ProofError::BackupInTheFuture { .. } => {
+                ("backup-in-the-future", "check the clocks of both machines")
+            }
             ProofError::BackupOld { .. } => ("backup-old", "make a backup, then run again"),
             ProofError::BackupMissing { .. } => {
                 ("backup-missing", "make a backup, or correct `policy.backup.file`")
             }
             ProofError::BackupUnknown { .. } => {
-                ("backup-unknown", "let it print the backup's time: 2026-01-31T06:00:00Z")
+                ("backup-unknown", "make it print the time of the backup, such as 2026-01-31T06:00:00Z")
             }
-            ProofError::DiskUnknown { .. } => ("disk-unknown", "let it print the free share: 0 to 100"),
+            ProofError::DiskUnknown { .. } => {
+                ("disk-unknown", "make it print the free space in percent, from 0 to 100")
+            }
             ProofError::DiskFull { .. } => ("disk-full", "free space, then run again"),
-            ProofError::Program { .. } => ("proof", "run it by hand and see what it says"),
+            ProofError::Program { .. } => ("proof", "run the command yourself to see its error"),
         };
         Advice::refused(code, help)
     }

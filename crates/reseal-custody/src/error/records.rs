@@ -1,4 +1,4 @@
-//! What keeps a run from beginning in the control database: the key catalogue, approvals, the audit trail.
+//! Records in the control database that keep a run from starting: key catalogue, approvals, audit trail.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use reseal_engine::{Advice, Advise, RunError};
 use reseal_store::{StoreError, Trouble};
 use thiserror::Error;
 
-/// What keeps a run from beginning in the control database.
+/// A record in the control database keeps a run from starting.
 #[derive(Clone, Debug, Error)]
 pub enum RecordsError {
-    /// Other processes change the catalogue all the time.
+    /// Other processes keep changing the catalogue.
     #[error("other processes keep changing the key catalogue")]
     CatalogueBusy,
-    /// A primary was given up.
-    #[error("keyset {keyset}: {key} is {state}, and would seal")]
+    /// The primary is retired or destroyed.
+    #[error("keyset {keyset}: the primary {key} is {state} and must not seal new data")]
     PrimaryGivenUp {
         /// The keyset.
         keyset: String,
@@ -24,8 +24,8 @@ pub enum RecordsError {
         /// Its state.
         state: KeyState,
     },
-    /// The key that cells written since a run would go back to was given up.
-    #[error("keyset {keyset}: {key} is {state}, and cells written since would be sealed under it")]
+    /// The key for cells written since the run is retired or destroyed.
+    #[error("keyset {keyset}: {key} is {state}, and the rollback would seal cells under it")]
     OldKeyGivenUp {
         /// The keyset.
         keyset: String,
@@ -34,38 +34,40 @@ pub enum RecordsError {
         /// Its state.
         state: KeyState,
     },
-    /// A primary was given up by the application.
-    #[error("keyset {keyset}: {key} is {state} by the application's own table, and would seal")]
+    /// The primary is retired in the application's table.
+    #[error(
+        "keyset {keyset}: the primary {key} is {state} in the application's table and must not seal new data"
+    )]
     PrimaryRetiredOutside {
         /// The keyset.
         keyset: String,
         /// The key.
         key: String,
-        /// Its state, in the application's word.
+        /// Its state, as the application names it.
         state: String,
     },
-    /// The key that cells written since a run would go back to was given up by the application.
+    /// The key for cells written since the run is retired in the application's table.
     #[error(
-        "keyset {keyset}: {key} is {state} by the application's own table, and cells written since would be sealed under it"
+        "keyset {keyset}: {key} is {state} in the application's table, and the rollback would seal cells under it"
     )]
     OldKeyRetiredOutside {
         /// The keyset.
         keyset: String,
         /// The key.
         key: String,
-        /// Its state, in the application's word.
+        /// Its state, as the application names it.
         state: String,
     },
-    /// What people agreed to once was done once.
-    #[error("request {request} was made use of meanwhile")]
+    /// The approval was used by another process.
+    #[error("request {request} was used by another process")]
     ApprovalUsed {
         /// The request.
         request: String,
     },
-    /// The control database does not know the event with which the plan's newest run began.
+    /// The control database lacks the event that started the plan's latest run.
     #[error(
-        "the control database does not know event {event} of the audit trail, with which run {run} began: its trail ends at \
-         event {tail}, so that it is another one or was restored from a backup"
+        "the control database does not contain event {event} of the audit trail, which started run {run}: its trail \
+         ends at event {tail}, so it is another database or was restored from a backup"
     )]
     ControlDatabaseBehind {
         /// The run.
@@ -75,12 +77,12 @@ pub enum RecordsError {
         /// Where its trail ends.
         tail: u64,
     },
-    /// An event could not be recorded, and nothing runs without.
-    #[error("{kind} is not in the audit trail, and nothing runs without: {source}")]
+    /// An event could not be recorded; without it, nothing runs.
+    #[error("cannot record {kind} in the audit trail: {source}")]
     AuditTrail {
-        /// What was to be recorded.
+        /// The kind of the event.
         kind: EventKind,
-        /// Why it could not be.
+        /// The cause.
         source: StoreError,
     },
 }
@@ -91,36 +93,36 @@ impl Advise for RecordsError {
             RecordsError::CatalogueBusy => Advice::stopped("catalogue-busy", "try again"),
             RecordsError::PrimaryGivenUp { .. } => Advice::refused(
                 "key-given-up",
-                "generate a new key with `reseal keys generate`, and make it the primary",
+                "generate a new key with `reseal keys generate` and make it the primary",
             ),
-            RecordsError::OldKeyGivenUp { .. } => Advice::refused(
-                "key-given-up",
-                "there is no way back to it; another key of the keyset: --to-key",
-            ),
+            RecordsError::OldKeyGivenUp { .. } => {
+                Advice::refused("key-given-up", "pass another key of the keyset with `--to-key`")
+            }
             RecordsError::PrimaryRetiredOutside { .. } => Advice::refused(
                 "key-given-up",
-                "make another key the primary, or set its state back in that table",
+                "make another key the primary, or change its state in that table",
             ),
             RecordsError::OldKeyRetiredOutside { .. } => Advice::refused(
                 "key-given-up",
-                "set its state back in that table if the application may seal with it again, or pass another key of the \
+                "change its state in that table if the application may seal with it again, or pass another key of the \
                  keyset with `--to-key`",
             ),
             RecordsError::ApprovalUsed { .. } => {
-                Advice::stopped("approval-used", "the same command again asks for new approvals")
+                Advice::stopped("approval-used", "run the same command again; it makes a new request")
             }
             RecordsError::ControlDatabaseBehind { .. } => Advice::refused(
                 "control-database-behind",
-                "check RESEAL_DATABASE_URL, or restore a newer backup; `--accept-control-database` goes on without what it has \
-                 forgotten (approvals used, states of keys), and the trail records it",
+                "check RESEAL_DATABASE_URL, or restore a newer backup; pass `--accept-control-database` to continue \
+                 without the records it has lost (used approvals, key states), which the trail then records",
             ),
             RecordsError::AuditTrail { source, .. } if source.trouble == Trouble::Retry => Advice::stopped(
                 "audit-trail",
-                "another process has locked the control database (RESEAL_DATABASE_URL): run again when it is done",
+                "another process has locked the control database (RESEAL_DATABASE_URL); run the command again when it \
+                 has finished",
             ),
             RecordsError::AuditTrail { .. } => Advice::refused(
                 "audit-trail",
-                "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again",
+                "make the control database (RESEAL_DATABASE_URL) writable, then run the command again",
             ),
         }
     }

@@ -1,22 +1,23 @@
-//! Why a key cannot be given up.
+//! Why a key cannot be retired or destroyed.
 
+use reseal_core::quantity::count;
 use reseal_core::{KeyState, RunState};
 use reseal_engine::{Advice, Advise, Finding};
 use thiserror::Error;
 
-/// Why a key cannot be given up.
+/// Why a key cannot be retired or destroyed.
 #[derive(Clone, Debug, Error)]
 pub enum RetireError {
-    /// It seals.
-    #[error("keyset {keyset}: {key} is the plan's primary, and would seal")]
+    /// The key is the primary.
+    #[error("keyset {keyset}: {key} is the plan's primary and still seals new data")]
     Primary {
         /// The keyset.
         keyset: String,
         /// The key.
         key: String,
     },
-    /// The states of keys do not follow each other so.
-    #[error("keyset {keyset}: {key} is {state}, and cannot become {to}")]
+    /// This change of state is not allowed.
+    #[error("keyset {keyset}: {key} is {state} and cannot become {to}")]
     WrongState {
         /// The keyset.
         keyset: String,
@@ -24,41 +25,41 @@ pub enum RetireError {
         key: String,
         /// Its state.
         state: KeyState,
-        /// What it was to become.
+        /// The requested state.
         to: KeyState,
     },
-    /// Nobody has said that it is to be gone for ever.
-    #[error("{key} would be gone for ever: say so with its id")]
+    /// The key ID was not passed as confirmation.
+    #[error("{key} would be destroyed permanently; this needs confirmation")]
     Unconfirmed {
         /// The key.
         key: String,
     },
-    /// The policy never lets go of a key.
-    #[error("the policy keeps retired keys for ever, and {key} is one")]
+    /// The policy keeps retired keys forever.
+    #[error("the policy keeps retired keys such as {key} forever")]
     KeptForEver {
         /// The key.
         key: String,
     },
-    /// The policy does not let go of it yet.
-    #[error("{key} is to be kept for another {left}")]
+    /// The retention period is not over.
+    #[error("the policy keeps {key} for another {left}")]
     KeptLonger {
         /// The key.
         key: String,
-        /// How long, for people.
+        /// The remaining time, as text.
         left: String,
     },
-    /// Several keys go by what was given.
-    #[error("{count} keys of plan {plan} are called {key}")]
+    /// Several keys match.
+    #[error("{count} keys of plan {plan} match {key}")]
     Ambiguous {
         /// How many.
         count: usize,
         /// The plan.
         plan: String,
-        /// What was given.
+        /// The value that was passed.
         key: String,
     },
     /// No key has the label now, which is a role.
-    #[error("no key of plan {plan} that can be read has the label {key} now; it was once that of {}", .once.join(", "))]
+    #[error("no key of plan {plan} that can be read has the label {key} now; it belonged to {} before", .once.join(", "))]
     NoLabel {
         /// The plan.
         plan: String,
@@ -67,22 +68,22 @@ pub enum RetireError {
         /// The keys that had it first: the beginning of the fingerprint of each, and its state.
         once: Vec<String>,
     },
-    /// Another process moved it.
-    #[error("{key} was moved by another process meanwhile")]
+    /// Another process changed its state.
+    #[error("another process changed the state of {key}")]
     Moved {
         /// The key.
         key: String,
     },
-    /// A run may still move cells to it or from it.
-    #[error("run {run} is {state}, and can still be gone on with")]
+    /// An unfinished run may still use the key.
+    #[error("run {run} is {state} and can still be resumed")]
     RunNotOver {
         /// The run.
         run: String,
-        /// Where it stands.
+        /// Its state.
         state: RunState,
     },
-    /// Something still holds its cells, or may: at least one place.
-    #[error("{key} cannot be given up:\n{}", places(.held))]
+    /// At least one place still has its cells, or may have them.
+    #[error("{key} is still needed:\n{}", places(.held))]
     Held {
         /// The key.
         key: String,
@@ -91,42 +92,42 @@ pub enum RetireError {
     },
 }
 
-/// A place that still holds cells of a key, or may.
+/// A place that still has cells of a key, or may have them.
 #[derive(Clone, Debug, Error)]
 pub enum Held {
-    /// Cells of a field are under it.
-    #[error("{field} holds {cells} cells under it")]
+    /// Cells of a field are under the key.
+    #[error("{field} has {} cells under it", count(*.cells))]
     InField {
         /// Table and field.
         field: String,
         /// How many.
         cells: u64,
     },
-    /// Cells of a field are under it in rows that the plan's condition leaves out.
-    #[error("{field} holds {cells} cells under it in rows that `where:` leaves out")]
+    /// Cells of a field are under the key, in rows that `where:` excludes.
+    #[error("{field} has {} cells under it in rows that `where:` excludes", count(*.cells))]
     InRowsLeftOut {
         /// Table and field.
         field: String,
         /// How many.
         cells: u64,
     },
-    /// Cells of a field are under a key that the plan does not have, which may be this one.
-    #[error("{field} holds {cells} cells that open under no key of the plan")]
+    /// Cells of a field are under a key that the plan does not have. It may be this one.
+    #[error("{field} has {} cells that open under no key of the plan", count(*.cells))]
     Unknown {
         /// Table and field.
         field: String,
         /// How many.
         cells: u64,
     },
-    /// Old cells that a run keeps for its rollback.
-    #[error("undo of run {run} holds {cells} old cells, of this key among others")]
+    /// A run keeps old cells for its rollback.
+    #[error("run {run} keeps {} old cells for its rollback, some of them under this key", count(*.cells))]
     InUndo {
         /// The run.
         run: String,
         /// How many.
         cells: u64,
     },
-    /// A column outside of the plan looks sealed.
+    /// A column outside the plan looks sealed.
     #[error("{}", .0.message)]
     Outside(Finding),
 }
@@ -134,18 +135,21 @@ pub enum Held {
 impl Advise for Held {
     fn advice(&self) -> Advice {
         match self {
-            Held::InField { .. } => Advice::refused("key-in-use", "`reseal run` moves them"),
+            Held::InField { .. } => {
+                Advice::refused("key-in-use", "rotate these cells with `reseal run PLAN`")
+            }
             Held::InRowsLeftOut { .. } => Advice::refused(
                 "rows-left-out",
-                "widen the `where:` of their table and run, or let the application move these cells",
+                "widen the `where:` of the table and run again, or rotate these cells in the application",
             ),
             Held::Unknown { .. } => {
-                Advice::refused("cells-unknown", "bring the key back into the plan, or mend those cells")
+                Advice::refused("cells-unknown", "add the key to the plan again, or repair these cells")
             }
             Held::InUndo { run, .. } => Advice::refused(
                 "undo-holds",
                 format!(
-                    "when no rollback is needed any more: `reseal undo drop PLAN --run {run} --confirm NAME`"
+                    "delete the old cells with `reseal undo drop PLAN --run {run} --confirm NAME` when no rollback is \
+                     needed"
                 ),
             ),
             Held::Outside(finding) => Advice::refused(finding.code, finding.help.clone()),
@@ -158,7 +162,7 @@ fn places(held: &[Held]) -> String {
     places.join("\n")
 }
 
-/// What is to be done about all places, each line once.
+/// The help for all places, without repeated lines.
 fn about(held: &[Held]) -> Advice {
     let mut helps: Vec<String> = Vec::new();
     for help in held.iter().filter_map(|held| held.advice().help) {
@@ -175,36 +179,40 @@ impl Advise for RetireError {
         match self {
             RetireError::Primary { .. } => Advice::refused("key-state", "make another key the primary first"),
             RetireError::WrongState { state, to, .. } => Advice::refused("key-state", before(*state, *to)),
-            RetireError::Unconfirmed { key } => Advice::usage("confirm", format!("--confirm {key}")),
-            RetireError::KeptForEver { .. } => Advice::refused("key-kept", "`keep_retired` in the plan"),
-            RetireError::KeptLonger { .. } => Advice::refused("key-kept", "wait"),
+            RetireError::Unconfirmed { key } => Advice::usage("confirm", format!("pass `--confirm {key}`")),
+            RetireError::KeptForEver { .. } => {
+                Advice::refused("key-kept", "change `keep_retired` in the plan")
+            }
+            RetireError::KeptLonger { .. } => {
+                Advice::refused("key-kept", "wait, or change `keep_retired` in the plan")
+            }
             RetireError::Ambiguous { .. } => Advice::usage(
                 "which-key",
-                "pass `--keyset`, or the beginning of its fingerprint (`reseal keys list PLAN --json`)",
+                "pass `--keyset`, or the first characters of its fingerprint (see `reseal keys list PLAN --json`)",
             ),
             RetireError::NoLabel { .. } => Advice::usage(
                 "which-key",
                 "pass 12 or more of the first digits of its fingerprint (`reseal keys list PLAN`), or make the key readable that has the label",
             ),
             RetireError::Moved { .. } => {
-                Advice::stopped("catalogue-busy", "look at `reseal keys list`, and try again")
+                Advice::stopped("catalogue-busy", "check `reseal keys list PLAN` and try again")
             }
             RetireError::RunNotOver { .. } => {
-                Advice::refused("run-not-over", "finish, cancel or roll it back first")
+                Advice::refused("run-not-over", "finish it, cancel it or roll it back first")
             }
             RetireError::Held { held, .. } => about(held),
         }
     }
 }
 
-/// What leads from one state to another.
+/// What to do before a key can reach a state.
 fn before(state: KeyState, to: KeyState) -> &'static str {
     match (state, to) {
-        (KeyState::Active, KeyState::Retired) => "rotate to another key first: `reseal run`",
+        (KeyState::Active, KeyState::Retired) => "rotate to another key first with `reseal run PLAN`",
         (KeyState::Created | KeyState::Rotating, KeyState::Destroyed) => {
-            "retire it first: `reseal keys retire`"
+            "retire it first with `reseal keys retire`"
         }
-        (KeyState::Active, KeyState::Destroyed) => "rotate to another key, then retire this one",
+        (KeyState::Active, KeyState::Destroyed) => "rotate to another key, then retire this one first",
         _ => "generate a new key with `reseal keys generate`",
     }
 }

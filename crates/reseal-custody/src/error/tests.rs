@@ -34,50 +34,51 @@ fn s(text: &str) -> String {
 }
 
 fn of_proofs() -> Vec<Case> {
-    let (made, witness) = (jiff::Timestamp::UNIX_EPOCH, || s("the file /b"));
+    let (made, witness) = (jiff::Timestamp::UNIX_EPOCH, || s("file /b"));
     let proof = |error: ProofError, code, message, help| case(error, Refused, code, message, help);
     vec![
         proof(
             ProofError::BackupInTheFuture { made, witness: witness() },
             "backup-in-the-future",
-            "the newest backup is of 1970-01-01T00:00:00Z, which is yet to come, says the file /b",
-            "compare the clocks",
+            "the latest backup, according to file /b, has a time in the future: 1970-01-01T00:00:00Z",
+            "check the clocks of both machines",
         ),
         proof(
             ProofError::BackupOld { made, witness: witness() },
             "backup-old",
-            "the newest backup is of 1970-01-01T00:00:00Z, says the file /b: older than the policy allows",
+            "the latest backup, according to file /b, was made at 1970-01-01T00:00:00Z and is older than the policy \
+             allows",
             "make a backup, then run again",
         ),
         proof(
-            ProofError::BackupMissing { path: s("/b"), why: s("not a file") },
+            ProofError::BackupMissing { path: s("/b"), why: s("it is not a regular file") },
             "backup-missing",
-            "the backup /b: not a file",
+            "cannot use the backup /b: it is not a regular file",
             "make a backup, or correct `policy.backup.file`",
         ),
         proof(
             ProofError::BackupUnknown { command: s("date") },
             "backup-unknown",
-            "the command date printed no time",
-            "let it print the backup's time: 2026-01-31T06:00:00Z",
+            "the command `date` did not print a time",
+            "make it print the time of the backup, such as 2026-01-31T06:00:00Z",
         ),
         proof(
             ProofError::DiskUnknown { command: s("df") },
             "disk-unknown",
-            "the command df printed no share in percent",
-            "let it print the free share: 0 to 100",
+            "the command `df` did not print a percentage",
+            "make it print the free space in percent, from 0 to 100",
         ),
         proof(
             ProofError::DiskFull { free: 7.5, least: 20.0 },
             "disk-full",
-            "7.5 % of the disk is free, and the policy asks for 20 %",
+            "7.5 % of the disk is free, and the policy requires 20 %",
             "free space, then run again",
         ),
         proof(
             ProofError::Program { place: "policy.disk.command", message: s("no such program") },
             "proof",
             "policy.disk.command: no such program",
-            "run it by hand and see what it says",
+            "run the command yourself to see its error",
         ),
     ]
 }
@@ -87,8 +88,8 @@ fn cases() -> impl Iterator<Item = Case> {
         RunError::from(Busy::WindowClosed),
         Stopped,
         "window",
-        "the plan's windows are closed now",
-        "wait for the window",
+        "the current time is outside the plan's windows",
+        "wait for the next window",
     )];
     [
         of_engine,
@@ -105,6 +106,7 @@ fn cases() -> impl Iterator<Item = Case> {
         keys::of_giving_up(),
         keys::of_places(),
         copies::of_copies(),
+        copies::of_identities(),
         copies::of_age(),
     ]
     .into_iter()

@@ -37,7 +37,7 @@ impl Kept {
     /// That the key is still there.
     pub(super) fn has(&self) -> String {
         match self {
-            Kept::File(path) => format!("the file {path} still holds it"),
+            Kept::File(path) => format!("the file {path} still contains it"),
             Kept::Elsewhere(keeper) => keeper.has.clone(),
         }
     }
@@ -49,7 +49,7 @@ impl Kept {
     /// The same where nobody knows whether the key is there.
     fn perhaps(self) -> Kept {
         let Kept::Elsewhere(Keeper { has, to_do }) = self else { return self };
-        Kept::elsewhere(format!("not looked at: whether {has}"), &format!("if so, {to_do}"))
+        Kept::elsewhere(format!("not checked whether {has}"), &format!("if so, {to_do}"))
     }
 
     /// A key that a source gives whole, or as an entry of a document.
@@ -60,29 +60,30 @@ impl Kept {
             // The KEK is what lies there.
             ("local", Some(secret)) => Kept::of_source(secret, key_id),
             (kind @ ("aws-kms" | "pkcs11"), _) => Kept::elsewhere(
-                format!("the KEK stays where it is ({kind}: {})", words.join(", ")),
+                format!("the KEK still exists ({kind}: {})", words.join(", ")),
                 "disable or delete it there",
             ),
             (kind, _) if source.json.is_some() => Kept::elsewhere(
-                format!("an entry of {} still holds it", place(kind, word)),
-                "delete that entry, and older versions of the document",
+                format!("an entry of {} still contains it", place(kind, word)),
+                "delete that entry and older versions of the document",
             ),
             ("file", _) => Kept::File(word.to_owned()),
-            ("env", _) => {
-                Kept::elsewhere(format!("{} still holds it", place("env", word)), "delete it where it is set")
-            }
+            ("env", _) => Kept::elsewhere(
+                format!("{} still contains it", place("env", word)),
+                "remove it where it is set",
+            ),
             ("command", _) => Kept::elsewhere(
-                format!("{} still gives it", place("command", word)),
-                "delete it where that program takes it from",
+                format!("{} still returns it", place("command", word)),
+                "delete it at that program's source",
             ),
             ("age", _) => {
-                Kept::elsewhere(format!("{} still holds it", place("age", word)), "delete that file")
+                Kept::elsewhere(format!("{} still contains it", place("age", word)), "delete that file")
             }
             ("sql", _) => Kept::elsewhere(
                 "a query of the plan still returns it from the application's database".to_owned(),
                 "delete it from that table",
             ),
-            (kind, _) => Kept::elsewhere(format!("its source ({kind}) still gives it"), "delete it there"),
+            (kind, _) => Kept::elsewhere(format!("its source ({kind}) still provides it"), "delete it there"),
         }
     }
 
@@ -92,15 +93,13 @@ impl Kept {
             KeysPlace::Directory { path, .. } => Kept::File(format!("{path}/{key_id}")),
             KeysPlace::Map(source) => Kept::of_source(source, key_id),
             KeysPlace::Query { key: KeyOfRow::Column { name, .. }, .. } => Kept::elsewhere(
-                format!(
-                    "the row that the query of `keys_from` returns for it still holds it (column {name})"
-                ),
+                format!("its row in the query of `keys_from` still contains it (column {name})"),
                 "delete it from that table",
             ),
             KeysPlace::Query { key: KeyOfRow::Source(source), .. } => match of_row(source, key_id) {
                 Some(source) => Kept::of_source(&source, key_id),
                 None => Kept::elsewhere(
-                    format!("its row names the place that holds it ({})", source.kind),
+                    format!("its row names the place where it is stored ({})", source.kind),
                     "delete it there, then the row",
                 ),
             },
@@ -168,7 +167,10 @@ impl Custodian<'_> {
         });
         twins
             .map(|twin| {
-                Kept::elsewhere(format!("{twin} of the plan has the same bytes"), "give that key up too")
+                Kept::elsewhere(
+                    format!("{twin} of the plan has the same bytes"),
+                    "retire and destroy that key too",
+                )
             })
             .collect()
     }
@@ -178,10 +180,10 @@ impl Custodian<'_> {
         let row = Some(&found.row).filter(|_| found.in_plan)?;
         Some(match self.is_listed(&row.keyset, &row.key_id) {
             true => format!(
-                "the query of `keys_from` still lists {}: delete its row, or the next run looks for it",
+                "the query of `keys_from` still lists {}: delete its row, or the next run will look for the key",
                 row.key_id
             ),
-            false => format!("take {} out of the plan where the plan names it", row.key_id),
+            false => format!("remove {} from the plan", row.key_id),
         })
     }
 
@@ -290,15 +292,12 @@ mod tests {
         let file =
             SourceSpec { secret: Some(Box::new(source("file", &["kek.key"]))), ..source("local", &[]) };
         for (source, has) in [
-            (source("aws-kms", &["key=alias/phi"]), "the KEK stays where it is (aws-kms: key=alias/phi)"),
-            (
-                source("pkcs11", &["token=app", "key=v1"]),
-                "the KEK stays where it is (pkcs11: token=app, key=v1)",
-            ),
-            (source("age", &["keys/{key}.age", "identity"]), "the age file keys/v1.age still holds it"),
-            (source("vault", &["x"]), "its source (vault) still gives it"),
-            (local, "the variable KEK still holds it"),
-            (file, "the file kek.key still holds it"),
+            (source("aws-kms", &["key=alias/phi"]), "the KEK still exists (aws-kms: key=alias/phi)"),
+            (source("pkcs11", &["token=app", "key=v1"]), "the KEK still exists (pkcs11: token=app, key=v1)"),
+            (source("age", &["keys/{key}.age", "identity"]), "the age file keys/v1.age still contains it"),
+            (source("vault", &["x"]), "its source (vault) still provides it"),
+            (local, "the variable KEK still contains it"),
+            (file, "the file kek.key still contains it"),
         ] {
             assert_eq!(Kept::of_source(&source, "v1").has(), has);
         }

@@ -65,28 +65,31 @@ impl KeyFile {
         let mut wiped = Wiped::default();
         let names = self.other_names();
         if let Err(error) = self.overwrite() {
-            let others =
-                names.map(|names| format!(", and so does the same file by {names}")).unwrap_or_default();
+            let others = names.map(|names| format!(", also under {names}")).unwrap_or_default();
             wiped.left.push(format!(
-                "{} still holds it{others}: it cannot be overwritten ({}); delete it",
+                "{} still contains it{others}: it cannot be overwritten ({}); delete it",
                 self.shown(),
                 error.kind()
             ));
             return wiped;
         }
         match fs::remove_file(&self.target) {
-            Ok(()) => wiped.done.push(format!("{} is overwritten with zeros and deleted", self.shown())),
+            Ok(()) => wiped.done.push(format!("{} was overwritten with zeros and deleted", self.shown())),
             Err(error) => {
-                wiped.done.push(format!("{} is overwritten with zeros", self.shown()));
-                wiped.notes.push(format!("{} is not deleted ({})", self.target.display(), error.kind()));
+                wiped.done.push(format!("{} was overwritten with zeros", self.shown()));
+                wiped.notes.push(format!(
+                    "{} could not be deleted ({})",
+                    self.target.display(),
+                    error.kind()
+                ));
             }
         }
         for link in &self.links {
             match fs::remove_file(link) {
-                Ok(()) => wiped.done.push(format!("the symbolic link {} is removed", link.display())),
+                Ok(()) => wiped.done.push(format!("the symbolic link {} was removed", link.display())),
                 Err(error) => {
                     wiped.notes.push(format!(
-                        "the link {} is not removed ({})",
+                        "the symbolic link {} could not be removed ({})",
                         link.display(),
                         error.kind()
                     ));
@@ -94,11 +97,11 @@ impl KeyFile {
             }
         }
         if let Some(names) = names {
-            wiped.notes.push(format!("the same file, now zeros, is still there by {names}: delete it"));
+            wiped.notes.push(format!("the same file, now all zeros, also exists as {names}: delete it"));
         }
         wiped.notes.push(
-            "copies that were made of the file, snapshots, and blocks that a journaling or copy-on-write file system or a \
-             flash disk keeps are out of reach"
+            "Reseal cannot reach copies of the file, snapshots, or blocks kept by a journaling or copy-on-write file \
+             system or a flash disk"
                 .to_owned(),
         );
         wiped
@@ -128,7 +131,7 @@ impl KeyFile {
         let target = self.target.display();
         match self.links.is_empty() {
             true => format!("the file {}", self.path.display()),
-            false => format!("the file {target}, to which the link {} leads,", self.path.display()),
+            false => format!("the file {target} (linked from {})", self.path.display()),
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) struct Placed {
 pub(super) struct Planning<'d> {
     pub(super) trust: Trust,
     pub(super) deks: Option<&'d Deks>,
-    /// Whether it is sealed again also where it is under the primary: a part that it shares is written anew.
+    /// Whether it is sealed again also where it is under the primary: a part that it shares is rewritten.
     pub(super) anew: bool,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn digest(values: &[Value], places: &[usize], scratch: &mut Vec<u8>) 
     half
 }
 
-/// Bytes that [`put_value`] takes for these values, at the most.
+/// Bytes that [`put_value`] takes for these values at most.
 fn room(values: &[Value]) -> usize {
     values.iter().map(|value| value.size() + 5).sum()
 }

@@ -12,7 +12,7 @@ use crate::error::{RunError, StoredError};
 /// Rows that are told of at once.
 const AT_ONCE: usize = 200;
 
-/// Shows the reasons that are in quarantine. A row that the application changes meanwhile is left to the next sweep.
+/// Shows the reasons that are in quarantine. A row that the application changes at the same time is left to the next sweep.
 pub(crate) async fn write_last_error(
     session: &mut Session,
     lease: &RunLease,

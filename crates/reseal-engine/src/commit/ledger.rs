@@ -101,7 +101,7 @@ impl Commit<'_> {
         finish(guarded, outcome).await
     }
 
-    /// Notes the event with which the run begins in the records of whoever follows it.
+    /// Notes the event with which the run begins in the records of the observer.
     pub(crate) async fn trail_mark(mut self, plan: &str, at: TrailHead) -> Result<(), RunError> {
         let mut guarded = self.begin().await?;
         let outcome = guarded.note_trail_mark(plan, at).await;

@@ -43,7 +43,7 @@ impl Planner for Onward {
     }
 }
 
-/// A rollback's way with what was written since the run: it is sealed anew under the old key.
+/// A rollback's way with what was written since the run: it is sealed again under the old key.
 pub(crate) struct Anew {
     /// The table with the old key as the primary.
     pub(crate) back: Arc<Target>,

@@ -65,7 +65,7 @@ impl Planner for Exact {
     async fn plan(&self, mut rows: Vec<Row>) -> Result<Work, RunError> {
         let reopens = |entry: &Entry| entry.old.iter().any(|value| matches!(value, OldValue::Reopen { .. }));
         let mut work = Work::default();
-        // The order in which applications lock rows: whoever locks them in another meets them in a deadlock.
+        // The order in which applications lock rows: another order causes deadlocks.
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         if !self.wanted.values().any(reopens) {
             work.swaps = rows.into_iter().filter_map(|row| self.planned(row, None)).collect();
@@ -198,7 +198,7 @@ fn old_value(
     Some((place, value))
 }
 
-/// A reason that stood beside a cell comes back with it, though the cell was mended meanwhile: a rollback gives the row as
+/// A reason that stood beside a cell comes back with it, though the cell was repaired since: a rollback gives the row as
 /// it was when it was swapped, and says nothing of what has become true since. The next run that moves the cell clears it
 /// again. What the application wrote there since is its own.
 fn reasons(target: &Target, row: &Row, entry: &Entry, back: &mut Back) {

@@ -40,7 +40,7 @@ pub(super) struct End<'e> {
 pub(super) struct Done {
     /// How many cells were swapped.
     pub(super) cells: u64,
-    /// The rows that another writer changed meanwhile.
+    /// The rows that another writer has changed.
     pub(super) lost: Vec<RowKey>,
     /// Whether this was the last transaction of its batch.
     pub(super) closed: bool,

@@ -20,7 +20,7 @@ enum Tried {
 }
 
 impl Commit<'_> {
-    /// Swaps in one transaction; gives the rows that another writer changed meanwhile.
+    /// Swaps in one transaction; gives the rows that another writer has changed.
     pub(crate) async fn swaps(
         &mut self,
         shape: &Shape,

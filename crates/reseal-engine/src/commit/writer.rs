@@ -82,7 +82,7 @@ impl<'w> Writer<'w> {
                 let end = End { closing, counts: &counts, broken: &broken, stood: &stood };
                 match self.transaction(Attempt::Whole(&parts), Some(end)).await {
                     Ok(done) if done.closed => return Ok(done.cells),
-                    // A row was changed meanwhile or is refused, the table has a trigger by now, or the shard is another
+                    // A row was changed or is refused, the table has a trigger by now, or the shard is another
                     // engine's: which of them is found out row by row.
                     Ok(_) | Err(Refusal::Row(_) | Refusal::Swallowed(_)) => Chunk::Packed(parts).rows(),
                     Err(Refusal::Halt(halt)) => return Err(halt),

@@ -10,7 +10,7 @@ use crate::stop::Stop;
 #[derive(Clone, Debug, Error)]
 pub enum Busy {
     /// Another run holds a column that a run or a rollback would write.
-    #[error("{column} is held by {by}")]
+    #[error("column `{column}` is held by {by}")]
     Column {
         /// The column.
         column: String,
@@ -18,7 +18,7 @@ pub enum Busy {
         by: ColumnHolder,
     },
     /// Another engine holds the run.
-    #[error("run {run} is held by {holder}")]
+    #[error("another process is working on run {run}: {holder}")]
     Run {
         /// The run.
         run: String,
@@ -26,13 +26,13 @@ pub enum Busy {
         holder: String,
     },
     /// An engine works on the run that is to be rolled back.
-    #[error("run {run} is at work")]
+    #[error("run {run} is in progress")]
     AtWork {
         /// The run.
         run: String,
     },
     /// Another engine rolls the run back.
-    #[error("run {run} is being rolled back by {holder}")]
+    #[error("another process is rolling back run {run}: {holder}")]
     RollingBack {
         /// The run.
         run: String,
@@ -40,43 +40,43 @@ pub enum Busy {
         holder: String,
     },
     /// An engine works on the run whose kept old cells are to be dropped.
-    #[error("run {run} is at work")]
+    #[error("run {run} is in progress")]
     KeepsUndo {
         /// The run.
         run: String,
     },
     /// The run that is to be rolled back has another state by now.
-    #[error("run {run} moved on meanwhile")]
+    #[error("the state of run {run} has changed")]
     MovedOn {
         /// The run.
         run: String,
     },
     /// Another engine does what a run that is over still owes.
-    #[error("another engine carries out the last steps of run {run}")]
+    #[error("another process is running the final steps of run {run}")]
     LastSteps {
         /// The run.
         run: String,
     },
     /// The application keeps rows locked.
-    #[error("rows of {table} stay locked")]
+    #[error("rows of table `{table}` remain locked by other transactions")]
     RowsLocked {
         /// The table.
         table: String,
     },
     /// The application rewrites rows faster than they can be swapped.
-    #[error("rows of {table} are rewritten faster than they can be swapped")]
+    #[error("the application changes rows of table `{table}` faster than they can be rotated")]
     Raced {
         /// The table.
         table: String,
     },
     /// The application rewrites rows faster than they can be put back.
-    #[error("rows of {table} are rewritten faster than they can be put back")]
+    #[error("the application changes rows of table `{table}` faster than they can be restored")]
     RacedBack {
         /// The table.
         table: String,
     },
     /// None of the plan's windows is open.
-    #[error("the plan's windows are closed now")]
+    #[error("the current time is outside the plan's windows")]
     WindowClosed,
     /// The time that was given as the run's end has come before it began.
     #[error("{}", Stop::UntilReached.reason())]
@@ -111,7 +111,7 @@ impl std::fmt::Display for ColumnHolder {
         write!(f, "run {}", self.run)?;
         match &self.known {
             Some(KnownHolder { plan, state, holder }) => {
-                write!(f, " of plan {plan} ({state}, held by {holder})")
+                write!(f, " of plan `{plan}` ({state}, last process: {holder})")
             }
             None => Ok(()),
         }
@@ -123,19 +123,22 @@ impl Advise for Busy {
         let (code, help) = match self {
             Busy::Column { .. } => (
                 "column-held",
-                "wait for it, resume it, or give it up with `reseal cancel` and the file of its plan",
+                "wait until that run is done, or pass the file of its plan to `reseal resume` or `reseal \
+                 cancel`",
             ),
-            Busy::Run { .. } | Busy::KeepsUndo { .. } => ("run-held", "wait for it, or see `reseal status`"),
-            Busy::AtWork { .. } => ("run-held", "pause it first: `reseal pause`"),
-            Busy::RollingBack { .. } => ("run-held", "wait for it, or see `reseal status`"),
-            Busy::MovedOn { .. } => ("run-held", "look at `reseal status`"),
-            Busy::LastSteps { .. } => ("run-held", "wait for it"),
-            Busy::RowsLocked { .. } => ("database-busy", "run the same command again to go on"),
-            Busy::Raced { .. } => ("raced", "run again at a quieter time"),
-            Busy::RacedBack { .. } => ("raced", "run `reseal rollback` again at a quieter time"),
-            Busy::WindowClosed => ("window", "wait for the window, or change `windows:` in the plan"),
-            Busy::UntilPassed => ("until", "give a later time, or leave it away; nothing was written"),
-            Busy::RollbackStopped(_) => ("interrupted", "run `reseal rollback` again to go on"),
+            Busy::Run { .. } | Busy::KeepsUndo { .. } => {
+                ("run-held", "wait until it is done; see `reseal status PLAN`")
+            }
+            Busy::AtWork { .. } => ("run-held", "pause it first with `reseal pause PLAN`"),
+            Busy::RollingBack { .. } => ("run-held", "wait until it is done; see `reseal status PLAN`"),
+            Busy::MovedOn { .. } => ("run-held", "check it with `reseal status PLAN`"),
+            Busy::LastSteps { .. } => ("run-held", "wait until it is done"),
+            Busy::RowsLocked { .. } => ("database-busy", "run the same command again to resume"),
+            Busy::Raced { .. } => ("raced", "run again at a time with fewer writes"),
+            Busy::RacedBack { .. } => ("raced", "run `reseal rollback` again at a time with fewer writes"),
+            Busy::WindowClosed => ("window", "wait for the next window, or change `windows:` in the plan"),
+            Busy::UntilPassed => ("until", "pass a later time or omit `--until`; nothing was written"),
+            Busy::RollbackStopped(_) => ("interrupted", "run `reseal rollback` again to resume"),
         };
         Advice::stopped(code, help)
     }

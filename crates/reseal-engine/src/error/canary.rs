@@ -16,23 +16,24 @@ pub enum PutBack {
 }
 
 /// What to do where it is not back.
-pub(super) const NOT_BACK: &str =
-    "find out what writes over these cells, then `reseal rollback`; until then the run keeps their old bytes";
+pub(super) const NOT_BACK: &str = "find out what overwrites these cells, then run `reseal rollback`; the run \
+                                   keeps their old bytes until then";
 
 impl std::fmt::Display for PutBack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            PutBack::Whole => f.write_str("the first batch is put back"),
+            PutBack::Whole => f.write_str("the first batch was restored"),
             PutBack::Damaged(cells) => write!(
                 f,
-                "{cells} cells of the first batch do not open any more and are NOT put back; their old bytes are kept"
+                "{cells} cells of the first batch no longer open and were NOT restored; their old bytes are \
+                 kept"
             ),
             PutBack::Refused => f.write_str(
-                "the database refuses old bytes of the first batch: what `reseal quarantine` lists is NOT put back, \
-                 and its old bytes are kept",
+                "the database rejected old cells of the first batch: the cells that `reseal quarantine` \
+                 lists were NOT restored; their old bytes are kept",
             ),
             PutBack::Failed(why) => {
-                write!(f, "the first batch is NOT put back ({why}); its old bytes are kept")
+                write!(f, "the first batch was NOT restored ({why}); its old bytes are kept")
             }
         }
     }

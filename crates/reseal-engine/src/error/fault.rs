@@ -8,13 +8,13 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum UndoError {
     /// A batch opens under none of the plan's keys, or is damaged.
-    #[error("a batch of kept cells cannot be read")]
+    #[error("cannot read a batch of kept old cells")]
     Unreadable,
     /// A batch is more than a cipher seals at once.
     #[error("a batch of old cells is too large to keep")]
     TooLarge,
     /// Cells were to be swapped without the old ones having been packed.
-    #[error("old cells that are to be kept were not packed")]
+    #[error("old cells to keep were not packed before the write")]
     NotPacked,
 }
 
@@ -30,13 +30,13 @@ impl Advise for UndoError {
 #[derive(Clone, Debug, Error)]
 pub enum LedgerFault {
     /// A shard of a table that the run does not have.
-    #[error("the run has a shard of unknown table {table}")]
+    #[error("the run has a shard of the unknown table `{table}`")]
     UnknownTable {
         /// The table.
         table: String,
     },
     /// A run that was written is not there.
-    #[error("the run that was just written is not there")]
+    #[error("the run is missing from the ledger right after it was created")]
     RunMissing,
 }
 

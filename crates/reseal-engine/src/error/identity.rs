@@ -8,14 +8,14 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum IdentityRefused {
     /// The plan's name stands for another table, and the run's own is where it was.
-    #[error("table {} is now {}, and run {} worked on {}, which is still there", .0.table, .0.now, .0.run, .0.was)]
+    #[error("table `{}` is now {}, but run {} worked on {}, which still exists", .0.table, .0.now, .0.run, .0.was)]
     Elsewhere(OtherTable),
     /// The table has another row key than the run's.
-    #[error("table {} is not the one that run {} worked on: its row key is ({}), and was ({})", .0.table, .0.run, .0.now, .0.was)]
+    #[error("table `{}` is not the one that run {} worked on: its row key is ({}), but was ({})", .0.table, .0.run, .0.now, .0.was)]
     RowKey(OtherTable),
     /// Cells that the run wrote do not stand in the table.
-    #[error("table {} is not the one that run {} worked on: it holds {stand} of {looked} cells that the run \
-             wrote (now {}, recorded as {})", table.table, table.run, table.now, table.was)]
+    #[error("table `{}` is not the one that run {} worked on: it has only {stand} of {looked} cells that the \
+             run wrote (now {}, recorded as {})", table.table, table.run, table.now, table.was)]
     OtherCells {
         /// The table.
         table: OtherTable,
@@ -25,8 +25,8 @@ pub enum IdentityRefused {
         stand: usize,
     },
     /// It is another table, and the run kept no old cells by which the data could be compared.
-    #[error("table {} may not be the one that run {} worked on, and the run kept no old cells to compare it by (now {}, \
-             recorded as {})", .0.table, .0.run, .0.now, .0.was)]
+    #[error("table `{}` may not be the one that run {} worked on, and the run kept no old cells to compare \
+             (now {}, recorded as {})", .0.table, .0.run, .0.now, .0.was)]
     NothingKept(OtherTable),
 }
 
@@ -50,8 +50,8 @@ impl Advise for IdentityRefused {
             IdentityRefused::Elsewhere(table) => Advice::refused(
                 "other-table",
                 format!(
-                    "set `search_path` (of the database URL or the role) as it was, or name the schema in the plan; if this \
-                     is the run's table after a restore, {}",
+                    "restore the previous `search_path` (of the database URL or the role), or name the \
+                     schema in the plan; if this is the run's table after a database restore, {}",
                     accept(table)
                 ),
             ),
@@ -60,7 +60,8 @@ impl Advise for IdentityRefused {
             | IdentityRefused::NothingKept(table) => Advice::refused(
                 "other-table",
                 format!(
-                    "give the run's table its name back, then try again; if this is the run's table after a restore, {}",
+                    "rename the run's table back and try again; if this is the run's table after a database \
+                     restore, {}",
                     accept(table)
                 ),
             ),

@@ -9,13 +9,13 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum KeysError {
     /// A fingerprint could not be made.
-    #[error("key {key}: no fingerprint can be made")]
+    #[error("cannot compute the fingerprint of key `{key}`")]
     Fingerprint {
         /// The key.
         key: String,
     },
     /// An id has other bytes than a run before has pinned.
-    #[error("keyset {keyset}: {key} holds other bytes than when it was first used")]
+    #[error("key `{key}` of keyset `{keyset}` has different bytes than when it was first used")]
     Changed {
         /// The keyset.
         keyset: String,
@@ -23,7 +23,7 @@ pub enum KeysError {
         key: String,
     },
     /// Bytes that a run before has pinned have another id.
-    #[error("keyset {keyset}: {key} holds the bytes that were first used as {first}")]
+    #[error("key `{key}` of keyset `{keyset}` has the same bytes that were first used as `{first}`")]
     Renamed {
         /// The keyset.
         keyset: String,
@@ -33,7 +33,7 @@ pub enum KeysError {
         first: String,
     },
     /// Another run has pinned an id since this one began.
-    #[error("keyset {keyset}: another run has pinned {key} since this one began")]
+    #[error("another run has pinned key `{key}` of keyset `{keyset}` since this run started")]
     PinnedMeanwhile {
         /// The keyset.
         keyset: String,
@@ -41,7 +41,7 @@ pub enum KeysError {
         key: String,
     },
     /// A key of a run that is to be rolled back has other bytes by now.
-    #[error("keyset {keyset}: {key} holds other bytes than when run {run} began")]
+    #[error("key `{key}` of keyset `{keyset}` has different bytes than when run {run} started")]
     NotOfRun {
         /// The keyset.
         keyset: String,
@@ -51,7 +51,7 @@ pub enum KeysError {
         run: String,
     },
     /// A key of a run that is to be rolled back is gone.
-    #[error("keyset {keyset}: {key} is not there, as it was when run {run} began")]
+    #[error("key `{key}` of keyset `{keyset}` is missing, but run {run} needs it")]
     Gone {
         /// The keyset.
         keyset: String,
@@ -64,13 +64,13 @@ pub enum KeysError {
     #[error(transparent)]
     OfRun(KeysetError),
     /// No keyset has the key that cells are to go back to.
-    #[error("no keyset of the plan has a key {key}")]
+    #[error("no keyset of the plan has a key `{key}`")]
     NoSuchKey {
         /// The key that was given.
         key: String,
     },
     /// Cells are to go back to the key that they are under.
-    #[error("keyset {keyset}: {key} is what the run sealed with")]
+    #[error("`{key}` is the key of keyset `{keyset}` that the run sealed with")]
     SealedWith {
         /// The keyset.
         keyset: String,
@@ -78,7 +78,7 @@ pub enum KeysError {
         key: String,
     },
     /// Cells may go back to more than one key.
-    #[error("keyset {keyset} has several old keys: {keys}")]
+    #[error("keyset `{keyset}` has several old keys: {keys}")]
     Several {
         /// The keyset.
         keyset: String,
@@ -92,25 +92,22 @@ pub enum KeysError {
 
 impl Advise for KeysError {
     fn advice(&self) -> Advice {
-        const PUT_BACK: &str = "put it back where the plan takes its keys from";
+        const PUT_BACK: &str = "restore the key where the plan reads it from";
         match self {
             KeysError::Fingerprint { .. } => Advice::failed("fingerprint"),
             KeysError::Changed { key, .. } => Advice::refused(
                 "key-changed",
                 format!(
-                    "give the new key an id of its own; cells under the old one still need the old bytes. {}",
+                    "give the new key its own key ID; cells under the old key still need the old bytes. {}",
                     forget(key)
                 ),
             ),
             KeysError::Renamed { first, .. } => Advice::refused(
                 "key-renamed",
-                format!(
-                    "a rotation needs a new key: generate one with `reseal keys generate`. {}",
-                    forget(first)
-                ),
+                format!("generate a new key with `reseal keys generate`. {}", forget(first)),
             ),
             KeysError::PinnedMeanwhile { .. } => {
-                Advice::stopped("pinned-meanwhile", "run again: the keys are compared with those pins")
+                Advice::stopped("pinned-meanwhile", "run again to compare the keys with these pins")
             }
             KeysError::NotOfRun { .. } | KeysError::Gone { .. } | KeysError::OfRun(_) => {
                 Advice::refused("keys-changed", PUT_BACK)
@@ -134,12 +131,12 @@ impl Advise for KeysError {
 
 /// What is left where a pin holds the wrong bytes.
 fn forget(key: &str) -> String {
-    format!("If {key} was pinned with wrong bytes: `reseal keys forget-pin PLAN {key} --confirm {key}`")
+    format!("If `{key}` was pinned with wrong bytes, run `reseal keys forget-pin PLAN {key} --confirm {key}`")
 }
 
 /// A KEK that did not do what it was asked.
 #[derive(Clone, Debug, Error)]
-#[error("KEK {key} {}: {error}", does(.error.fault))]
+#[error("KEK `{key}` {}: {error}", does(.error.fault))]
 pub struct KekTrouble {
     /// The KEK.
     pub key: String,
@@ -161,21 +158,25 @@ impl KekTrouble {
 
 fn does(fault: KekFault) -> &'static str {
     match fault {
-        KekFault::Throttled => "is asked more often than it allows",
-        KekFault::Unavailable => "cannot be reached",
-        KekFault::Refused | KekFault::Invalid => "refuses",
+        KekFault::Throttled => "throttles requests",
+        KekFault::Unavailable => "is unreachable",
+        KekFault::Refused | KekFault::Invalid => "refuses the request",
     }
 }
 
 impl Advise for KekTrouble {
     fn advice(&self) -> Advice {
         let (code, help) = match self.error.fault {
-            KekFault::Throttled => ("kek-throttled", "raise its quota, or lower the pace in the plan"),
-            KekFault::Unavailable => ("kek-unavailable", "see whether it is up, and reachable from here"),
+            KekFault::Throttled => {
+                ("kek-throttled", "raise its quota, or slow the run down with `throttle:` in the plan")
+            }
+            KekFault::Unavailable => {
+                ("kek-unavailable", "check that it is up and reachable from this machine")
+            }
             KekFault::Refused | KekFault::Invalid => {
-                ("kek-refused", "see whether it is enabled, and whether Reseal may use it")
+                ("kek-refused", "check that it is enabled and that Reseal is allowed to use it")
             }
         };
-        Advice::stopped(code, format!("{help}; then run again: it goes on where it stopped"))
+        Advice::stopped(code, format!("{help}; then run again to resume"))
     }
 }

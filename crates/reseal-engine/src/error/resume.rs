@@ -1,11 +1,11 @@
-//! Why a run that is not over cannot be gone on with.
+//! Why an unfinished run cannot be resumed.
 
 use reseal_core::RunState;
 use thiserror::Error;
 
 use super::{Advice, Advise};
 
-/// Why a run that is not over cannot be gone on with.
+/// Why an unfinished run cannot be resumed.
 #[derive(Clone, Debug, Error)]
 pub enum ResumeRefused {
     /// It is being rolled back.
@@ -15,7 +15,7 @@ pub enum ResumeRefused {
         run: String,
     },
     /// The plan says something else than when the run began.
-    #[error("the plan changed since run {run} began, and that run is {state}")]
+    #[error("the plan has changed since run {run} started, and that run is {state}")]
     PlanChanged {
         /// The run.
         run: String,
@@ -23,7 +23,7 @@ pub enum ResumeRefused {
         state: RunState,
     },
     /// The run has another scope than the one that is asked for.
-    #[error("run {run} is {state} in another scope: {scope}")]
+    #[error("run {run} is {state} with a different scope: {scope}")]
     ScopeChanged {
         /// The run.
         run: String,
@@ -33,7 +33,7 @@ pub enum ResumeRefused {
         scope: String,
     },
     /// The plan has other keys than the run noted when it began.
-    #[error("the keys are not those that run {run} began with")]
+    #[error("the keys differ from those that run {run} started with")]
     KeysChanged {
         /// The run.
         run: String,
@@ -42,11 +42,14 @@ pub enum ResumeRefused {
 
 impl Advise for ResumeRefused {
     fn advice(&self) -> Advice {
-        const CANCEL: &str = "put it back, or give the run up with `reseal cancel`";
+        const CANCEL: &str = "undo the change, or cancel the run with `reseal cancel PLAN`";
         let (code, help) = match self {
             ResumeRefused::RollingBack { .. } => ("rolling-back", "finish it with `reseal rollback`"),
             ResumeRefused::PlanChanged { .. } => ("plan-changed", CANCEL),
-            ResumeRefused::ScopeChanged { .. } => ("scope-changed", "resume it in its scope, or cancel it"),
+            ResumeRefused::ScopeChanged { .. } => (
+                "scope-changed",
+                "resume it with `reseal resume PLAN`, or cancel it with `reseal cancel PLAN`",
+            ),
             ResumeRefused::KeysChanged { .. } => ("keys-changed", CANCEL),
         };
         Advice::refused(code, help)

@@ -8,13 +8,13 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum RollbackRefused {
     /// No run of the plan did anything.
-    #[error("plan {plan} has no run to roll back")]
+    #[error("plan `{plan}` has no run to roll back")]
     NoRun {
         /// The plan.
         plan: String,
     },
     /// A later run came after the one that is asked for.
-    #[error("run {newest} came after {asked}")]
+    #[error("run {newest} is newer than run {asked}")]
     NotNewest {
         /// The run that is rolled back first.
         newest: String,
@@ -22,19 +22,19 @@ pub enum RollbackRefused {
         asked: String,
     },
     /// The plan never had such a run.
-    #[error("there is no run {asked}")]
+    #[error("run {asked} does not exist")]
     NoSuchRun {
         /// The one that is asked for.
         asked: String,
     },
     /// The plan says something else than when the run began.
-    #[error("the plan changed since run {run} began")]
+    #[error("the plan has changed since run {run} started")]
     PlanChanged {
         /// The run.
         run: String,
     },
     /// The server would write plaintext that is put back to its log.
-    #[error("the rollback would send plaintext, and the server would log it: {settings}")]
+    #[error("the rollback would send plaintext, which the server would log: {settings}")]
     PlaintextInLog {
         /// The settings by which it does.
         settings: String,
@@ -44,17 +44,21 @@ pub enum RollbackRefused {
 impl Advise for RollbackRefused {
     fn advice(&self) -> Advice {
         match self {
-            RollbackRefused::NoRun { .. } => Advice::refused("no-run", "see `reseal runs`"),
-            RollbackRefused::NotNewest { .. } => {
-                Advice::refused("not-newest", "only the newest run can be rolled back; roll it back first")
+            RollbackRefused::NoRun { .. } => Advice::refused("no-run", "list the runs with `reseal runs`"),
+            RollbackRefused::NotNewest { .. } => Advice::refused(
+                "not-newest",
+                "only the latest run can be rolled back; roll that one back first",
+            ),
+            RollbackRefused::NoSuchRun { .. } => {
+                Advice::usage("no-such-run", "list the runs with `reseal runs`")
             }
-            RollbackRefused::NoSuchRun { .. } => Advice::usage("no-such-run", "see `reseal runs`"),
             RollbackRefused::PlanChanged { .. } => {
-                Advice::refused("plan-changed", "roll back with the plan as it was")
+                Advice::refused("plan-changed", "restore the plan as it was for that run")
             }
             RollbackRefused::PlaintextInLog { .. } => Advice::refused(
                 "plaintext-in-log",
-                "turn that off during the rollback, or pass `--accept-plaintext-in-log`, which the audit trail records",
+                "turn off these settings during the rollback, or pass `--accept-plaintext-in-log`, which the \
+                 audit trail records",
             ),
         }
     }

@@ -8,7 +8,7 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum ScopeError {
     /// The plan has no such table.
-    #[error("the plan has no table {name}")]
+    #[error("the plan has no table `{name}`")]
     NoSuchTable {
         /// The name that was given.
         name: String,
@@ -16,16 +16,16 @@ pub enum ScopeError {
         tables: String,
     },
     /// The table whose row is to be looked at is not in the plan.
-    #[error("the plan has no table {name}")]
+    #[error("the plan has no table `{name}`")]
     NoTableToInspect {
         /// The name that was given.
         name: String,
     },
     /// Tenant, domain and tables together leave nothing.
-    #[error("no table of the plan is in the scope that was asked for")]
+    #[error("no table of the plan is in the requested scope")]
     Empty,
     /// The tenant is no value that its column can hold.
-    #[error("tenant {tenant} does not fit the column {column}")]
+    #[error("tenant `{tenant}` is not a valid value of column `{column}`")]
     Tenant {
         /// The tenant that was given.
         tenant: String,
@@ -33,7 +33,7 @@ pub enum ScopeError {
         column: String,
     },
     /// What was given is no row key of the table.
-    #[error("{row} is no row key of {table}")]
+    #[error("`{row}` is not a valid row key of table `{table}`")]
     RowKey {
         /// What was given.
         row: String,
@@ -41,7 +41,7 @@ pub enum ScopeError {
         table: String,
     },
     /// The table has no such row.
-    #[error("{table} has no row {row}")]
+    #[error("table `{table}` has no row `{row}`")]
     NoSuchRow {
         /// The table.
         table: String,
@@ -56,17 +56,22 @@ impl Advise for ScopeError {
             ScopeError::NoSuchTable { tables, .. } => {
                 Advice::usage("no-such-table", format!("its tables are {tables}"))
             }
-            ScopeError::NoTableToInspect { .. } => Advice::usage("no-such-table", "see `reseal check`"),
+            ScopeError::NoTableToInspect { .. } => Advice::usage("no-such-table", "pass a table of the plan"),
             ScopeError::Empty => Advice::usage(
                 "empty-scope",
-                "check --tenant, --domain and --table against `tenant:`, `domain:` and the names of the plan",
+                "check `--tenant`, `--domain` and `--table` against `tenant:`, `domain:` and the table names \
+                 in the plan",
             ),
-            ScopeError::Tenant { .. } => Advice::usage("tenant", "give --tenant as the column holds it"),
+            ScopeError::Tenant { .. } => {
+                Advice::usage("tenant", "pass `--tenant` with a value of that column")
+            }
             ScopeError::RowKey { .. } => Advice::usage(
                 "row-key",
-                "give the key as `reseal quarantine` prints it, parts joined by commas",
+                "pass the row key as `reseal quarantine` prints it, with parts joined by commas",
             ),
-            ScopeError::NoSuchRow { .. } => Advice::usage("no-such-row", "it may have been deleted"),
+            ScopeError::NoSuchRow { .. } => {
+                Advice::usage("no-such-row", "check the row key; the row may have been deleted")
+            }
         }
     }
 }

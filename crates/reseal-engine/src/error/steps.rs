@@ -9,13 +9,13 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum StepError {
     /// A variable holds a key.
-    #[error("the variable {name} holds a key, and variables are noted in the ledger")]
+    #[error("variable `{name}` contains a key, but the ledger records variables")]
     VarIsSecret {
         /// The variable.
         name: String,
     },
     /// A step failed.
-    #[error("hooks, {}, step {} ({label}): {status}", .key.phase, .key.number)]
+    #[error("step {} of `{}` ({label}) failed: {status}", .key.number, .key.phase)]
     Failed {
         /// Which step.
         key: StepKey,
@@ -32,14 +32,14 @@ impl Advise for StepError {
     fn advice(&self) -> Advice {
         match self {
             StepError::VarIsSecret { .. } => {
-                Advice::refused("var-is-secret", "`vars:` is for what is no secret")
+                Advice::refused("var-is-secret", "use `vars:` only for values that are not secret")
             }
             StepError::Failed { output, .. } => match output.trim() {
                 "" => Advice::refused(
                     "hook-failed",
-                    "put it right and run again: steps that are done are not repeated",
+                    "fix the problem and run again; completed steps are not repeated",
                 ),
-                output => Advice::refused("hook-failed", format!("it said:\n{output}")),
+                output => Advice::refused("hook-failed", format!("output of the step:\n{output}")),
             },
         }
     }

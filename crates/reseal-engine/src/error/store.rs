@@ -9,30 +9,31 @@ impl Advise for StoreError {
         match self.trouble {
             Trouble::Retry | Trouble::Timeout => Advice::stopped(
                 "database-busy",
-                "the database stays busy: run again, or lower the pace in the plan",
+                "the database is busy; run again, or slow the run down with `throttle:` in the plan",
             ),
-            Trouble::ConnectionLost => Advice::stopped(
-                "connection-lost",
-                "when the database is back, run again: it goes on where it stopped",
-            ),
-            Trouble::Constraint => {
-                Advice { help: Some("see the quarantine for the row".into()), ..Advice::failed("constraint") }
+            Trouble::ConnectionLost => {
+                Advice::stopped("connection-lost", "run again to resume once the database is available")
             }
+            Trouble::Constraint => Advice {
+                help: Some("list the row with `reseal quarantine PLAN`".into()),
+                ..Advice::failed("constraint")
+            },
             Trouble::RowSecurity => Advice::refused(
                 "row-security",
-                "ALTER ROLE … BYPASSRLS for the user of the database URL, or connect as the table's owner: rows that a \
-                 policy hides would be left behind",
+                "run ALTER ROLE … BYPASSRLS for the user of the database URL, or connect as the table's \
+                 owner; otherwise rows that a policy hides would be missed",
             ),
-            Trouble::Permission => {
-                Advice::refused("privilege-missing", "grant it to the user of the database URL")
-            }
+            Trouble::Permission => Advice::refused(
+                "privilege-missing",
+                "grant the privilege to the user of the database URL; see `reseal grants PLAN`",
+            ),
             Trouble::Missing | Trouble::Ambiguous => Advice::refused(
                 "schema-changed",
-                "compare the plan with the schema; did a migration change a column?",
+                "compare the plan with the database schema; a migration may have changed it",
             ),
             Trouble::Unwritable => Advice::stopped(
                 "unwritable",
-                "free space or end the failover, then run again: it goes on where it stopped",
+                "free disk space or wait for the end of the failover, then run again to resume",
             ),
             Trouble::Refused => {
                 Advice::refused("connection-refused", "check host, port, database, user and password")
@@ -43,19 +44,22 @@ impl Advise for StoreError {
                  plaintext, add `tls: off` to the plan's `database:`, or set RESEAL_DATABASE_TLS=off for the control database",
             ),
             Trouble::Parameter => Advice::refused("database-url", "correct or remove the parameter"),
+            Trouble::Url => Advice::refused(
+                "database-url",
+                "write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, mysql://… or sqlite:///PATH",
+            ),
             Trouble::Pooled => Advice::refused(
                 "pooled-connection",
-                "connect to the server itself, or through a pool with `pool_mode = session`",
+                "connect directly to the server, or through a pooler with `pool_mode = session`",
             ),
             Trouble::NoFile => Advice::refused(
                 "connection-refused",
-                "check the path in the database URL; Reseal makes no database",
+                "check the path in the database URL; Reseal does not create databases",
             ),
             Trouble::ForeignLedger | Trouble::Newer | Trouble::HalfRemoved => of_own_tables(self.trouble),
-            Trouble::Other => Advice {
-                help: Some("run again: it goes on where it stopped".into()),
-                ..Advice::failed("database-error")
-            },
+            Trouble::Other => {
+                Advice { help: Some("run again to resume".into()), ..Advice::failed("database-error") }
+            }
         }
     }
 }
@@ -64,14 +68,14 @@ impl Advise for StoreError {
 fn of_own_tables(trouble: Trouble) -> Advice {
     match trouble {
         Trouble::Newer => {
-            Advice::refused("newer-version", "update reseal: what a later version has written is left alone")
+            Advice::refused("newer-version", "update Reseal; it does not change tables of a newer version")
         }
         Trouble::HalfRemoved => {
-            Advice::refused("half-removed", "end it: run `reseal migrate --remove` as before")
+            Advice::refused("half-removed", "run `reseal migrate --remove` again to finish the removal")
         }
         _ => Advice::refused(
             "foreign-ledger",
-            "have Reseal connect as that role, or as a member of it; or drop the schema, if nothing of Reseal's is in it",
+            "connect as that role or as a member of it, or drop the schema if it contains nothing of Reseal",
         ),
     }
 }

@@ -9,7 +9,7 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum StoredError {
     /// A cell holds something else.
-    #[error("{table}, row {row}: {by} changes the cell as it is written ({column})")]
+    #[error("{table}, row {row}: {by} changes the cell in column `{column}` while it is written")]
     Cell {
         /// The table.
         table: String,
@@ -21,7 +21,7 @@ pub enum StoredError {
         by: Culprit,
     },
     /// The row is gone, or has another row key.
-    #[error("{table}, row {row}: {by} removes the row as it is written, or changes its row key")]
+    #[error("{table}, row {row}: {by} deletes the row or changes its row key while it is written")]
     Gone {
         /// The table.
         table: String,
@@ -32,7 +32,8 @@ pub enum StoredError {
     },
     /// Another column of the row has changed.
     #[error(
-        "{table}, row {row}: {by} changes {column} with every swap, and `side_effects:` does not name it"
+        "{table}, row {row}: {by} changes column `{column}` whenever a cell is written, but `side_effects:` \
+         does not list it"
     )]
     Beside {
         /// The table.
@@ -45,7 +46,7 @@ pub enum StoredError {
         by: Culprit,
     },
     /// A cell of another row was written.
-    #[error("{table}: {by} writes {other}.{column} in rows other than the one it is fired for")]
+    #[error("{table}: {by} writes `{other}.{column}` in rows other than the one for which it fires")]
     OtherRow {
         /// The table that was swapped.
         table: String,
@@ -57,7 +58,7 @@ pub enum StoredError {
         by: Culprit,
     },
     /// No row of a batch is stored, although nobody else has changed them.
-    #[error("{table}: {by} keeps updates from being stored: {rows} rows are unchanged")]
+    #[error("{table}: {by} discards updates: {rows} rows are unchanged")]
     Swallowed {
         /// The table.
         table: String,
@@ -76,7 +77,7 @@ impl std::fmt::Display for Culprit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0.as_slice() {
             [] => f.write_str("the database"),
-            triggers => write!(f, "trigger {}", triggers.join(" or ")),
+            triggers => write!(f, "trigger `{}`", triggers.join("` or `")),
         }
     }
 }
@@ -103,23 +104,24 @@ impl Advise for StoredError {
         match self {
             StoredError::Cell { .. } | StoredError::Gone { .. } => Advice::refused(
                 "stored-otherwise",
-                "nothing of this batch was written; disable the trigger while cells are moved, or have it leave them as \
-                 they are sent",
+                "nothing of this batch was written; disable the trigger during the run, or change it so that \
+                 it leaves these columns unchanged",
             ),
             StoredError::Beside { table, column, .. } => Advice::refused(
                 "side-effect",
                 format!(
-                    "nothing of this batch was written; if that may happen, list it: side_effects: [{table}.{column}]"
+                    "nothing of this batch was written; if the change is expected, add it to the plan: \
+                     side_effects: [{table}.{column}]"
                 ),
             ),
             StoredError::OtherRow { .. } => Advice::refused(
                 "trigger-writes-cells",
-                "nothing of this batch was written; disable the trigger while cells are moved: it would write over cells \
-                 that are moved already",
+                "nothing of this batch was written; disable the trigger during the run, because it would \
+                 overwrite rotated cells",
             ),
             StoredError::Swallowed { .. } => Advice::refused(
                 "not-stored",
-                "disable the trigger while cells are moved, or have it let these rows be updated",
+                "disable the trigger during the run, or change it so that these rows can be updated",
             ),
         }
     }

@@ -8,7 +8,7 @@ use super::{Advice, Advise};
 #[derive(Clone, Debug, Error)]
 pub enum TableError {
     /// The plan names a column that is not there.
-    #[error("table {table} has no column {column}")]
+    #[error("table `{table}` has no column `{column}`")]
     NoSuchColumn {
         /// The table.
         table: String,
@@ -18,7 +18,7 @@ pub enum TableError {
         columns: String,
     },
     /// The database refuses the plan's condition.
-    #[error("{table}: the database refuses the plan's `where:`: {why}")]
+    #[error("{table}: the database rejects `where:` of the plan: {why}")]
     Condition {
         /// The table.
         table: String,
@@ -26,7 +26,10 @@ pub enum TableError {
         why: String,
     },
     /// Paging by the row key does not advance.
-    #[error("{table}: the same rows come again; the database does not sort ({columns}) as it compares them")]
+    #[error(
+        "{table}: the database returned the same rows again, because it sorts ({columns}) differently than \
+         it compares them"
+    )]
     RowKeyOrder {
         /// The table.
         table: String,
@@ -34,7 +37,7 @@ pub enum TableError {
         columns: String,
     },
     /// A key would seal more cells than random nonces allow.
-    #[error("{table} has {rows} rows, more than one key may seal with random nonces")]
+    #[error("table `{table}` has {rows} rows, more than one key can seal with random nonces")]
     TooManySeals {
         /// The table.
         table: String,
@@ -42,7 +45,7 @@ pub enum TableError {
         rows: u64,
     },
     /// Cell after cell of a field opens under no key.
-    #[error("{field}: {cells} cells in a row, none opens under {keys}: {reasons}")]
+    #[error("{field}: none of {cells} consecutive cells opens under {keys}: {reasons}")]
     WrongKey {
         /// Table and field.
         field: String,
@@ -64,20 +67,21 @@ impl Advise for TableError {
             TableError::Condition { table, .. } => Advice::refused(
                 "where",
                 format!(
-                    "try it in SELECT count(*) FROM {table} WHERE …; it must hold for every row of the table"
+                    "test it with SELECT count(*) FROM {table} WHERE …; it must work for every row of the \
+                     table"
                 ),
             ),
             TableError::RowKeyOrder { .. } => {
-                Advice::refused("row-key-order", "name another row key: integers sort the same everywhere")
+                Advice::refused("row-key-order", "use a different row key, for example an integer")
             }
             TableError::TooManySeals { .. } => Advice::refused(
                 "too-many-seals",
-                "split the table over several keys, or derive a key for each tenant",
+                "use several keys for the table, or derive a key for each tenant",
             ),
             TableError::WrongKey { .. } => Advice::refused(
                 "wrong-key",
-                "check which key these cells are under, and that the plan's format, AAD and key derivation are the \
-                 application's own",
+                "check which key these cells are under, and that format, AAD and key derivation in the plan \
+                 match the application",
             ),
         }
     }

@@ -37,17 +37,54 @@ fn store(trouble: Trouble, class: Class, code: &'static str, help: &'static str)
 }
 
 fn of_the_database() -> Vec<Case> {
-    let busy = "the database stays busy: run again, or lower the pace in the plan";
+    let busy = "the database is busy; run again, or slow the run down with `throttle:` in the plan";
     vec![
         store(Trouble::Retry, Stopped, "database-busy", busy),
         store(Trouble::Timeout, Stopped, "database-busy", busy),
-        store(Trouble::ConnectionLost, Stopped, "connection-lost", "when the database is back, run again"),
-        store(Trouble::Constraint, Failed, "constraint", "see the quarantine for the row"),
-        store(Trouble::Permission, Refused, "privilege-missing", "grant it to the user of the database URL"),
-        store(Trouble::RowSecurity, Refused, "row-security", "ALTER ROLE … BYPASSRLS"),
-        store(Trouble::Missing, Refused, "schema-changed", "compare the plan with the schema"),
-        store(Trouble::Ambiguous, Refused, "schema-changed", "compare the plan with the schema"),
-        store(Trouble::Unwritable, Stopped, "unwritable", "free space or end the failover"),
+        store(
+            Trouble::ConnectionLost,
+            Stopped,
+            "connection-lost",
+            "run again to resume once the database is available",
+        ),
+        store(Trouble::Constraint, Failed, "constraint", "list the row with `reseal quarantine PLAN`"),
+        store(
+            Trouble::Permission,
+            Refused,
+            "privilege-missing",
+            "grant the privilege to the user of the database URL; see `reseal grants PLAN`",
+        ),
+        store(
+            Trouble::RowSecurity,
+            Refused,
+            "row-security",
+            "run ALTER ROLE … BYPASSRLS for the user of the database URL, or connect as the table's owner; \
+             otherwise rows that a policy hides would be missed",
+        ),
+        store(
+            Trouble::Missing,
+            Refused,
+            "schema-changed",
+            "compare the plan with the database schema; a migration may have changed it",
+        ),
+        store(
+            Trouble::Ambiguous,
+            Refused,
+            "schema-changed",
+            "compare the plan with the database schema; a migration may have changed it",
+        ),
+        store(
+            Trouble::Unwritable,
+            Stopped,
+            "unwritable",
+            "free disk space or wait for the end of the failover, then run again to resume",
+        ),
+        store(Trouble::Other, Failed, "database-error", "run again to resume"),
+    ]
+}
+
+fn of_connecting() -> Vec<Case> {
+    vec![
         store(
             Trouble::Refused,
             Refused,
@@ -64,29 +101,46 @@ fn of_the_database() -> Vec<Case> {
             Trouble::Pooled,
             Refused,
             "pooled-connection",
-            "connect to the server itself, or through a pool with `pool_mode = session`",
+            "connect directly to the server, or through a pooler with `pool_mode = session`",
         ),
         store(Trouble::Parameter, Refused, "database-url", "correct or remove the parameter"),
-        store(Trouble::ForeignLedger, Refused, "foreign-ledger", "have Reseal connect as that role"),
+        store(
+            Trouble::Url,
+            Refused,
+            "database-url",
+            "write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, mysql://… or sqlite:///PATH",
+        ),
+        store(
+            Trouble::ForeignLedger,
+            Refused,
+            "foreign-ledger",
+            "connect as that role or as a member of it, or drop the schema if it contains nothing of Reseal",
+        ),
         store(
             Trouble::HalfRemoved,
             Refused,
             "half-removed",
-            "end it: run `reseal migrate --remove` as before",
+            "run `reseal migrate --remove` again to finish the removal",
         ),
-        store(Trouble::NoFile, Refused, "connection-refused", "check the path in the database URL"),
-        store(Trouble::Other, Failed, "database-error", "run again: it goes on where it stopped"),
+        store(
+            Trouble::NoFile,
+            Refused,
+            "connection-refused",
+            "check the path in the database URL; Reseal does not create databases",
+        ),
     ]
 }
 
 fn failed_step(output: &str) -> StepError {
     let key = StepKey { phase: s("canary"), number: 2, turn: 0 };
-    StepError::Failed { key, label: s("judge of line 9"), status: s("exit status: 1"), output: s(output) }
+    StepError::Failed { key, label: s("judge in line 9"), status: s("exit status: 1"), output: s(output) }
 }
+
+/// What a step that failed is called.
+const STEP: &str = "step 2 of `canary` (judge in line 9) failed: exit status: 1";
 
 fn of_preflight_and_steps() -> Vec<Case> {
     let finding = |message: &str| Finding::refusal("no-such-table", message, "check the name");
-    let step = "hooks, canary, step 2 (judge of line 9): exit status: 1";
     vec![
         case(
             RunError::Preflight(vec![finding("no t"), finding("no u"), finding("no t")]),
@@ -99,32 +153,43 @@ fn of_preflight_and_steps() -> Vec<Case> {
             RunError::Outage,
             Refused,
             "outage",
-            "the application knows one key only: rotated rows are unreadable to it until it gets the new key",
-            "give the plan a window (`windows:`), or say --accept-outage",
+            "the application knows only one key, so it cannot read rotated rows until it gets the new key",
+            "add `windows:` to the plan or pass `--accept-outage`",
         ),
         case(
             StepError::VarIsSecret { name: s("HOST") },
             Refused,
             "var-is-secret",
-            "the variable HOST holds a key, and variables are noted in the ledger",
-            "`vars:` is for what is no secret",
+            "variable `HOST` contains a key, but the ledger records variables",
+            "use `vars:` only for values that are not secret",
         ),
-        case(failed_step(" \n"), Refused, "hook-failed", step, "put it right and run again"),
-        case(failed_step("3 of 9\n"), Refused, "hook-failed", step, "it said:\n3 of 9"),
+        case(
+            failed_step(" \n"),
+            Refused,
+            "hook-failed",
+            STEP,
+            "fix the problem and run again; completed steps are not repeated",
+        ),
+        case(failed_step("3 of 9\n"), Refused, "hook-failed", STEP, "output of the step:\n3 of 9"),
+    ]
+}
+
+fn of_canaries() -> Vec<Case> {
+    vec![
         case(
             RunError::Canary { error: Box::new(failed_step("3 of 9").into()), back: PutBack::Whole },
             Refused,
             "canary-failed",
-            "hooks, canary, step 2 (judge of line 9): exit status: 1; the first batch is put back",
-            "it said:\n3 of 9",
+            "step 2 of `canary` (judge in line 9) failed: exit status: 1; the first batch was restored",
+            "output of the step:\n3 of 9",
         ),
         case(
             RunError::Canary { error: Box::new(failed_step(" ").into()), back: PutBack::Damaged(3) },
             Refused,
             "canary-failed",
-            "hooks, canary, step 2 (judge of line 9): exit status: 1; 3 cells of the first batch do not open any more and \
-             are NOT put back; their old bytes are kept",
-            "put it right and run again",
+            "step 2 of `canary` (judge in line 9) failed: exit status: 1; 3 cells of the first batch no \
+             longer open and were NOT restored; their old bytes are kept",
+            "fix the problem and run again; completed steps are not repeated",
         ),
         case(
             RunError::Canary {
@@ -133,9 +198,9 @@ fn of_preflight_and_steps() -> Vec<Case> {
             },
             Refused,
             "canary-failed",
-            "hooks, canary, step 2 (judge of line 9): exit status: 1; the first batch is NOT put back (the operating system \
-             gave no random bytes); its old bytes are kept",
-            "put it right and run again",
+            "step 2 of `canary` (judge in line 9) failed: exit status: 1; the first batch was NOT restored \
+             (cannot get random bytes from the operating system); its old bytes are kept",
+            "fix the problem and run again; completed steps are not repeated",
         ),
     ]
 }
@@ -143,18 +208,24 @@ fn of_preflight_and_steps() -> Vec<Case> {
 fn of_what_nobody_foresaw() -> Vec<Case> {
     let undo = |error: UndoError, message| case(error, Failed, "undo", message, "");
     vec![
-        undo(UndoError::Unreadable, "a batch of kept cells cannot be read"),
+        undo(UndoError::Unreadable, "cannot read a batch of kept old cells"),
         undo(UndoError::TooLarge, "a batch of old cells is too large to keep"),
-        undo(UndoError::NotPacked, "old cells that are to be kept were not packed"),
+        undo(UndoError::NotPacked, "old cells to keep were not packed before the write"),
         case(
             LedgerFault::UnknownTable { table: s("t") },
             Failed,
             "ledger",
-            "the run has a shard of unknown table t",
+            "the run has a shard of the unknown table `t`",
             "",
         ),
-        case(LedgerFault::RunMissing, Failed, "ledger", "the run that was just written is not there", ""),
-        case(RunError::Random, Failed, "random", "the operating system gave no random bytes", ""),
+        case(
+            LedgerFault::RunMissing,
+            Failed,
+            "ledger",
+            "the run is missing from the ledger right after it was created",
+            "",
+        ),
+        case(RunError::Random, Failed, "random", "cannot get random bytes from the operating system", ""),
     ]
 }
 
@@ -162,6 +233,7 @@ fn of_what_nobody_foresaw() -> Vec<Case> {
 fn each_error_has_its_code_its_class_and_its_words() {
     let cases = [
         of_the_database(),
+        of_connecting(),
         runs::of_others_at_work(),
         runs::of_the_application(),
         runs::of_earlier_runs(),
@@ -174,6 +246,7 @@ fn each_error_has_its_code_its_class_and_its_words() {
         plan::of_keys_to_go_back_to(),
         plan::of_keks(),
         of_preflight_and_steps(),
+        of_canaries(),
         of_what_nobody_foresaw(),
     ];
     for Case { error, class, code, message, help } in cases.into_iter().flatten() {

@@ -87,7 +87,7 @@ impl DekCache {
         asked.await.cloned()
     }
 
-    /// The DEK wrapped anew by its KEK; `None` as above.
+    /// The DEK wrapped again by its KEK; `None` as above.
     pub(crate) async fn rewrap(
         &self,
         from: Wrapping<'_>,
@@ -141,7 +141,7 @@ impl DekCache {
     async fn wrap(&self, key: &Key, dek: &SecretBytes, context: &KekContext) -> Result<Vec<u8>, RunError> {
         let kek = kek(key)?;
         let wrapped = self.ask(key, || kek.wrap(dek, context)).await?;
-        wrapped.ok_or_else(|| trouble(key, &KekError::new(KekFault::Refused, "it does not wrap a DEK")))
+        wrapped.ok_or_else(|| trouble(key, &KekError::new(KekFault::Refused, "it cannot wrap a DEK")))
     }
 
     /// Whether the KEK gives back what it wraps. What it wrapped then stands in for others: see
@@ -195,7 +195,7 @@ impl DekCache {
             if attempt >= retries || begun.elapsed() + pause > PATIENCE {
                 return Err(trouble(key, &error));
             }
-            debug!(key = key.id(), attempt, %error, "the KEK did not answer; once more");
+            debug!(key = key.id(), attempt, %error, "the KEK did not answer; retrying");
             tokio::time::sleep(pause).await;
         }
         Ok(None)

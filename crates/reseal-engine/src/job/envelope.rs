@@ -20,7 +20,7 @@ pub struct Envelope {
 pub enum Move {
     /// New KEK around the same DEK; the payload stays as it is.
     Rewrap,
-    /// Opened, and sealed anew under a fresh DEK.
+    /// Opened, and sealed under a new DEK.
     ReEncrypt,
 }
 

@@ -43,7 +43,7 @@ pub(super) fn note(run_id: &str, key: &Key) -> Result<String, RunError> {
     Ok(format!("{method}:{}", fingerprint(method, run_id.as_bytes(), key)?))
 }
 
-/// A key, held against what runs have noted of keys. What was made once is not made again: Argon2id is slow.
+/// A key, compared with what runs have recorded of keys. What was made once is not made again: Argon2id is slow.
 pub(super) struct Compared<'k> {
     key: &'k Key,
     run_id: &'k str,

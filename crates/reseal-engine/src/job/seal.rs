@@ -12,7 +12,7 @@ use reseal_core::{
 use super::envelope::{Envelope, Move};
 use crate::reason::Reason;
 
-/// How many derived keys a seal keeps at hand; past that it starts anew.
+/// How many derived keys a seal keeps at hand; past that it starts with an empty cache.
 const DERIVED_KEYS: usize = 4096;
 
 type Derived = HashMap<(usize, Vec<Vec<u8>>), Key>;

@@ -56,7 +56,7 @@ pub(super) async fn check(
                 Ok(false) => findings.push(lost(
                     field.to.keyset.name(),
                     primary,
-                    "gives back another DEK than it wrapped",
+                    "returns a different DEK than it wrapped",
                 )),
                 // What refuses needs a hand; what is away or throttles may be there later.
                 Err(RunError::Kek(trouble)) if trouble.is_refusal() => {
@@ -77,7 +77,7 @@ async fn raw_keys(job: &Job) -> Result<Vec<Finding>, RunError> {
     for (keyset, again) in job.keysets.iter().map(|job| &job.keyset).zip(&again) {
         let Some(primary) = keyset.primary() else { continue };
         if again.by_id(primary.id()).is_none_or(|again| again.identity() != primary.identity()) {
-            findings.push(lost(keyset.name(), primary, "reads differently the second time"));
+            findings.push(lost(keyset.name(), primary, "has different bytes when it is read again"));
         }
     }
     Ok(findings)
@@ -86,15 +86,15 @@ async fn raw_keys(job: &Job) -> Result<Vec<Finding>, RunError> {
 fn binds_nothing(seal: &str, key: &Key) -> Finding {
     Finding::refusal(
         "kek-context",
-        format!("seal {seal} has a context, and the KEK {} binds none to what it wraps", key.id()),
-        "take the context out, or use a KEK that binds it",
+        format!("seal `{seal}` has a context, but KEK `{}` does not bind a context", key.id()),
+        "remove the context, or use a KEK that binds it",
     )
 }
 
 fn lost(keyset: &str, primary: &Key, what: &str) -> Finding {
     Finding::refusal(
         "escrow",
-        format!("keyset {keyset}: the primary {} {what}", primary.id()),
-        "cells under it could be lost: see where it is kept before anything is sealed under it",
+        format!("keyset `{keyset}`: primary `{}` {what}", primary.id()),
+        "check where the key is stored; cells sealed under it could be lost",
     )
 }

@@ -60,12 +60,12 @@ fn unproven(keyset: &Keyset) -> Finding {
     Finding::refusal(
         "keys-unproven",
         format!(
-            "keyset {name}: every cell is under {primary} already, and no run has pinned the keys yet: if two keys were \
-             swapped, it would look the same"
+            "keyset `{name}`: every cell is already under `{primary}`, but no run has pinned the keys yet; \
+             swapped keys would look the same"
         ),
         format!(
-            "check that the plan's source for {primary} gives the new key. If it does, pass `--accept-keys {name}` to \
-             `reseal run`; if not, correct the sources. Nothing was written or pinned"
+            "check that the plan's source for `{primary}` gives the new key. If it does, pass `--accept-keys \
+             {name}` to `reseal run`; otherwise correct the sources. Nothing was written or pinned"
         ),
     )
 }

@@ -18,18 +18,19 @@ pub(super) fn check(job: &Job, targets: &[Arc<Target>], capabilities: Capabiliti
             findings.push(Finding::refusal(
                 "guard-cannot-tell",
                 format!(
-                    "{}: cells of seal {seal} do not name their key, so the database cannot refuse them",
+                    "{}: cells of seal `{seal}` do not name their key, so the database cannot reject old \
+                     ones",
                     target.label()
                 ),
-                "leave `guard:` away, or keep the key's id in the cell or in a column",
+                "omit `guard:`, or store the key ID in the cell or in a column",
             ));
         }
         let by_trigger = kind == GuardKind::Trigger || !capabilities.guards_by_constraint;
         if by_trigger && target.shape.filter.is_some() {
             findings.push(Finding::refusal(
                 "guard-and-where",
-                format!("{}: a trigger cannot keep to the plan's `where:`", target.label()),
-                "use `guard: constraint` on PostgreSQL, or leave `guard:` away",
+                format!("{}: a guard trigger cannot apply `where:` of the plan", target.label()),
+                "use `guard: constraint` on PostgreSQL, or omit `guard:`",
             ));
         }
     }

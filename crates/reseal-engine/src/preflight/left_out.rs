@@ -14,7 +14,7 @@ use crate::finding::Finding;
 use crate::job::Job;
 use crate::job::scope::Scope;
 
-/// Rows of a table that are looked at, and their bytes at the most.
+/// Maximum number of rows of a table that are looked at, and of their bytes.
 const ROWS: usize = 200;
 const BYTES: usize = 4 << 20;
 
@@ -44,11 +44,11 @@ pub(super) async fn check(
                 findings.push(Finding::warning(
                     "rows-left-out",
                     format!(
-                        "{place}: of {} rows that `where:` leaves out, {opened} hold a cell that opens under a key of the \
-                         plan, and no run moves it",
+                        "{place}: of {} rows that `where:` excludes, {opened} have a cell that opens under a \
+                         key of the plan, but no run rotates it",
                         rows.len()
                     ),
-                    "widen `where:`, or keep the old keys",
+                    "extend `where:` to these rows, or keep the old keys",
                 ));
             }
         }

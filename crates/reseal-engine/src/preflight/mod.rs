@@ -121,8 +121,8 @@ pub(crate) async fn look(
     if job.pace.max_lag.is_some() && session.replication().await?.is_none() {
         findings.push(Finding::refusal(
             "lag-unknown",
-            "the plan bounds how far replicas may lag behind, and the server does not tell",
-            "`max_lag` needs PostgreSQL, a replica that is connected, and the role pg_monitor",
+            "the plan sets `max_lag`, but the server does not report replication lag",
+            "`max_lag` requires PostgreSQL, a connected replica and the role pg_monitor",
         ));
     }
     Ok(Passed { targets, findings, samples })
@@ -141,7 +141,7 @@ async fn described(
     let facts = match session.describe(&table.name).await {
         Ok(facts) => facts,
         Err(error) => {
-            let help = "check the name, its schema, and which database the URL names";
+            let help = "check the table name, its schema and the database in the URL";
             findings.push(Finding::refusal("no-such-table", error.message, help));
             return None;
         }
@@ -149,8 +149,8 @@ async fn described(
     if let Some(twin) = others.iter().find(|other| other.facts.name == facts.name) {
         findings.push(Finding::refusal(
             "same-table",
-            format!("{} and {} are one table", twin.target.label(), table.name),
-            "bring its fields together under one of the names",
+            format!("`{}` and `{}` are the same table", twin.target.label(), table.name),
+            "move all its fields to one of the entries",
         ));
         return None;
     }
@@ -185,8 +185,12 @@ fn shared_nonces(job: &Job) -> impl Iterator<Item = Finding> {
     job.shared_nonces().into_iter().map(|shared| {
         Finding::warning(
             "shared-nonce",
-            format!("{shared}: all of them are sealed under one nonce and one key, which the plan accepts"),
-            "whoever sees two such cells can tell how their plaintexts differ; give each a nonce of its own where you can",
+            format!(
+                "{shared}: these cells are sealed with the same nonce and the same key, as the plan \
+                     accepts"
+            ),
+            "two such cells reveal how their plaintexts differ; use a separate nonce for each cell if \
+             possible",
         )
     })
 }
@@ -201,10 +205,10 @@ fn stamps(job: &Job) -> Vec<Finding> {
             findings.push(Finding::warning(
                 "drops-stamp",
                 format!(
-                    "{name}: cells of {} carry a {stamp}, and cells of {to} have no place for it",
+                    "{name}: cells of seal `{}` contain a {stamp}, but cells of seal `{to}` cannot store it",
                     from.name
                 ),
-                "if the application reads it, keep it in a column of its own before the run",
+                "if the application reads it, copy it to a separate column before the run",
             ));
         }
     }
@@ -220,8 +224,8 @@ async fn canary_in_log(session: &mut Session, job: &Job) -> Result<Option<Findin
     Ok((!settings.is_empty()).then(|| {
         Finding::refusal(
             "plaintext-in-log",
-            format!("a failing canary would put plaintext back, and the server would log it: {settings}"),
-            "turn that off during the run, or remove `canary` from the plan",
+            format!("a failed canary would write plaintext back, which the server would log: {settings}"),
+            "turn off these settings during the run, or remove `canary` from the plan",
         )
     }))
 }
@@ -240,8 +244,8 @@ async fn pinned(session: &mut Session, job: &Job, asker: Asker<'_>) -> Result<Pi
         Err(RunError::Store(error)) if !asker.writes() && error.trouble == Trouble::Permission => {
             let unread = Finding::warning(
                 "privilege-missing",
-                "the ledger cannot be read, so the keys were not compared with those of earlier runs",
-                "a run needs more privileges than a dry run: see `reseal grants PLAN`",
+                "cannot read the ledger, so the keys were not compared with those of earlier runs",
+                "a run needs more privileges than a dry run; see `reseal grants PLAN`",
             );
             Ok(Pinned { finding: Some(unread), fresh: Vec::new() })
         }
@@ -258,7 +262,7 @@ fn server(server: ServerFacts) -> Vec<Finding> {
     if let Some(why) = server.unwritable {
         findings.push(Finding::refusal(
             "unwritable",
-            format!("the database takes no writes: {why}"),
+            format!("the database is not writable: {why}"),
             "connect to the primary server",
         ));
     }

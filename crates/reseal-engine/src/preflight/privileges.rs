@@ -15,8 +15,8 @@ pub(super) async fn check(session: &mut Session, target: &Target) -> Result<Opti
     Ok((!columns.is_empty()).then(|| {
         Finding::refusal(
             "privilege-missing",
-            format!("{label}: the user of the database URL may not read {columns}"),
-            format!("GRANT SELECT ({columns}) ON {label}, or SELECT on all of it"),
+            format!("{label}: the user of the database URL is not allowed to read {columns}"),
+            format!("GRANT SELECT ({columns}) ON {label}, or SELECT on the whole table"),
         )
     }))
 }
@@ -33,7 +33,8 @@ pub(super) fn of_columns(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
     let known = columns.into_iter().filter_map(|name| facts.column(name).map(|column| (name, column)));
     let unwritable = known.filter(|(_, column)| !column.writable);
     let finding = |(name, _): (&String, _)| {
-        let message = format!("{}.{name} may not be read and written", table.name);
+        let message =
+            format!("the user of the database URL is not allowed to read and write `{}.{name}`", table.name);
         Finding::refusal("privilege-missing", message, "GRANT SELECT, UPDATE on it; see `reseal grants PLAN`")
     };
     unwritable.map(finding).collect()

@@ -26,9 +26,12 @@ pub(super) fn check(field: &FieldTarget, planned: &[PlannedSwap], cells: u64) ->
         let name = format!("{}.{}", field.table_label(), field.job().name);
         Finding::warning(
             "look-ups-end",
-            format!("{name}: {lost} of {cells} sampled cells repeat others byte for byte, and newly sealed cells will not"),
-            "look-ups, joins and unique indexes that compare these cells no longer work after this rotation; if the \
-             application has any, give it a blind index first",
+            format!(
+                "{name}: {lost} of {cells} sampled cells are byte-identical to other cells, but newly \
+                     sealed cells will not be"
+            ),
+            "lookups, joins and unique indexes that compare these cells will stop working after this \
+             rotation; if the application uses them, add a blind index first",
         )
     })
 }

@@ -68,7 +68,10 @@ impl Place<'_> {
         (needed > max).then(|| {
             Finding::refusal(
                 "too-narrow",
-                format!("{} holds {max}, and new cells need up to {needed}", self.name()),
+                format!(
+                    "column `{}` has a maximum length of {max}, but new cells need up to {needed}",
+                    self.name()
+                ),
                 "widen the column before the run",
             )
         })
@@ -79,7 +82,7 @@ impl Place<'_> {
         let max = index.max_bytes?;
         let size = |value: &Value| value.size() as u64;
         let grows = |swap: &&&Swap| size(&swap.old[self.at]) <= max && size(&swap.new[self.at]) > max;
-        let what = format!("the index {} on {} takes {max} bytes a row", index.name, self.name());
+        let what = format!("index `{}` on `{}` is limited to {max} bytes per row", index.name, self.name());
         few_or_all(
             swaps.len(),
             swaps.iter().filter(grows).count(),
@@ -93,15 +96,22 @@ impl Place<'_> {
         let size =
             |swap: &Swap| swap.old.iter().chain(&swap.new).map(|value| value.size() as u64 + 9).sum::<u64>();
         let large = swaps.iter().filter(|swap| size(swap) > packet).count();
-        let what = format!("the server takes {packet} bytes of values at once (max_allowed_packet)");
-        few_or_all(swaps.len(), large, "packet-too-small", &what, "SET GLOBAL max_allowed_packet = … to more")
+        let what =
+            format!("the server accepts at most {packet} bytes of values per statement (max_allowed_packet)");
+        few_or_all(
+            swaps.len(),
+            large,
+            "packet-too-small",
+            &what,
+            "increase the limit with SET GLOBAL max_allowed_packet = …",
+        )
     }
 }
 
 /// A refusal where all of the longest rows are too long, since there will be more of them. Where it is some, those alone
 /// will be listed.
 fn few_or_all(rows: usize, too_long: usize, code: &'static str, what: &str, help: &str) -> Option<Finding> {
-    let message = |many: &str| format!("{what}, and {many} with its new cells need more");
+    let message = |many: &str| format!("{what}, but {many} need more for their new cells");
     match too_long {
         0 => None,
         few if few < rows || rows == 1 => Some(Finding::warning(

@@ -136,7 +136,8 @@ impl SampledField {
         let name = format!("{}.{}", field.table_label(), self.field);
         let (unauthenticated, cells) = (number(self.unauthenticated), number(self.cells()));
         let message = format!(
-            "{name}: {unauthenticated} of {cells} sampled cells have no {}: a change to their bytes may go unnoticed",
+            "{name}: {unauthenticated} of {cells} sampled cells have no {}: changes to their bytes may go \
+             unnoticed",
             optional.name
         );
         Some(Finding::warning("unauthenticated", message, optional.help))

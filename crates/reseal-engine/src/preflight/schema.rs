@@ -1,4 +1,4 @@
-//! What the catalogue says of a table, held against what a rotation needs.
+//! What the catalogue says of a table, checked against what a rotation needs.
 
 use reseal_core::Part;
 use reseal_store::{Kind, Relation, TableFacts};
@@ -41,24 +41,24 @@ fn relation(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
         Relation::Table => {}
         Relation::View => findings.push(Finding::refusal(
             "view",
-            format!("{name} is a view"),
-            "name the table that holds the cells",
+            format!("`{name}` is a view"),
+            "use the table that contains the cells",
         )),
         Relation::Foreign => findings.push(Finding::refusal(
             "foreign-table",
-            format!("{name} lies on another server or is virtual"),
-            "rotate it where it lies",
+            format!("`{name}` is a foreign or virtual table"),
+            "rotate it in the database that stores it",
         )),
         Relation::InheritanceParent => findings.push(Finding::refusal(
             "inheritance",
-            format!("{name} has child tables, over which no row key is unique"),
-            "name each child table in the plan",
+            format!("`{name}` has child tables, so no row key is unique across them"),
+            "add each child table to the plan",
         )),
     }
     if !facts.transactional {
         findings.push(Finding::refusal(
             "not-transactional",
-            format!("the storage engine of {name} has no transactions"),
+            format!("the storage engine of `{name}` does not support transactions"),
             format!("ALTER TABLE {name} ENGINE=InnoDB"),
         ));
     }
@@ -77,27 +77,29 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
         if !column.not_null {
             findings.push(Finding::refusal(
                 "row-key-null",
-                format!("{name}.{key} may be NULL, and a row key may not"),
-                format!("declare {key} NOT NULL, or name another row key"),
+                format!("`{name}.{key}` may be NULL, but a row key must be NOT NULL"),
+                format!("declare `{key}` NOT NULL, or use a different row key"),
             ));
         }
         if column.sql_type.is_empty() {
             findings.push(Finding::refusal(
                 "row-key-type",
                 format!(
-                    "{name}.{key} has no declared type, and may hold numbers that do not compare exactly"
+                    "`{name}.{key}` has no declared type, so it may contain numbers that do not compare \
+                     exactly"
                 ),
-                "declare its type, or name another row key",
+                "declare its type, or use a different row key",
             ));
         }
         if matches!(column.kind, Kind::Other | Kind::Json) && !column.enumerated {
             findings.push(Finding::refusal(
                 "row-key-type",
                 format!(
-                    "{name}.{key} is {}: a row key is made of integers, texts, enumerations, UUIDs or bytes",
+                    "`{name}.{key}` is {}: a row key must consist of integers, strings, enums, UUIDs or \
+                     bytes",
                     column.sql_type
                 ),
-                "floats and times do not compare exactly; name another row key",
+                "floats and times do not compare exactly; use a different row key",
             ));
         }
     }
@@ -111,9 +113,9 @@ fn row_key(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
             .collect();
         let help = match unique.is_empty() {
             true => format!("CREATE UNIQUE INDEX ON {name} ({columns})"),
-            false => format!("unique here: {}", unique.join("; ")),
+            false => format!("use a unique key of the table: {}", unique.join("; ")),
         };
-        let message = format!("no unique index of {name} is on ({columns}) as a whole");
+        let message = format!("`{name}` has no unique index on exactly ({columns})");
         findings.push(Finding::refusal("row-key-not-unique", message, help));
     }
     findings
@@ -123,7 +125,7 @@ fn no_column(table: &TableJob, facts: &TableFacts, name: &str) -> Finding {
     let columns: Vec<&str> = facts.columns.iter().map(|column| column.name.as_str()).collect();
     Finding::refusal(
         "no-such-column",
-        format!("table {} has no column {name}", table.name),
+        format!("table `{}` has no column `{name}`", table.name),
         format!("its columns are {}", columns.join(", ")),
     )
 }
@@ -143,23 +145,27 @@ fn writable_column(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Find
     if column.generated {
         refuse(
             "generated-column",
-            format!("{place} is computed by the database"),
-            "name the column it comes from",
+            format!("`{place}` is computed by the database"),
+            "use the column from which it is computed",
         );
     }
     // A column that names a key may well point at the application's list of keys.
     if column.referenced && !holds_key_tags(table, name) {
-        refuse("referenced-column", format!("a foreign key hangs on {place}"), "drop the foreign key first");
+        refuse(
+            "referenced-column",
+            format!("`{place}` is referenced by a foreign key"),
+            "drop the foreign key first",
+        );
     }
     if facts.partition_columns.iter().any(|other| other == name) {
         refuse(
             "partition-key",
-            format!("{place} decides in which partition a row lies"),
-            "it cannot be rotated in place",
+            format!("`{place}` is part of the partition key"),
+            "a partition key cannot be rotated in place",
         );
     }
     if table.row_key.iter().any(|key| key == name) {
-        refuse("row-key-rotated", format!("{place} is part of the row key"), "name another row key");
+        refuse("row-key-rotated", format!("`{place}` is part of the row key"), "use a different row key");
     }
     findings
 }
@@ -182,15 +188,15 @@ fn cell_column(
         Kind::Text if is_binary(field, part) && field.encoding == crate::CellEncoding::Raw => {
             findings.push(Finding::refusal(
                 "binary-in-text",
-                format!("{place} is {}, and cells of seal {} are bytes", column.sql_type, field.to.name),
-                "choose a text layout, give the field an `encoding`, or a binary column",
+                format!("`{place}` is {}, but cells of seal `{}` are binary", column.sql_type, field.to.name),
+                "use a text layout, set `encoding` of the field, or use a binary column",
             ));
         }
         Kind::Text | Kind::Binary => {}
         Kind::Int | Kind::Uuid | Kind::Json | Kind::Other => findings.push(Finding::refusal(
             "column-type",
-            format!("{place} is {}: cells lie in text or binary columns", column.sql_type),
-            "name the column that holds the cell",
+            format!("`{place}` is {}, but cells must be in text or binary columns", column.sql_type),
+            "use the column that contains the cell",
         )),
     }
     findings
@@ -211,8 +217,8 @@ fn last_error(table: &TableJob, facts: &TableFacts, name: &str) -> Vec<Finding> 
     {
         findings.push(Finding::refusal(
             "last-error-column",
-            format!("{place} is {}: it cannot show a reason, or be empty", column.sql_type),
-            format!("name a text column for {} characters that may be NULL", Reason::LONGEST),
+            format!("`{place}` is {}, which cannot store a reason or be NULL", column.sql_type),
+            format!("use a nullable text column for at least {} characters", Reason::LONGEST),
         ));
     }
     findings
@@ -224,22 +230,21 @@ fn key_tags(table: &TableJob, facts: &TableFacts, field: &FieldJob, name: &str) 
     let Some(primary) = field.to.keyset.primary() else { return Vec::new() };
     let place = format!("{}.{name}", table.name);
     if column.kind == Kind::Int && primary.tag().parse::<i64>().is_err() {
-        let message = format!("{place} is {}, and the tag {} is no number", column.sql_type, primary.tag());
-        return vec![Finding::refusal("key-tag", message, "give the key a `tag:` as the data writes it")];
+        let message =
+            format!("`{place}` is {}, but the tag `{}` is not a number", column.sql_type, primary.tag());
+        return vec![Finding::refusal("key-tag", message, "set `tag:` of the key as the data has it")];
     }
     if column.kind == Kind::Uuid
         && hex::decode(primary.tag().replace('-', "")).map_or(true, |id| id.len() != 16)
     {
-        let message = format!("{place} is {}, and the tag {} is none", column.sql_type, primary.tag());
-        return vec![Finding::refusal("key-tag", message, "give the key a `tag:` as the data writes it")];
+        let message =
+            format!("`{place}` is {}, but the tag `{}` is not a UUID", column.sql_type, primary.tag());
+        return vec![Finding::refusal("key-tag", message, "set `tag:` of the key as the data has it")];
     }
     if column.max_length.is_some_and(|max| primary.tag().chars().count() as u64 > max) {
-        let message = format!("{place} is {}, too narrow for the tag {}", column.sql_type, primary.tag());
-        return vec![Finding::refusal(
-            "key-tag",
-            message,
-            "widen the column, or give the key a shorter `tag:`",
-        )];
+        let message =
+            format!("`{place}` is {}, which is too narrow for the tag `{}`", column.sql_type, primary.tag());
+        return vec![Finding::refusal("key-tag", message, "widen the column, or use a shorter `tag:`")];
     }
     Vec::new()
 }
@@ -266,12 +271,12 @@ fn shared_key_columns(table: &TableJob) -> Vec<Finding> {
             findings.push(Finding::refusal(
                 "key-tag",
                 format!(
-                    "{}.{name} names the key of several fields, whose new keys are {} and {}",
+                    "`{}.{name}` names the key of several fields, but their new keys differ: `{}` and `{}`",
                     table.name,
                     first.tag(),
                     other.tag()
                 ),
-                "give the fields one keyset, or key columns of their own",
+                "use one keyset for these fields, or a key column for each",
             ));
         }
     }
@@ -291,19 +296,19 @@ fn indexes(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
             findings.push(Finding::refusal(
                 "unique-cells",
                 format!(
-                    "{place} has the unique index {}, which cannot tell equal values under two keys",
+                    "`{place}` has the unique index `{}`, which cannot detect equal values under two keys",
                     index.name
                 ),
-                "stop the application and say `application: paused`",
+                "stop the application and set `application: paused`",
             ));
         } else {
             findings.push(Finding::warning(
                 "indexed-cells",
                 format!(
-                    "{place} has the index {}: every swap writes it too, at about twice the cost",
+                    "`{place}` has the index `{}`, which every write updates too, at about twice the cost",
                     index.name
                 ),
-                "if nobody searches by it, drop it before the run",
+                "if no query uses it, drop it before the run",
             ));
         }
     }

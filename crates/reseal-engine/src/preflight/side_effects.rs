@@ -10,19 +10,19 @@ pub(super) fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> V
     for rule in &facts.update_rules {
         findings.push(Finding::refusal(
             "rule",
-            format!("the rule {rule} on {} puts something else in the place of an update", table.name),
-            "drop the rule before the run, or make it a trigger",
+            format!("rule `{rule}` on `{}` replaces updates", table.name),
+            "drop the rule before the run, or replace it with a trigger",
         ));
     }
     if let Some(publication) = &facts.unidentified_in {
         findings.push(Finding::refusal(
             "no-replica-identity",
             format!(
-                "the publication {publication} publishes updates of {}, which has no replica identity: the server \
-                 refuses every update of it",
+                "publication `{publication}` publishes updates of `{}`, which has no replica identity, so \
+                 the server rejects every update",
                 table.name
             ),
-            format!("ALTER TABLE {} REPLICA IDENTITY …, or take it out of the publication", table.name),
+            format!("ALTER TABLE {} REPLICA IDENTITY …, or remove it from the publication", table.name),
         ));
     }
     findings.extend(foreign_functions(table, facts));
@@ -31,8 +31,8 @@ pub(super) fn side_effects(job: &Job, table: &TableJob, facts: &TableFacts) -> V
         let full = format!("{}.{}", table.name, column.name);
         findings.push(Finding::refusal(
             "generated-column",
-            format!("{full} is computed by the database and may change with a swap"),
-            format!("if that may happen, list it: side_effects: [{full}]"),
+            format!("`{full}` is computed by the database and may change when a cell is written"),
+            format!("if the change is expected, add it to the plan: side_effects: [{full}]"),
         ));
     }
     findings
@@ -47,11 +47,12 @@ fn foreign_functions(table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
         Finding::refusal(
             "foreign-function",
             format!(
-                "{}: {by} calls {function}, which {owner} owns, with privileges that neither {owner} nor the table's \
-                 owner has",
+                "{}: {by} calls function {function} of role {owner}, with privileges that neither {owner} \
+                 nor the table's owner has",
                 table.name
             ),
-            "have Reseal connect as a role with the privileges of the table's owner, or give the function to that owner",
+            "connect as a role with the privileges of the table's owner, or make that owner the owner of the \
+             function",
         )
     };
     of_others.map(finding).collect()
@@ -62,8 +63,8 @@ fn triggers(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
     for trigger in facts.update_triggers.iter().filter(|name| !job.expects(table, name)) {
         findings.push(Finding::refusal(
             "trigger",
-            format!("the trigger {trigger} on {} fires with every swap", table.name),
-            format!("if that may happen, list it: side_effects: [{trigger}]"),
+            format!("trigger `{trigger}` on `{}` fires whenever a cell is written", table.name),
+            format!("if this is expected, add it to the plan: side_effects: [{trigger}]"),
         ));
     }
     for write in &facts.trigger_writes {
@@ -77,10 +78,10 @@ fn triggers(job: &Job, table: &TableJob, facts: &TableFacts) -> Vec<Finding> {
             findings.push(Finding::refusal(
                 "trigger-writes-cells",
                 format!(
-                    "the trigger {} on {} writes {}.{column}, which the plan moves",
+                    "trigger `{}` on `{}` writes `{}.{column}`, which the plan rotates",
                     write.trigger, table.name, write.table
                 ),
-                "drop or disable it while cells are moved: it would write over cells that are moved already",
+                "drop or disable it during the run, because it would overwrite rotated cells",
             ));
         }
     }

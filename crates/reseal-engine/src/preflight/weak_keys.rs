@@ -1,4 +1,4 @@
-//! New primaries that would be found by guessing: whoever moves all cells to a key wants one that is worth it.
+//! New primaries that would be found by guessing: all cells are moved to this key, so it must be strong.
 
 use std::fmt;
 
@@ -36,14 +36,20 @@ impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Weakness::Pattern(pattern) => pattern.fmt(f),
-            Weakness::Short { bytes: 1 } => f.write_str("it has one byte"),
-            Weakness::Short { bytes } => write!(f, "it has {bytes} bytes, fewer than {ENOUGH_BYTES}"),
-            Weakness::Text => f.write_str("it is text that is easily guessed"),
+            Weakness::Short { bytes: 1 } => f.write_str("it has only 1 byte"),
+            Weakness::Short { bytes } => {
+                write!(f, "it has {bytes} bytes, fewer than the required {ENOUGH_BYTES}")
+            }
+            Weakness::Text => f.write_str("it is text that is easy to guess"),
             Weakness::Rounds { rounds, least } => {
-                write!(f, "it is derived from text by {rounds} iterations of PBKDF2, fewer than {least}")
+                write!(
+                    f,
+                    "it is derived from text by {rounds} iterations of PBKDF2, fewer than the required \
+                     {least}"
+                )
             }
             Weakness::Shorter { bytes, before } => {
-                write!(f, "it has {bytes} bytes, fewer than the {before} of a key that it replaces")
+                write!(f, "it has {bytes} bytes, fewer than the {before} bytes of a key that it replaces")
             }
         }
     }
@@ -57,7 +63,7 @@ pub(crate) struct WeakKey {
 }
 
 impl WeakKey {
-    /// `keyset/key`, for the trail: why it is weak would help whoever guesses.
+    /// `keyset/key`, for the trail: why it is weak would help an attacker.
     pub(crate) fn name(&self) -> String {
         format!("{}/{}", self.keyset, self.key)
     }
@@ -83,7 +89,7 @@ pub(super) fn check(job: &Job, fresh: &[Pin], is_accepted: bool) -> Vec<Finding>
     let help = "generate a key with `reseal keys generate` and make it the primary, or pass `--accept-weak-key`, which the \
                 audit trail records";
     let finding = |weak: WeakKey| {
-        let why = format!("key {} of keyset {} is weak: {}", weak.key, weak.keyset, weak.weakness);
+        let why = format!("key `{}` of keyset `{}` is weak: {}", weak.key, weak.keyset, weak.weakness);
         match is_accepted {
             true => Finding::warning("weak-key", why, "accepted by `--accept-weak-key`"),
             false => Finding::refusal("weak-key", why, help),

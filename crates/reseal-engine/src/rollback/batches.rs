@@ -1,4 +1,4 @@
-//! The kept batches of a run, held against what stands in the snapshot of its rollback's sweep.
+//! The kept batches of a run, compared with what is in the snapshot of its rollback's sweep.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

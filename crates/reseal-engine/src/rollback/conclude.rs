@@ -1,4 +1,4 @@
-//! After the rounds: what was kept is given up where it was proven back, and the ledger says how the rollback ended.
+//! After the rounds: what was kept is dropped where it was proven to be restored, and the ledger says how the rollback ended.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::run::steps::Steps;
 use crate::run::undo_key;
 use crate::stop::Stop;
 
-/// A rollback whose rounds are through.
+/// A rollback whose rounds are done.
 #[derive(Clone, Copy)]
 pub(super) struct Rolled<'r> {
     pub(super) environment: &'r Environment,
@@ -67,7 +67,7 @@ impl Rolled<'_> {
         let reason = error.to_string();
         let noted = session.move_run(&self.lease.own, RunState::Running, state, Some(&reason)).await;
         if let Err(unnoted) = noted {
-            warn!("why the rollback stopped is not in the ledger: {unnoted}");
+            warn!("cannot record in the ledger why the rollback stopped: {unnoted}");
         }
     }
 
@@ -135,7 +135,7 @@ impl Rolled<'_> {
         })
     }
 
-    /// What the whole rollback came to, whoever began it: cells that are back count as rotated, those that were sealed anew
+    /// What the whole rollback came to, no matter who started it: cells that are back count as rotated, those that were sealed again
     /// as raced, and those that were under the new key before the run as current.
     async fn counts(&self, session: &mut Session) -> Result<Counts, RunError> {
         let id = self.lease.own.run_id();

@@ -1,4 +1,4 @@
-//! What was kept of cells that are back or sealed anew is given up, where others are not: what is kept of those stays.
+//! What was kept of cells that are back or sealed again is dropped, where others are not: what is kept of those stays.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) struct GivingUp<'g> {
 }
 
 impl GivingUp<'_> {
-    /// Gives up what a sweep has proven. Whatever a crash leaves undone, the next rollback's sweep proves again.
+    /// Drops what a sweep has proven. What a crash leaves undone, the next rollback's sweep proves again.
     pub(super) async fn all_but(&self, session: &mut Session, proof: &Proof) -> Result<(), RunError> {
         for batch in proof.kept.iter().filter(|batch| !batch.is_whole) {
             self.trim(session, batch).await?;

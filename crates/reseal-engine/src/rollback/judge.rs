@@ -13,7 +13,7 @@ use crate::sweep::listing::Refused;
 pub(super) struct JudgeOfNew {
     /// Cells that were refused when they were to be written.
     pub(super) refused: Refused,
-    /// Whether what could be sealed anew is listed.
+    /// Whether what could be sealed again is listed.
     pub(super) lists_strays: bool,
 }
 
@@ -60,7 +60,7 @@ pub(super) enum New {
     Others,
     /// It was there before the run.
     Before,
-    /// It can be sealed anew.
+    /// It can be sealed again.
     Stray,
     /// It cannot.
     Listed(Quarantined),

@@ -28,7 +28,7 @@ use crate::rotate::shared::Shared;
 pub(super) enum Action {
     /// The old bytes are put back where the new ones still stand.
     Restore,
-    /// What the application has written since is sealed anew under the old key.
+    /// What the application has written since is sealed again under the old key.
     SealAnew,
 }
 
@@ -85,7 +85,7 @@ struct Piece {
     closes: Option<Closed>,
 }
 
-/// A kept batch that is through.
+/// A kept batch that is done.
 #[derive(Clone, Copy)]
 struct Closed {
     batch: i64,
@@ -129,7 +129,7 @@ impl KeptWork {
             batch.chunk = packed(planner.reach(), batch.chunk);
         }
         batch.counts = Counts {
-            // What is kept is counted in cells, once its batch is through.
+            // What is kept is counted in cells, once its batch is done.
             rows_scanned: closes.map_or(0, |closed| closed.cells),
             cells_quarantined: batch.counts.cells_quarantined,
             ..Counts::default()
@@ -282,7 +282,7 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    /// The next piece, of so many rows at the most; `None` behind the oldest batch.
+    /// The next piece, of at most so many rows; `None` behind the oldest batch.
     async fn next(&mut self, session: &mut Session, rows: usize) -> Result<Option<Piece>, Halt> {
         let work = self.work;
         if self.closes.is_none() {

@@ -1,9 +1,9 @@
 //! A rollback is a run of its own: kept cells go back where the new ones still stand, what the application has written since
-//! is sealed anew under the old key, and a sweep proves it. What was kept of a cell is given up only then; never is
+//! is sealed again under the old key, and a sweep proves it. What was kept of a cell is dropped only then; never is
 //! anything sealed turned to plaintext.
 //!
-//! acquire → ┌ kept cells, newest first → sweep ┐ → give up what was kept → rolled back
-//!           └──── sealed anew, ←── written since ┘
+//! acquire → ┌ kept cells, newest first → sweep ┐ → drop what was kept → rolled back
+//!           └──── sealed again, ←── written since ┘
 
 mod batches;
 mod before;
@@ -149,7 +149,7 @@ async fn put_back(
 async fn begin(session: &mut Session, rounds: &Rounds<'_>, layouts: &Layouts) -> Result<Through, RunError> {
     guard::take_away(session, &rounds.lease.own, &layouts.targets).await?;
     let tables = layouts.tables(session, rounds.run).await?;
-    // While all that the run wrote is still known: once something of it is given up, nobody could tell any more.
+    // While all that the run wrote is still known: once some of it is dropped, nobody could tell any more.
     if let Some(before) = tables.first().map(|table| &table.held.before).filter(|before| before.is_less) {
         let digests = before.digests.concat();
         Commit::new(session, &rounds.lease.own).replace_stood_of(&rounds.run.id, &digests).await?;

@@ -71,7 +71,7 @@ impl Held {
         Ok(Held { written: Arc::new(written), before, runs })
     }
 
-    /// All that stays as it is where others are sealed anew.
+    /// All that stays as it is where others are sealed again.
     pub(super) fn all(&self) -> Arc<Vec<Fingerprint>> {
         if self.before.digests.is_empty() {
             return self.written.clone();
@@ -83,7 +83,7 @@ impl Held {
 
     /// The newest of the runs, as people are told of it.
     pub(super) fn newest(&self) -> Option<String> {
-        self.runs.first().map(|run| format!("run {} of plan {}", run.id, run.plan))
+        self.runs.first().map(|run| format!("run {} of plan `{}`", run.id, run.plan))
     }
 
     /// Whether another run wrote what these places of a row hold.

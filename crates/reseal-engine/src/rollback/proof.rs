@@ -1,7 +1,7 @@
-//! The sweep of a rollback: in one snapshot, what was kept of each cell is held against what stands there, and every cell in
+//! The sweep of a rollback: in one snapshot, what was kept of each cell is compared with what is there, and every cell in
 //! scope is looked at that may be under the new key.
 //!
-//! A cell is back (its kept bytes), under an old key (sealed anew, or written so by the application), gone, or listed with
+//! A cell is back (its kept bytes), under an old key (sealed again, or written so by the application), gone, or listed with
 //! a reason. What was kept of a cell that is listed stays.
 
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ use crate::sweep::scan::snapshot;
 /// What a sweep found.
 #[derive(Default)]
 pub(super) struct Proof {
-    /// Cells under the new key that can be sealed anew.
+    /// Cells under the new key that can be sealed again.
     pub(super) strays: u64,
     /// Those of them that something was kept of: they may lie outside of the scope.
     pub(super) kept_strays: u64,
@@ -47,18 +47,18 @@ impl Proof {
     pub(super) fn reason(&self, listed: u64) -> Option<String> {
         let listed = match listed {
             0 => None,
-            1 => Some("1 cell stays as it is: see `reseal quarantine`".to_owned()),
-            listed => Some(format!("{listed} cells stay as they are: see `reseal quarantine`")),
+            1 => Some("1 cell was not restored: see `reseal quarantine`".to_owned()),
+            listed => Some(format!("{listed} cells were not restored: see `reseal quarantine`")),
         };
         let others = self.other_run.as_ref().filter(|_| self.others > 0).map(|other| {
             let cells = self.others;
-            format!("{cells} cells were moved by {other}, or one before it: roll that back too")
+            format!("{cells} cells were rotated by {other} or an earlier run: roll that back too")
         });
         let both: Vec<String> = listed.into_iter().chain(others).collect();
         match (both.is_empty(), self.kept.is_empty()) {
             (false, _) => Some(both.join("; ")),
             (true, true) => None,
-            (true, false) => Some("what was kept of some cells is needed by another run".to_owned()),
+            (true, false) => Some("some kept old cells are still needed by another run".to_owned()),
         }
     }
 
@@ -82,7 +82,7 @@ pub(super) struct Prover<'p> {
     pub(super) workers: usize,
     /// Cells that were refused when they were to be written.
     pub(super) refused: &'p Refused,
-    /// Whether what could be sealed anew is listed: it was tried often enough.
+    /// Whether what could be sealed again is listed: it was tried often enough.
     pub(super) lists_strays: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The rounds of a rollback: kept cells go back, a sweep looks at what is left, and what was written since is sealed anew.
+//! The rounds of a rollback: kept cells go back, a sweep looks at what is left, and what was written since is sealed again.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -24,7 +24,7 @@ use crate::rotate::workers::{Planned, work_off};
 use crate::stop::Stop;
 use crate::sweep::listing::Refused;
 
-/// How often what the application writes under the new key is sealed anew before it is listed.
+/// How often what the application writes under the new key is sealed again before it is listed.
 const PASSES: i64 = 3;
 
 /// A rollback at work.
@@ -74,7 +74,7 @@ impl Rounds<'_> {
             info!(
                 round,
                 strays = proof.strays,
-                "the sweep found cells under the new key; they are sealed anew"
+                "the sweep found cells under the new key; sealing them under the old key again"
             );
             round += 1;
             if !session.note_sweep(&self.lease.own, round, proof.strays).await? {
@@ -84,7 +84,7 @@ impl Rounds<'_> {
         }
     }
 
-    /// Works shards off. What the run kept in a later round is through before an earlier round begins: a row that was swapped in
+    /// Works shards off. What the run kept in a later round is done before an earlier round begins: a row that was swapped in
     /// both has its first bytes again. Gives the reason, if it was stopped.
     async fn newest_first(
         &self,
@@ -123,7 +123,7 @@ impl Rounds<'_> {
         }
     }
 
-    /// What stays as it is where others are sealed anew.
+    /// What stays as it is where others are sealed again.
     async fn spared(&self, session: &mut Session, tables: &[Table]) -> Result<Spared, RunError> {
         let refused = Refused::by(session, self.lease.own.run_id()).await?.cells();
         let written = tables.first().map(|table| table.held.all()).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::sweep::scan::scan;
 /// What is left of a table under the new key.
 #[derive(Default)]
 pub(super) struct OfTable {
-    /// Cells that can be sealed anew.
+    /// Cells that can be sealed again.
     pub(super) strays: u64,
     /// Cells that other runs have moved.
     pub(super) others: u64,

@@ -19,8 +19,8 @@ pub(crate) fn breaker(target: &Target, fails: &[AtomicU64], counts: &[OpenCount]
         if count.opened > 0 {
             fails.store(0, Ordering::Relaxed);
         } else if fails.fetch_add(count.failed, Ordering::Relaxed) + count.failed >= BREAKER {
-            let last = |reason: Reason| format!("the last is {}", reason.name());
-            let why = count.why.map_or_else(|| "see the quarantine".to_owned(), last);
+            let last = |reason: Reason| format!("the last reason is {}", reason.name());
+            let why = count.why.map_or_else(|| "see `reseal quarantine`".to_owned(), last);
             return Err(wrong_key(field, fails.load(Ordering::Relaxed), why));
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Cruncher {
 }
 
 impl Cruncher {
-    /// Makes groups until the range is through, or the reader or writer is gone.
+    /// Makes groups until the range is done, or the reader or writer is gone.
     pub(crate) fn spawn(mut self, groups: Sender<Result<Group, Halt>>) -> JoinHandle<()> {
         tokio::spawn(async move {
             // A place is taken before the work begins: one group is written, one is worked on, no more are held.

@@ -17,9 +17,9 @@ const FEWEST_ROWS: usize = 10;
 const MOST_ROWS: usize = 1000;
 /// Rows of a batch below which windows are not cut into stripes: a transaction has a cost of its own.
 const FEWEST_ROWS_IN_STRIPE: usize = 50;
-/// Rows of a window at the most: several windows are held at once, as read and as sealed.
+/// Maximum number of rows in a window: several windows are held at once, as read and as sealed.
 const MOST_ROWS_IN_WINDOW: usize = 8000;
-/// Bytes of one page at the most, whatever the plan allows: it is held as read, opened, sealed and sent.
+/// Maximum number of bytes in one page, whatever the plan allows: it is held as read, opened, sealed and sent.
 const MOST_BYTES: usize = 2 << 20;
 /// How long a wait lasts before it looks again.
 const TICK: Duration = Duration::from_millis(200);
@@ -107,17 +107,17 @@ impl Pacer {
     /// Why no row may be written now, if there is a reason.
     fn reason_to_wait(&self) -> Option<String> {
         if let Some(file) = self.pace.pause_file.as_ref().filter(|file| file.exists()) {
-            return Some(format!("{} exists", file.display()));
+            return Some(format!("the pause file {} exists", file.display()));
         }
         let max = self.pace.max_lag?;
         match self.lag.lock().ok().and_then(|lag| *lag) {
-            None => Some("replica lag cannot be measured".to_owned()),
-            Some(lag) if lag > max => Some(format!("a replica lags {} s behind", lag.as_secs())),
+            None => Some("replication lag cannot be measured".to_owned()),
+            Some(lag) if lag > max => Some(format!("a replica lags behind by {} s", lag.as_secs())),
             Some(_) => None,
         }
     }
 
-    /// Waits while the pause file exists or a replica lags too far behind. False where a stop was asked for meanwhile.
+    /// Waits while the pause file exists or a replica lags too far behind. False where a stop was requested.
     pub(crate) async fn clear(&self, progress: &Progress, stop: &Stopper) -> bool {
         while let Some(reason) = self.reason_to_wait() {
             progress.wait(Some(&reason));
@@ -157,7 +157,7 @@ impl Pacer {
     }
 }
 
-/// Rows of an automatic batch at the most: where a rate is kept, no more than a second's.
+/// Maximum number of rows in an automatic batch: where a rate is kept, no more than a second's.
 fn most(pace: &Pace) -> usize {
     pace.rows_per_second.map_or(MOST_ROWS, |rate| MOST_ROWS.min(rate.max(1) as usize))
 }
@@ -208,8 +208,8 @@ mod tests {
             pacer.lag(lag);
             pacer.reason_to_wait()
         };
-        assert_eq!(waits(None).as_deref(), Some("replica lag cannot be measured"));
-        assert_eq!(waits(Some(Duration::from_secs(9))).as_deref(), Some("a replica lags 9 s behind"));
+        assert_eq!(waits(None).as_deref(), Some("replication lag cannot be measured"));
+        assert_eq!(waits(Some(Duration::from_secs(9))).as_deref(), Some("a replica lags behind by 9 s"));
         assert_eq!(waits(Some(Duration::from_secs(5))), None);
     }
 

@@ -26,7 +26,7 @@ use crate::rotate::stripes::Group;
 /// How work on a shard ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The range is through.
+    /// The range is done.
     Done,
     /// A stop was asked for; the checkpoint stands behind the last group that was finished.
     Stopped,

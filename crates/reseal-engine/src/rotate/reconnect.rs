@@ -1,4 +1,4 @@
-//! Lost connections are made anew; what was committed, the ledger tells.
+//! Lost connections are re-established; what was committed, the ledger tells.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::error::RunError;
 use crate::rotate::shared::Shared;
 use crate::stop::Stopper;
 
-/// How often a lost connection is made anew before the run stops; it can be resumed.
+/// How often a lost connection is re-established before the run stops; it can be resumed.
 pub(crate) const RECONNECTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(6400);
@@ -50,7 +50,7 @@ pub(crate) async fn reload(
             Err(other) => return Err(other.into()),
         }
     }
-    Err(StoreError::new(Trouble::ConnectionLost, "the connection is lost again and again").into())
+    Err(StoreError::new(Trouble::ConnectionLost, "the connection was lost repeatedly").into())
 }
 
 /// The shards of a run, read on a writer's new connection: its batches need not be on disk at once.

@@ -16,7 +16,7 @@ pub(crate) const WINDOWS: usize = 2;
 /// How a group is cut.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {
-    /// Windows of the group at the most.
+    /// Maximum number of windows in the group.
     pub(crate) windows: usize,
     /// Stripes of a window.
     pub(crate) stripes: usize,
@@ -45,7 +45,7 @@ impl Cut {
     }
 
     /// Stripes of a window of so many rows. One that fits a batch is none but itself: the order of the row keys is also
-    /// that in which applications lock rows, and whoever locks them in another meets them in a deadlock.
+    /// that in which applications lock rows, and locking them in another order causes deadlocks.
     pub(crate) fn stripes_of(self, rows: usize) -> usize {
         if rows <= self.rows { 1 } else { self.stripes }
     }
@@ -59,7 +59,7 @@ pub(crate) struct Group {
     pub(crate) opened: Vec<OpenCount>,
     /// The last row key of the group; `None` where it has no row.
     pub(crate) last: Option<RowKey>,
-    /// Whether the range is through.
+    /// Whether the range is done.
     pub(crate) done: bool,
 }
 

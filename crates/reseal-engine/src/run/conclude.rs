@@ -136,13 +136,18 @@ async fn follow(session: &mut Session, steps: &Steps, state: RunState) -> Option
     None
 }
 
-/// Why a run that went through is not complete.
+/// Why a run that finished its rounds is not complete.
 fn left(swept: &Swept) -> String {
     match (swept.old, swept.broken) {
-        (0, 1) => "1 cell is in quarantine".to_owned(),
-        (0, broken) => format!("{broken} cells are in quarantine"),
-        (1, 0) => "1 cell is under an old key: an application still seals with it".to_owned(),
-        (old, 0) => format!("{old} cells are under an old key: an application still seals with it"),
-        (old, broken) => format!("cells under an old key: {old}; in quarantine: {broken}"),
+        (0, broken) => format!("{} in quarantine", cells(broken)),
+        (old, 0) => format!("{} under an old key: an application still seals with it", cells(old)),
+        (old, broken) => format!("{} still under an old key, {} in quarantine", cells(old), cells(broken)),
+    }
+}
+
+fn cells(count: u64) -> String {
+    match count {
+        1 => "1 cell is".to_owned(),
+        count => format!("{count} cells are"),
     }
 }

@@ -216,7 +216,7 @@ async fn rounds(
         if let Some(stop) = shared.stop.asked() {
             return Ok(Outcome::Stopped(stop));
         }
-        info!(round, old = swept.old, "the sweep found cells under an old key; once more");
+        info!(round, old = swept.old, "the sweep found cells under an old key; rotating them");
         tables = targets.iter().filter(|target| swept.tables_with_old.contains(&target.at)).collect();
         round = next;
     }
@@ -265,7 +265,7 @@ fn too_many_seals(tables: &[&Arc<Target>], shards: &[ShardRow]) -> Result<(), Ru
     Ok(())
 }
 
-/// The sweep of all tables. It writes nothing but the quarantine, so where its connection is lost it begins anew.
+/// The sweep of all tables. It writes nothing but the quarantine, so where its connection is lost it begins again.
 async fn sweep_all(
     shared: &Shared,
     session: &mut Session,

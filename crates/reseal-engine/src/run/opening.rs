@@ -41,7 +41,7 @@ pub(crate) async fn look(
         None => passed(preflight::look(session, job, &options.scope, asker(options)).await?, &[]),
         Some(error) if options.dry_run => Err(error.clone()),
         Some(error) => {
-            warn!("{error}; the steps of `before` are carried out first, then the keys are read");
+            warn!("{error}; running the steps of `before`, then reading the keys again");
             Ok(Looked { targets: Vec::new(), told: Vec::new(), changed: Vec::new() })
         }
     }

@@ -72,7 +72,7 @@ async fn find_or_write(
         emergency: options.emergency,
         pace: options.pace,
         holder: holder(),
-        // Until it is taken up, the run is nobody's: a crash in between must not keep the next engine waiting.
+        // Until it is acquired, the run is nobody's: a crash in between must not keep the next engine waiting.
         lease_ms: 0,
         columns: identity::claims(&tables),
         tables: tables.into_iter().map(|Resolved { table, .. }| table).collect(),

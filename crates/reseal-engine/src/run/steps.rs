@@ -48,7 +48,7 @@ pub(crate) enum Cut {
 }
 
 impl Steps {
-    /// The steps of a run that an engine has taken up, with the variables that were noted of it.
+    /// The steps of a run that an engine has acquired, with the variables that were noted of it.
     pub(crate) async fn of(
         session: &mut Session,
         environment: &Environment,
@@ -197,7 +197,7 @@ impl Steps {
             Ok(rows) => Done { rows, moved: self.facts.cells_rotated > 0 },
             Err(error) => {
                 warn!(
-                    "steps of `{}` are left out, since nobody knows what they would undo: {error}",
+                    "steps of `{}` are skipped, because it is unknown what they would undo: {error}",
                     phase.name()
                 );
                 return;
@@ -211,7 +211,7 @@ impl Steps {
                 continue;
             }
             if !done.calls_for(step, case) {
-                info!(phase = phase.name(), step = step.label, "left out: what it undoes was not done");
+                info!(phase = phase.name(), step = step.label, "skipped: there is nothing to undo");
                 continue;
             }
             if let Err(error) = self.one(session, &self.key(phase, at), step).await {
@@ -221,7 +221,7 @@ impl Steps {
     }
 
     async fn one(&self, session: &mut Session, key: &StepKey, step: &Step) -> Result<(), RunError> {
-        info!(phase = key.phase, step = step.label, "begins");
+        info!(phase = key.phase, step = step.label, "starting");
         Commit::new(session, &self.lease).begin_step(name(key, step)).await?;
         let ran = match &step.deed {
             Deed::Sql(pieces) => self.sql(pieces, step).await,
@@ -252,7 +252,7 @@ impl Steps {
     /// Records what a step came to; where that cannot be done, the ledger still has it.
     async fn recorded(&self, key: &StepKey, label: &str, result: StepResult) {
         if let Err(error) = self.told(&key.phase, key.number, label, result).await {
-            warn!("a step is in the ledger and not in the audit trail: {error}");
+            warn!("a step is in the ledger but not in the audit trail: {error}");
         }
     }
 
@@ -374,7 +374,7 @@ impl Done {
                 continue;
             }
             warn!(
-                "step {number} of `{phase}` ({}) was cut off: what undoes it is left out, so look whether it took effect",
+                "step {number} of `{phase}` ({}) was interrupted and is not undone: check whether it took effect",
                 row.label
             );
         }

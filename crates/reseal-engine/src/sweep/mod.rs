@@ -45,7 +45,7 @@ pub(crate) struct Swept {
 }
 
 impl Swept {
-    /// What whoever follows the run is told of it.
+    /// What the observer of the run is told of it.
     pub(crate) fn facts(&self) -> SweepFacts {
         let counts = self.census.fields.iter().flat_map(|field| &field.counts);
         SweepFacts { began_ms: self.began_ms, cells: counts.map(|line| line.cells).sum() }

@@ -46,7 +46,7 @@ pub async fn try_cells(
     for target in &targets {
         let sample = session.page(&target.shape, None, None, rows, SAMPLE_BYTES).await?;
         let (deks, why) = match prepare(target, &sample, Stage::Open).await {
-            Ok(deks) => (deks, "none of them opens".to_owned()),
+            Ok(deks) => (deks, "no cell opens".to_owned()),
             Err(error) => (None, error.to_string()),
         };
         for field in &target.fields {

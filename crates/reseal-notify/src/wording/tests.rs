@@ -23,10 +23,12 @@ fn every_message_is_as_it_was_read() {
     let job = |verb: &str| {
         let notice = Notice::new(NoticeKind::DeadMan, "clinic", "rotate", "sample");
         let notice = notice.with("what", "the job rotate").with("verb", verb).with("due", "1 July 2026");
-        notice.with("does", "run").with("reason", "backup-old: the newest backup is of 2026-01-01T00:00:00Z")
+        notice
+            .with("does", "run")
+            .with("reason", "backup-old: the latest backup was made at 2026-01-01T00:00:00Z")
     };
     notices.push(("dead-man-job".into(), job("succeed")));
-    notices.push(("dead-man-held".into(), job("begin").with("tried_again", "until its window closes")));
+    notices.push(("dead-man-held".into(), job("start").with("tried_again", "until its window closes")));
     let mut differing = Vec::new();
     for (name, notice) in notices {
         let Rendered { title, text, html } = worded(&notice);

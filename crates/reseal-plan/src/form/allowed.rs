@@ -58,14 +58,14 @@ pub(super) fn expected(branches: &[&Value]) -> String {
     for branch in branches.iter().filter(|branch| allowed_words(branch).is_empty()) {
         let bound = |name: &str| branch.get(name).and_then(Value::as_i64);
         match branch.get("type").and_then(Value::as_str) {
-            Some("string") => push("a text".to_owned()),
+            Some("string") => push("a string".to_owned()),
             Some("boolean") => push("true or false".to_owned()),
             Some("array") => push("a list".to_owned()),
             Some("integer") => push(match (bound("minimum"), bound("maximum")) {
                 (Some(least), Some(most)) if least == most => format!("the number {least}"),
-                (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
-                (Some(least), None) => format!("a whole number from {least}"),
-                _ => "a whole number".to_owned(),
+                (Some(least), Some(most)) => format!("an integer from {least} to {most}"),
+                (Some(least), None) => format!("an integer of at least {least}"),
+                _ => "an integer".to_owned(),
             }),
             _ => {}
         }
@@ -80,7 +80,7 @@ pub(super) fn expected(branches: &[&Value]) -> String {
         _ => push(format!("a map with {}", listed(&keys, "or"))),
     }
     match words.as_slice() {
-        [] => "something else".to_owned(),
+        [] => "a different value".to_owned(),
         [only] => only.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }

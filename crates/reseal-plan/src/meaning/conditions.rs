@@ -23,13 +23,15 @@ impl Meaning<'_> {
         let key = table.key_column.iter();
         rewritten.extend(key.map(|name| Rewritten { name, is_cell: false, begins: None }));
         match reads(condition, &table.name, &rewritten) {
-            Err(problem) => self.find("condition", &path, format!("`where` is no condition: {problem}")),
+            Err(problem) => {
+                self.find("condition", &path, format!("`where` is not a valid condition: {problem}"))
+            }
             Ok(None) => {}
             Ok(Some(column)) => {
-                let message = format!("`where` reads column {}, which the same run rewrites", quoted(column));
-                let help = "rows would leave the plan by being rotated, and no sweep would see them: name another \
-                            column (of a cell itself it may ask whether it is NULL or empty, and how cells begin \
-                            under any key)";
+                let message = format!("`where` reads column {}, which the run rewrites", quoted(column));
+                let help = "a rotated row might no longer match, and the sweep would miss it. Use a column \
+                            that the run does not change; on a cell column, test only for NULL, for an empty \
+                            value or for a prefix that cells have under every key";
                 self.find_help("reads-rotated", &path, message, Some(help.into()));
             }
         }

@@ -42,7 +42,7 @@ impl Meaning<'_> {
     pub(super) fn keks_fit(&mut self, keysets: &Entries<KeysetSpec>, seals: &Entries<SealSpec>) {
         let mut reported = BTreeSet::new();
         let kinds: Vec<&str> = self.vocabulary.keks.iter().map(|plugin| plugin.name).collect();
-        let kinds = format!("keep the key where it wraps by itself, as {}", listed(&kinds, "or"));
+        let kinds = format!("use a KEK: {}", listed(&kinds, "or"));
         for seal in seals.iter().filter_map(|(_, seal)| seal.as_ref()) {
             let Some(keyset) = seal.keyset.and_then(|at| keysets[at].1.as_ref()) else { continue };
             let (keks, others) = self.kinds_of(keyset);
@@ -50,15 +50,18 @@ impl Meaning<'_> {
                 Some(_) => (
                     others,
                     format!(
-                        "{} is an envelope, and its DEKs are wrapped under KEKs alone",
+                        "seal {} is an envelope, so all keys of its keyset must be KEKs",
                         quoted(&seal.name)
                     ),
                     kinds.as_str(),
                 ),
                 None => (
                     keks,
-                    format!("{} seals with the key itself, and a KEK is not given out", quoted(&seal.name)),
-                    "give the seal an `envelope:`, or a keyset of keys",
+                    format!(
+                        "seal {} is not an envelope, so its keyset must not contain a KEK",
+                        quoted(&seal.name)
+                    ),
+                    "add `envelope:` to the seal, or use a keyset without KEKs",
                 ),
             };
             for (section, name) in wrong {
@@ -94,12 +97,13 @@ impl Meaning<'_> {
         let (name, path) = (quoted(&seal.name), ["seals", seal.name.as_str()]);
         let at_seal = |entry: &'static str| [path[0], path[1], entry];
         if !field.columns.iter().any(|(part, _)| *part == Part::WrappedDek) {
-            let message = format!("{name} is an envelope, and no column of this field holds the wrapped DEK");
-            let help = "name it: columns: { ciphertext: …, wrapped_dek: COLUMN }";
+            let message =
+                format!("seal {name} is an envelope, but this field has no column for the wrapped DEK");
+            let help = "add it: columns: { ciphertext: …, wrapped_dek: COLUMN }";
             self.at_field("no-wrapped-dek", table, field, message, Some(help));
         }
         if seal.kdf.is_some() {
-            let message = "a DEK is random and needs no derivation: `kdf` and `envelope` exclude each other";
+            let message = "`kdf` and `envelope` cannot be combined: a DEK is random and needs no derivation";
             self.find("envelope-kdf", &at_seal("kdf"), message);
         }
         let fits = match one.built.key_length {
@@ -108,18 +112,21 @@ impl Meaning<'_> {
         };
         if !fits {
             let message =
-                format!("a DEK of {} bytes is no key for `{}`", envelope.dek_bytes, one.seal.format);
+                format!("a DEK of {} bytes is not a valid key for `{}`", envelope.dek_bytes, one.seal.format);
             self.find("envelope-format", &at_seal("envelope"), message);
         }
         if envelope.r#move != Move::Rewrap {
             return;
         }
-        let help = Some("say `move: re-encrypt`".to_owned());
+        let help = Some("use `move: re-encrypt`".to_owned());
         if one.built.marked {
-            let message = format!("a rewrap leaves the payload, and that of {name} names its key");
+            let message =
+                format!("a rewrap does not change the payload, but the payload of seal {name} names its key");
             self.find_help("envelope-marked", &at_seal("envelope"), message, help);
         } else if seal.aad.as_ref().is_some_and(|aad| aad.reads_key()) {
-            let message = format!("a rewrap leaves the payload, and the AAD of {name} names its key");
+            let message = format!(
+                "a rewrap does not change the payload, but the AAD of seal {name} contains the key ID"
+            );
             self.find_help("envelope-marked", &at_seal("aad"), message, help);
         }
     }
@@ -134,13 +141,13 @@ impl Meaning<'_> {
         let has = |wanted| field.columns.iter().any(|(part, _)| *part == wanted);
         let path = ["tables", &table.label, "fields", &field.name, "columns"];
         if has(Part::DekNonce) && !has(Part::WrappedDek) {
-            let message = "`dek_nonce` stands beside a `wrapped_dek`, and there is none";
+            let message = "`dek_nonce` requires `wrapped_dek`";
             self.find("dek-nonce", &[&path[..], &["dek_nonce"]].concat(), message);
         }
         let all_known = uses.len() == field.seals().count();
         if has(Part::WrappedDek) && all_known && uses.iter().all(|(_, one)| one.seal.envelope.is_none()) {
-            let message = "no seal of this field is an envelope, so nothing is said of its wrapped DEKs";
-            let help = Some("give a seal `envelope: { move: rewrap }`, or take the column out".to_owned());
+            let message = "this field has a column for wrapped DEKs, but none of its seals is an envelope";
+            let help = Some("add `envelope: { move: rewrap }` to a seal, or remove the column".to_owned());
             self.find_help("no-envelope", &[&path[..], &["wrapped_dek"]].concat(), message, help);
         }
     }
@@ -155,13 +162,15 @@ impl Meaning<'_> {
         let Some(raw) = raw else { return Vec::new() };
         let mirrors = raw.named();
         if mirrors.is_empty() {
-            self.find("empty", path, "`mirrors` names no column");
+            self.find("empty", path, "`mirrors` must name a column");
         }
         for (part, _) in &mirrors {
             if !columns.iter().any(|(other, _)| other == part) {
                 let known: Vec<&str> = columns.iter().map(|(part, _)| part.name()).collect();
-                let message =
-                    format!("`mirrors` copies the {}, of which the field has no column", part.name());
+                let message = format!(
+                    "`mirrors` names a copy of the {}, but the field has no column for it",
+                    part.name()
+                );
                 let help = Some(format!("its columns are {}", listed(&known, "and")));
                 self.find_help("mirror-of-nothing", &[path, &[part.name()]].concat(), message, help);
             }

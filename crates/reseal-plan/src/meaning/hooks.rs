@@ -57,12 +57,12 @@ impl Meaning<'_> {
         let path = ["vars", name];
         let fits = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         if name.is_empty() || !name.chars().all(fits) {
-            let message = "a variable's name is letters, digits, hyphens and underscores";
+            let message = "a variable name must consist of letters, digits, hyphens and underscores";
             self.findings.push(Finding::new("bad-name", self.named(&path), message));
         }
         let source = self.source(raw, &path)?;
         if source.json == Some(JsonPick::All) {
-            self.find("json-entry", &["vars", name, "json"], "a variable is one entry, not all");
+            self.find("json-entry", &["vars", name, "json"], "a variable needs a single entry, not `*`");
         }
         Some(VarSpec { name: name.into(), source })
     }
@@ -115,11 +115,12 @@ impl Meaning<'_> {
             self.name_step(name, path, place, named);
         }
         if when.is_some() && phase != "on_failure" {
-            let message = format!("`when:` tells steps of `on_failure` apart; `{phase}` has one case only");
+            let message = format!("`when:` is allowed only in steps of `on_failure`, not of `{phase}`");
             self.find("misplaced", &[&path[..], &["when"]].concat(), message);
         }
         if scoped && phase != "after" {
-            let message = format!("`scoped:` is for steps of `after`; those of `{phase}` always run");
+            let message =
+                format!("`scoped:` is allowed only in steps of `after`; steps of `{phase}` always run");
             self.find("misplaced", &[&path[..], &["scoped"]].concat(), message);
         }
         let node = self.root.get("hooks").and_then(|hooks| hooks.get(phase));
@@ -142,15 +143,17 @@ impl Meaning<'_> {
     fn name_step(&mut self, name: String, path: &[&str; 3], place: StepPlace, named: &mut Vec<NamedStep>) {
         let at = [&path[..], &["name"]].concat();
         if !matches!(place.phase, "before" | "canary" | "after") {
-            let message =
-                format!("`name:` is for steps that others undo; nothing undoes one of `{}`", path[1]);
+            let message = format!(
+                "`name:` is allowed only in steps of `before`, `canary` and `after`, not of `{}`",
+                path[1]
+            );
             return self.find("misplaced", &at, message);
         }
         if name.trim().is_empty() {
-            return self.find("bad-name", &at, "a name without a letter");
+            return self.find("bad-name", &at, "a step name must not be blank");
         }
         if named.iter().any(|other| other.name == name) {
-            return self.find("same-name", &at, format!("there is another step {}", quoted(&name)));
+            return self.find("same-name", &at, format!("step name {} is used twice", quoted(&name)));
         }
         named.push(NamedStep { name, place });
     }
@@ -159,8 +162,7 @@ impl Meaning<'_> {
     fn undone(&mut self, names: Vec<String>, path: &[&str; 3], named: &[NamedStep]) -> Vec<StepPlace> {
         let at = [&path[..], &["undoes"]].concat();
         if !names.is_empty() && path[1] != "on_failure" {
-            let message =
-                format!("`undoes:` is for steps of `on_failure`; those of `{}` undo nothing", path[1]);
+            let message = format!("`undoes:` is allowed only in steps of `on_failure`, not of `{}`", path[1]);
             self.find("misplaced", &at, message);
             return Vec::new();
         }
@@ -171,14 +173,14 @@ impl Meaning<'_> {
                 None => {
                     let known: Vec<&str> = named.iter().map(|step| step.name.as_str()).collect();
                     let help = did_you_mean(name, &known).unwrap_or_else(|| {
-                        "give the step of `before`, `canary` or `after` a `name:`".to_owned()
+                        "add `name:` to the step of `before`, `canary` or `after`".to_owned()
                     });
                     let number = number.to_string();
                     let at = [&at[..], &[number.as_str()]].concat();
                     self.find_help(
                         "unknown-step",
                         &at,
-                        format!("there is no step {}", quoted(name)),
+                        format!("no step is named {}", quoted(name)),
                         Some(help),
                     );
                 }
@@ -190,7 +192,7 @@ impl Meaning<'_> {
     fn sql_step(&mut self, text: &str, path: &[&str; 3], vars: &Entries<VarSpec>) -> Option<StepActionSpec> {
         let at = [&path[..], &["sql"]].concat();
         if text.trim().is_empty() {
-            self.find("empty", &at, "a step without a statement");
+            self.find("empty", &at, "`sql` must not be empty");
             return None;
         }
         let pieces = self.pieces(sql(text), &at, vars)?;
@@ -219,7 +221,7 @@ impl Meaning<'_> {
             |word| matches!(word.as_slice(), [StepPiece::Text(program)] if !program.trim().is_empty()),
         );
         if !program {
-            let message = "a command begins with the program's name, which has no holes";
+            let message = "a command must start with the name of a program, without holes";
             self.find("no-program", &at, message);
             return None;
         }
@@ -270,13 +272,13 @@ impl Meaning<'_> {
                 });
                 let Some(name) = missing else { return Some(pieces) };
                 let help = did_you_mean(name, &names).unwrap_or_else(|| match names.as_slice() {
-                    [] => "name it under `vars:`".to_owned(),
-                    names => format!("`vars:` has {}", listed(names, "and")),
+                    [] => "add it to `vars:`".to_owned(),
+                    names => format!("`vars:` defines {}", listed(names, "and")),
                 });
                 self.find_help(
                     "unknown-var",
                     at,
-                    format!("there is no variable {}", quoted(name)),
+                    format!("variable {} is not defined", quoted(name)),
                     Some(help),
                 );
             }
@@ -284,14 +286,14 @@ impl Meaning<'_> {
                 let of_run: Vec<&str> = known.iter().map(String::as_str).collect();
                 let all = [&of_run[..], &["vars.NAME"]].concat();
                 let help = did_you_mean(&name, &of_run)
-                    .unwrap_or_else(|| format!("holes are {}", listed(&all, "and")));
-                let message = format!("no run fills a hole {}", quoted(&format!("{{{name}}}")));
+                    .unwrap_or_else(|| format!("valid holes are {}", listed(&all, "and")));
+                let message = format!("unknown hole {}", quoted(&format!("{{{name}}}")));
                 self.find_help("unknown-hole", at, message, Some(help));
             }
             Err(HoleError::Quoted(name)) => {
                 let hole = quoted(&format!("{{{name}}}"));
-                let message = format!("{hole} stands in a quoted text, where it cannot be bound");
-                let help = "write it without quotes; it becomes a parameter, never a part of the text";
+                let message = format!("{hole} is inside quotes, where a parameter cannot be bound");
+                let help = "remove the quotes; the hole becomes a bound parameter";
                 self.find_help("quoted-hole", at, message, Some(help.into()));
             }
         }

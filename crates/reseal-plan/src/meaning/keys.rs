@@ -61,7 +61,7 @@ impl Meaning<'_> {
                     self.find(
                         "json-entry",
                         &[path, &["json"]].concat(),
-                        "a primary is one entry, not all of them",
+                        "a primary needs a single entry, not `*`",
                     );
                 }
                 Some(PrimarySpec::Source(source))
@@ -74,7 +74,7 @@ impl Meaning<'_> {
         let has = |id: &str| ids.iter().any(|other| other == id);
         match primary {
             PrimarySpec::None if has(PRIMARY_HOLE) => {
-                let message = format!("keyset {} has a key `{PRIMARY_HOLE}` and no primary", quoted(keyset));
+                let message = format!("keyset {} has a key `{PRIMARY_HOLE}` but no primary", quoted(keyset));
                 self.find("primary-missing", &path, message);
             }
             PrimarySpec::Id(id) if has(id) && has(PRIMARY_HOLE) => {
@@ -83,7 +83,7 @@ impl Meaning<'_> {
             }
             PrimarySpec::Id(id) if closed && !has(id) && !has(PRIMARY_HOLE) => {
                 let known: Vec<&str> = ids.iter().map(String::as_str).collect();
-                let message = format!("the primary {} is none of the keys of {}", quoted(id), quoted(keyset));
+                let message = format!("primary {} is not a key of keyset {}", quoted(id), quoted(keyset));
                 let help = did_you_mean(id, &known)
                     .unwrap_or_else(|| format!("its keys are {}", listed(&known, "and")));
                 self.find_help("primary-missing", &path, message, Some(help));
@@ -95,17 +95,17 @@ impl Meaning<'_> {
     fn key(&mut self, keyset: &str, id: &str, raw: raw::Key) -> Option<KeySpec> {
         let path = ["keysets", keyset, "keys", id];
         if id != PRIMARY_HOLE && (id.is_empty() || id.contains(['{', '}'])) {
-            let message = format!("a key's id is a plain name; the one hole it may be is `{PRIMARY_HOLE}`");
+            let message = format!("a key ID must be a plain name or exactly `{PRIMARY_HOLE}`");
             self.findings.push(Finding::new("key-id", self.named(&path), message));
         }
         let kdf = raw.kdf.and_then(|kdf| self.key_kdf(kdf, &[&path[..], &["kdf"]].concat()));
         let source = self.place_of_key(raw.source, &path)?;
         if source.json == Some(JsonPick::All) {
-            let help = "name one entry, or list the source under `keys_from:`".to_owned();
+            let help = "name one entry, or move the source to `keys_from:`".to_owned();
             self.find_help(
                 "json-entry",
                 &[&path[..], &["json"]].concat(),
-                "a key is one entry, not all",
+                "a key needs a single entry, not `*`",
                 Some(help),
             );
         }
@@ -123,7 +123,7 @@ impl Meaning<'_> {
                 if other.tag.as_ref().unwrap_or(&other_name) == &tag {
                     let message =
                         format!("keys {} and {} have the same tag", quoted(&other_name), quoted(&name));
-                    let help = Some("a key without `tag:` is written as its id".to_owned());
+                    let help = Some("the default of `tag:` is the key ID".to_owned());
                     self.find_help("same-tag", &["keysets", keyset, "keys", &name, "tag"], message, help);
                 }
                 let fixed = !key.source.args.words.iter().any(|word| word.contains("{key}"));
@@ -133,7 +133,7 @@ impl Meaning<'_> {
                         quoted(&other_name),
                         quoted(&name)
                     );
-                    let help = Some("equal bytes under two ids are refused".to_owned());
+                    let help = Some("two keys of a keyset must not have the same bytes".to_owned());
                     self.find_help("same-source", &["keysets", keyset, "keys", &name], message, help);
                 }
             }
@@ -153,9 +153,9 @@ impl Meaning<'_> {
             let source = self.source(raw.source, path)?;
             if source.json != Some(JsonPick::All) {
                 let at = self.root_json_or(path);
-                let help = r#"a source of many keys prints a JSON map: add json: "*""#.to_owned();
+                let help = r#"the source must give a JSON map of keys; add json: "*""#.to_owned();
                 self.findings
-                    .push(Finding::new("json-all", at, "only one key would be read here").help(help));
+                    .push(Finding::new("json-all", at, "this source would give only one key").help(help));
             }
             KeysPlace::Map(source)
         };
@@ -166,8 +166,8 @@ impl Meaning<'_> {
     fn key_of_row(&mut self, raw: Option<&Value>, path: &[&str]) -> Option<KeyOfRow> {
         let at = [path, &["key"]].concat();
         let Some(raw) = raw.and_then(|raw| serde_json::from_value::<raw::Source>(raw.clone()).ok()) else {
-            let help = "such as key: { file: \"/run/secrets/{id}\" }, or key: { sql: column }";
-            let message = "a query that lists keys names with `key:` the place where each is kept";
+            let help = "for example key: { file: \"/run/secrets/{id}\" }, or key: { sql: column }";
+            let message = "a query that lists keys needs `key:`, which says where each key is stored";
             self.find_help("no-place", path, message, Some(help.into()));
             return None;
         };
@@ -176,7 +176,7 @@ impl Meaning<'_> {
         }
         let source = self.place_of_key(raw, &at)?;
         if source.json == Some(JsonPick::All) {
-            self.find("json-entry", &[&at[..], &["json"]].concat(), "a key is one entry, not all");
+            self.find("json-entry", &[&at[..], &["json"]].concat(), "a key needs a single entry, not `*`");
         }
         Some(KeyOfRow::Source(source))
     }
@@ -214,9 +214,9 @@ impl Meaning<'_> {
             return None;
         }
         if let Some(feature) = plugin.feature.filter(|_| !plugin.available) {
-            let message = format!("this build of reseal has no `{}`", plugin.name);
+            let message = format!("this build of Reseal does not support `{}`", plugin.name);
             let finding = Finding::new("not-in-this-build", self.named(&at), message);
-            self.missing.push(finding.help(format!("build it with `--features {feature}`")));
+            self.missing.push(finding.help(format!("build Reseal with `--features {feature}`")));
         }
         Some(source)
     }
@@ -282,13 +282,8 @@ impl Meaning<'_> {
     fn key_kdf(&mut self, raw: raw::Kdf, path: &[&str]) -> Option<Kdf> {
         let kdf = self.kdf(raw, path)?;
         if kdf.templates().iter().any(|template| template.reads_cell()) {
-            let help = Some("a derivation that reads the cell belongs on the seal".to_owned());
-            self.find_help(
-                "bad-template",
-                path,
-                "the derivation of a key may read `{key}` and nothing else",
-                help,
-            );
+            let help = Some("move a derivation that depends on the cell to the seal".to_owned());
+            self.find_help("bad-template", path, "the derivation of a key can use only `{key}`", help);
         }
         Some(kdf)
     }

@@ -80,7 +80,7 @@ impl Meaning<'_> {
         for (way, addresses) in raw.0 {
             let path = ["notify", "to", name, way.as_str()];
             let Some(at) = index_of(via, &way) else {
-                let message = format!("no way to notify is called {}", quoted(&way));
+                let message = format!("`via` has no entry {}", quoted(&way));
                 self.unknown_name("unknown-via", &path, message, &way, &names_of(via));
                 continue;
             };
@@ -88,14 +88,14 @@ impl Meaning<'_> {
             let Some(plugin) = self.plugin_of(via, at) else { continue };
             if addresses.is_empty() {
                 if plugin.needs_address {
-                    let message = format!("{} needs addresses", quoted(&way));
+                    let message = format!("{} requires addresses", quoted(&way));
                     self.find("no-address", &path, message);
                 }
                 recipients.push(Recipient { via: at, address: None });
             }
             for (number, address) in addresses.into_iter().enumerate() {
                 if let Err(help) = (plugin.address)(&address) {
-                    let message = format!("{} takes no such address", quoted(&way));
+                    let message = format!("{} does not accept this address", quoted(&way));
                     self.find_help(
                         "address",
                         &[&path[..], &[&number.to_string()]].concat(),
@@ -124,7 +124,7 @@ impl Meaning<'_> {
         let path = ["notify", "on", event.as_str()];
         let events: Vec<&str> = events();
         if !events.contains(&event.as_str()) {
-            let message = format!("no event is called {}", quoted(&event));
+            let message = format!("unknown event {}", quoted(&event));
             self.unknown_name("unknown-event", &path, message, &event, &events);
             return None;
         }
@@ -160,7 +160,7 @@ impl Meaning<'_> {
         }
         if let Some(at) = index_of(via, name) {
             if self.plugin_of(via, at).is_some_and(|plugin| plugin.needs_address) {
-                let message = format!("{} needs addresses: make a group of them under `to:`", quoted(name));
+                let message = format!("{} requires addresses; define a group under `to:`", quoted(name));
                 self.find("no-address", path, message);
             }
             return vec![Recipient { via: at, address: None }];
@@ -183,21 +183,21 @@ impl Meaning<'_> {
             if timing.word() == Some(word) {
                 time = self.duration(&text, &path(word)).or(time);
             } else {
-                let message = format!("the event {} has no `{word}`", quoted(event));
-                let help = timing.word().map(|word| format!("it has `{word}`"));
+                let message = format!("event {} does not support `{word}`", quoted(event));
+                let help = timing.word().map(|word| format!("it supports `{word}`"));
                 self.find_help("timing", &path(word), message, help);
             }
         }
         if matches!(timing, Timing::After(None)) && time.is_none() {
-            let message = format!("the event {} needs `after`", quoted(event));
-            let help = format!("such as {event}: {{ after: 30m, to: [group] }}");
+            let message = format!("event {} requires `after`", quoted(event));
+            let help = format!("for example {event}: {{ after: 30m, to: [group] }}");
             let finding = Finding::new("timing", self.named(&["notify", "on", event]), message).help(help);
             self.findings.push(finding);
         }
         let percent = match timing {
             Timing::Percent(default) => Some(raw.percent.unwrap_or(default)),
             _ if raw.percent.is_some() => {
-                let message = format!("the event {} has no `percent`", quoted(event));
+                let message = format!("event {} does not support `percent`", quoted(event));
                 self.find("timing", &path("percent"), message);
                 None
             }
@@ -211,7 +211,7 @@ impl Meaning<'_> {
         let known = self.wording_names();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         if !known.contains(&name.as_str()) {
-            let message = format!("no notice is called {}", quoted(&name));
+            let message = format!("unknown notice {}", quoted(&name));
             self.unknown_name("unknown-template", &path, message, &name, &known);
         }
         for (part, text) in [("subject", &raw.subject), ("text", &raw.text), ("html", &raw.html)] {
@@ -241,7 +241,7 @@ impl Meaning<'_> {
         known: &[&str],
     ) {
         let help = crate::names::did_you_mean(name, known)
-            .or_else(|| (!known.is_empty()).then(|| format!("known: {}", listed(known, "and"))));
+            .or_else(|| (!known.is_empty()).then(|| format!("valid names: {}", listed(known, "and"))));
         self.findings.push(Finding::new(code, self.named(path), message).maybe_help(help));
     }
 }
@@ -297,6 +297,6 @@ fn syntax_error(text: &str) -> Option<String> {
     let detail = error.detail().map(str::to_owned).unwrap_or_else(|| error.kind().to_string());
     Some(match error.line() {
         Some(line) if text.lines().count() > 1 => format!("line {line} of the template: {detail}"),
-        _ => format!("this template cannot be read: {detail}"),
+        _ => format!("cannot parse this template: {detail}"),
     })
 }

@@ -83,20 +83,20 @@ impl Meaning<'_> {
                 let (message, help) = match Window::parse(text) {
                     Ok(window) => return Some(window),
                     Err(WindowError::Form) => (
-                        "a window names hours and a time zone",
-                        "such as \"Mon-Fri 22:00-06:00 Europe/Berlin\"",
+                        "a window needs hours and a time zone",
+                        "for example \"Mon-Fri 22:00-06:00 Europe/Berlin\"",
                     ),
                     Err(WindowError::Day) => {
-                        ("the days of this window are not understood", "such as Mon-Fri or Sat,Sun")
+                        ("the days of this window are not valid", "for example Mon-Fri or Sat,Sun")
                     }
                     Err(WindowError::Hours) => {
-                        ("the hours of this window are not understood", "such as 22:00-06:00")
+                        ("the hours of this window are not valid", "for example 22:00-06:00")
                     }
                     Err(WindowError::Empty) => {
-                        ("this window ends when it begins", "00:00-24:00 is the whole day")
+                        ("this window ends at its start time", "use 00:00-24:00 for the whole day")
                     }
                     Err(WindowError::Zone) => {
-                        ("this time zone is not known", "IANA names, such as Europe/Berlin or UTC")
+                        ("unknown time zone", "use an IANA name, for example Europe/Berlin or UTC")
                     }
                 };
                 self.find_help(
@@ -113,8 +113,8 @@ impl Meaning<'_> {
     pub(super) fn duration(&mut self, text: &str, path: &[&str]) -> Option<Duration> {
         let duration = quantity::parse_duration(text);
         if duration.is_none() {
-            let help = "a whole number greater than 0 with ms, s, m, h or d: 500ms, 30m, 90d";
-            self.find_help("bad-duration", path, "this is no length of time", Some(help.into()));
+            let help = "use a positive integer and a unit (ms, s, m, h or d), for example 500ms, 30m or 90d";
+            self.find_help("bad-duration", path, "this is not a valid duration", Some(help.into()));
         }
         duration
     }
@@ -122,8 +122,8 @@ impl Meaning<'_> {
     fn bytes(&mut self, text: &str, path: &[&str]) -> Option<u64> {
         let bytes = quantity::parse_bytes(text);
         if bytes.is_none() {
-            let help = "a whole number greater than 0 with B, KiB, MiB or GiB: 8MiB";
-            self.find_help("bad-size", path, "this is no size", Some(help.into()));
+            let help = "use a positive integer and a unit (B, KiB, MiB or GiB), for example 8MiB";
+            self.find_help("bad-size", path, "this is not a valid size", Some(help.into()));
         }
         bytes
     }

@@ -23,7 +23,7 @@ impl Meaning<'_> {
                     self.find_help(
                         "bad-duration",
                         &["policy", "keep_retired"],
-                        "this is no length of time",
+                        "this is not a valid duration",
                         help,
                     );
                     None
@@ -42,11 +42,12 @@ impl Meaning<'_> {
         };
         self.ages_fit(&policy);
         if policy.approvals.any() && policy.approvers.is_none() {
-            let help = "approvers: { file: PATH }, one `name ed25519 PUBLIC-KEY` a line".to_owned();
+            let help = "add approvers: { file: PATH }, a file with one `NAME ed25519 PUBLIC-KEY` per line"
+                .to_owned();
             self.find_help(
                 "no-approvers",
                 &["policy", "approvals"],
-                "people must agree, and nothing says who may",
+                "`approvals` requires `approvers`",
                 Some(help),
             );
         }
@@ -70,19 +71,19 @@ impl Meaning<'_> {
     /// A key must be able to become old enough to be rotated, and to be warned of, before it is too old.
     fn ages_fit(&mut self, policy: &Policy) {
         if policy.or_expires_within.is_some() && policy.min_key_age.is_none() {
-            let message = "or_expires_within has no effect without min_key_age";
-            let help = Some("add min_key_age, or remove or_expires_within".to_owned());
+            let message = "`or_expires_within` has no effect without `min_key_age`";
+            let help = Some("add `min_key_age`, or remove `or_expires_within`".to_owned());
             self.find_help("key-ages", &["policy", "or_expires_within"], message, help);
         }
         let Some(max) = policy.max_key_age else { return };
         if policy.min_key_age.is_some_and(|min| min >= max) {
-            let message = "a key would be too old before it is old enough to be rotated";
-            let help = Some("min_key_age is less than max_key_age".to_owned());
+            let message = "a key would reach `max_key_age` before it may be rotated";
+            let help = Some("set `min_key_age` to less than `max_key_age`".to_owned());
             self.find_help("key-ages", &["policy", "min_key_age"], message, help);
         }
         if policy.warn.first().is_some_and(|longest| *longest >= max) {
-            let message = "a key would be warned of before it is made";
-            let help = Some("each length in `warn` is less than max_key_age".to_owned());
+            let message = "a warning would be due before the key is created";
+            let help = Some("set each entry of `warn` to less than `max_key_age`".to_owned());
             self.find_help("key-ages", &["policy", "warn"], message, help);
         }
     }
@@ -95,8 +96,8 @@ impl Meaning<'_> {
             }
             (None, Some(file)) => Some(Proof::File(self.input_path(&file, &["policy", "backup", "file"]))),
             _ => {
-                let message = "a backup is proved by a command or by a file";
-                let help = "command: [PROGRAM], which prints a time, or file: PATH".to_owned();
+                let message = "`backup` requires either `command` or `file`";
+                let help = "use command: [PROGRAM], which prints a time, or file: PATH".to_owned();
                 self.find_help("backup-proof", &["policy", "backup"], message, Some(help));
                 None
             }
@@ -116,7 +117,7 @@ impl Meaning<'_> {
     fn policy_command(&mut self, raw: raw::OneOrMany, path: &[&str]) -> Option<Vec<String>> {
         let words = raw.into_vec();
         if matches!(&words[..], [line] if line.contains(char::is_whitespace)) {
-            let message = "a command is a list, each argument a text of its own";
+            let message = "a command must be a list with one string per argument";
             let help = "for example [sh, -c, \"df --output=avail /var\"]".to_owned();
             // What stands behind the program's name may be a secret.
             self.secrets.push(self.value(path));
@@ -125,7 +126,7 @@ impl Meaning<'_> {
         }
         let program = words.first().filter(|program| !program.is_empty());
         if program.is_none() || words.iter().any(|word| word.contains('\0')) {
-            self.find("bad-command", path, "a command is a program and its arguments");
+            self.find("bad-command", path, "a command must consist of a program and its arguments");
             return None;
         }
         if self.arguments_are_secret(words.iter().map(String::as_str), path) {

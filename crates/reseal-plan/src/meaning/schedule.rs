@@ -29,9 +29,9 @@ impl Meaning<'_> {
     pub(super) fn schedule(&mut self, raw: raw::Schedule, policy: &Policy) -> Option<ScheduleSpec> {
         let zone = TimeZoneDatabase::bundled().get(&raw.zone);
         if zone.is_err() {
-            let help = "IANA names, such as Europe/Berlin or UTC";
+            let help = "use an IANA name, for example Europe/Berlin or UTC";
             let path = ["schedule", "zone"];
-            self.find_help("bad-zone", &path, "this time zone is not known", Some(help.into()));
+            self.find_help("bad-zone", &path, "unknown time zone", Some(help.into()));
         }
         let named = Zone { name: &raw.zone, known: zone.is_ok() };
         let jobs = raw.jobs.0.into_iter();
@@ -53,8 +53,8 @@ impl Meaning<'_> {
         if let Action::Run { approvals: Some(asked), .. } = job.action
             && asked > agree
         {
-            let message = format!("this job asks for {asked} approvals, and the policy for {agree}");
-            let help = format!("policy: {{ approvals: {asked}, approvers: {{ file: … }} }}");
+            let message = format!("this job requires {asked} approvals, but the policy requires {agree}");
+            let help = format!("set policy: {{ approvals: {asked}, approvers: {{ file: … }} }}");
             let path = ["schedule", &job.name, "do", "run", "approvals"];
             self.find_help("approvals-not-kept", &path, message, Some(help));
         }
@@ -69,7 +69,7 @@ impl Meaning<'_> {
     ) -> Option<JobSpec> {
         let fits = name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
         if !fits {
-            let message = "a job's name is up to 63 letters, digits, dots, hyphens and underscores";
+            let message = "a job name can have at most 63 letters, digits, dots, hyphens and underscores";
             let at = self.named(&["schedule", &name]);
             self.findings.push(crate::document::Finding::new("bad-name", at, message));
         }
@@ -103,26 +103,22 @@ impl Meaning<'_> {
             (Some(line), None) => {
                 if raw.from.is_some() {
                     let path = [path, &["from"]].concat();
-                    self.find(
-                        "not-with-cron",
-                        &path,
-                        "`from` belongs to `every`; a cron line names its times",
-                    );
+                    self.find("not-with-cron", &path, "`from` is allowed only with `every`, not with `cron`");
                 }
                 self.cron_line(line, &[path, &["cron"]].concat())
             }
             (None, Some(every)) => self.every(every, raw, path),
             (Some(_), Some(_)) => {
                 let at = self.named(path);
-                let message = "a job has `cron` or `every`, and not both";
+                let message = "a job cannot have both `cron` and `every`";
                 self.findings.push(crate::document::Finding::new("two-timings", at, message));
                 None
             }
             (None, None) => {
                 let at = self.named(path);
                 let finding =
-                    crate::document::Finding::new("no-timing", at, "nothing says when this job fires");
-                self.findings.push(finding.help("cron: \"0 4 1 1,4,7,10 *\", or every: 90d"));
+                    crate::document::Finding::new("no-timing", at, "a job requires `cron` or `every`");
+                self.findings.push(finding.help("add cron: \"0 4 1 1,4,7,10 *\", or every: 90d"));
                 None
             }
         }
@@ -133,16 +129,16 @@ impl Meaning<'_> {
             Ok(line) => return Some(Timing::Cron(line)),
             Err(CronError::Form) => match CronLine::wrong_field(line) {
                 Some((field, takes)) => (
-                    format!("the {field} of this cron line is not understood"),
-                    format!("the {field} is {takes}, a list (1,15), a range (1-5), or * for any"),
+                    format!("the {field} of this cron line is not valid"),
+                    format!("use a value {takes}, a list (1,15), a range (1-5), or * for any value"),
                 ),
                 None => (
-                    "this cron line is not understood".to_owned(),
-                    "minute, hour, day of month, month, day of week: \"0 4 1 1,4,7,10 *\"".to_owned(),
+                    "this cron line is not valid".to_owned(),
+                    "use minute, hour, day of month, month, day of week: \"0 4 1 1,4,7,10 *\"".to_owned(),
                 ),
             },
             Err(CronError::Never) => {
-                ("this cron line never fires".to_owned(), "no year has such a day".to_owned())
+                ("this cron line never fires".to_owned(), "its date does not exist in any year".to_owned())
             }
         };
         self.find_help("bad-cron", path, &message, Some(help));
@@ -153,7 +149,7 @@ impl Meaning<'_> {
         let interval = self.duration(every, &[path, &["every"]].concat());
         if interval.is_some_and(|interval| interval < LEAST || interval.subsec_millis() > 0) {
             let path = [path, &["every"]].concat();
-            self.find("bad-duration", &path, "an interval is whole seconds, and a minute at the least");
+            self.find("bad-duration", &path, "an interval must be at least 1 minute, in whole seconds");
         }
         let rotates = matches!(raw.r#do, raw::Do::Word(raw::DoWord::Run) | raw::Do::Map(raw::DoMap::Run(_)));
         if rotates && raw.from.is_none() {
@@ -165,9 +161,9 @@ impl Meaning<'_> {
             .as_deref()
             .map_or(Ok(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)), str::parse::<DateTime>);
         if from.is_err() {
-            let help = "2026-01-15, or 2026-01-15T04:00";
+            let help = "use a form such as 2026-01-15 or 2026-01-15T04:00";
             let path = [path, &["from"]].concat();
-            self.find_help("bad-date", &path, "this is no date", Some(help.into()));
+            self.find_help("bad-date", &path, "this is not a valid date", Some(help.into()));
         }
         Some(Timing::Every { interval: interval?, from: from.ok()? })
     }
@@ -219,8 +215,8 @@ impl Meaning<'_> {
             // The zone has been complained of where it stands.
             Err(WindowError::Zone) if ends_in_hours && !zone.known => None,
             Err(_) => {
-                let help = "weekly hours (\"Sat 22:00-06:00\"), or how long the run may wait (7d)";
-                self.find_help("bad-window", path, "this window is not understood", Some(help.into()));
+                let help = "use weekly hours (\"Sat 22:00-06:00\"), or how long the run may wait (7d)";
+                self.find_help("bad-window", path, "this window is not valid", Some(help.into()));
                 None
             }
         }

@@ -29,7 +29,7 @@ impl Meaning<'_> {
         let path = ["seals", name];
         let under = |entry| [path[0], path[1], entry];
         if self.unsealed_format().is_some_and(|format| format.name == name) {
-            let message = format!("{} is the name for cells that are not sealed", quoted(name));
+            let message = format!("the name {} is reserved for cells that are not sealed", quoted(name));
             self.findings.push(Finding::new("reserved-name", self.named(&path), message));
         }
         let keyset = raw.keyset.map(|keyset| {
@@ -66,7 +66,7 @@ impl Meaning<'_> {
                     self.find(
                         "bad-pattern",
                         &[path, &["pattern"]].concat(),
-                        format!("no regular expression: {error}"),
+                        format!("not a valid regular expression: {error}"),
                     );
                 })
                 .ok(),
@@ -123,9 +123,9 @@ impl Meaning<'_> {
         known: &[&str],
         path: &[&str],
     ) {
-        let message = format!("no {what} is called {}", quoted(name));
+        let message = format!("unknown {what} {}", quoted(name));
         let help = did_you_mean(name, known)
-            .or_else(|| (!known.is_empty()).then(|| format!("known: {}", listed(known, "and"))));
+            .or_else(|| (!known.is_empty()).then(|| format!("valid names: {}", listed(known, "and"))));
         self.find_help(code, path, message, help);
     }
 }

@@ -48,8 +48,8 @@ impl Meaning<'_> {
             }
         }
         if table.shared_nonce && !nonce_is_shared {
-            let message = format!("no two fields of {} share a nonce", quoted(&table.label));
-            let help = Some("take `shared_nonce` out".to_owned());
+            let message = format!("no fields of table {} share a nonce", quoted(&table.label));
+            let help = Some("remove `shared_nonce`".to_owned());
             self.find_help("shared-nonce", &["tables", &table.label, "shared_nonce"], message, help);
         }
     }
@@ -60,7 +60,7 @@ impl Meaning<'_> {
             return;
         }
         let message = format!(
-            "{} writes its {} in another encoding than {}, and both are one column",
+            "field {} writes its {} in a different encoding than field {}, which uses the same column",
             quoted(&other.field.name),
             part.name(),
             quoted(&first.field.name)
@@ -70,7 +70,7 @@ impl Meaning<'_> {
             table,
             other.field,
             part,
-            Said { message, help: "give both the same `encoding:`" },
+            Said { message, help: "use the same `encoding:` for both" },
         );
     }
 
@@ -87,7 +87,8 @@ impl Meaning<'_> {
             return;
         }
         let message = format!(
-            "a run would seal {} and {} under one nonce, {}, and one fresh key, which breaks the encryption of both",
+            "a run would seal {} and {} with the same nonce ({}) and the same new key, which breaks the \
+             encryption of both",
             quoted(&first.field.name),
             quoted(&other.field.name),
             quoted(column)
@@ -98,8 +99,8 @@ impl Meaning<'_> {
             None => "{nonce|base64}:{ciphertext|base64}",
         };
         let help = format!(
-            "let cells end with a seal whose layout holds a nonce of their own, such as {layout}, and name this seal \
-             under `from`; or say `shared_nonce: accepted` in the table"
+            "use a `to` seal whose layout contains its own nonce, such as {layout}, and add this seal to \
+             `from`; or set `shared_nonce: accepted` on the table"
         );
         self.at_part("shared-nonce", table, other.field, Part::Nonce, Said { message, help: &help });
     }
@@ -118,18 +119,21 @@ impl Meaning<'_> {
             .flat_map(|envelope| &envelope.context)
             .any(|(_, text)| text.reads_field());
         let (message, help) = if first.field.to != other.field.to {
-            (format!("{both} share a wrapped DEK, and end with different seals"), "give both the same `to`")
+            (
+                format!("{both} share a wrapped DEK, but have different `to` seals"),
+                "use the same `to` for both",
+            )
         } else if seals(first.field) != seals(other.field) {
             (
-                format!("{both} share a wrapped DEK, and come from different seals"),
-                "give both the same `from`",
+                format!("{both} share a wrapped DEK, but have different `from` seals"),
+                "use the same `from` for both",
             )
         } else if ![Part::WrappedDek, Part::DekNonce, Part::Key].into_iter().all(same) {
-            let help = "give both the same `wrapped_dek`, `dek_nonce` and `key`";
-            (format!("{both} share a part of their DEK, and not all of it"), help)
+            let help = "use the same `wrapped_dek`, `dek_nonce` and `key` for both";
+            (format!("{both} share only some of the columns of their DEK"), help)
         } else if reads_field {
-            let message = format!("{both} share a wrapped DEK, and its context reads the name of the field");
-            (message, "take {field} out of the context")
+            let message = format!("{both} share a wrapped DEK, but its context contains the field name");
+            (message, "remove {field} from the context")
         } else {
             return;
         };

@@ -23,9 +23,9 @@ impl Meaning<'_> {
             let mut earlier = tables.iter().filter_map(|(_, other)| other.as_ref());
             let same = table.as_ref().and_then(|table| earlier.find(|other| name(other) == name(table)));
             if let Some(same) = same {
-                let message = format!("{} is a table that the plan already has", quoted(&label));
+                let message = format!("table {} is specified twice", quoted(&label));
                 let finding = Finding::new("duplicate-table", self.named(&["tables", &label]), message);
-                self.findings.push(finding.help(format!("it is on line {}", same.line)));
+                self.findings.push(finding.help(format!("it is first specified on line {}", same.line)));
             }
             tables.push((label, table));
         }
@@ -83,9 +83,9 @@ impl Meaning<'_> {
                 Some((Some((*schema).to_owned()), (*name).to_owned()))
             }
             _ => {
-                let message = format!("{} is neither `table` nor `schema.table`", quoted(label));
+                let message = format!("{} must have the form `table` or `schema.table`", quoted(label));
                 let finding = Finding::new("table-name", self.named(&["tables", label]), message)
-                    .help("a name that itself holds a dot stands inside, as `schema:` and `name:`");
+                    .help("for a name that contains a dot, set `schema:` and `name:` in the table");
                 self.findings.push(finding);
                 None
             }
@@ -97,7 +97,7 @@ impl Meaning<'_> {
             let index = at.to_string();
             let path = ["tables", label, "row_key", &index];
             if column.is_empty() {
-                self.find("empty", &path, "`row_key` names a column without a name");
+                self.find("empty", &path, "`row_key` contains an empty column name");
             } else if row_key[..at].contains(column) {
                 self.find("row-key", &path, format!("`row_key` names {} twice", quoted(column)));
             }
@@ -140,7 +140,7 @@ impl Meaning<'_> {
                 self.find(
                     "same-seal",
                     &path,
-                    format!("`from` names {}, which is the `to` seal already", quoted(seal)),
+                    format!("`from` names {}, which is already the `to` seal", quoted(seal)),
                 );
             } else if full.from[..at].contains(seal) {
                 self.find("same-seal", &path, format!("`from` names {} twice", quoted(seal)));
@@ -180,14 +180,16 @@ impl Meaning<'_> {
         for field in &table.fields {
             let name = quoted(&field.name);
             let parts = field.columns.iter().filter(|(part, _)| *part != Part::Key);
-            let parts =
-                parts.map(|(part, column)| (["columns", part.name()], column, format!("field {name}")));
+            let parts = parts.map(|(part, column)| {
+                (["columns", part.name()], column, format!("a column of field {name}"))
+            });
             let mirrors = field.mirrors.iter();
-            let mirrors = mirrors
-                .map(|(part, column)| (["mirrors", part.name()], column, format!("a mirror of {name}")));
+            let mirrors = mirrors.map(|(part, column)| {
+                (["mirrors", part.name()], column, format!("a mirror of field {name}"))
+            });
             let last_error = field.last_error.iter();
-            let last_error =
-                last_error.map(|column| (["last_error", ""], column, format!("the `last_error` of {name}")));
+            let last_error = last_error
+                .map(|column| (["last_error", ""], column, format!("the `last_error` of field {name}")));
             for (inside, column, place) in parts.chain(mirrors).chain(last_error) {
                 let part = Part::ALL.into_iter().find(|part| ["columns", part.name()] == inside);
                 if part.is_some_and(|part| is_shared_by_parts(table, part, column)) {
@@ -195,7 +197,7 @@ impl Meaning<'_> {
                     continue;
                 }
                 if let Some(other) = seen.insert(column, place) {
-                    let message = format!("column {} is already {other} of this table", quoted(column));
+                    let message = format!("column {} is already used as {other}", quoted(column));
                     let path = ["tables", &table.label, "fields", &field.name];
                     let span = self.value_or_name(&[&path[..], &inside].concat());
                     self.findings.push(Finding::new("column-twice", span, message));
@@ -235,7 +237,7 @@ impl Meaning<'_> {
         self.find(
             "column-name",
             &["ignore", &at.to_string()],
-            "`ignore` lists `table.column` or `schema.table.column`",
+            "an entry of `ignore` must have the form `table.column` or `schema.table.column`",
         );
     }
 }

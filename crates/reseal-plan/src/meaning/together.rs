@@ -74,7 +74,7 @@ impl Meaning<'_> {
 
     fn unused_seals(&mut self, seals: &Entries<SealSpec>, used: &BTreeSet<usize>) {
         for (_, (name, _)) in seals.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
-            let message = format!("no field uses the seal {}", quoted(name));
+            let message = format!("seal {} is not used by any field", quoted(name));
             self.findings.push(Finding::new("unused-seal", self.named(&["seals", name]), message));
         }
     }
@@ -86,8 +86,8 @@ impl Meaning<'_> {
             }
             let keys: Vec<&str> =
                 keyset.iter().flat_map(|keyset| &keyset.keys).map(|key| key.id.name()).collect();
-            let help = (!keys.is_empty()).then(|| format!("nobody uses its keys {}", listed(&keys, "and")));
-            let message = format!("no seal uses the keyset {}", quoted(name));
+            let help = (!keys.is_empty()).then(|| format!("unused keys: {}", listed(&keys, "and")));
+            let message = format!("keyset {} is not used by any seal", quoted(name));
             let span = self.named(&["keysets", name]);
             self.findings.push(Finding::new("unused-keyset", span, message).maybe_help(help));
         }
@@ -127,10 +127,11 @@ impl Meaning<'_> {
         let plain = uses.iter().any(|(_, one)| one.built.plaintext);
         for (_, one) in uses.iter().filter(|(_, one)| plain && !one.proves_key()) {
             let message = format!(
-                "cells that are not sealed cannot be told from cells of {}, which carry neither a mark nor authentication",
+                "cells that are not sealed cannot be distinguished from cells of seal {}, which have neither \
+                 a mark nor authentication",
                 quoted(&one.seal.name)
             );
-            let help = "seal the plain cells in a run of their own, before or after";
+            let help = "encrypt the plaintext cells in a separate run, before or after this one";
             self.at_field("plaintext-beside", table, field, message, Some(help));
         }
         Some(FieldFit { begins: to.1.built.format.prefix("\0"), writes: to.1.parts.clone() })
@@ -146,8 +147,8 @@ impl Meaning<'_> {
             }
             let name = part.name();
             let path = ["tables", &table.label, "fields", &field.name, "columns", name];
-            let message = format!("the {name} stands in the layout and in a column of its own");
-            self.find_help("part-twice", &path, message, Some("take the column out".to_owned()));
+            let message = format!("the {name} is both in the layout and in a column of its own");
+            self.find_help("part-twice", &path, message, Some("remove the column".to_owned()));
         }
     }
 
@@ -183,30 +184,33 @@ impl Meaning<'_> {
         let at_seal = |entry: &'static str| [path[0], path[1], entry];
         match (one.built.key_length, one.seal.keyset) {
             (KeyLength::None, Some(_)) => {
-                self.find("keyless", &at_seal("keyset"), format!("`{}` uses no key", one.seal.format));
+                self.find("keyless", &at_seal("keyset"), format!("`{}` does not use keys", one.seal.format));
             }
             (KeyLength::None, None) | (_, Some(_)) => {}
             (_, None) => {
-                let message = format!("`keyset` is missing from {name}: `{}` needs a key", one.seal.format);
+                let message =
+                    format!("`keyset` is missing from {name}: `{}` requires a key", one.seal.format);
                 self.findings.push(Finding::new("no-keyset", self.named(&path), message));
             }
         }
         if !one.proves_key() && one.seal.validator.is_none() {
             let message =
-                format!("`{}` does not authenticate: a wrong key can seem to open a cell", one.seal.format);
-            let help = "name the key in the cell or in a key column, or give the seal a `validator:` \
-                        (utf8, json or a pattern)";
+                format!("`{}` is not authenticated: a wrong key may appear to open a cell", one.seal.format);
+            let help = "name the key in the cell or in a key column, or add `validator:` to the seal (utf8, \
+                        json or a pattern)";
             self.findings.push(Finding::new("no-proof", self.named(&path), message).help(help));
         }
         if one.seal.aad.is_some() && !one.built.format.binds_aad() {
-            let message =
-                format!("`{}` binds no additional data, so no cell opens with any", one.seal.format);
-            self.find_help("aad-unbound", &at_seal("aad"), message, Some("take `aad` out".into()));
+            let message = format!("`{}` does not support additional data", one.seal.format);
+            self.find_help("aad-unbound", &at_seal("aad"), message, Some("remove `aad`".into()));
         }
         let roles = one.keyset.filter(|keyset| keyset.roles && one.marked);
         if let Some(keyset) = roles.filter(|keyset| keyset.keys.iter().any(|key| key.tag.is_none())) {
-            let message = format!("cells of {name} name their key, so its label cannot be a role that moves");
-            let help = "give each key the tag that the data holds, or take `roles: true` out";
+            let message = format!(
+                "cells of seal {name} name their key, so a key ID must not be a role that moves from key to \
+                 key"
+            );
+            let help = "set `tag:` of each key as the data has it, or remove `roles: true`";
             self.find_help("roles", &["keysets", &keyset.name, "roles"], message, Some(help.into()));
         }
         self.templates_fit(table, one.seal);
@@ -226,14 +230,17 @@ impl Meaning<'_> {
         let templates = seal.aad.iter().map(|aad| ("aad", aad)).chain(of_kdf.map(|kdf| ("kdf", kdf)));
         for (entry, template) in templates.chain(of_context.map(|(_, template)| ("envelope", template))) {
             if template.reads_tenant() && table.tenant.is_none() {
-                let message = format!("table {} names no tenant, and {name} reads it", quoted(&table.label));
+                let message = format!(
+                    "seal {name} uses the tenant, but table {} has no tenant column",
+                    quoted(&table.label)
+                );
                 let span = self.named(&["tables", &table.label]);
                 self.findings
                     .push(Finding::new("no-tenant", span, message).help("add `tenant: COLUMN` to the table"));
             }
             for column in template.columns().filter(|column| rotated(column)) {
                 let message = format!(
-                    "{name} reads column {} of {}, which the same run rewrites",
+                    "seal {name} reads column {} of table {}, which the run rewrites",
                     quoted(column),
                     quoted(&table.label)
                 );
@@ -245,12 +252,12 @@ impl Meaning<'_> {
     /// A `to` seal must be able to seal.
     fn can_seal(&mut self, table: &TableSpec, field: &FieldSpec, to: &Use<'_>) {
         if to.built.plaintext {
-            let message = "cells are never unsealed: this seal can stand in `from` alone";
+            let message = "cells are never turned into plaintext; this seal is allowed only in `from`";
             self.at_field("to-plaintext", table, field, message.into(), None);
         }
         if let Some(keyset) = to.keyset.filter(|keyset| keyset.primary == PrimarySpec::None) {
-            let message = format!("cells must end with {}, whose keyset only opens", quoted(&to.seal.name));
-            let help = "give the keyset a primary, or name the seal under `from` alone";
+            let message = format!("{} is a `to` seal, but its keyset has no primary", quoted(&to.seal.name));
+            let help = "add a primary to the keyset, or use the seal only in `from`";
             self.find_help("only-opens", &["keysets", &keyset.name, "primary"], message, Some(help.into()));
         }
     }
@@ -269,26 +276,26 @@ impl Meaning<'_> {
         let same_keys = new.keyset == old.keyset;
         let same_use = new.aad == old.aad && new.kdf == old.kdf;
         let why = if same_keys && same_use {
-            "both say the same".to_owned()
+            "the seals are identical".to_owned()
         } else if same_keys && to.marked {
             // The mark says "primary" in both, so a cell of the old seal would be taken for done.
-            "their cells carry the same marks".to_owned()
+            "their cells have the same marks".to_owned()
         } else if let Some(tag) = shared_primary_tag(to, from) {
             format!("both keysets mark cells with {}", quoted(&tag))
         } else if !to.built.authenticated && !to.marked {
-            "their cells look alike, and opening one proves nothing".to_owned()
+            "their cells have the same form, and opening a cell does not prove which key is right".to_owned()
         } else {
             return;
         };
         let message = format!(
-            "cells of {} cannot be told from cells of {}: {why}",
+            "cells of seal {} cannot be distinguished from cells of seal {}: {why}",
             quoted(&new.name),
             quoted(&old.name)
         );
         let help = if same_keys && same_use {
-            "one of them is enough"
+            "remove one of them"
         } else {
-            "give the new seal a layout of its own"
+            "use a different layout for the new seal"
         };
         self.at_field("not-told-apart", table, field, message, Some(help));
     }
@@ -301,9 +308,10 @@ impl Meaning<'_> {
         let of_new = new.iter().filter(|mark| !old.contains(mark)).map(|mark| (mark, to, from));
         let Some((mark, has, lacks)) = of_old.chain(of_new).next() else { return };
         let (has, lacks) = (quoted(&has.seal.name), quoted(&lacks.seal.name));
-        let message =
-            format!("the layout of {has} marks each value with {mark}, and the layout of {lacks} does not");
-        let help = "give both layouts the same mark, or have the application convert these values";
+        let message = format!(
+            "the layout of seal {has} marks each value with {mark}, but the layout of seal {lacks} does not"
+        );
+        let help = "use the same mark in both layouts, or let the application convert these values";
         self.at_field("other-marks", table, field, message, Some(help));
     }
 

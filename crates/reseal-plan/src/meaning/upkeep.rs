@@ -7,7 +7,7 @@ use crate::plan::{Action, Period, Policy, Proof, Recipients, SLOT, Standard};
 use crate::raw;
 
 /// What `keys-backup` is given, for those who gave it nothing.
-const BACKUP: &str = "do: { keys-backup: { to: [age1…], file: \"keys-{slot}.age\" } }";
+const BACKUP: &str = "for example do: { keys-backup: { to: [age1…], file: \"keys-{slot}.age\" } }";
 
 impl Meaning<'_> {
     /// A restore test: what it does not name, the policy's backup has to.
@@ -34,9 +34,9 @@ impl Meaning<'_> {
             Proof::Command(_) => None,
         });
         let missing = match (&file, &identity) {
-            (None, None) => "which backup is tried, and what decrypts it",
-            (None, _) => "which backup is tried",
-            (_, None) => "what decrypts the backup",
+            (None, None) => "`file` and `identity`",
+            (None, _) => "`file`",
+            (_, None) => "`identity`",
             _ => {
                 return Some(Action::RestoreTest { file: file?, identity: identity? })
                     .filter(|_| self.findings.len() == before);
@@ -48,16 +48,16 @@ impl Meaning<'_> {
         if policy_says.is_some() && policy.backup.is_none() {
             return None;
         }
-        let message = format!("nothing says {missing}");
-        let help =
-            "do: { restore-test: { file: keys.age, identity: { file: … } } }, or both under policy.backup";
+        let message = format!("a restore test requires {missing}");
+        let help = "use do: { restore-test: { file: keys.age, identity: { file: … } } }, or set both in \
+                    `policy.backup`";
         self.find_help("restore-test", path, message, Some(help.into()));
         None
     }
 
     /// A backup that nobody could read, in a file without a name.
     pub(super) fn backup_without_place(&mut self, path: &[&str]) -> Option<Action> {
-        let message = "nothing says who can read the backup, and where it is written";
+        let message = "a key backup requires `to` and `file`";
         self.find_help("keys-backup", path, message, Some(BACKUP.into()));
         None
     }
@@ -68,8 +68,8 @@ impl Meaning<'_> {
         let to = self.recipients(raw.to, &[&under[..], &["to"]].concat());
         let file = [&under[..], &["file"]].concat();
         if self.file_name(&raw.file, &file) && !raw.file.contains(SLOT) {
-            let message = "a copy of keys is never overwritten, so the second backup would be refused";
-            let help = "put {slot} into its name: keys-{slot}.age";
+            let message = "a key backup is never overwritten, so the second one would fail";
+            let help = "add {slot} to the file name, for example keys-{slot}.age";
             self.find_help("file-name", &file, message, Some(help.into()));
         }
         Some(Action::KeysBackup { to: to?, file: self.output_path(&raw.file) })
@@ -96,8 +96,8 @@ impl Meaning<'_> {
             return;
         }
         self.secrets.push(self.value(path));
-        let help = "age-keygen prints it: age1…".to_owned();
-        self.find_help("recipient", path, "this is no recipient of age", Some(help));
+        let help = "use the public key that age-keygen prints: age1…".to_owned();
+        self.find_help("recipient", path, "this is not a valid age recipient", Some(help));
     }
 
     pub(super) fn report(&mut self, raw: raw::ReportJob, path: &[&str]) -> Option<Action> {
@@ -111,8 +111,8 @@ impl Meaning<'_> {
         };
         if period.is_none() {
             let path = [&under[..], &["period"]].concat();
-            let help = "month, quarter or year, or a length of time: 90d";
-            self.find_help("bad-period", &path, "this is no time to report of", Some(help.into()));
+            let help = "use month, quarter, year or a duration such as 90d";
+            self.find_help("bad-period", &path, "this is not a valid reporting period", Some(help.into()));
         }
         let standard = match raw.standard {
             raw::Standard::PciDss => Standard::PciDss,
@@ -130,8 +130,8 @@ impl Meaning<'_> {
         let slots = name.matches(SLOT).count();
         let fits = !name.is_empty() && !file.contains('\0') && slots < 2 && holes == 2 * slots;
         if !fits {
-            let help = "such as backups/keys-{slot}.age, with {slot} once, in the file's own name";
-            self.find_help("file-name", path, "this is no name for a file", Some(help.into()));
+            let help = "for example backups/keys-{slot}.age, with {slot} at most once, after the last slash";
+            self.find_help("file-name", path, "this is not a valid file name", Some(help.into()));
         }
         fits
     }

@@ -41,7 +41,7 @@ impl Meaning<'_> {
             if name.len() >= SHORTEST {
                 self.hide(at);
             }
-            self.find("bad-name", at, "this is no name of an environment variable");
+            self.find("bad-name", at, "this is not a valid name of an environment variable");
         }
         !is_name
     }
@@ -49,7 +49,7 @@ impl Meaning<'_> {
     fn refuse_secret(&mut self, found: bool, at: &[&str], help: &str) -> bool {
         if found {
             self.hide(at);
-            let message = "this looks like a secret, and a plan holds none";
+            let message = "this looks like a secret, which a plan must not contain";
             self.find_help("secret-in-plan", at, message, Some(help.to_owned()));
         }
         found
@@ -73,5 +73,5 @@ impl Meaning<'_> {
 
 /// Shorter texts are no secrets: hiding them would only hide the mistake.
 const SHORTEST: usize = 4;
-const ARGUMENT: &str = "let the program read it: from a variable that `env:` names, or from a file";
-const PLACE: &str = "name the place where it is kept: a variable, or a file";
+const ARGUMENT: &str = "let the program read it from a variable listed in `env:`, or from a file";
+const PLACE: &str = "name the variable or file where it is stored";

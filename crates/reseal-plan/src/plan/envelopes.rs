@@ -18,6 +18,6 @@ pub struct EnvelopeSpec {
 pub enum Move {
     /// New KEK around the same DEK; the payload stays as it is.
     Rewrap,
-    /// Opened, and sealed anew under a fresh DEK.
+    /// Opened, and sealed under a new DEK.
     ReEncrypt,
 }

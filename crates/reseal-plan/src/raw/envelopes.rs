@@ -3,31 +3,31 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How cells carry their own key.
+/// How cells are encrypted under keys of their own (DEKs).
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Envelope {
-    /// What a rotation does.
+    /// What a rotation does to the DEKs.
     pub(crate) r#move: Move,
-    /// The kind of DEK.
+    /// Kind of DEK. Default: `aes-256`.
     #[serde(default)]
     pub(crate) dek: Dek,
-    /// The encryption context of a KMS: templates by name.
+    /// Encryption context for the KEK, such as that of AWS KMS: templates by name. Default: empty.
     #[serde(default)]
     pub(crate) context: super::Named<String>,
 }
 
-/// What a rotation does to an envelope.
+/// What a rotation does to the DEKs.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Move {
-    /// New KEK around the same DEK. Does not help when a DEK has leaked.
+    /// Wrap the same DEK under the new KEK. This does not help if a DEK has leaked.
     Rewrap,
-    /// Open and seal anew under a new DEK.
+    /// Open each cell and seal it under a new DEK.
     ReEncrypt,
 }
 
-/// The kind of DEK.
+/// Kind of DEK.
 #[derive(Default, Deserialize, JsonSchema)]
 pub(crate) enum Dek {
     /// 32 random bytes.

@@ -5,79 +5,81 @@ use serde::Deserialize;
 
 use super::{Named, Source};
 
-/// Steps before, during and after a run.
+/// Steps to execute before, during and after a run.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Hooks {
-    /// Once per run, after preflight and approvals, before the first write.
+    /// Steps to execute once per run, after preflight and approvals and before the first write. Default: none.
     pub(crate) before: Vec<Step>,
-    /// After the first batch; if it fails, that batch is rolled back.
+    /// Steps to execute after the first batch; if one fails, the batch is rolled back. Default: none.
     pub(crate) canary: Vec<Step>,
-    /// After a clean sweep of the whole plan.
+    /// Steps to execute after a clean sweep of the whole plan. Default: none.
     pub(crate) after: Vec<Step>,
-    /// Each time that work on a run begins again: before the first write of a resumed run, and of a rollback.
+    /// Steps to execute each time a run is resumed or rolled back, before the first write. Default: none.
     pub(crate) on_resume: Vec<Step>,
-    /// Whenever the engine exits unfinished.
+    /// Steps to execute each time Reseal exits before the run is finished. Default: none.
     pub(crate) on_stop: Vec<Step>,
-    /// When a run fails or was rolled back.
+    /// Steps to execute after a run has failed or was rolled back. Default: none.
     pub(crate) on_failure: Vec<Step>,
 }
 
-/// One step.
+/// A step.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Step {
-    /// An SQL statement.
+    /// A step that executes an SQL statement.
     Sql(SqlStep),
-    /// A program.
+    /// A step that starts a program.
     Command(CommandStep),
 }
 
-/// An SQL statement.
+/// A step that executes an SQL statement.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SqlStep {
-    /// The statement; holes are bound, never spliced.
+    /// The SQL statement. Holes such as `{run.id}` and `{vars.NAME}` become bound parameters.
     #[schemars(length(min = 1))]
     pub(crate) sql: String,
-    /// How long it may take: `60s`.
+    /// Time limit, such as `60s`. Default: 5 minutes.
     pub(crate) timeout: Option<String>,
-    /// Only in this case.
+    /// In `on_failure`: execute the step only in this case. Default: in both cases.
     pub(crate) when: Option<When>,
-    /// Also in runs of a part of the plan.
+    /// In `after`: execute the step also after a run of a part of the plan. Default: `false`.
     #[serde(default)]
     pub(crate) scoped: bool,
-    /// What `undoes:` calls the step by.
+    /// Name of the step, which `undoes` refers to. Default: none.
     pub(crate) name: Option<String>,
-    /// The steps that this one undoes, by their names: it is carried out only where one of them was.
+    /// In `on_failure`: names of the steps that this step undoes. It is executed only if one of them succeeded.
+    /// Default: none.
     #[serde(default)]
     pub(crate) undoes: Vec<String>,
 }
 
-/// A program.
+/// A step that starts a program.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommandStep {
-    /// The program and its arguments; no shell.
+    /// The program and its arguments. No shell is involved; holes such as `{run.id}` are filled in.
     #[schemars(length(min = 1))]
     pub(crate) command: Vec<String>,
-    /// Variables that the program may see beside PATH, HOME and LANG.
+    /// Environment variables that the program gets in addition to PATH, HOME and LANG. Default: none.
     pub(crate) env: Option<StepEnv>,
-    /// How long it may take: `60s`.
+    /// Time limit, such as `60s`. Default: 5 minutes.
     pub(crate) timeout: Option<String>,
-    /// Only in this case.
+    /// In `on_failure`: execute the step only in this case. Default: in both cases.
     pub(crate) when: Option<When>,
-    /// Also in runs of a part of the plan.
+    /// In `after`: execute the step also after a run of a part of the plan. Default: `false`.
     #[serde(default)]
     pub(crate) scoped: bool,
-    /// What `undoes:` calls the step by.
+    /// Name of the step, which `undoes` refers to. Default: none.
     pub(crate) name: Option<String>,
-    /// The steps that this one undoes, by their names: it is carried out only where one of them was.
+    /// In `on_failure`: names of the steps that this step undoes. It is executed only if one of them succeeded.
+    /// Default: none.
     #[serde(default)]
     pub(crate) undoes: Vec<String>,
 }
 
-/// The case that a step of `on_failure` is for.
+/// When to execute a step of `on_failure`.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum When {
@@ -87,12 +89,12 @@ pub(crate) enum When {
     RolledBack,
 }
 
-/// Variables of a step.
+/// Environment variables of a step.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum StepEnv {
-    /// Names of variables that are passed on.
+    /// Names of variables to pass on.
     Pass(Vec<String>),
-    /// Variables with sources of their own.
+    /// Variables with a source for each value.
     Set(Named<Source>),
 }

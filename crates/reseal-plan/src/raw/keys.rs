@@ -4,41 +4,41 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Keys with ids and one primary.
+/// Keys with IDs and one primary.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Keyset {
-    /// The key that seals new data: an id, a source that prints one, or `none` for a keyset that only opens.
+    /// The key that seals new cells: a key ID, a source of a key ID, or `none` for a keyset that only opens cells.
     pub(crate) primary: Primary,
-    /// The keys, by id. `"{primary}"` is the id that `primary` turns out to be.
+    /// The keys, by key ID. `"{primary}"` stands for the ID that the source in `primary` gives. Default: none.
     #[serde(default)]
     pub(crate) keys: super::Named<Key>,
-    /// Sources of keys whose ids are not known when the plan is written.
+    /// Sources of keys whose IDs are not in the plan. Default: none.
     #[serde(default)]
     pub(crate) keys_from: Vec<KeysFrom>,
-    /// The ids are roles (current, next) that move from key to key.
+    /// Whether the key IDs are roles (current, next) that move from key to key. Default: `false`.
     #[serde(default)]
     pub(crate) roles: bool,
 }
 
-/// Which key seals new data.
+/// The key that seals new cells.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Primary {
-    /// An id, or `none`.
+    /// A key ID, or `none`.
     Id(#[schemars(length(min = 1))] String),
-    /// A source that prints an id.
+    /// A source of a key ID.
     Source(Source),
 }
 
-/// Where a secret is kept. The place's name (`env`, `file`, …) comes from the plugins, so the schema of this type is
-/// put together in `schema::vocabulary`.
+/// Where a value is stored. The name of the place (`env`, `file`, …) comes from the plugins, so the schema of this type
+/// is put together in `schema::vocabulary`.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Source {
-    /// How the bytes are written down.
+    /// Encoding of the stored bytes. Default: `raw`.
     #[serde(default)]
     pub(crate) encoding: Encoding,
-    /// The place holds a JSON map: the name of one entry, or `"*"` for all.
+    /// Name of an entry, if the place contains a JSON map, or `"*"` for all entries. Default: the whole content.
     #[schemars(length(min = 1))]
     pub(crate) json: Option<String>,
     #[serde(flatten)]
@@ -46,35 +46,35 @@ pub(crate) struct Source {
     pub(crate) place: Map<String, Value>,
 }
 
-/// One key.
+/// A key.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Key {
-    /// How the key's id is written in the data, where it differs.
+    /// The key ID as it is stored in the data. Default: the key ID.
     #[schemars(length(min = 1))]
     pub(crate) tag: Option<String>,
-    /// How the bytes that are kept become the key.
+    /// How the key is derived from the stored bytes. Default: the bytes are the key.
     pub(crate) kdf: Option<Kdf>,
     #[serde(flatten)]
     pub(crate) source: Source,
 }
 
-/// A source of many keys.
+/// A source of several keys.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct KeysFrom {
-    /// How the bytes that are kept become a key.
+    /// How each key is derived from the stored bytes. Default: the bytes are the key.
     pub(crate) kdf: Option<Kdf>,
     #[serde(flatten)]
     pub(crate) source: Source,
 }
 
-/// How bytes are written down.
+/// Encoding of bytes.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Encoding {
-    /// As they are.
+    /// The bytes as they are.
     #[default]
     Raw,
-    /// A text that is itself the key, such as a passphrase.
+    /// UTF-8 text that is the key itself, such as a passphrase.
     Utf8,
     /// Hexadecimal digits.
     Hex,
@@ -106,13 +106,13 @@ pub(crate) enum Kdf {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hkdf {
-    /// A template; empty if left out.
+    /// Template of the salt. Default: empty.
     #[serde(default)]
     pub(crate) salt: String,
-    /// A template; empty if left out.
+    /// Template of the info. Default: empty.
     #[serde(default)]
     pub(crate) info: String,
-    /// Length of the derived key in bytes.
+    /// Length of the derived key in bytes. Default: 32.
     #[schemars(range(min = 1, max = 64))]
     #[serde(default = "thirty_two")]
     pub(crate) length: u8,
@@ -122,12 +122,12 @@ pub(crate) struct Hkdf {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pbkdf2 {
-    /// A template.
+    /// Template of the salt.
     pub(crate) salt: String,
-    /// Iterations.
+    /// Number of iterations.
     #[schemars(range(min = 1))]
     pub(crate) rounds: u32,
-    /// Length of the derived key in bytes.
+    /// Length of the derived key in bytes. Default: 32.
     #[schemars(range(min = 1, max = 64))]
     #[serde(default = "thirty_two")]
     pub(crate) length: u8,
@@ -137,7 +137,7 @@ pub(crate) struct Pbkdf2 {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hmac {
-    /// A template.
+    /// Template of the message.
     pub(crate) message: String,
 }
 
@@ -145,21 +145,23 @@ fn thirty_two() -> u8 {
     32
 }
 
-/// A way of sealing.
+/// A way to seal cells: a format, a keyset and their parameters.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seal {
-    /// The keyset whose keys open and seal; none for a format without keys.
+    /// Name of the keyset. Omit it for a format without keys.
     pub(crate) keyset: Option<String>,
-    /// The ciphertext format with its options.
+    /// Ciphertext format with its options.
     pub(crate) format: Format,
-    /// Additional authenticated data: a template.
+    /// Template of the additional authenticated data (AAD). Default: none.
     pub(crate) aad: Option<String>,
-    /// How a key becomes the key of one cell.
+    /// How the key of a cell is derived from a key of the keyset. Default: no derivation.
     pub(crate) kdf: Option<Kdf>,
-    /// What a plaintext looks like, for formats whose opening proves nothing and for plaintext that looks sealed.
+    /// What a plaintext looks like, for formats without authentication and for plaintext that looks like a ciphertext.
+    /// Default: none.
     pub(crate) validator: Option<Validator>,
-    /// Cells carry their own key, wrapped under a key of the keyset.
+    /// Makes the seal an envelope: each cell is encrypted under a DEK, which is wrapped under a key of the keyset.
+    /// Default: no envelope.
     pub(crate) envelope: Option<super::Envelope>,
 }
 
@@ -172,10 +174,10 @@ pub(crate) struct Format(pub(crate) Map<String, Value>);
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Validator {
-    /// Text in UTF-8 without control characters other than tab and line breaks.
+    /// UTF-8 text without control characters other than tab and line breaks.
     Utf8,
     /// A JSON document.
     Json,
-    /// Text that the regular expression matches as a whole.
+    /// Text that the regular expression matches completely.
     Pattern(#[schemars(length(min = 1))] String),
 }

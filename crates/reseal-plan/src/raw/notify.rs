@@ -1,4 +1,4 @@
-//! Who hears of what, and how.
+//! Notifications.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,64 +6,66 @@ use serde_json::{Map, Value};
 
 use super::Named;
 
-/// Who hears of what.
+/// Notifications and their recipients.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Notify {
-    /// Ways to notify, by name.
+    /// Notification channels, by name.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) via: Named<Via>,
-    /// Groups: addresses by way.
+    /// Groups of recipients, by name: a list of addresses for each channel. Default: none.
     #[serde(default)]
     pub(crate) to: Named<Named<Vec<String>>>,
-    /// Who hears of an event: groups, or ways that need no address.
+    /// Recipients of each event: groups, or channels that need no address. Default: none.
     #[serde(default)]
     pub(crate) on: Named<Audience>,
-    /// What takes the place of the messages that Reseal brings, by kind of notice or by the name that `remind` gives.
+    /// Templates that replace the built-in messages, by kind of notice or by the template name of a `remind` job.
+    /// Default: none.
     #[serde(default)]
     pub(crate) templates: Named<Wording>,
 }
 
-/// A way to notify, with its options; the schema of this type is put together in `schema::vocabulary`.
+/// A notification channel with its options; the schema of this type is put together in `schema::vocabulary`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Via(pub(crate) Map<String, Value>);
 
-/// Who hears of an event.
+/// Recipients of an event.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Audience {
-    /// Groups, or ways that need no address.
+    /// Groups, or channels that need no address.
     Groups(Vec<String>),
-    /// The same, with when.
+    /// Recipients, with the time or percentage at which they are notified.
     Timed(Timed),
 }
 
-/// Who hears of an event, and when.
+/// Recipients of an event, and when they are notified.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Timed {
-    /// This long before: `7d`.
+    /// How long before the event to notify, such as `7d`. Default: 1 day for `announced`, 1 hour for `deadline`.
     pub(crate) before: Option<String>,
-    /// This long after: `30m`.
+    /// How long the condition must last, such as `30m`. Default: 15 minutes for `no-progress`, 60 for `throttled`, 5
+    /// for `connection-errors`; required for `slow`.
     pub(crate) after: Option<String>,
-    /// From this share of the cells on, in percent.
+    /// Percentage of cells from which on to notify. Default: 1.
     #[schemars(range(min = 1, max = 100))]
     pub(crate) percent: Option<u32>,
-    /// Groups, or ways that need no address.
+    /// Groups, or channels that need no address.
     #[schemars(length(min = 1))]
     pub(crate) to: Vec<String>,
 }
 
-/// A message's wording: minijinja templates. What is left out stays as Reseal brings it.
+/// A message as minijinja templates. Parts that are omitted use the built-in text.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub(crate) struct Wording {
-    /// The subject.
+    /// Template of the subject. Default: the built-in subject.
     pub(crate) subject: Option<String>,
-    /// The text part.
+    /// Template of the plain-text body. Default: the built-in text.
     pub(crate) text: Option<String>,
-    /// The HTML part; what is filled in is escaped.
+    /// Template of the HTML body; values are escaped. Default: the built-in HTML.
     pub(crate) html: Option<String>,
 }

@@ -5,78 +5,79 @@ use serde::Deserialize;
 
 use super::{Named, Source};
 
-/// What happens when.
+/// Scheduled jobs.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Schedule {
-    /// The time zone of all jobs: an IANA name.
+    /// Time zone of all jobs: an IANA name such as `Europe/Berlin`.
     #[schemars(length(min = 1))]
     pub(crate) zone: String,
-    /// A switch outside the plan.
+    /// Environment variable that enables the schedule. Default: always enabled.
     pub(crate) enabled: Option<Enabled>,
     /// The jobs, by name.
     #[serde(flatten)]
     pub(crate) jobs: Named<ScheduledJob>,
 }
 
-/// A switch outside the plan.
+/// Environment variable that enables the schedule.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Enabled {
-    /// The variable.
+    /// Name of the variable.
     #[schemars(length(min = 1))]
     pub(crate) env: String,
-    /// What it must hold.
+    /// Value of the variable that enables the schedule.
     pub(crate) is: String,
 }
 
-/// A job of the schedule.
+/// A scheduled job.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduledJob {
-    /// A cron line: minute, hour, day of month, month, day of week.
+    /// Cron line: minute, hour, day of month, month, day of week. Use either `cron` or `every`.
     #[schemars(length(min = 1))]
     pub(crate) cron: Option<String>,
-    /// An interval: `90d`. Of a `run`, the age at which the key is replaced, unless `from` names another beginning.
+    /// Interval of at least 1 minute, such as `90d`. Use either `cron` or `every`. For a `run` without `from`, this is the age at
+    /// which the key is replaced.
     #[schemars(length(min = 1))]
     pub(crate) every: Option<String>,
-    /// From when `every` counts, in the schedule's zone: `2026-01-15`, or `2026-01-15T04:00`. Without it, a `run` counts from
-    /// when the key that seals became active, and any other job from 1970-01-01.
+    /// Start of the first interval of `every`, in the schedule's time zone: `2026-01-15` or `2026-01-15T04:00`. Default: for a
+    /// `run`, when the primary key became active; for other jobs, `1970-01-01T00:00`.
     #[schemars(length(min = 1))]
     pub(crate) from: Option<String>,
-    /// What happens to firings that were missed; `once` if left out.
+    /// What to do about missed executions. Default: `once`.
     #[serde(default)]
     pub(crate) misfire: Misfire,
-    /// What happens while the firing before is not over; `forbid` if left out.
+    /// Whether the job may start while its previous execution is still running. Default: `forbid`.
     #[serde(default)]
     pub(crate) overlap: Overlap,
-    /// Up to how much later it fires, by an amount that is fixed for each firing: `10m`.
+    /// Maximum delay of each execution, such as `10m`; the delay is fixed per execution. Default: no delay.
     #[schemars(length(min = 1))]
     pub(crate) jitter: Option<String>,
-    /// What is done.
+    /// What the job does.
     pub(crate) r#do: Do,
 }
 
-/// What happens to firings that were missed.
+/// What to do about missed executions.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Misfire {
-    /// Left out.
+    /// Skip them.
     Skip,
-    /// Caught up once.
+    /// Execute the job once for all of them.
     #[default]
     Once,
-    /// Caught up one by one.
+    /// Execute the job once for each of them.
     All,
 }
 
-/// What happens while the firing before is not over.
+/// Whether a job may start while its previous execution is still running.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Overlap {
-    /// The next one waits, and `misfire` says what becomes of it.
+    /// The next execution counts as missed, and `misfire` applies.
     #[default]
     Forbid,
-    /// Both go on side by side.
+    /// Both executions run at the same time.
     Allow,
 }
 
@@ -84,29 +85,29 @@ pub(crate) enum Overlap {
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Do {
-    /// What needs no more words.
+    /// An action without options.
     Word(DoWord),
-    /// What is said more of.
+    /// An action with options.
     Map(DoMap),
 }
 
-/// What a job does, in a word.
+/// What a job does, without options.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DoWord {
-    /// Sends a reminder.
+    /// Send a reminder.
     Remind,
-    /// Compares the age of keys with the policy.
+    /// Check the age of keys against the policy.
     KeyAge,
-    /// Counts cells by what they say of their keys.
+    /// Count cells by their marks.
     Census,
-    /// Opens every cell.
+    /// Open every cell.
     Verify,
-    /// Tries whether keys can be restored from their backup.
+    /// Test whether keys can be restored from their backup.
     RestoreTest,
-    /// Backs the keys up.
+    /// Back up the keys.
     KeysBackup,
-    /// Rotates.
+    /// Rotate.
     Run,
 }
 
@@ -114,78 +115,79 @@ pub(crate) enum DoWord {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DoMap {
-    /// Sends a reminder by this template.
+    /// Send a reminder with this template.
     Remind(#[schemars(length(min = 1))] String),
-    /// Counts cells.
+    /// Count cells.
     Census(CensusJob),
-    /// Opens every cell.
+    /// Open every cell.
     Verify(Nothing),
-    /// Tries whether keys can be restored from their backup.
+    /// Test whether keys can be restored from their backup.
     RestoreTest(RestoreTestJob),
-    /// Backs the keys up.
+    /// Back up the keys.
     KeysBackup(KeysBackupJob),
-    /// Writes a report of the audit trail.
+    /// Write a report on the audit trail.
     Report(ReportJob),
-    /// Rotates.
+    /// Rotate.
     Run(RunJob),
 }
 
-/// How cells are counted.
+/// How to count cells.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CensusJob {
-    /// Open every cell instead of believing marks.
+    /// Whether to open every cell instead of trusting its mark. Default: `false`.
     #[serde(default)]
     pub(crate) open: bool,
 }
 
-/// Which backup is tried.
+/// Which backup to test.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreTestJob {
-    /// The backup; with `{slot}` in its name, the newest of those. `policy.backup.file` if left out.
+    /// Path of the backup. With `{slot}` in its name, the latest of these files. Default: `policy.backup.file`.
     #[schemars(length(min = 1))]
     pub(crate) file: Option<String>,
-    /// Where the identity is kept that decrypts it. `policy.backup.identity` if left out.
+    /// Where the age identity that decrypts the backup is stored. Default: `policy.backup.identity`.
     pub(crate) identity: Option<Source>,
 }
 
-/// Where keys are backed up.
+/// How to back up keys.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeysBackupJob {
-    /// Who can read the file: recipients of age.
+    /// The age recipients who can decrypt the backup.
     pub(crate) to: Recipients,
-    /// The file; `{slot}` in its name is the time that it was due.
+    /// Path of the backup, with `{slot}` in its name for the time at which the job was due.
     #[schemars(length(min = 1))]
     pub(crate) file: String,
 }
 
-/// Who can read a backup.
+/// The age recipients who can decrypt a backup.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Recipients {
-    /// Recipients of age.
+    /// A list of age recipients.
     Listed(#[schemars(length(min = 1))] Vec<String>),
-    /// Where they are kept, one a line.
+    /// Where the age recipients are stored, one per line.
     Source(Source),
 }
 
-/// What is reported, and where.
+/// What to report, and where to write the report.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportJob {
-    /// The standard that it answers to.
+    /// Standard that the report is written for.
     pub(crate) standard: Standard,
-    /// The last whole `month`, `quarter` or `year`, or a length of time up to when it was due: `90d`.
+    /// Reporting period: the last complete `month`, `quarter` or `year`, or a duration before the job was due, such as
+    /// `90d`.
     #[schemars(length(min = 1))]
     pub(crate) period: String,
-    /// The file for the page; `{slot}` in its name is the time that it was due.
+    /// Path of the HTML report. `{slot}` in its name stands for the time at which the job was due.
     #[schemars(length(min = 1))]
     pub(crate) out: String,
 }
 
-/// The standard that a report answers to.
+/// Standard that a report is written for.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Standard {
@@ -199,14 +201,15 @@ pub(crate) enum Standard {
     Gdpr,
 }
 
-/// How a scheduled rotation runs.
+/// Options of a scheduled run.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunJob {
-    /// Weekly hours in the schedule's zone (`Sat 22:00-06:00`), or how long the run may wait to start (`7d`).
+    /// Weekly hours in the schedule's time zone (`Sat 22:00-06:00`), or how long the run may wait before it starts
+    /// (`7d`). Default: the run starts when the job is due.
     #[schemars(length(min = 1))]
     pub(crate) window: Option<String>,
-    /// How many people must agree.
+    /// Number of people who must approve the run; at most `policy.approvals`. Default: `policy.approvals`.
     #[schemars(range(min = 1, max = 20))]
     pub(crate) approvals: Option<u32>,
 }

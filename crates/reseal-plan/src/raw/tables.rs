@@ -6,95 +6,97 @@ use serde::Deserialize;
 
 use super::{Encoding, Named, OneOrMany};
 
-/// A table.
+/// A table with encrypted cells.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
-    /// The table's schema, where its name holds a dot.
+    /// Schema of the table, if a name contains a dot. Default: the part before the dot, or none.
     #[schemars(length(min = 1))]
     pub(crate) schema: Option<String>,
-    /// The table's name, where it holds a dot.
+    /// Name of the table, if a name contains a dot. Default: the name of this entry.
     #[schemars(length(min = 1))]
     pub(crate) name: Option<String>,
-    /// The column or columns that identify a row.
+    /// Column or columns that identify a row: unique and NOT NULL.
     pub(crate) row_key: OneOrMany,
-    /// The column that holds the row's tenant.
+    /// Column with the row's tenant, for `--tenant` and for `{tenant}` in templates. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) tenant: Option<String>,
-    /// A name to narrow runs by.
+    /// Name of a group of tables, for `--domain`. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) domain: Option<String>,
-    /// An SQL condition, where a column is only sometimes sealed.
+    /// SQL condition that selects the rows with encrypted cells. Default: all rows.
     pub(crate) r#where: Option<String>,
-    /// The column that holds the key's mark for all fields of a row.
+    /// Column with the key's mark for all fields of the row. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) key: Option<String>,
-    /// That cells of a row may share one nonce under a fresh key, which breaks their encryption.
+    /// `accepted` allows cells of a row to share a nonce under one key, which breaks their encryption. Default:
+    /// refused.
     pub(crate) shared_nonce: Option<SharedNonce>,
-    /// The fields: a column with its seal, or more about it.
+    /// The fields, by name. The short form is a column name with the seal of its cells.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) fields: Named<Field>,
 }
 
-/// What is said of a nonce that several cells share.
+/// Whether several cells may share a nonce.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SharedNonce {
-    /// It may be used for each of them.
+    /// They may.
     Accepted,
 }
 
-/// A field.
+/// A field: cells of one seal in a table.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Field {
-    /// The seal that cells must end with.
+    /// The seal of all cells after a run; the name of the field is the column.
     Short(String),
-    /// More than that.
+    /// A field with options.
     Full(Box<FullField>),
 }
 
-/// A field in full.
+/// A field with options.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FullField {
-    /// The seal that cells must end with.
+    /// The seal of all cells after a run.
     pub(crate) to: String,
-    /// Seals that cells may still have.
+    /// Other seals that cells may have before a run. Default: none.
     #[serde(default)]
     pub(crate) from: Vec<String>,
-    /// The columns of a cell that lies in several.
+    /// Columns of the cell, if it has more than one or the field has another name. Default: one column with the name of
+    /// the field.
     pub(crate) columns: Option<Columns<String>>,
-    /// Columns that hold a copy.
+    /// Columns that contain a copy of a part of the cell. Default: none.
     pub(crate) mirrors: Option<Columns<Option<String>>>,
-    /// A column that shows why a cell is in quarantine.
+    /// Column for the reason why a cell is in quarantine. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) last_error: Option<String>,
-    /// How binary parts are written in text columns.
+    /// Encoding of binary parts in text columns. Default: none, for a layout that gives text or for binary columns.
     pub(crate) encoding: Option<Encoding>,
 }
 
 // `C` is a name for a cell, which is never without a ciphertext, and may be none where only copies are named.
-/// Columns by the part of a cell that they hold.
+/// Columns, by the part of a cell that they contain.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Columns<C> {
-    /// The column that holds the ciphertext.
+    /// Column with the ciphertext.
     #[schemars(length(min = 1))]
     pub(crate) ciphertext: C,
-    /// The column that holds the nonce.
+    /// Column with the nonce. Default: none; the layout contains it.
     #[schemars(length(min = 1))]
     pub(crate) nonce: Option<String>,
-    /// The column that holds the authentication tag, where it is kept apart.
+    /// Column with the authentication tag. Default: none; the tag is part of the ciphertext or of the layout.
     #[schemars(length(min = 1))]
     pub(crate) tag: Option<String>,
-    /// The column that holds the wrapped DEK.
+    /// Column with the wrapped DEK. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) wrapped_dek: Option<String>,
-    /// The column that holds the nonce of the wrapped DEK.
+    /// Column with the nonce of the wrapped DEK. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) dek_nonce: Option<String>,
-    /// The column that holds the key's mark.
+    /// Column with the key's mark. Default: none.
     #[schemars(length(min = 1))]
     pub(crate) key: Option<String>,
 }

@@ -50,8 +50,8 @@ impl<'a> Vocabulary<'a> {
         let formats = self.formats.iter().map(|plugin| (plugin.name, plugin.summary, plugin.options));
         defs.insert("Format".into(), plugin_schema("A ciphertext format with its options.", formats));
         let notifiers = self.notifiers.iter().map(|plugin| (plugin.name, plugin.summary, plugin.options));
-        defs.insert("Via".into(), plugin_schema("A way to notify with its options.", notifiers));
-        let many = [("directory", "A directory with one file per key, named by the key's id.", text())];
+        defs.insert("Via".into(), plugin_schema("A notification channel with its options.", notifiers));
+        let many = [("directory", "A directory with one file per key. The file name is the key ID.", text())];
         let source = defs.get("Source").cloned().unwrap_or_default();
         // Where each key of a query is kept: as a key of the plan, but for what only such a key has.
         defs.insert("KeyPlace".into(), self.source_schema(&source, &[], Some(&json!({}))));
@@ -74,15 +74,16 @@ impl<'a> Vocabulary<'a> {
             json!({ "anyOf": [text(), { "type": "array", "items": { "type": "string" }, "minItems": 1 }] });
         let plugins = self.key_sources.iter().map(|plugin| (plugin.name, plugin.summary, words.clone()));
         let query = match more {
-            [] => "A query of the plan's database that gives one row with one value.",
+            [] => "A query on the plan's database that returns one row with one value.",
             _ => {
-                "A query of the plan's database: one row per key, `id` and whatever `key` asks for among its columns."
+                "A query on the plan's database that returns one row per key, with a column `id` and the \
+                 columns that `key` uses."
             }
         };
         let later = LATER_SOURCES
             .into_iter()
             .filter(|name| self.key_source(name).is_none())
-            .map(|name| (name, "Not supported yet by this version of reseal.", json!({ LATER: true })));
+            .map(|name| (name, "Not supported yet by this version of Reseal.", json!({ LATER: true })));
         let variants = plugins.chain([(SQL_SOURCE, query, text())]).chain(more.iter().cloned()).chain(later).map(|(name, summary, words)| {
             let mut properties = Map::new();
             properties.insert(name.into(), words);
@@ -91,7 +92,8 @@ impl<'a> Vocabulary<'a> {
             }
             // A query over many keys says with `key` where each one is kept.
             if name == SQL_SOURCE && !more.is_empty() {
-                let doc = "Where each key is kept; its words may hold `{column}`. `{ sql: column }`: in the row itself.";
+                let doc = "Where each key is stored. Values can contain `{COLUMN}`, a column of the query. \
+                           `{ sql: COLUMN }` takes the key from the row itself.";
                 properties.insert("key".into(), json!({ "$ref": "#/$defs/KeyPlace", "description": doc }));
             }
             if let Some(Value::Object(shared)) = common.get("properties") {
@@ -158,6 +160,7 @@ fn text() -> Value {
 fn pass_env() -> Value {
     json!({
         "type": "array", "items": { "type": "string", "minLength": 1 },
-        "description": "Variables that the program may see beside PATH, HOME and LANG.",
+        "description": "Environment variables that the program gets in addition to PATH, HOME and LANG. \
+                        Default: none.",
     })
 }

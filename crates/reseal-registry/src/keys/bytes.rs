@@ -20,13 +20,16 @@ pub(super) fn json_map(
 ) -> Result<BTreeMap<String, SecretBytes>, ReadKeyError> {
     // The parser's own message could quote the document.
     let map = serde_json::from_slice::<KeyMap>(bytes.expose()).map_err(|_| {
-        ReadKeyError::new(format!("{what}: not a JSON object of texts"), "expected {\"ID\": \"KEY\", …}")
+        ReadKeyError::new(
+            format!("{what}: not a JSON object with string values"),
+            "expected {\"ID\": \"KEY\", …}",
+        )
     })?;
     // A name may be a key that was put on the wrong side of the colon: it is not shown.
     match map.twice {
         true => Err(ReadKeyError::new(
-            format!("{what}: two entries of the JSON object have one name"),
-            "give each key an id of its own",
+            format!("{what}: two entries of the JSON object have the same name"),
+            "give each key its own key ID",
         )),
         false => Ok(map.entries),
     }
@@ -51,7 +54,7 @@ impl<'de> Visitor<'de> for KeyMapVisitor {
     type Value = KeyMap;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of texts")
+        f.write_str("an object with string values")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<KeyMap, A::Error> {
@@ -65,7 +68,7 @@ impl<'de> Visitor<'de> for KeyMapVisitor {
 
 pub(super) fn text(material: &Material, what: &str) -> Result<Zeroizing<String>, ReadKeyError> {
     let text = std::str::from_utf8(material.bytes.expose())
-        .map_err(|_| ReadKeyError::new(format!("{what} is no text"), "expected UTF-8"))?;
+        .map_err(|_| ReadKeyError::new(format!("{what} is not text"), "expected UTF-8"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -79,7 +82,10 @@ pub(crate) fn decode(
         return Ok(bytes);
     }
     let bad = |form: &str| {
-        ReadKeyError::new(format!("{what}: not valid {form}"), "compare `encoding` with how the key is kept")
+        ReadKeyError::new(
+            format!("{what}: not valid {form}"),
+            "check that `encoding` matches how the key is stored",
+        )
     };
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| bad("text"))?.trim_end_matches(['\r', '\n']);
     let decoded = match encoding {
@@ -105,8 +111,9 @@ pub(super) fn derive(
 ) -> Result<Key, ReadKeyError> {
     let Some(kdf) = kdf else { return Ok(Key::new(id, bytes)) };
     let context = Context { tenant: None, table: "", field: "", key: id, row: &|_| None };
-    let filling =
-        kdf.filling(&context).map_err(|error| ReadKeyError::new(format!("{what}: {error}"), "see `kdf`"))?;
+    let filling = kdf
+        .filling(&context)
+        .map_err(|error| ReadKeyError::new(format!("{what}: {error}"), "check `kdf` in the plan"))?;
     let derived = Key::new(id, kdf.derive(bytes.expose(), &filling));
     Ok(derived.derived_by(Derivation { from: bytes, kdf: kdf.clone() }))
 }
@@ -122,10 +129,10 @@ mod tests {
         let map = read(r#"{"v1": "a", "v2": "b"}"#).unwrap_or_default();
         assert_eq!(map.into_keys().collect::<Vec<_>>(), ["v1", "v2"]);
         for (text, expect) in [
-            (r#"{"hunter2": "a", "hunter2": "b"}"#, "one name"),
-            (r#"{"hunter2": "a", "hunter\u0032": "a"}"#, "one name"),
-            (r#"{"v1": {"hunter2": 1}}"#, "not a JSON object of texts"),
-            (r#"["hunter2"]"#, "not a JSON object of texts"),
+            (r#"{"hunter2": "a", "hunter2": "b"}"#, "the same name"),
+            (r#"{"hunter2": "a", "hunter\u0032": "a"}"#, "the same name"),
+            (r#"{"v1": {"hunter2": 1}}"#, "not a JSON object with string values"),
+            (r#"["hunter2"]"#, "not a JSON object with string values"),
         ] {
             let error = read(text).err().map(|error| error.message).unwrap_or_default();
             assert!(error.contains(expect) && !error.contains("hunter2"), "{error}");

@@ -19,8 +19,8 @@ impl Reader<'_> {
         what: &str,
     ) -> Result<Arc<dyn Kek>, ReadKeyError> {
         if let Some(feature) = plugin.feature.filter(|_| !plugin.available) {
-            let message = format!("{what}: this build of reseal has no {}", plugin.name);
-            return Err(ReadKeyError::new(message, format!("build it with --features {feature}")));
+            let message = format!("{what}: this build of Reseal does not support `{}`", plugin.name);
+            return Err(ReadKeyError::new(message, format!("build Reseal with `--features {feature}`")));
         }
         let kek = (plugin.build)(args).map_err(|error| {
             ReadKeyError::new(format!("{what}: {error}"), error.help.clone().unwrap_or_default())

@@ -60,7 +60,7 @@ pub fn restored(plan: &Plan, kept: Vec<Kept>) -> Result<Vec<Arc<Keyset>>, ReadKe
     for (at, spec) in plan.keysets.iter().enumerate() {
         let (mut keys, mut primary) = (Vec::new(), None);
         for kept in kept.iter().filter(|kept| kept.keyset == spec.name) {
-            let what = format!("key {} of keyset {}", kept.id, spec.name);
+            let what = format!("key `{}` of keyset `{}`", kept.id, spec.name);
             let made = derive(kdf_of(spec, kept), kept.bytes.clone(), &kept.id, &what)?;
             let made = match &kept.tag {
                 Some(tag) => made.tagged(tag),
@@ -71,7 +71,7 @@ pub fn restored(plan: &Plan, kept: Vec<Kept>) -> Result<Vec<Arc<Keyset>>, ReadKe
             keys.push(made);
         }
         let keyset = Keyset::new(&spec.name, keys, primary.as_deref());
-        let help = "is it the backup of this plan?";
+        let help = "check that this is a backup for this plan";
         keysets.push(Arc::new(keyset.map_err(|error| ReadKeyError::new(error.to_string(), help))?));
     }
     Ok(keysets)
@@ -118,8 +118,8 @@ pub fn wanted(plan: &Plan, keyset: Option<&str>, id: &str) -> Result<Wanted, Rea
         None => (names.len() == 1).then_some(0),
     };
     let at = at.ok_or_else(|| {
-        let help = format!("--keyset with one of {}", names.join(", "));
-        ReadKeyError::new(format!("plan {}: which keyset is the key for?", plan.name), help)
+        let help = format!("pass `--keyset` with one of {}", names.join(", "));
+        ReadKeyError::new(format!("plan `{}`: cannot tell for which keyset the key is", plan.name), help)
     })?;
     let spec = &plan.keysets[at];
     let encoding = encoding_of(spec, id);
@@ -169,7 +169,7 @@ fn encoding_of(spec: &KeysetSpec, id: &str) -> Option<Encoding> {
 /// When the plan could not read it.
 pub fn will_be(plan: &Plan, wanted: &Wanted, id: &str, written: &[u8]) -> Result<Key, ReadKeyError> {
     let spec = &plan.keysets[wanted.keyset];
-    let what = format!("key {id} of keyset {}", spec.name);
+    let what = format!("key `{id}` of keyset `{}`", spec.name);
     let bytes = decode(SecretBytes::new(written.to_vec()), wanted.encoding, &what)?;
     let kdf = match named(spec, id, true) {
         Some(key) => key.kdf.as_ref(),

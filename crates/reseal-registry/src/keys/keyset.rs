@@ -55,7 +55,7 @@ impl<'p> Reading<'p> {
                 Ok(made) => self.keys.push(made),
                 // Between two rotations nobody has the role of the next key.
                 Err(error) if self.purpose == Purpose::Look && self.spec().roles => {
-                    reader.warnings.push(format!("left out: {}", error.message));
+                    reader.warnings.push(format!("skipped: {}", error.message));
                     self.away = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -73,7 +73,7 @@ impl<'p> Reading<'p> {
     }
 
     async fn made(&self, key: &KeySpec, id: &str, reader: &mut Reader<'_>) -> Result<Key, ReadKeyError> {
-        let what = format!("key {id} of keyset {}", self.spec().name);
+        let what = format!("key `{id}` of keyset `{}`", self.spec().name);
         let args = key.source.args_for(id);
         let made = reader.key(id, &key.source, &args, key.kdf.as_ref(), &what).await?;
         Ok(match &key.tag {
@@ -107,7 +107,7 @@ impl<'p> Reading<'p> {
         match made {
             Ok(key) => self.keys.push(key),
             // A key that no cell is under any more, or none yet: whether that is so, the sample and the sweep tell.
-            Err(error) if idle => warnings.push(format!("left out: {}", error.message)),
+            Err(error) if idle => warnings.push(format!("skipped: {}", error.message)),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -133,7 +133,7 @@ async fn primary(spec: &KeysetSpec, reader: &mut Reader<'_>) -> Result<Option<St
         PrimarySpec::None => None,
         PrimarySpec::Id(id) => Some(id.clone()),
         PrimarySpec::Source(source) => {
-            let what = format!("the primary of keyset {}", spec.name);
+            let what = format!("the primary of keyset `{}`", spec.name);
             let material = reader.read(source, &source.args, &what).await?;
             Some(text(&material, &what)?.trim().to_owned())
         }
@@ -142,17 +142,14 @@ async fn primary(spec: &KeysetSpec, reader: &mut Reader<'_>) -> Result<Option<St
 
 fn help(error: &KeysetError) -> &'static str {
     match error {
-        KeysetError::NoSuchPrimary { .. } => {
-            "check what the primary's source gives, or what --primary asks for"
-        }
-        KeysetError::Twice { .. } => "give each key an id and a tag of its own",
-        KeysetError::SameBytes { .. } => {
-            "a rotation needs a new key: generate one with `reseal keys generate`"
-        }
+        KeysetError::NoSuchPrimary { .. } => "check the value of `primary:` or `--primary`",
+        KeysetError::Twice { .. } => "give each key its own key ID and tag",
+        KeysetError::SameBytes { .. } => "generate a new key with `reseal keys generate`",
     }
 }
 
 fn two_keys(keyset: &str, id: &str) -> ReadKeyError {
-    let message = format!("keyset {keyset}: the plan and a list of keys give other bytes as {id}");
-    ReadKeyError::new(message, "give the new key an id of its own; cells that name the old one still need it")
+    let message =
+        format!("keyset `{keyset}`: the plan and a list of keys have different bytes for key `{id}`");
+    ReadKeyError::new(message, "give the new key its own key ID; cells that name the old one still need it")
 }

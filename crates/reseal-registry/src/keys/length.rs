@@ -19,9 +19,9 @@ pub(super) fn right_length(plan: &Plan, at: usize, key: &Key) -> Result<(), Read
     if key.kek().is_some() {
         return Ok(());
     }
-    let what = format!("key {} of keyset {}", key.id(), plan.keysets[at].name);
+    let what = format!("key `{}` of keyset `{}`", key.id(), plan.keysets[at].name);
     if key.expose().is_empty() {
-        return Err(ReadKeyError::new(format!("{what} is empty"), "check where the key is kept"));
+        return Err(ReadKeyError::new(format!("{what} is empty"), "check where the key is stored"));
     }
     for seal in plan.seals.iter().filter(|seal| seal.keyset == Some(at) && seal.kdf.is_none()) {
         let Some(format) = FORMATS.iter().find(|format| format.name == seal.format) else { continue };
@@ -30,12 +30,12 @@ pub(super) fn right_length(plan: &Plan, at: usize, key: &Key) -> Result<(), Read
             let wanted: Vec<String> = lengths.iter().map(usize::to_string).collect();
             return Err(ReadKeyError::new(
                 format!(
-                    "{what} has {} bytes; {} takes {}",
+                    "{what} has {} bytes, but `{}` requires {}",
                     key.expose().len(),
                     seal.format,
                     wanted.join(" or ")
                 ),
-                "check `encoding`, or name the application's own `kdf`",
+                "check `encoding`, or set the `kdf` of the application",
             ));
         }
     }

@@ -42,12 +42,12 @@ struct List<'p> {
 impl List<'_> {
     /// What messages call the list.
     fn what(&self) -> String {
-        format!("the keys of keyset {}", self.keyset)
+        format!("the keys of keyset `{}`", self.keyset)
     }
 
     /// What messages call one of its keys.
     fn key(&self, id: &str) -> String {
-        format!("key {id} of keyset {}", self.keyset)
+        format!("key `{id}` of keyset `{}`", self.keyset)
     }
 }
 
@@ -92,7 +92,7 @@ impl Reader<'_> {
         let failed = |error: std::io::Error| {
             let what = list.what();
             ReadKeyError::new(
-                format!("{what}: the directory {path} cannot be read: {}", error.kind()),
+                format!("{what}: cannot read directory `{path}`: {}", error.kind()),
                 "check the path",
             )
         };
@@ -125,14 +125,14 @@ impl Reader<'_> {
             let row = KeyRow { columns: &found.columns, values };
             let id = row.text("id").ok_or_else(|| {
                 ReadKeyError::new(
-                    format!("{what}: the query gives a row without an `id`"),
-                    "name the column: SELECT … AS id; it may not be NULL",
+                    format!("{what}: the query returned a row without an `id`"),
+                    "name the column with SELECT … AS id; it must not be NULL",
                 )
             })?;
             if keys.iter().any(|other| other.id == id) {
                 return Err(ReadKeyError::new(
-                    format!("{what}: the query lists {id} twice"),
-                    "an id is one key",
+                    format!("{what}: the query returned the key ID `{id}` twice"),
+                    "a key ID must be unique",
                 ));
             }
             let made = self.of_row(&row, key, &id, list).await;
@@ -211,12 +211,12 @@ impl KeyRow<'_> {
         let Some(at) = self.columns.iter().position(|column| column == name) else {
             let has = self.columns.join(", ");
             return Err(ReadKeyError::new(
-                format!("{what}: the query gives no column {name}"),
-                format!("it gives {has}; name the column with AS"),
+                format!("{what}: the query has no column `{name}`"),
+                format!("its columns are {has}; name the column with AS"),
             ));
         };
         self.values.get(at).and_then(Option::as_ref).ok_or_else(|| {
-            ReadKeyError::new(format!("{what}: {name} is NULL"), "leave such rows out of the query")
+            ReadKeyError::new(format!("{what}: `{name}` is NULL"), "exclude such rows in the query")
         })
     }
 
@@ -234,14 +234,14 @@ impl KeyRow<'_> {
                 let name = if name == "key" { "id" } else { name };
                 let value = self.value(name, what)?;
                 let text = std::str::from_utf8(value.expose()).map_err(|_| {
-                    ReadKeyError::new(format!("{what}: {name} is no text"), "a hole is filled with text")
+                    ReadKeyError::new(format!("{what}: `{name}` is not text"), "only text can fill a hole")
                 })?;
                 let is_part = !(before.is_empty() && out.is_empty() && after.is_empty());
                 let leads_out = paths == PathWords::All && is_part && (text.contains('/') || text == "..");
                 if leads_out || text.contains('\0') {
                     return Err(ReadKeyError::new(
-                        format!("{what}: {name} leads out of the folder that the plan names"),
-                        "an id that is part of a path holds no slash",
+                        format!("{what}: `{name}` leads out of the directory in the plan"),
+                        "a key ID that is part of a path must not contain a slash",
                     ));
                 }
                 out.push_str(text);
@@ -325,6 +325,6 @@ mod tests {
         for id in ["../shadow", ".."] {
             assert!(filled("file", "/run/{id}", id).unwrap_err().contains("leads out"), "{id}");
         }
-        assert!(filled("file", "/run/{name}", "v1").unwrap_err().contains("no column name"));
+        assert!(filled("file", "/run/{name}", "v1").unwrap_err().contains("no column `name`"));
     }
 }

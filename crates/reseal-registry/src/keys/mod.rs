@@ -102,7 +102,7 @@ pub async fn printed(words: &[String], folder: &str) -> Result<String, String> {
     let program = (keys_command::PLUGIN.build)(&args).map_err(|error| error.message)?;
     let material = program.read().await.map_err(|error| error.message)?;
     String::from_utf8(material.bytes.expose().to_vec())
-        .map_err(|_| format!("the command {} printed no text", words[0]))
+        .map_err(|_| format!("command `{}` did not print text", words[0]))
 }
 
 /// Reads a source that holds a text, such as a variable of the environment of a program.
@@ -163,8 +163,8 @@ pub async fn keys(
     };
     match asked {
         Some(key) if !is_primary(key) => Err(ReadKeyError {
-            message: format!("--primary {key}: no keyset of the plan has this key"),
-            help: "name a key that the plan or its sources list".into(),
+            message: format!("no keyset of the plan has the key `{key}` of `--primary`"),
+            help: "pass a key that the plan or its sources list".into(),
             asked: true,
         }),
         _ => Ok(out),

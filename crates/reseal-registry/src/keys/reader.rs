@@ -47,8 +47,8 @@ impl<'d> Reader<'d> {
         let mut map = json_map(&material.bytes, what)?;
         let value = map.remove(name).ok_or_else(|| {
             ReadKeyError::new(
-                format!("{what}: the JSON document has no entry {name}"),
-                "compare the entry's name with the plan",
+                format!("{what}: the JSON document has no entry `{name}`"),
+                "check the name of the entry in the plan",
             )
         })?;
         Ok(Material { bytes: value, warnings: material.warnings })
@@ -95,7 +95,7 @@ impl<'d> Reader<'d> {
         }
         let plugin = crate::vocabulary().key_source(&spec.kind).ok_or_else(|| {
             ReadKeyError::new(
-                format!("{what}: this build has no key source {}", spec.kind),
+                format!("{what}: this build of Reseal does not support key source `{}`", spec.kind),
                 "see `reseal --version`",
             )
         })?;
@@ -114,17 +114,19 @@ impl<'d> Reader<'d> {
         let wrong = |message: String| {
             ReadKeyError::new(
                 message,
-                "the query must give exactly one row with one value; run it by hand and compare",
+                "the query must return exactly one row with one value; test it in a database client",
             )
         };
         match found.rows.as_slice() {
             [row] => match row.as_slice() {
                 [Some(value)] => Ok(value.clone()),
-                [None] => Err(wrong(format!("{what}: the query gives NULL"))),
-                values => Err(wrong(format!("{what}: the query gives {} columns, not one", values.len()))),
+                [None] => Err(wrong(format!("{what}: the query returned NULL"))),
+                values => {
+                    Err(wrong(format!("{what}: the query returned {} columns instead of 1", values.len())))
+                }
             },
-            [] => Err(wrong(format!("{what}: the query gives no row"))),
-            rows => Err(wrong(format!("{what}: the query gives {} rows, not one", rows.len()))),
+            [] => Err(wrong(format!("{what}: the query returned no row"))),
+            rows => Err(wrong(format!("{what}: the query returned {} rows instead of 1", rows.len()))),
         }
     }
 
@@ -132,12 +134,15 @@ impl<'d> Reader<'d> {
         let failed = |error: reseal_store::StoreError| {
             ReadKeyError::new(
                 format!("{what}: the query failed: {}", error.message),
-                "run it by hand; it is asked in the plan's database, in a transaction that only reads",
+                "test it in a database client; it runs in the plan's database in a read-only transaction",
             )
         };
         if self.session.is_none() {
             let database = self.database.ok_or_else(|| {
-                ReadKeyError::new(format!("{what} cannot lie in the database"), "name another source")
+                ReadKeyError::new(
+                    format!("{what} cannot be stored in the database"),
+                    "use a different source",
+                )
             })?;
             let mut session = database.connect().await.map_err(failed)?;
             session.begin_snapshot().await.map_err(failed)?;

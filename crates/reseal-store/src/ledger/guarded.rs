@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// Begins a transaction whose epoch is checked by [`Guarded::advance`]: it cannot be committed without. Swaps handed to
-    /// the server before, as [`Session::stage`] does, need no lock meanwhile.
+    /// the server before, as [`Session::stage`] does, need no lock during that time.
     ///
     /// # Errors
     /// When the server refuses.
@@ -144,8 +144,8 @@ impl Guarded<'_> {
     pub async fn commit(self) -> Result<(), StoreError> {
         let fault = match (self.checked, self.spoiled) {
             (true, false) => return self.session.commit().await,
-            (false, _) => "a transaction without its epoch checked is not committed",
-            (true, true) => "a transaction whose swaps are not what was sent is not committed",
+            (false, _) => "cannot commit a transaction whose epoch was not checked",
+            (true, true) => "cannot commit a transaction whose stored cells differ from what was sent",
         };
         self.session.rollback().await?;
         Err(StoreError::new(Trouble::Other, fault))
@@ -168,7 +168,7 @@ impl Guarded<'_> {
 fn several_rows(shape: &Shape) -> StoreError {
     let columns: Vec<&str> = shape.key.iter().map(|column| column.name.as_str()).collect();
     let message = format!(
-        "{}: more rows were written than were sent; ({}) is not unique any more",
+        "{}: more rows were changed than expected; ({}) is no longer unique",
         shape.table,
         columns.join(", ")
     );

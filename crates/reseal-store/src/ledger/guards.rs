@@ -87,7 +87,7 @@ impl Session {
     }
 
     /// Changes guards under the lease: in one transaction, or where statements that change a table commit by themselves
-    /// with the lease checked before and after. What an engine has put up that was superseded meanwhile, it takes down.
+    /// with the lease checked before and after. What an engine has put up that was superseded, it takes down.
     async fn change_guard(
         &mut self,
         lease: &RunLease,

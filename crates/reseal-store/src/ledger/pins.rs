@@ -95,7 +95,7 @@ impl Session {
             "reason",
         ]);
         let keep = keep.select_from(pinned).map_err(|error| {
-            StoreError::new(Trouble::Other, format!("a pin cannot be kept as forgotten: {error}"))
+            StoreError::new(Trouble::Other, format!("cannot record the removal of a pin: {error}"))
         })?;
         if self.run(keep).await? == 0 {
             return Ok(false);

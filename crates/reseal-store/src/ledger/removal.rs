@@ -132,7 +132,7 @@ impl Session {
             let Some(state) = RunState::parse(&state) else {
                 return Err(StoreError::new(
                     Trouble::Other,
-                    format!("run {run} has the unknown state {state}"),
+                    format!("run {run} has the unknown state `{state}`"),
                 ));
             };
             if !state.is_over() {

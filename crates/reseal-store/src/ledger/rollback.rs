@@ -22,7 +22,7 @@ pub struct RollbackRow {
     pub run: RunRow,
     /// The run that it rolls back.
     pub of_run: String,
-    /// The round in which kept cells are put back. Those that follow seal anew what was written since.
+    /// The round in which kept cells are put back. Those that follow seal again what was written since.
     pub restores: i64,
 }
 
@@ -65,7 +65,7 @@ pub enum Acquired {
 /// How a rollback ends.
 #[derive(Clone, Copy, Debug)]
 pub enum RollbackEnds<'a> {
-    /// Every cell is back or sealed anew: nothing is kept any more.
+    /// Every cell is back or sealed again: nothing is kept any more.
     Clean {
         /// What is to be said of it all the same.
         reason: Option<&'a str>,

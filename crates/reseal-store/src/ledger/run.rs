@@ -15,9 +15,9 @@ use crate::{Kind, Session, StoreError, Trouble};
 /// What an operator asked of the engine that works on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Stop after the batch in hand.
+    /// Stop after the current batch.
     Pause,
-    /// Stop after the batch in hand, for good.
+    /// Stop after the current batch, for good.
     Cancel,
 }
 
@@ -226,7 +226,7 @@ impl Session {
     }
 
     /// Asks the engine that works on a run for something; it answers at its next renewal. Who asks for a pause does not
-    /// take back that a run is given up.
+    /// undo the cancellation of a run.
     ///
     /// # Errors
     /// When the server refuses.
@@ -360,7 +360,7 @@ fn read_run(row: Vec<reseal_core::Value>) -> Result<RunRow, StoreError> {
         (take.int() == 1, take.text(), take.text(), take.int() == 1);
     let state = take.text();
     let Some(state) = RunState::parse(&state) else {
-        return Err(StoreError::new(Trouble::Other, format!("run {id} has the unknown state {state}")));
+        return Err(StoreError::new(Trouble::Other, format!("run {id} has the unknown state `{state}`")));
     };
     let reason = take.optional_text();
     let (epoch, holder, round, cells_old) =

@@ -54,7 +54,7 @@ pub struct ShardRow {
     pub upto: Option<RowKey>,
     /// The committed cursor; `None`: nothing yet.
     pub checkpoint: Option<RowKey>,
-    /// Whether the range is through.
+    /// Whether the range is done.
     pub done: bool,
     /// The epoch under which work on it may be committed.
     pub epoch: i64,
@@ -80,7 +80,7 @@ pub struct ShardAdvance<'a> {
     pub number: i64,
     /// The new checkpoint; `None` leaves it.
     pub checkpoint: Option<&'a RowKey>,
-    /// Whether the range is through.
+    /// Whether the range is done.
     pub done: bool,
     /// What the batch came to.
     pub add: Counts,
@@ -186,7 +186,7 @@ impl Session {
     }
 
     /// A whole batch in one round trip: swaps by version, keeps the old cells and moves the shard on. All or nothing:
-    /// false, and nothing was written, where a row was changed meanwhile or another engine owns the shard.
+    /// false, and nothing was written, where a row was changed or another engine owns the shard.
     ///
     /// # Errors
     /// When the server refuses. After [`Trouble::ConnectionLost`](crate::Trouble::ConnectionLost) the outcome is

@@ -288,7 +288,7 @@ fn read_step(row: Vec<Value>) -> Result<StepRow, StoreError> {
     let key = StepKey { phase: take.text(), number: take.int(), turn: take.int() };
     let (label, digest, state) = (take.text(), take.text(), take.text());
     let Some(state) = StepState::parse(&state) else {
-        let message = format!("step {} of {} has the unknown state {state}", key.number, key.phase);
+        let message = format!("step {} of `{}` has the unknown state `{state}`", key.number, key.phase);
         return Err(StoreError::new(Trouble::Other, message));
     };
     Ok(StepRow { key, label, digest, state, status: take.optional_text(), output: take.optional_text() })

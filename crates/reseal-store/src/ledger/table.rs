@@ -148,7 +148,7 @@ impl Session {
 }
 
 impl Guarded<'_> {
-    /// Records tables that a run was found to have by now, and claims its columns anew: of those tables. A run that is rolled
+    /// Records tables that a run was found to have by now, and claims its columns again: of those tables. A run that is rolled
     /// back has none to claim: its rollback holds them.
     ///
     /// # Errors
@@ -176,7 +176,9 @@ fn read(row: Vec<reseal_core::Value>) -> Result<RunTable, StoreError> {
     let (label, schema, name) = (take.text(), take.optional_text(), take.text());
     let (mark, row_key) = (take.text(), take.text());
     let Some(mark) = TableMark::decode(&mark) else {
-        let message = format!("the ledger tells table {label} by what this version does not know: {mark}");
+        let message = format!(
+            "the ledger identifies table `{label}` in a way that this version does not support: {mark}"
+        );
         return Err(StoreError::new(Trouble::Newer, message));
     };
     Ok(RunTable { label, identity: TableIdentity { name: TableName { schema, name }, mark }, row_key })

@@ -39,7 +39,7 @@ impl Session {
         let (sequence, head, run_id) = (take.count(), take.text(), take.text());
         let head = Head::parse(&head);
         let head =
-            head.ok_or_else(|| StoreError::new(Trouble::Other, "the ledger's trail_mark was damaged"))?;
+            head.ok_or_else(|| StoreError::new(Trouble::Other, "`trail_mark` in the ledger is damaged"))?;
         Ok(Some(TrailMark { at: TrailHead { sequence, head }, run_id }))
     }
 }

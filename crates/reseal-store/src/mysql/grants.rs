@@ -39,7 +39,8 @@ pub(crate) fn grants(at: &str, needs: &Needs, role: Option<&str>) -> Result<Vec<
     }
     if needs.tables.iter().any(|needs| needs.guarded) {
         lines.push(
-            "-- `guard:` makes triggers; with log_bin = ON the server asks for log_bin_trust_function_creators = ON."
+            "-- `guard:` creates triggers; with log_bin = ON, the server requires \
+             log_bin_trust_function_creators = ON."
                 .to_owned(),
         );
     }

@@ -25,7 +25,7 @@ pub(super) fn take_away(table: &TableName, guards: &[String]) -> Vec<String> {
     impatient(guards.iter().map(|name| format!("DROP TRIGGER IF EXISTS {}", trigger(table, name))).collect())
 }
 
-/// Statements that give up soon where somebody uses the table for long.
+/// Statements that fail early where the table is in use for long.
 fn impatient(mut statements: Vec<String>) -> Vec<String> {
     statements.insert(0, format!("SET SESSION lock_wait_timeout = {PATIENCE_SECONDS}"));
     statements.push(format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}"));

@@ -69,7 +69,7 @@ impl Packet {
             true => Err(StoreError::new(
                 Trouble::Constraint,
                 format!(
-                    "{bytes} bytes are more than the server takes at once: max_allowed_packet = {}",
+                    "{bytes} bytes exceed the limit of the server: max_allowed_packet = {} bytes",
                     self.bytes
                 ),
             )),

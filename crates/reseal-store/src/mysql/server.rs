@@ -18,7 +18,8 @@ pub(super) async fn server(session: &mut Mysql) -> Result<ServerFacts, StoreErro
         version: format!("MySQL protocol, {version}"),
         unwritable: read_only.then(|| "read_only is ON".to_owned()),
         replication_problem: (log_bin && binlog_format == "STATEMENT").then(|| {
-            "binlog_format = STATEMENT refuses updates under READ COMMITTED; set it to ROW or MIXED"
+            "with binlog_format = STATEMENT, the server rejects updates under READ COMMITTED; set it to ROW \
+             or MIXED"
                 .to_owned()
         }),
         max_packet: u64::try_from(session.packet.bytes).ok(),

@@ -3,7 +3,7 @@
 //! Where an old value may be plaintext, rows are locked and compared before, and none is sent.
 //!
 //! Measured against UNION ALL, CASE and JSON_TABLE, this is the fastest way that compares the old values and cannot
-//! insert a row that the application deleted meanwhile.
+//! insert a row that the application has deleted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,7 +29,7 @@ pub(super) struct Stage {
     width: usize,
 }
 
-/// Fills the temporary table, making it anew when the table or the width of its values changed. Outside any
+/// Fills the temporary table, recreating it when the table or the width of its values changed. Outside any
 /// transaction: MEMORY tables take no part in one, and the locks of the swap are held for less time.
 pub(super) async fn stage(
     connection: &mut MySqlConnection,
@@ -76,7 +76,7 @@ pub(super) async fn stage(
 async fn create(connection: &mut MySqlConnection, shape: &Shape, widest: usize) -> Result<Stage, StoreError> {
     run(connection, "DROP TEMPORARY TABLE IF EXISTS reseal_swap".to_owned()).await?;
     let in_memory = widest <= WIDEST_IN_MEMORY;
-    // A little room, so that a slightly longer cell does not make the table anew.
+    // A little room, so that a slightly longer cell does not recreate the table.
     let width = if in_memory { (widest + 32).next_multiple_of(64).min(WIDEST_IN_MEMORY) } else { usize::MAX };
     let value_type = if in_memory { format!("VARBINARY({width})") } else { "LONGBLOB".to_owned() };
     let mut columns = "reseal_i INT NOT NULL DEFAULT 0".to_owned();
@@ -220,7 +220,7 @@ pub(super) async fn swap_locked(
         if rows != positions.len() as u64 {
             // A row key names one row each, and nobody else can have changed those that are locked.
             let message =
-                format!("{}: {rows} rows were written for {} locked ones", shape.table, positions.len());
+                format!("{}: {rows} rows were changed, but {} were locked", shape.table, positions.len());
             return Err(StoreError::new(Trouble::Ambiguous, message));
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn place(options: &MySqlConnectOptions) -> String {
 }
 
 /// Asks for TLS where the server is another machine, unless plaintext is allowed: by itself the driver would go on without
-/// where the server, or whoever stands in between, says that it takes none.
+/// where the server, or somebody in between, says that it takes none.
 pub(super) fn secured(
     options: MySqlConnectOptions,
     allowed: bool,

@@ -154,7 +154,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 fn wrong() -> StoreError {
-    StoreError::new(Trouble::Other, "the server sent rows in a form that was not asked for")
+    StoreError::new(Trouble::Other, "the server sent rows in an unexpected format")
 }
 
 impl Postgres {

@@ -25,7 +25,8 @@ pub(crate) fn grants(at: &str, needs: &Needs, role: Option<&str>) -> Result<Vec<
         lines.push(format!("GRANT SELECT, UPDATE ({}) ON {table} TO {role};", columns.join(", ")));
         if needs.guarded {
             lines.push(format!(
-                "-- `guard:` alters {table}, which only its owner may do: GRANT the owner's role TO {role};"
+                "-- `guard:` alters {table}, which only its owner is allowed to do: GRANT the owner's role \
+                 TO {role};"
             ));
         }
     }

@@ -38,7 +38,7 @@ const LEDGER: &str = "WITH RECURSIVE mine AS (SELECT oid FROM pg_roles WHERE rol
 
 /// What every connection is set to. `row_security = off` makes the server err where a policy would hide rows; the
 /// timeouts are the server's, since a statement in flight is never cancelled from here; generic plans keep the swap
-/// from being planned anew, or wrongly, for every batch.
+/// from being planned again, or wrongly, for every batch.
 const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp; \
     SET application_name = 'reseal'; SET row_security = off; \
     SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; \
@@ -139,7 +139,7 @@ impl Line {
 }
 
 fn foreign_ledger(owner: &str) -> StoreError {
-    let message = format!("the schema reseal, or something in it, belongs to the role {owner}");
+    let message = format!("schema `reseal` or an object in it belongs to role `{owner}`");
     StoreError::new(Trouble::ForeignLedger, message)
 }
 

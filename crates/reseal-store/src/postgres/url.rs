@@ -46,7 +46,7 @@ pub(super) fn parsed(url: &str, allowed: bool) -> Result<PgConnectOptions, Store
 }
 
 /// Asks for TLS where the server is another machine, unless `plaintext` is allowed: by itself the driver would go on without
-/// where the server, or whoever stands in between, says that it takes none.
+/// where the server, or somebody in between, says that it takes none.
 fn secured(options: PgConnectOptions, allowed: bool) -> Result<PgConnectOptions, StoreError> {
     let host = options.get_host();
     let is_local = options.get_socket().is_some() || host.starts_with('/') || is_loopback(host);

@@ -80,7 +80,7 @@ impl Connection {
     async fn applied_and_known(&mut self, tables: &Migrations) -> Result<Vec<i64>, StoreError> {
         let applied = self.applied(tables).await?;
         if applied.first() == Some(&BEGUN) {
-            let message = format!("somebody began to remove the {}", tables.name);
+            let message = format!("the removal of the {} was started but not finished", tables.name);
             return Err(StoreError::new(Trouble::HalfRemoved, message));
         }
         let newest = (tables.scripts)(self.dialect).last().map_or(0, |script| script.number);
@@ -88,8 +88,9 @@ impl Connection {
             None => Ok(applied),
             Some(newer) => {
                 let name = tables.name;
-                let message =
-                    format!("the {name} is of version {newer}, and this build knows version {newest}");
+                let message = format!(
+                    "the {name} has version {newer}, but this build supports only up to version {newest}"
+                );
                 Err(StoreError::new(Trouble::Newer, message))
             }
         }
@@ -132,7 +133,7 @@ impl Connection {
         match self.number(lock).await? {
             1 => Ok(()),
             _ => {
-                let message = format!("another process still changes the tables of the {}", tables.name);
+                let message = format!("another process is changing the tables of the {}", tables.name);
                 Err(StoreError::new(Trouble::Retry, message))
             }
         }

@@ -84,7 +84,7 @@ impl Connection {
         let rows = self.driver.fetch(statement, &[Kind::Int]).await?;
         match rows.first().and_then(|row| row.first()) {
             Some(Value::Int(now)) => Ok(*now),
-            _ => Err(StoreError::new(Trouble::Other, "the server gave no time")),
+            _ => Err(StoreError::new(Trouble::Other, "the server returned no time")),
         }
     }
 

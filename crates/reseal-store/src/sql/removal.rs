@@ -1,7 +1,7 @@
 //! Dropping a set of tables of Reseal's own, all of them or none.
 //!
 //! Where statements that drop tables commit by themselves (MariaDB), a number that no script has is written before the first
-//! one. It stands until the last table is gone: whoever finds it ends what somebody began, and nobody works with what is left.
+//! one. It stands until the last table is gone: any process that finds it finishes the removal, and none works with the remaining tables.
 
 use super::Connection;
 use super::migrations::{BEGUN, Migrations};

@@ -339,6 +339,6 @@ fn decode_one(row: &SqliteRow, at: usize, kind: Kind) -> Result<Value, sqlx::Err
 /// An error while opening the file: whatever the reason, nothing was in flight.
 fn unreachable(error: &sqlx::Error, file: &Path) -> StoreError {
     let error = failed(error);
-    let why = if file.exists() { error.message } else { "there is no such file".to_owned() };
+    let why = if file.exists() { error.message } else { "the file does not exist".to_owned() };
     StoreError::new(Trouble::NoFile, format!("{}: {why}", file.display()))
 }

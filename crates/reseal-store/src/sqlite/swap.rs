@@ -10,7 +10,7 @@ use super::{decode, failed, quote};
 use crate::names::within;
 use crate::{Column, Kind, RowKey, Shape, StoreError, Swap};
 
-/// Rows per statement: more gains little, and a statement holds 32,766 parameters at the most.
+/// Rows per statement: more gains little, and a statement holds at most 32,766 parameters.
 const ROWS: usize = 250;
 /// Parameters that one statement may hold.
 const PARAMETERS: usize = 32_000;

@@ -1,30 +1,30 @@
-//! Why a run is not certified.
+//! Why a run cannot be certified.
 
 use reseal_core::RunState;
 use reseal_engine::{Advice, Advise};
 use thiserror::Error;
 
-/// Why a run is not certified.
+/// Why a run cannot be certified.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum CertificateError {
-    /// Nobody said which key signs.
-    #[error("no key to sign the certificate with")]
+    /// No signing key was passed.
+    #[error("no key to sign the certificate")]
     NoKey,
-    /// The run did not end, or not with every cell under the new key.
-    #[error("run {run} is {state}, not complete: there is nothing to certify")]
+    /// The run is not complete.
+    #[error("run {run} is {state}; only a complete run can be certified")]
     NotComplete {
         /// The run.
         run: String,
-        /// Where it stands.
+        /// Its state.
         state: RunState,
     },
-    /// Its cells went back to the old key, or are about to.
-    #[error("run {run} was rolled back: its cells are not under the new key any more")]
+    /// The run was rolled back, or its rollback has started.
+    #[error("run {run} was rolled back, so its cells are no longer under the new key")]
     RolledBack {
         /// The run.
         run: String,
     },
-    /// It is the way back of another run.
+    /// The run is the rollback of another run.
     #[error("run {run} is the rollback of run {of}, not a rotation")]
     IsRollback {
         /// The run.
@@ -32,35 +32,35 @@ pub(super) enum CertificateError {
         /// The run that it rolls back.
         of: String,
     },
-    /// An event is not as it was recorded.
-    #[error("the audit trail does not hold: {message}")]
+    /// The audit trail is broken.
+    #[error("the audit trail is broken: {message}")]
     BrokenTrail {
         /// What is wrong with it.
         message: String,
     },
-    /// The trail has no end of the run.
-    #[error("the audit trail does not know that run {run} is complete")]
+    /// The trail does not record the end of the run.
+    #[error("the audit trail does not record that run {run} is complete")]
     NotInTrail {
         /// The run.
         run: String,
     },
-    /// Trail and ledger tell different stories.
-    #[error("the ledger and the audit trail disagree on {what} of run {run}")]
+    /// Trail and ledger differ.
+    #[error("the ledger and the audit trail differ in {what} of run {run}")]
     Disagree {
         /// The run.
         run: String,
-        /// On what.
+        /// What differs.
         what: &'static str,
     },
-    /// The trail takes no event now, and no certificate leaves that it does not have.
+    /// The trail cannot record the certificate, and a certificate that it does not have is not issued.
     #[error("the certificate cannot be recorded in the audit trail: {message}")]
     Unrecorded {
         /// Why.
         message: String,
-        /// Whether it may well be recorded in a moment.
+        /// Whether it may be recorded soon.
         is_busy: bool,
     },
-    /// An earlier version ran it, or its end could not be recorded when it came.
+    /// An earlier version carried out the run, or its end was recorded later.
     #[error("the audit trail does not record {what} of run {run}")]
     NotRecorded {
         /// The run.
@@ -75,29 +75,29 @@ impl Advise for CertificateError {
         match self {
             CertificateError::NoKey => Advice::usage(
                 "certificate-key",
-                "pass `--key FILE`; `reseal audit keygen --file FILE` makes a key",
+                "pass `--key FILE`; create a key with `reseal audit keygen --file FILE`",
             ),
             CertificateError::NotComplete { .. } => Advice::refused(
                 "run-not-complete",
                 "finish it with `reseal resume PLAN`, or pass another `--run`",
             ),
             CertificateError::RolledBack { .. } => {
-                Advice::refused("run-rolled-back", "pass the `--run` of one that still stands")
+                Advice::refused("run-rolled-back", "pass `--run` with a run that was not rolled back")
             }
             CertificateError::IsRollback { .. } => Advice::refused(
                 "run-is-rollback",
-                "pass the `--run` of a rotation; `reseal runs PLAN` lists them",
+                "pass `--run` with a rotation; list them with `reseal runs PLAN`",
             ),
             CertificateError::BrokenTrail { .. } => {
-                Advice::refused("trail-broken", "`reseal audit verify` names the first event that is bad")
+                Advice::refused("trail-broken", "run `reseal audit verify` to find the first bad event")
             }
             CertificateError::NotInTrail { .. } => Advice::refused(
                 "run-not-in-trail",
-                "check RESEAL_DATABASE_URL; an end that was missed is recorded by the plan's next run",
+                "check RESEAL_DATABASE_URL; if the end of the run was not recorded, the plan's next run records it",
             ),
             CertificateError::Disagree { .. } => Advice::refused(
                 "ledger-differs",
-                "one of the two was changed: compare `reseal runs PLAN` with `reseal audit export`",
+                "one of them was modified: compare `reseal runs PLAN` with `reseal audit export`",
             ),
             CertificateError::Unrecorded { is_busy: true, .. } => Advice::stopped(
                 "audit-trail",
@@ -109,7 +109,7 @@ impl Advise for CertificateError {
             ),
             CertificateError::NotRecorded { .. } => Advice::refused(
                 "sweep-not-recorded",
-                "run the plan again: a run that finds nothing to move ends with a sweep too, and can be certified",
+                "run the plan again; a run with nothing to rotate also ends with a sweep and can be certified",
             ),
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn key_ages(keys: &[&Key], range: Range<i64>, limit_days: Option<u64>
     let most = oldest.max(limit_days.unwrap_or(0) as f64);
     let step = step(most);
     let axes = Axes { range, top: (most / step).ceil() * step };
-    let mut svg = opening(HEIGHT, "Age of keys in days, over time");
+    let mut svg = opening(HEIGHT, "Age of keys in days over time");
     svg += &axes.grid(step);
     svg += &axes.dates();
     if let Some(limit) = limit_days {

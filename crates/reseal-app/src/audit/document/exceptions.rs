@@ -59,7 +59,8 @@ impl Exception {
 pub(super) fn not_read(subject: &Subject) -> Option<Exception> {
     let before = subject.archived_before.filter(|before| *before > subject.range.0)?;
     let what = format!(
-        "events before {} are archived: of that time this report has keys and runs alone; pass `--archive FILE` for the rest",
+        "events before {} are archived; for that period this report contains only keys and runs; pass `--archive FILE` \
+         to include the rest",
         super::instant(before)
     );
     Some(Exception::new(Place { time_ms: subject.range.0, sequence: None }, "", "events-archived", what))
@@ -100,15 +101,13 @@ pub(super) fn exceptions(events: &[&Entry], runs: &[&Run], subject: &Subject) ->
         Exception::new(at, &run.plan, kind, what)
     };
     let endless = runs.iter().filter(|run| run.ended.is_none());
-    out.extend(
-        endless.map(|run| {
-            of_run(run, "run-without-end", format!("the trail knows no end of run {}", run.run_id))
-        }),
-    );
+    out.extend(endless.map(|run| {
+        of_run(run, "run-without-end", format!("the trail records no end of run {}", run.run_id))
+    }));
     let began_inside = |run: &&&Run| (subject.range.0..subject.range.1).contains(&run.began);
     let alone = runs.iter().filter(began_inside).filter(|run| !run.approved);
     out.extend(alone.map(|run| {
-        let what = format!("nobody agreed to run {}, which {} began", run.run_id, run.operator);
+        let what = format!("run {}, started by {}, was not approved", run.run_id, run.operator);
         of_run(run, "run-without-approval", what)
     }));
     out
@@ -127,12 +126,12 @@ pub(super) fn unknown_runs(known: &[Run], subject: &Subject) -> Vec<Exception> {
                 let is_known = |id: &String| known.iter().any(|run| run.run_id == *id);
                 let unknown = runs.iter().filter(|(id, began)| (from..to).contains(began) && !is_known(id));
                 out.extend(unknown.map(|(id, began)| {
-                    let what = format!("the ledger has run {id}, and the trail does not");
+                    let what = format!("run {id} is in the ledger but not in the trail");
                     of(&ledger.plan, *began, "run-without-trail", what)
                 }));
             }
             Err(why) => {
-                let what = format!("the ledger could not be held against the trail: {why}");
+                let what = format!("the ledger could not be compared with the trail: {why}");
                 out.push(of(&ledger.plan, subject.now, "ledger-unread", what));
             }
         }
@@ -159,14 +158,14 @@ fn what(event: &Event) -> Option<String> {
         EventKind::RunRolledBack => {
             // Earlier versions counted them as rotated.
             let cells = event.integer("cells_restored").or(event.integer("cells_rotated"));
-            Some(format!("{} cells put back", cells.unwrap_or_default()))
+            Some(format!("{} cells restored", cells.unwrap_or_default()))
         }
         EventKind::RunPaused if count("cells_old") + count("cells_quarantined") > 0 => Some(match reason() {
-            none if none.is_empty() => "cells were left".to_owned(),
+            none if none.is_empty() => "some cells were not rotated".to_owned(),
             reason => reason,
         }),
         EventKind::Sweep if event.text("clean") == Some("no") => Some(format!(
-            "cells under an old key: {}; that do not open: {}",
+            "{} cells under an old key, {} cells could not be opened",
             count("cells_old"),
             count("cells_quarantined")
         )),
@@ -182,7 +181,7 @@ fn what(event: &Event) -> Option<String> {
             let failed = event.text("result").is_some_and(|result| result.starts_with("failed"));
             failed.then(|| in_one_line(event, &[]))
         }
-        _ if event.text("late").is_some() => Some("recorded afterwards, from the ledger".to_owned()),
+        _ if event.text("late").is_some() => Some("recorded later from the ledger".to_owned()),
         _ => None,
     }
 }

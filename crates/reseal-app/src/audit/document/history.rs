@@ -215,7 +215,7 @@ impl History {
                 let at = self.at(event, &keyset, &primary, "");
                 let key = &mut self.keys[at];
                 if key.since.is_none() {
-                    (key.since, key.since_by) = (Some(event.time_ms), Some("first run that sealed with it"));
+                    (key.since, key.since_by) = (Some(event.time_ms), Some("first run that used it"));
                 }
             }
         }

@@ -151,7 +151,10 @@ fn trail(verdict: &Verdict, subject: &Subject) -> Value {
 fn over_limit(age: &Age) -> Exception {
     let (days, limit) = (age.age_days.unwrap_or_default(), age.limit_days.unwrap_or_default());
     let key = age.key;
-    let what = format!("key {} of {} reached {days} days, over the limit of {limit}", key.key, key.keyset);
+    let what = format!(
+        "key {} of keyset {} reached an age of {days} days; the limit is {limit} days",
+        key.key, key.keyset
+    );
     let at = key.since.unwrap_or_default() + i64::try_from(limit).unwrap_or_default() * DAY_MS;
     Exception::over_limit(at, what)
 }

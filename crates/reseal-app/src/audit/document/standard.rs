@@ -62,28 +62,32 @@ const PCI_DSS: &[Clause] = &[
     clause(
         "3.6.1",
         "keys that protect stored account data are themselves protected against disclosure and misuse",
-        "Keys appear in the trail by id and salted fingerprint only. Refusals and unauthorised attempts are under Exceptions.",
+        "The trail contains keys only as IDs and salted fingerprints. Refusals and unauthorised attempts are listed \
+         under Exceptions.",
     ),
     clause(
         "3.7.1",
         "keys are generated as strong keys",
-        "Table of keys: algorithm and length of each key that sealed in a run, and whether Reseal generated it. Of others the \
-         trail knows only when they came into use.",
+        "Table of keys: algorithm and length of each key that a run sealed with, and whether Reseal generated it. For \
+         other keys the trail records only when they came into use.",
     ),
     clause(
         "3.7.4",
         "keys are changed when they reach the end of their cryptoperiod",
-        "Table and chart of keys: the age of each key when it was replaced, or today, against the limit that the plan set.",
+        "Table and chart of keys: the age of each key when it was replaced (or today), compared with the limit in the \
+         plan.",
     ),
     clause(
         "3.7.5",
-        "keys are retired, replaced or destroyed when they are no longer needed, weakened or known to others",
-        "Rotations, changes of key states, and the section on emergencies. Zero cells left is proved by a sweep of the run.",
+        "keys are retired, replaced or destroyed when they are no longer needed, weakened or compromised",
+        "Rotations, key state changes and the section on emergencies. A sweep at the end of each run proves that no \
+         cells are left.",
     ),
     clause(
         "3.7.7",
         "keys cannot be substituted without authorisation",
-        "A key whose bytes change under its id is refused; such a refusal is an event, code key-changed or key-renamed.",
+        "Reseal refuses a key whose bytes change under the same ID. The refusal is recorded as an event with code \
+         key-changed or key-renamed.",
     ),
 ];
 
@@ -91,27 +95,27 @@ const HIPAA: &[Clause] = &[
     clause(
         "164.312(a)(2)(iv)",
         "a mechanism to encrypt and decrypt electronic protected health information (addressable)",
-        "Fields: algorithm and key length of each. Rotations: which key they are sealed under, since when, and that each \
-         cell opened under it.",
+        "Fields: algorithm and key length of each field. Rotations: the key that seals them, since when, and the proof \
+         that each cell opens under it.",
     ),
     clause(
         "164.312(b)",
         "mechanisms that record and examine activity in systems that hold such information",
-        "The trail records what Reseal did and was refused. Its chain and signatures were verified for this report.",
+        "The trail records every action and every refusal. Its chain and signatures were verified for this report.",
     ),
     clause(
         "164.316(b)(1), (b)(2)(i)",
         "actions are documented, and the documentation is kept for six years",
-        "This report and the export of the trail are such documents. Reseal deletes nothing from the trail.",
+        "This report and the exported trail are such documents. Reseal deletes nothing from the trail.",
     ),
 ];
 
 const SOC2: &[Clause] = &[
     clause(
         "CC6.1",
-        "logical access measures protect information assets, encryption and its keys among them",
-        "Table of keys with ages against the plan's limit, the approvals of each rotation, and the people who agreed or \
-         handled keys.",
+        "logical access controls protect information assets, including encryption and its keys",
+        "Table of keys with their ages and the plan's limit, the approvals of each rotation, and the people who \
+         approved runs or handled keys.",
     ),
     clause(
         "CC7.2",
@@ -120,9 +124,9 @@ const SOC2: &[Clause] = &[
     ),
     clause(
         "CC8.1",
-        "changes are authorised, tested, approved and carried out as such",
-        "Rotations with operator, approvals and plan digest; a run to which nobody agreed is an exception. Each change of a \
-         plan between its runs is an event.",
+        "changes are authorised, tested, approved and implemented",
+        "Rotations with operator, approvals and plan digest; a run without approval is an exception. Each plan change \
+         between runs is an event.",
     ),
 ];
 
@@ -130,7 +134,7 @@ const GDPR: &[Clause] = &[
     clause(
         "Art. 5(2)",
         "the controller can demonstrate compliance (accountability)",
-        "The trail, its verification for this report, and its head, against which it can be held again.",
+        "The trail, its verification for this report, and its head, which allows anyone to verify it again.",
     ),
     clause(
         "Art. 32(1)(a), (d)",
@@ -140,7 +144,7 @@ const GDPR: &[Clause] = &[
     clause(
         "Art. 33(5)",
         "breaches are documented: facts, effects, remedial action",
-        "Emergencies: when each was declared, and when every cell was off the key that had become known. Art. 33(1) counts \
-         its 72 hours from awareness, which the trail does not know.",
+        "Emergencies: when each was declared, and when no cell was left under the compromised key. The 72 hours of \
+         Art. 33(1) start with awareness, which the trail does not record.",
     ),
 ];

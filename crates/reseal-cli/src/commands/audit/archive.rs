@@ -25,9 +25,9 @@ pub(super) async fn archive(caller: &Caller, args: &ArchiveArgs) -> Outcome {
         "signed_by": key,
     });
     let text = match key {
-        None => "no event is older: nothing was archived, and no file written".to_owned(),
+        None => "no event is older than `--before`: nothing was archived and no file was written".to_owned(),
         Some(key) => format!(
-            "{shown} holds {} events, through event {}; {} of them stay in the control database\n  signed by {key}",
+            "{shown} holds {} events, up to event {}; the control database still holds {} of them\n  signed by {key}",
             number(events as u64),
             number(archived.at.sequence),
             number(archived.kept),

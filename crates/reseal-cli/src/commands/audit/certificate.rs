@@ -11,7 +11,7 @@ use crate::output::number;
 /// Writes the certificate to `--out` or stdout; with `--json`, the statement stands beside it.
 pub(super) async fn certificate(caller: &Caller, args: &CertificateArgs) -> Outcome {
     let CertificateArgs { plan, run, key, out } = args.clone();
-    let request = CertificateRequest { plan, run, key, out };
+    let request = CertificateRequest { plan: plan.path()?, run, key, out };
     let certificate = reseal_app::audit::certificate(caller, &request).await?;
     let (envelope, public) = (certificate.envelope.json(), certificate.envelope.key);
     let mut document = json!({
@@ -27,7 +27,7 @@ pub(super) async fn certificate(caller: &Caller, args: &CertificateArgs) -> Outc
     let shown = path.display().to_string();
     let event = number(certificate.recorded.sequence);
     let text = format!(
-        "{shown} holds the certificate; verify it with the public key\n{public}\nevent {event} of the audit trail has its SHA-256\n{}",
+        "the certificate is in {shown}; verify it with this public key:\n{public}\nevent {event} of the audit trail has its SHA-256:\n{}",
         certificate.sha256
     );
     document["file"] = shown.into();

@@ -36,8 +36,8 @@ async fn verify(args: &VerifyArgs) -> Outcome {
 
 fn request(args: &VerifyArgs) -> Result<VerifyRequest, Failure> {
     let bad = |what: &str, text: &str| {
-        let message = format!("{text}: not {what}");
-        Failure::usage("audit-arguments", message, "give 64 lower-case hexadecimal digits")
+        let message = format!("`{text}` is not {what}");
+        Failure::usage("audit-arguments", message, "pass 64 lower-case hexadecimal digits")
     };
     let head = |text: &String| Head::parse(text).ok_or_else(|| bad("a head", text));
     let key = |text: &String| PublicKey::parse(text).ok_or_else(|| bad("a public key", text));
@@ -67,23 +67,23 @@ fn document(verdict: &Verdict) -> serde_json::Value {
 fn text(verdict: &Verdict) -> String {
     let (events, head) = (number(verdict.intact.sequence), verdict.intact.head);
     if let Some(fault) = &verdict.fault {
-        return format!("broken: {}\n  intact up to event {events}, whose head is\n  {head}", fault.message);
+        return format!("broken: {}\n  intact up to event {events}, with head\n  {head}", fault.message);
     }
     let signed = match verdict.signed_through {
-        0 => "unsigned: heads that left the house are all that it can be held against".to_owned(),
+        0 => "unsigned: check it with `--head` against a head recorded elsewhere".to_owned(),
         through => {
             let keys: Vec<String> = verdict.signers.iter().map(PublicKey::to_string).collect();
-            format!("signed through event {} by {}", number(through), keys.join(", "))
+            format!("signed up to event {} by {}", number(through), keys.join(", "))
         }
     };
     let archived = match verdict.archived_through {
         0 => String::new(),
         through => {
             let through = number(through);
-            format!("\n  events up to {through} are archived: `--archive FILE` verifies them too")
+            format!("\n  events up to {through} are archived: pass `--archive FILE` to verify them too")
         }
     };
-    format!("intact: {events} events, each follows from the one before\n  {signed}\n  head {head}{archived}")
+    format!("intact: {events} events, each linked to the previous one\n  {signed}\n  head {head}{archived}")
 }
 
 /// The trail as JSON lines, for verifiers that are not Reseal.
@@ -99,14 +99,18 @@ async fn export(out: Option<&Path>) -> Outcome {
         "first_bad": first_bad(exported.fault.as_ref()),
     });
     if let Some(fault) = &exported.fault {
-        tracing::warn!(help = "see `reseal audit verify`", "the trail is broken: {}", fault.message);
+        tracing::warn!(
+            help = "run `reseal audit verify` for details",
+            "the trail is broken: {}",
+            fault.message
+        );
     }
     let Some(path) = out else {
         document["lines"] = exported.lines.lines().collect();
         return Ok(Done::json_lines(code, document, exported.lines));
     };
     document["file"] = path.display().to_string().into();
-    let end = exported.end.map(|end| format!(", and says that the trail ends with head\n{}", end.head));
+    let end = exported.end.map(|end| format!("; its last head is\n{}", end.head));
     let events = number(exported.events as u64);
     let text = format!("{} holds {events} events{}", path.display(), end.unwrap_or_default());
     Ok(Done::new(code, document, text))
@@ -121,7 +125,7 @@ fn keygen(file: Option<&Path>) -> Outcome {
     let key = reseal_app::audit::keygen(file)?;
     let (shown, public) = (key.file.display().to_string(), key.public.to_string());
     let text = format!(
-        "{shown} holds a new key that signs the audit trail; keep its public key elsewhere:\n{public}"
+        "{shown} holds a new key for signing the audit trail; store its public key on another machine:\n{public}"
     );
     Ok(Done::new(CLEAN, json!({ "file": shown, "public_key": public }), text))
 }

@@ -13,9 +13,13 @@ use crate::exit::{CLEAN, Done, Outcome, REMAIN};
 pub(super) async fn report(args: &ReportArgs) -> Outcome {
     let range = moment(&args.from, "from", false)?..moment(&args.to, "to", true)?;
     if range.is_empty() {
-        return Err(Failure::usage("audit-range", "--to lies before --from", "give the earlier day first"));
+        return Err(Failure::usage(
+            "audit-range",
+            "`--to` is earlier than `--from`",
+            "pass the earlier day as `--from`",
+        ));
     }
-    let (plans, out, archives) = (args.plans.clone(), args.out.clone(), args.archives.clone());
+    let (plans, out, archives) = (args.plans.paths()?, args.out.clone(), args.archives.clone());
     let request = ReportRequest { plans, standard: args.standard.into(), range, out, archives };
     let report = reseal_app::audit::report(&request).await?;
     // A report about a broken trail is written all the same, and says so at its head.
@@ -25,8 +29,8 @@ pub(super) async fn report(args: &ReportArgs) -> Outcome {
     let shown = path.display();
     document["report"] = shown.to_string().into();
     let text = match &report.fault {
-        None => format!("{shown} holds the report"),
-        Some(fault) => format!("{shown} holds the report; the trail is broken: {}", fault.message),
+        None => format!("the report is in {shown}"),
+        Some(fault) => format!("the report is in {shown}, but the trail is broken: {}", fault.message),
     };
     Ok(Done::new(code, document, text))
 }
@@ -39,8 +43,8 @@ pub(super) fn moment(text: &str, name: &str, end: bool) -> Result<i64, Failure> 
     let bad = || {
         Failure::usage(
             "audit-range",
-            format!("--{name} {text}: not a day"),
-            "2026-01-31, or 2026-01-31T06:00:00Z",
+            format!("`--{name} {text}` is not a day or time"),
+            "pass a value such as 2026-01-31 or 2026-01-31T06:00:00Z",
         )
     };
     let day: Date = text.parse().map_err(|_| bad())?;

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::args::KeyArgs;
 use crate::exit::{CLEAN, Done, Outcome};
-use crate::output::{number, table, time};
+use crate::output::{number, time};
+use crate::table::table;
 
 /// Lists the keys of a plan. No key is read, unless they are to be entered first.
 pub(super) async fn list(plan: &Path, due: bool, read: bool) -> Outcome {
@@ -22,13 +23,16 @@ pub(super) async fn list(plan: &Path, due: bool, read: bool) -> Outcome {
     let list = reseal_app::keys::list(&request).await?;
     let mut text = text(&list, due);
     match (&list.read, &list.labels) {
-        (Some(Err(why)), _) => text += &format!("\nthe plan's keys were not read: {why}"),
+        (Some(Err(why)), _) => text += &format!("\nthe plan's keys could not be read: {why}"),
         (_, Some(Labels::Unknown(why))) => {
             text +=
-                &format!("\nwhich labels keys have now is not known, they are shown by their first: {why}");
+                &format!("\ncannot tell which labels keys have now, so their first labels are shown: {why}");
         }
         (_, Some(Labels::Known(unread))) if !unread.is_empty() => {
-            text += &format!("\nnot read, so which key that is is not known: {}", unread.join(", "));
+            text += &format!(
+                "\nthese labels could not be read, so their keys are unknown: {}",
+                unread.join(", ")
+            );
         }
         _ => {}
     }
@@ -117,15 +121,15 @@ fn text(list: &KeyList, due: bool) -> String {
     let plan = &list.plan;
     if list.keys.is_empty() {
         return match due {
-            true => format!("no retired key of plan {plan} was kept for long enough"),
-            false => format!("the catalogue knows no key of plan {plan}"),
+            true => format!("no retired key of plan {plan} has passed its retention period"),
+            false => format!("the catalogue has no keys of plan {plan}"),
         };
     }
     let rows = list.keys.iter().map(row).collect();
     let table = table(&["key", "state", "fingerprint", "age", "expires", "cells"], &[], rows);
     match list.census_at {
-        Some(at) => format!("{table}\ncells as the census of {} counted them", time(at)),
-        None => format!("{table}\nno census of the whole plan was taken yet"),
+        Some(at) => format!("{table}\ncells counted by the census of {}", time(at)),
+        None => format!("{table}\nthe whole plan has not been counted yet: run `reseal census PLAN`"),
     }
 }
 
@@ -167,9 +171,9 @@ fn expiry(known: &CataloguedKey) -> String {
     match (known.age.warned.is_some(), known.destroyable) {
         (true, _) => {
             let over = expires.parse::<Timestamp>().is_ok_and(|at| at < Timestamp::now());
-            format!("{day} {}", if over { "(is over)" } else { "(soon)" })
+            format!("{day} {}", if over { "(expired)" } else { "(soon)" })
         }
-        (false, true) => "may be destroyed".to_owned(),
+        (false, true) => "can be destroyed".to_owned(),
         (false, false) => day.to_owned(),
     }
 }
@@ -203,13 +207,17 @@ fn moment(text: &str) -> Result<i64, Failure> {
     let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
     let moment = text.parse::<Timestamp>().ok().or_else(|| day().map(|day| day.timestamp()));
     let moment = moment.ok_or_else(|| {
-        Failure::usage("since", format!("--since {text}: not a time"), "2026-01-31, or 2026-01-31T06:00:00Z")
+        Failure::usage(
+            "since",
+            format!("`--since {text}` is not a day or time"),
+            "pass a value such as 2026-01-31 or 2026-01-31T06:00:00Z",
+        )
     })?;
     if moment > Timestamp::now() {
         return Err(Failure::usage(
             "since",
-            format!("--since {text} is yet to come"),
-            "a time that has been",
+            format!("`--since {text}` is in the future"),
+            "pass a time in the past",
         ));
     }
     Ok(moment.as_millisecond())
@@ -229,7 +237,9 @@ pub(super) async fn destroy(caller: &Caller, key: &KeyArgs, confirm: Option<&str
     let GivenUp { key_id, done, left, .. } = &destroyed;
     let head = match left.is_empty() {
         true => format!("{key_id} is destroyed"),
-        false => format!("{key_id} is marked as destroyed, but Reseal could not delete all of it"),
+        false => format!(
+            "{key_id} is marked as destroyed, but Reseal could not delete every copy that the plan names"
+        ),
     };
     let lines: Vec<String> = done.iter().chain(left).map(|line| format!("\n  {line}")).collect();
     let mut answer = answer(&destroyed, "destroyed", head + &lines.concat());
@@ -244,8 +254,8 @@ pub(super) async fn forget_pin(caller: &Caller, key: &KeyArgs, confirm: Option<&
     let request = ForgetPinRequest { key: key.request(), confirm: confirm.map(str::to_owned) };
     let pin = reseal_app::keys::forget_pin(caller, &request).await?;
     let text = format!(
-        "the pin of {} (keyset {}) is forgotten; the next run that moves a cell under it pins the bytes that the plan \
-         then gives it",
+        "the pin of {} (keyset {}) is removed; the next run that rotates its cells pins the key bytes that the plan \
+         then provides",
         pin.key_id, pin.keyset
     );
     let document = json!({

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::args::{BackupArgs, KeyArgs, RestoreTestArgs};
 use crate::exit::{CLEAN, Done, Outcome, REMAIN};
-use crate::output::{number, table};
+use crate::output::number;
+use crate::table::table;
 
 /// Writes an age file with the plan's keys, or those that are named, for recipients or those that a job names.
 pub(super) async fn backup(caller: &Caller, args: &BackupArgs) -> Outcome {
@@ -19,9 +20,9 @@ pub(super) async fn backup(caller: &Caller, args: &BackupArgs) -> Outcome {
         Some(job) => BackupRecipients::OfJob(job.clone()),
         None => BackupRecipients::Listed(args.to.clone()),
     };
-    let (plan, keys, file) = (args.plan.clone(), args.keys.clone(), args.file.clone());
+    let (plan, keys, file) = (args.plan.path()?, args.keys.clone(), args.file.clone());
     let copied = reseal_app::keys::backup(caller, &BackupRequest { plan, keys, to, file }).await?;
-    Ok(done(&copied, &args.file, "try it: `reseal keys restore-test`"))
+    Ok(done(&copied, &args.file, "next: test it with `reseal keys restore-test`"))
 }
 
 /// Writes an age file with one retired key.
@@ -29,15 +30,17 @@ pub(super) async fn archive(caller: &Caller, key: &KeyArgs, to: &[String], file:
     let request =
         ArchiveRequest { plan: key.plan.clone(), key: key.named(), to: to.to_vec(), file: file.to_owned() };
     let copied = reseal_app::keys::archive(caller, &request).await?;
-    Ok(done(&copied, file, "keep it where the oldest backup of the data is kept"))
+    Ok(done(&copied, file, "next: store it with the oldest backup of the data"))
 }
 
 fn done(copied: &Copied, file: &Path, next: &str) -> Done {
     let shown = file.display();
     let mut text = format!("{shown} holds {}\n  SHA-256 {}", copied.keys.join(", "), copied.digest);
     if !copied.not_contained.is_empty() {
-        text +=
-            &format!("\n  not in it, since a KEK hands out no bytes: {}", copied.not_contained.join(", "));
+        text += &format!(
+            "\n  not included, because a KEK cannot be exported: {}",
+            copied.not_contained.join(", ")
+        );
     }
     text += &format!("\n  {next}");
     let document = json!({
@@ -54,7 +57,7 @@ pub(super) async fn restore_test(caller: &Caller, args: &RestoreTestArgs) -> Out
         (Some(file), Some(identity)) => BackupSource::File { file: file.clone(), identity: identity.clone() },
         _ => BackupSource::OfJob(args.job.clone().unwrap_or_default()),
     };
-    let request = RestoreTestRequest { plan: args.plan.clone(), backup, rows: args.rows as usize };
+    let request = RestoreTestRequest { plan: args.plan.path()?, backup, rows: args.rows as usize };
     let tested = reseal_app::keys::restore_test(caller, &request).await?;
     let passed = tested.passed();
     let code = if passed { CLEAN } else { REMAIN };
@@ -88,8 +91,8 @@ fn of_key(trial: &Trial) -> Value {
 fn bytes(trial: &Trial) -> &'static str {
     match (trial.contained, trial.same) {
         (false, _) => "missing",
-        (true, true) => "the same",
-        (true, false) => "another",
+        (true, true) => "same",
+        (true, false) => "different",
     }
 }
 
@@ -105,18 +108,20 @@ fn text(trials: &Trials, file: &Path, passed: bool) -> String {
     });
     let mut text = table(&["key", "bytes", "cells", "opened", "result"], &[2, 3], rows.collect());
     for (kek, cells) in &trials.keks {
-        text +=
-            &format!("\n{kek}, a KEK, is in no backup; where it is kept, it opened {} cells", number(*cells));
+        text += &format!(
+            "\n{kek} is a KEK and cannot be backed up; its KMS or token opened {} cells",
+            number(*cells)
+        );
     }
     if !trials.not_covered.is_empty() {
-        text += &format!("\nfields that this did not cover: {}", trials.not_covered.len());
+        text += &format!("\nfields not covered by this test: {}", trials.not_covered.len());
     }
     for (field, cells, why) in &trials.not_covered {
-        text += &format!("\n  {field}, {} cells that carry a DEK: {why}", number(*cells));
+        text += &format!("\n  {field}, {} cells with a wrapped DEK: {why}", number(*cells));
     }
     let verdict = match passed {
-        true => "the backup is of use",
-        false => "the backup is of no use for every key: make a new one with `reseal keys backup`",
+        true => "the backup can be restored",
+        false => "the backup cannot restore every key: make a new one with `reseal keys backup`",
     };
     format!("{text}\n{}: {verdict}", file.display())
 }

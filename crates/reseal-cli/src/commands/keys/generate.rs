@@ -20,8 +20,7 @@ pub(super) async fn generate(caller: &Caller, args: &GenerateArgs) -> Outcome {
     Ok(match reseal_app::keys::generate(caller, &request).await? {
         GeneratedKey::File { file, bytes } => {
             let shown = file.display();
-            let text =
-                format!("{shown} holds a new key of {bytes} bytes; back it up before it seals anything");
+            let text = format!("{shown} holds a new key of {bytes} bytes; back it up before you use it");
             Done::new(CLEAN, json!({ "file": shown.to_string(), "bytes": bytes }), text)
         }
         GeneratedKey::Text { key, bytes } => {
@@ -37,6 +36,10 @@ fn destination(args: &GenerateArgs) -> Result<KeyDestination, Failure> {
         }
         (Some(file), None) => Ok(KeyDestination::File(file.clone())),
         (None, _) if args.stdout => Ok(KeyDestination::Caller),
-        (None, _) => Err(Failure::usage("usage", "say where the key goes", "--file PATH, or --stdout")),
+        (None, _) => Err(Failure::usage(
+            "usage",
+            "the destination of the key is missing",
+            "pass `--file PATH` or `--stdout`",
+        )),
     }
 }

@@ -21,21 +21,23 @@ fn missing(valid: &[&str], not_counted: &[&str]) -> ApprovalError {
 
 pub(super) fn of_requests() -> Vec<Case> {
     let request = || s("q1");
-    let approve = "`reseal approve q1 --key FILE` by one of /a, then the same command again";
-    let over = "the command that needs approvals writes a new one";
+    let approve =
+        "have it signed with `reseal approve q1 --key FILE` by one of /a, then run the same command again";
+    let over = "run the command that needs approval again; it makes a new request";
     vec![
         case(
             missing(&[], &[]),
             Stopped,
             "approval-needed",
-            "request q1: 0 of 2 needed approvals to this rollback are there",
+            "request q1: 0 of 2 required approvals received for this rollback",
             approve,
         ),
         case(
-            missing(&["ada"], &["bob asked for it"]),
+            missing(&["ada"], &["bob made the request"]),
             Stopped,
             "approval-needed",
-            "request q1: 1 of 2 needed approvals to this rollback are there, of ada\nnot counted: bob asked for it",
+            "request q1: 1 of 2 required approvals received for this rollback, from ada\nnot counted: bob made the \
+             request",
             approve,
         ),
         case(
@@ -43,20 +45,20 @@ pub(super) fn of_requests() -> Vec<Case> {
             Usage,
             "no-such-request",
             "there is no request q1",
-            "the command that needs approvals names the request",
+            "check the ID; the command that needs approval prints it",
         ),
         case(
             ApprovalError::Used { request: request() },
             Refused,
             "request-over",
-            "request q1 was made use of",
+            "request q1 has already been used",
             over,
         ),
         case(
             ApprovalError::Lapsed { request: request() },
             Refused,
             "request-over",
-            "request q1 has lapsed",
+            "request q1 has expired",
             over,
         ),
     ]
@@ -69,44 +71,44 @@ pub(super) fn of_signatures() -> Vec<Case> {
             ApprovalError::Already { name: name(), request: request() },
             Refused,
             "approved-already",
-            "ada agreed to request q1 already",
-            "another approver is needed",
+            "ada has already approved request q1",
+            "ask another approver to sign",
         ),
         case(
             ApprovalError::OtherSignature { name: name(), request: request() },
             Refused,
             "approved-already",
-            "request q1 has another signature in the name of ada",
-            "with --plan yours takes its place, where the file of approvers has your key",
+            "request q1 already has a signature from ada made with another key",
+            "pass `--plan PLAN` to replace it with yours, if the approvers file lists your key",
         ),
         case(
             ApprovalError::Wrong { plan: s("p"), name: name() },
             Refused,
             "approval-wrong",
             "ada with this key is not an approver of plan p",
-            "the signature would not count: a new approver counts once the current approvers have signed that change",
+            "check the approvers file; a new approver counts only after the current approvers have signed that change",
         ),
         case(
             ApprovalError::Own { request: request(), who: s("ada (uid 7 on h)") },
             Refused,
             "approval-own",
-            "request q1 was made from this login: ada (uid 7 on h)",
-            "two people must agree: have somebody else sign, from a login of their own",
+            "request q1 was made from your own login: ada (uid 7 on h)",
+            "requesters cannot approve their own requests: ask another approver to sign from their own login",
         ),
         case(
             ApprovalError::Lost { run: s("r1") },
             Refused,
             "approval-lost",
             "the control database has no valid approvals of run r1",
-            "give it up (`reseal cancel --run r1`) and ask anew",
+            "cancel it with `reseal cancel PLAN --run r1` and request approval again",
         ),
     ]
 }
 
 pub(super) fn of_agreed_keys() -> Vec<Case> {
     let names = || (s("main"), s("v1"), s("p"));
-    let put_back = "put it back, and `reseal resume PLAN` goes on;\n\
-                    `reseal rollback PLAN --confirm p` undoes the steps, so that people may be asked anew";
+    let put_back = "restore the key and resume with `reseal resume PLAN`,\nor undo the steps with `reseal rollback \
+                    PLAN --confirm p` and request approval again";
     let (keyset, key, plan) = names();
     let other = ApprovalError::OtherKey { keyset, key, plan };
     let (keyset, key, plan) = names();
@@ -116,14 +118,14 @@ pub(super) fn of_agreed_keys() -> Vec<Case> {
             other,
             Refused,
             "key-not-agreed",
-            "keyset main: v1 holds other bytes than when people agreed to this run",
+            "keyset main: the bytes of v1 have changed since this run was approved",
             put_back,
         ),
         case(
             gone,
             Refused,
             "key-not-agreed",
-            "keyset main: v1 was there when people agreed to this run, and is gone",
+            "keyset main: v1 existed when this run was approved and is now missing",
             put_back,
         ),
     ]
@@ -133,44 +135,54 @@ pub(super) fn of_approvers() -> Vec<Case> {
     let file = |fault, message, help| {
         case(ApprovalError::Approvers { path: s("/a"), fault }, Refused, "approvers", message, help)
     };
-    let unreadable = "the file of approvers /a cannot be read: entity not found";
+    let unreadable = "the approvers file /a cannot be read: entity not found";
     vec![
-        file(ApproversFault::NotFound(ErrorKind::NotFound), unreadable, "see `policy.approvers`"),
+        file(
+            ApproversFault::NotFound(ErrorKind::NotFound),
+            unreadable,
+            "check the path in `policy.approvers`",
+        ),
         file(ApproversFault::Unreadable(ErrorKind::NotFound), unreadable, "check its owner and mode"),
         file(
             ApproversFault::NoFile,
-            "the file of approvers /a is no such file",
-            "one `NAME ed25519 PUBLIC-KEY` a line",
+            "the approvers file /a is not a regular file or is too large",
+            "write one approver per line: `NAME ed25519 PUBLIC-KEY`",
         ),
         file(
             ApproversFault::WrittenByOthers(0o26),
-            "the file of approvers /a can be written by others (mode 026), who could add themselves",
-            "chmod go-w",
+            "the approvers file /a is writable by other users (mode 026), who could add themselves",
+            "run `chmod go-w` on the file",
         ),
         file(
             ApproversFault::FolderOfOthers,
-            "the file of approvers /a lies in a folder that others can write",
-            "chmod go-w the folder",
+            "the approvers file /a is in a directory that other users can write to",
+            "run `chmod go-w` on the directory",
         ),
         file(
             ApproversFault::Line(3),
-            "the file of approvers /a line 3: not understood",
-            "NAME ed25519 PUBLIC-KEY, each name once",
+            "the approvers file /a is not valid at line 3",
+            "write one approver per line, `NAME ed25519 PUBLIC-KEY`, and each name only once",
         ),
         case(
             ApprovalError::BadName,
             Usage,
             "bad-name",
-            "an approver's name is letters, digits, dots, hyphens, underscores and @",
-            "the name that this person logs in with",
+            "an approver's name can contain only letters, digits, dots, hyphens, underscores and @",
+            "pass the approver's login name",
         ),
-        case(ApprovalError::Random, Failed, "random", "no random bytes, or no key of them", ""),
+        case(
+            ApprovalError::Random,
+            Failed,
+            "random",
+            "the operating system returned no random bytes, or no key could be made from them",
+            "",
+        ),
         case(
             ApprovalError::NotWritten { path: s("/k"), kind: ErrorKind::AlreadyExists },
             Refused,
             "file",
             "/k: entity already exists",
-            "a key is never overwritten: choose another name",
+            "pass another file; Reseal never overwrites a key",
         ),
     ]
 }
@@ -185,16 +197,20 @@ pub(super) fn of_approver_keys() -> Vec<Case> {
             "/k cannot be read: entity not found",
             "check the path",
         ),
-        key(ApproverKeyFault::NoKey, "/k is no key", "`reseal approve keygen` makes one"),
+        key(
+            ApproverKeyFault::NoKey,
+            "/k is not an approver's key",
+            "create a key with `reseal approve keygen`",
+        ),
         key(
             ApproverKeyFault::ReadByOthers,
-            "/k can be read by others, who could agree in this name",
-            "chmod 600; better, a new key",
+            "/k is readable by other users, who could approve requests in your name",
+            "create a new key with `reseal approve keygen`, or run `chmod 600` on this one if nobody else has read it",
         ),
         key(
             ApproverKeyFault::OfOthers,
-            "/k can be replaced by others",
-            "keep it in a folder that only you can write",
+            "/k can be replaced by other users",
+            "move it to a directory that only you can write to",
         ),
     ]
 }

@@ -18,45 +18,45 @@ pub(super) fn of_copies() -> Vec<Case> {
             CopyError::NotRetired { key: s("v1"), state: KeyState::Active },
             Refused,
             "key-state",
-            "v1 is active, and only a retired key is archived",
-            "`reseal keys backup` copies keys in use",
+            "v1 is active, and only retired keys can be archived",
+            "back up keys in use with `reseal keys backup`",
         ),
         case(
             CopyError::NoSource { key: s("v1") },
             Refused,
             "key",
-            "no source of the plan gives v1 any more",
-            "bring it back into the plan first",
+            "no source of the plan provides v1 any more",
+            "add its source to the plan again first",
         ),
         case(
             CopyError::Keks { keks: s("main/v1") },
             Refused,
             "kek",
-            "no copy can hold main/v1: a KEK hands out no bytes",
-            "see how the KMS or the token itself is backed up",
+            "main/v1 cannot be copied: a KEK cannot be exported",
+            "back it up with the tools of the KMS or token",
         ),
-        case(CopyError::Format(format), Refused, "format", "seal main: no", "run `reseal check`"),
+        case(CopyError::Format(format), Refused, "format", "seal `main`: no", "run `reseal check`"),
         case(CopyError::Unreadable { path: path(), kind }, Usage, "file", found, "check the path"),
         case(
             CopyError::NoBackup,
             Refused,
             "no-backup",
-            "the file holds no backup of keys",
-            "name a file that `reseal keys backup` wrote",
+            "the file is not a key backup",
+            "pass a file written by `reseal keys backup`",
         ),
         case(
             CopyError::OtherPlan { of: s("q"), plan: s("p") },
             Refused,
             "other-plan",
             "the file is a backup of q, not of plan p",
-            "name the backup of this plan",
+            "pass a backup of this plan",
         ),
         case(
             CopyError::Exists { path: path() },
             Refused,
             "file-exists",
-            "/c is there already",
-            "a copy of keys is never overwritten: choose another name",
+            "/c already exists",
+            "pass another file; Reseal never overwrites a copy of keys",
         ),
         case(CopyError::NotWritten { path: path(), kind }, Failed, "file", found, ""),
         case(
@@ -64,14 +64,13 @@ pub(super) fn of_copies() -> Vec<Case> {
             Usage,
             "no-such-key",
             "plan p has no key v1",
-            "`reseal keys list PLAN` lists them",
+            "list the plan's keys with `reseal keys list PLAN`",
         ),
     ]
 }
 
-pub(super) fn of_age() -> Vec<Case> {
+pub(super) fn of_identities() -> Vec<Case> {
     let (path, kind) = (|| s("/i"), ErrorKind::NotFound);
-    let right = "is it the right file, and the right identity?";
     vec![
         case(
             CopyError::IdentityUnreadable { path: path(), kind },
@@ -84,38 +83,51 @@ pub(super) fn of_age() -> Vec<Case> {
             CopyError::TypedIdentity,
             Usage,
             "identity",
-            "this is an identity, and the path of its file belongs here",
-            "write it into a file of mode 600; others may have seen it on the command line",
+            "the value is an age identity, not the path of its file",
+            "pass the path of a file with mode 600 and replace this identity: other users may have seen it on the \
+             command line",
         ),
         case(
             CopyError::IdentityOpen { path: path() },
             Refused,
             "identity",
-            "/i is open to others, and is a secret",
-            "chmod 600 /i",
+            "/i is secret, and other users can read it",
+            "run `chmod 600 /i`",
         ),
         case(
             CopyError::NoIdentity,
             Usage,
             "identity",
-            "the file of the identity holds none",
-            "the file that age-keygen wrote: AGE-SECRET-KEY-1…",
+            "the identity file contains no age identity",
+            "pass a file written by age-keygen; it has a line that starts with AGE-SECRET-KEY-1",
         ),
+    ]
+}
+
+pub(super) fn of_age() -> Vec<Case> {
+    let right = "check that the file and the identity belong together";
+    vec![
         case(
             CopyError::Recipient { number: 2 },
             Usage,
             "recipient",
-            "recipient 2 is no recipient of age (it is not shown: it may be an identity)",
-            "age-keygen prints it: age1…",
+            "recipient 2 is not an age recipient (it is not shown, because it may be an identity)",
+            "pass the public key that age-keygen prints; it starts with age1",
         ),
-        case(CopyError::NoRecipient, Usage, "recipient", "there is no recipient", "--to age1…"),
+        case(
+            CopyError::NoRecipient,
+            Usage,
+            "recipient",
+            "the recipient is missing",
+            "pass `--to` with an age recipient, such as `--to age1…`",
+        ),
         case(CopyError::NotEncrypted, Failed, "age", "the file could not be encrypted", ""),
-        case(CopyError::NoAgeFile, Refused, "undecryptable", "the file is no age file", right),
+        case(CopyError::NoAgeFile, Refused, "undecryptable", "the file is not an age file", right),
         case(
             CopyError::OtherIdentity,
             Refused,
             "undecryptable",
-            "the identity does not decrypt the file",
+            "the identity cannot decrypt the file",
             right,
         ),
         case(CopyError::Damaged, Refused, "undecryptable", "the file is damaged", right),
@@ -123,8 +135,8 @@ pub(super) fn of_age() -> Vec<Case> {
             CopyError::NoAge,
             Refused,
             "feature",
-            "this build writes and reads no age files",
-            "build it with the feature: cargo build --release --features age",
+            "this build does not support age files",
+            "build Reseal with age: `cargo build --release --features age`",
         ),
     ]
 }

@@ -36,36 +36,36 @@ fn of_keys() -> Vec<Case> {
             RecordsError::PrimaryGivenUp { keyset: keyset(), key: key(), state },
             Refused,
             "key-given-up",
-            "keyset main: v1 is retired, and would seal",
-            "generate a new key with `reseal keys generate`, and make it the primary",
+            "keyset main: the primary v1 is retired and must not seal new data",
+            "generate a new key with `reseal keys generate` and make it the primary",
         ),
         record(
             RecordsError::OldKeyGivenUp { keyset: keyset(), key: key(), state },
             Refused,
             "key-given-up",
-            "keyset main: v1 is retired, and cells written since would be sealed under it",
-            "there is no way back to it; another key of the keyset: --to-key",
+            "keyset main: v1 is retired, and the rollback would seal cells under it",
+            "pass another key of the keyset with `--to-key`",
         ),
         record(
             RecordsError::PrimaryRetiredOutside { keyset: keyset(), key: key(), state: s("disabled") },
             Refused,
             "key-given-up",
-            "keyset main: v1 is disabled by the application's own table, and would seal",
-            "make another key the primary, or set its state back in that table",
+            "keyset main: the primary v1 is disabled in the application's table and must not seal new data",
+            "make another key the primary, or change its state in that table",
         ),
         record(
             RecordsError::OldKeyRetiredOutside { keyset: keyset(), key: key(), state: s("retired") },
             Refused,
             "key-given-up",
-            "keyset main: v1 is retired by the application's own table, and cells written since would be sealed under it",
-            "set its state back in that table if the application may seal with it again",
+            "keyset main: v1 is retired in the application's table, and the rollback would seal cells under it",
+            "change its state in that table if the application may seal with it again",
         ),
         record(
             RecordsError::ApprovalUsed { request: s("q1") },
             Stopped,
             "approval-used",
-            "request q1 was made use of meanwhile",
-            "the same command again asks for new approvals",
+            "request q1 was used by another process",
+            "run the same command again; it makes a new request",
         ),
     ]
 }
@@ -76,8 +76,8 @@ fn of_trail() -> Vec<Case> {
             RecordsError::ControlDatabaseBehind { run: s("r1"), event: 15, tail: 12 },
             Refused,
             "control-database-behind",
-            "the control database does not know event 15 of the audit trail, with which run r1 began: its trail ends at event \
-             12, so that it is another one or was restored from a backup",
+            "the control database does not contain event 15 of the audit trail, which started run r1: its trail ends \
+             at event 12, so it is another database or was restored from a backup",
             "check RESEAL_DATABASE_URL, or restore a newer backup",
         ),
         record(
@@ -87,8 +87,9 @@ fn of_trail() -> Vec<Case> {
             },
             Stopped,
             "audit-trail",
-            "run-started is not in the audit trail, and nothing runs without: why",
-            "another process has locked the control database (RESEAL_DATABASE_URL): run again when it is done",
+            "cannot record run-started in the audit trail: why",
+            "another process has locked the control database (RESEAL_DATABASE_URL); run the command again when it has \
+             finished",
         ),
         record(
             RecordsError::AuditTrail {
@@ -97,8 +98,8 @@ fn of_trail() -> Vec<Case> {
             },
             Refused,
             "audit-trail",
-            "run-started is not in the audit trail, and nothing runs without: why",
-            "see that the control database (RESEAL_DATABASE_URL) takes writes, then run again",
+            "cannot record run-started in the audit trail: why",
+            "make the control database (RESEAL_DATABASE_URL) writable, then run the command again",
         ),
     ]
 }

@@ -33,7 +33,7 @@ pub(super) fn before_a_run(search: &TableSearch<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What there is to say of a table before a key is given up.
+/// What there is to say of a table before a key is retired.
 pub(super) fn of_a_key(search: &TableSearch<'_>, key: Option<&Key>, outside: &mut Outside) {
     for place in places(search) {
         let held = place.left_behind().filter(|_| place.holds(key));
@@ -46,12 +46,12 @@ pub(super) fn of_a_key(search: &TableSearch<'_>, key: Option<&Key>, outside: &mu
         }
         if key.is_none() && place.is_ignored() {
             outside.unseen.push(format!(
-                "not looked at: {} (`ignore:` names it, and the plan no longer has the key to try it with)",
+                "not checked: {} (`ignore:` lists it, and the plan no longer has the key)",
                 place.name
             ));
         }
     }
-    let away = search.kek_away.iter().map(|why| format!("not looked at: DEKs in {} ({why})", search.label));
+    let away = search.kek_away.iter().map(|why| format!("not checked: DEKs in {} ({why})", search.label));
     outside.unseen.extend(away);
 }
 
@@ -85,7 +85,7 @@ impl<'j> Place<'_, 'j> {
         key.is_some_and(|key| named.iter().any(|named| named.identity() == key.identity()))
     }
 
-    /// Cells that the run would make unreadable, since it writes anew what they open with.
+    /// Cells that the run would make unreadable, since it rewrites what they open with.
     fn harmed(&self) -> Option<Finding> {
         let table = self.search.planned?;
         let of_table = |field| table.fields.iter().any(|own| std::ptr::eq(own, field));
@@ -95,7 +95,8 @@ impl<'j> Place<'_, 'j> {
         {
             let (lost, name) = (lost.join(", "), &self.name);
             let message = format!(
-                "{name} opens with {lost} of field {}, which a run writes anew: no cell of it would open any more",
+                "`{name}` uses {lost} of field `{}`, which a run rewrites: cells of `{name}` would no longer \
+                 open",
                 field.name
             );
             return Some(Finding::refusal("shared-part", message, self.help_of_parts(&lost)));
@@ -105,7 +106,7 @@ impl<'j> Place<'_, 'j> {
             && !self.is_ignored()
         {
             let message = format!(
-                "{} {}, and a run would change {}.{key}, which names the key of all cells of a row",
+                "`{}` {}, but a run would change `{}.{key}`, which names the key of all cells of a row",
                 self.name,
                 self.what(),
                 self.search.label
@@ -123,12 +124,11 @@ impl<'j> Place<'_, 'j> {
         let (field, part) = self.search.goes_by_name(&self.column.column.name).filter(|_| may_be)?;
         let name = &self.name;
         let message = format!(
-            "by their names, {name} goes by {part} as field {} does, and a run writes {part} anew: no cell of {name} \
-             would open any more",
+            "judging by the column names, `{name}` uses {part} like field `{}`, but a run rewrites {part}: \
+             cells of `{name}` would no longer open",
             field.name
         );
-        let help =
-            format!("{}; if it needs no {part}, say so with `ignore: [{name}]`", self.help_of_parts(part));
+        let help = format!("{}; if it does not use {part}, add `ignore: [{name}]`", self.help_of_parts(part));
         Some(Finding::refusal("shared-part", message, help))
     }
 
@@ -141,8 +141,8 @@ impl<'j> Place<'_, 'j> {
 
     fn help_of_parts(&self, parts: &str) -> String {
         match self.why_not_in_a_plan() {
-            None => format!("add it to the plan as a field of the same table that names {parts} too"),
-            Some(why) => format!("{why}: let the application seal it without {parts} first"),
+            None => format!("add it to the plan as a field of the same table with the same {parts}"),
+            Some(why) => format!("{why}; let the application seal it without {parts} first"),
         }
     }
 
@@ -150,14 +150,19 @@ impl<'j> Place<'_, 'j> {
     fn left_behind(&self) -> Option<Finding> {
         self.column.found.as_ref()?;
         let name = &self.name;
-        let message = format!("{name} {}, and no table of the plan names it", self.what());
+        let message = format!("`{name}` {}, but it is not in the plan", self.what());
         let help = match (self.why_not_in_a_plan(), self.is_ignored()) {
-            (None, false) => format!("add it to the plan, or silence this with `ignore: [{name}]`"),
-            (None, true) => "add it to the plan and run that; `ignore:` frees no key".to_owned(),
+            (None, false) => format!("add it to the plan, or suppress this warning with `ignore: [{name}]`"),
+            (None, true) => "add it to the plan and rotate it; `ignore:` does not release a key".to_owned(),
             (Some(why), false) => {
-                format!("{why}: let the application move its cells, or silence this with `ignore: [{name}]`")
+                format!(
+                    "{why}; let the application rotate its cells, or suppress this warning with `ignore: \
+                     [{name}]`"
+                )
             }
-            (Some(why), true) => format!("{why}: let the application move its cells; `ignore:` frees no key"),
+            (Some(why), true) => {
+                format!("{why}; let the application rotate its cells; `ignore:` does not release a key")
+            }
         };
         Some(Finding::warning("column-outside-the-plan", message, help))
     }
@@ -170,10 +175,10 @@ impl<'j> Place<'_, 'j> {
         (!named.is_empty()).then(|| {
             Finding::warning(
                 "key-ids-outside-the-plan",
-                format!("{name} holds nothing but ids of the plan's keys ({ids}), and no run changes it"),
+                format!("`{name}` contains only IDs of the plan's keys ({ids}), but no run changes it"),
                 format!(
-                    "if it says which key a row is under, name it as the table's `key:` or in a field's `columns:`; if \
-                     not, say so with `ignore: [{name}]`"
+                    "if it names the key of a row, add it as `key:` of the table or to `columns:` of a \
+                     field; otherwise add `ignore: [{name}]`"
                 ),
             )
         })
@@ -181,21 +186,23 @@ impl<'j> Place<'_, 'j> {
 
     /// What the column holds, as the rest of a sentence.
     fn what(&self) -> String {
-        let holds = if self.column.inside { "holds documents with cells" } else { "holds cells" };
+        let holds = if self.column.inside { "contains documents with cells" } else { "contains cells" };
         match &self.column.found {
-            Some(Found::Opens { seal, .. }) => format!("{holds} that open under a key of seal {}", seal.name),
+            Some(Found::Opens { seal, .. }) => {
+                format!("{holds} that open under a key of seal `{}`", seal.name)
+            }
             Some(Found::OpensWith(OpenedWith { seal, field, .. })) => {
                 format!(
-                    "{holds} that open under a key of seal {} with the parts of {}",
+                    "{holds} that open under a key of seal `{}` with the parts of field `{}`",
                     seal.name, field.name
                 )
             }
-            Some(Found::Names { seal, .. }) => format!("{holds} that name a key of seal {}", seal.name),
-            Some(Found::Copy(column)) => format!("holds a copy of {column}"),
+            Some(Found::Names { seal, .. }) => format!("{holds} that name a key of seal `{}`", seal.name),
+            Some(Found::Copy(column)) => format!("contains a copy of `{column}`"),
             Some(Found::Looks) if self.column.inside => {
-                "holds documents with what looks like a known ciphertext".to_owned()
+                "contains documents with values that look like a known ciphertext".to_owned()
             }
-            Some(Found::Looks) | None => "holds what looks like a known ciphertext".to_owned(),
+            Some(Found::Looks) | None => "contains values that look like a known ciphertext".to_owned(),
         }
     }
 
@@ -207,21 +214,21 @@ impl<'j> Place<'_, 'j> {
         let sql_type = &column.sql_type;
         let planned = self.search.planned;
         Some(match column.kind {
-            _ if self.column.inside => "no plan moves cells inside of documents and lists".to_owned(),
-            _ if facts.relation != Relation::Table => format!("{} is no table", self.search.label),
-            _ if column.generated => format!("the database computes {}", self.name),
+            _ if self.column.inside => "a plan cannot rotate cells inside documents or lists".to_owned(),
+            _ if facts.relation != Relation::Table => format!("`{}` is not a table", self.search.label),
+            _ if column.generated => format!("the database computes `{}`", self.name),
             _ if planned.is_some_and(|table| table.row_key.iter().any(of_key)) => {
-                format!("{} is part of the row key", self.name)
+                format!("`{}` is part of the row key", self.name)
             }
             _ if planned.is_some_and(|table| table.tenant.iter().any(of_key)) => {
-                format!("{} names the tenant", self.name)
+                format!("`{}` is the tenant column", self.name)
             }
             Kind::Json | Kind::Other | Kind::Int | Kind::Uuid => {
-                format!("no plan moves cells in a column of type {sql_type}")
+                format!("a plan cannot rotate cells in a column of type {sql_type}")
             }
-            _ if !facts.transactional => format!("{} has no transactions", self.search.label),
+            _ if !facts.transactional => format!("`{}` does not support transactions", self.search.label),
             _ if !has_row_key(facts) => {
-                format!("{} has no unique row key that is NOT NULL", self.search.label)
+                format!("`{}` has no unique NOT NULL row key", self.search.label)
             }
             Kind::Text | Kind::Binary => return None,
         })

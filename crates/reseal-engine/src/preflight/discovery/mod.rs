@@ -2,7 +2,7 @@
 //! like a known ciphertext. Documents and lists are looked at string by string. What additional data and derivation read is
 //! taken from a cell's own row, where it has such columns.
 //!
-//! Before a run a sample of each column is looked at; before a key is given up, all of it.
+//! Before a run a sample of each column is looked at; before a key is retired, all of it.
 
 mod cells;
 mod column;
@@ -30,7 +30,7 @@ const BEFORE_A_RUN: u64 = 50;
 /// Bytes of a chunk of rows on its way from the database.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// What there is outside the plan of a key that is given up.
+/// What there is outside the plan of a key that is retired.
 #[derive(Clone, Debug, Default)]
 pub struct Outside {
     /// What keeps the key.
@@ -39,7 +39,7 @@ pub struct Outside {
     pub unseen: Vec<String>,
 }
 
-/// Looks at all values of every column outside the plan, before a key is given up. `key` is `None` where the plan does not
+/// Looks at all values of every column outside the plan, before a key is retired. `key` is `None` where the plan does not
 /// have it any more. Writes nothing.
 ///
 /// # Errors
@@ -53,7 +53,7 @@ pub async fn outside(job: &Arc<Job>, database: &Database, key: Option<&Key>) -> 
         let mut search = match tables.search(&mut session, &name, Purpose::GiveUp(key)).await? {
             Ok(search) => search,
             Err(why) => {
-                outside.unseen.push(format!("not looked at: {name} ({why})"));
+                outside.unseen.push(format!("not checked: {name} ({why})"));
                 continue;
             }
         };
@@ -111,17 +111,17 @@ impl<'j> OwnTables<'j> {
     ) -> Result<Result<TableSearch<'j>, &'static str>, RunError> {
         let facts = match session.describe(name).await {
             Ok(facts) => facts,
-            Err(error) if error.trouble == Trouble::Missing => return Ok(Err("it is gone")),
+            Err(error) if error.trouble == Trouble::Missing => return Ok(Err("it no longer exists")),
             Err(error) => return Err(error.into()),
         };
         if facts.relation == Relation::Foreign {
-            return Ok(Err("it lies on another server, or is virtual"));
+            return Ok(Err("it is a foreign or virtual table"));
         }
         let mut planned = self.job.tables.iter().zip(&self.names).filter(|(_, own)| **own == facts.name);
         let planned: Option<&TableJob> = planned.next().map(|(table, _)| table);
         if facts.calls.iter().any(|called| called.when_read && !(called.owns_table && planned.is_some())) {
             return Ok(Err(
-                "to read it would call a function of another role, with more privileges than that has",
+                "reading it would call a function of another role, with more privileges than that role has",
             ));
         }
         let by_value = session.capabilities().types_by_value;
@@ -146,7 +146,7 @@ impl Whole<'_> {
         for at in all {
             if let Err(error) = self.columns(search, &[at]).await? {
                 let column = &search.columns[at].column.name;
-                self.unseen.push(format!("not looked at: {}.{column} ({error})", search.label));
+                self.unseen.push(format!("not checked: {}.{column} ({error})", search.label));
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! Cells that open with parts of another: with the nonce, the wrapped DEK or the key's name that the plan knows as those of
-//! one of its fields. The run writes these parts anew, and what else needs them is lost.
+//! one of its fields. The run rewrites these parts, and what else needs them is lost.
 
 use std::borrow::Cow;
 

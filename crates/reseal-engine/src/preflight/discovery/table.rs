@@ -17,7 +17,7 @@ use crate::job::{FieldJob, Job, TableJob};
 pub(super) enum Purpose<'j> {
     /// A run is to begin: what it would leave behind, and what it would harm.
     Run,
-    /// A key is given up, which the plan may no longer have.
+    /// A key is retired, which the plan may no longer have.
     GiveUp(Option<&'j Key>),
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// Whether so much stands there that the table was rebuilt and is no other. A run that went on in another table meanwhile
+    /// Whether so much stands there that the table was rebuilt and is no other. A run that continued in another table
     /// has whole batches that were never written there.
     pub(super) fn is_most(self) -> bool {
         self.stand > 0 && self.stand * 2 >= self.looked && !self.barren

@@ -47,7 +47,7 @@ pub(crate) async fn resolve(
 /// Finds a table of the job by a name.
 async fn find(session: &mut Session, table: &TableJob, name: &TableName) -> Result<Resolved, RunError> {
     let facts = session.describe(name).await?;
-    let gone = || StoreError::new(Trouble::Missing, format!("there is no table {name}"));
+    let gone = || StoreError::new(Trouble::Missing, format!("table `{name}` does not exist"));
     let identity = session.identify(&facts.name).await?.ok_or_else(gone)?;
     let row_key = row_key(table, &facts);
     Ok(Resolved {
@@ -96,7 +96,7 @@ pub(crate) fn claims(tables: &[Resolved]) -> Vec<ColumnName> {
 /// The tables of a run as they are now.
 #[derive(Default)]
 pub(crate) struct Compared {
-    /// Those that are to be recorded anew.
+    /// Those that are to be recorded again.
     pub(crate) changed: Vec<NotedTable>,
     /// The columns that the run claims.
     pub(crate) columns: Vec<ColumnName>,
@@ -276,10 +276,11 @@ impl OfTable<'_> {
         });
         match found {
             Found::Rebuilt if replaced => warn!(
-                "table {table} was rebuilt since run {run} worked on it, and holds what the run wrote: it is now {now}"
+                "table `{table}` was rebuilt after run {run} worked on it and contains what the run wrote; \
+                 it is now {now}"
             ),
             Found::Accepted => {
-                warn!("table {table} is taken as the one that run {run} worked on: it is now {now}");
+                warn!("table `{table}` is accepted as the one that run {run} worked on; it is now {now}");
             }
             Found::Began | Found::Rebuilt | Found::Unrecorded => {}
         }

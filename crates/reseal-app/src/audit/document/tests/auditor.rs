@@ -16,7 +16,7 @@ fn an_outage_is_one_line() {
         event(EventKind::ScheduleMissed, at).with("job", job).with("slot_ms", at).with("does", "run")
     };
     let refused = |at: i64, request: i64| {
-        let said = format!("request r-{request}: 0 of 2 needed approvals");
+        let said = format!("request r-{request}: 0 of 2 required approvals");
         event(EventKind::ApprovalRefused, at)
             .with("command", "run")
             .with("code", "approval-needed")
@@ -141,7 +141,7 @@ fn a_run_without_approval_is_an_exception() {
         of_kind(&found, "run-without-approval").iter().map(|line| line["what"].as_str().unwrap()).collect();
     assert_eq!(
         told,
-        ["nobody agreed to run run-1, which ada began", "nobody agreed to run run-3, which ada began"]
+        ["run run-1, started by ada, was not approved", "run run-3, started by ada, was not approved"]
     );
     assert!(page(&found).unwrap().contains("no approval recorded"));
 }
