@@ -18,13 +18,13 @@ use crate::workspace::Workspace;
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Rows, each with two AES-GCM cells
+    /// Number of rows, each with two AES-GCM cells
     #[arg(long, default_value_t = 200_000)]
     rows: u32,
-    /// Rounds; medians are printed
+    /// Number of rounds; medians are printed
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Another build of `reseal`, of an earlier commit, to measure in the same rounds
+    /// Build of an earlier commit to measure in the same rounds
     #[arg(long)]
     against: Option<PathBuf>,
 }
@@ -101,7 +101,7 @@ impl Bench {
             .status()
             .into_diagnostic()?;
         if !made.success() {
-            bail!("the rows could not be made");
+            bail!("the rows could not be generated");
         }
         self.sql("DROP TABLE IF EXISTS seed; CREATE TABLE seed (id bigint, a text, b text)")?;
         self.psql(&["-c", "\\copy seed FROM rows.tsv"])?;

@@ -18,22 +18,22 @@ use crate::workspace::Workspace;
 /// Arguments of `cargo xtask chaos`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only this store; may be repeated
+    /// Only this store; can be repeated
     #[arg(long)]
     store: Vec<Store>,
-    /// Seed of the first episode; each later one adds one. Without it, the time
+    /// Seed of the first episode, increased by one for each later episode (default: the time)
     #[arg(long)]
     seed: Option<u64>,
-    /// Minutes, over all stores
+    /// Total minutes for all stores
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
-    /// Episodes for each store at most: 1 plays one seed again
+    /// Maximum number of episodes per store; use 1 to replay a seed
     #[arg(long)]
     episodes: Option<u32>,
-    /// Tell what happens, as it happens
+    /// Print events as they happen
     #[arg(long)]
     verbose: bool,
-    /// A binary that is there already
+    /// Existing binary to test instead of a new build
     #[arg(long)]
     binary: Option<PathBuf>,
 }
@@ -90,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     }
     match violated.is_empty() {
         true => Ok(()),
-        false => Err(miette!("something did not hold on {}; the seeds are above", violated.join(", "))),
+        false => Err(miette!("a check failed on {}; the seeds are printed above", violated.join(", "))),
     }
 }
 

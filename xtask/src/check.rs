@@ -11,13 +11,13 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 
 use crate::workspace::{self, Workspace};
 
-/// The folder of the plans that Reseal ships.
-const PLANS: &str = "rotation-plans";
+/// The folders of the plans that Reseal ships: whole ones, and those that the book takes its examples from.
+const PLANS: [&str; 2] = ["rotation-plans", "docs/plan"];
 
 /// Arguments of `cargo xtask check`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Plans to check; all of rotation-plans/ when none is named
+    /// Plans to check (default: all in rotation-plans/ and docs/plan/)
     plans: Vec<PathBuf>,
 }
 
@@ -25,16 +25,19 @@ pub(crate) struct Args {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let plans = if args.plans.is_empty() { shipped(&workspace.root)? } else { args.plans.clone() };
     let mut check = Command::new(workspace::cargo());
-    check.args(["run", "--quiet", "--package", "reseal-cli", "--manifest-path"]);
+    // Some of them name age files, which a plain build refuses.
+    check.args(["run", "--quiet", "--package", "reseal-cli", "--features", "age", "--manifest-path"]);
     check.arg(workspace.root.join("Cargo.toml")).args(["--", "check"]).args(plans);
     Err(check.exec()).into_diagnostic().wrap_err("cannot start cargo")
 }
 
 fn shipped(root: &Path) -> miette::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(root.join(PLANS)).into_diagnostic().wrap_err(PLANS)?;
-    let files = entries.flatten().map(|entry| entry.path());
-    let mut plans: Vec<PathBuf> =
-        files.filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect();
+    let mut plans = Vec::new();
+    for folder in PLANS {
+        let entries = std::fs::read_dir(root.join(folder)).into_diagnostic().wrap_err(folder)?;
+        let files = entries.flatten().map(|entry| entry.path());
+        plans.extend(files.filter(|file| file.extension().is_some_and(|end| end == "yaml")));
+    }
     plans.sort();
-    if plans.is_empty() { Err(miette!("{PLANS} holds no plan")) } else { Ok(plans) }
+    if plans.is_empty() { Err(miette!("{} contain no plan", PLANS.join(" and "))) } else { Ok(plans) }
 }

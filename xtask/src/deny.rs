@@ -21,7 +21,7 @@ const OFFLINE: [&str; 3] = ["bans", "licenses", "sources"];
 /// Arguments of `cargo xtask deny`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Fail where the advisory database cannot be fetched
+    /// Fail if the advisory database cannot be fetched
     #[arg(long)]
     require_advisories: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
             interrupt.check()?;
             eprintln!("deny: {why}");
             eprintln!(
-                "deny: NOT CHECKED: advisories and yanked versions (the advisory database cannot be fetched)"
+                "deny: NOT CHECKED: advisories and yanked versions (cannot fetch the advisory database)"
             );
             Ok(())
         }
@@ -59,7 +59,7 @@ fn find_or_install(workspace: &Workspace, interrupt: &Interrupt) -> miette::Resu
         return Ok(installed);
     }
     let python = test::python_with(workspace, REQUIREMENTS, interrupt).map_err(|error| {
-        miette!(help = "install it by hand: cargo install --locked cargo-deny", "cargo-deny: {error}")
+        miette!(help = "install it yourself: `cargo install --locked cargo-deny`", "cargo-deny: {error}")
     })?;
     Ok(python.with_file_name("cargo-deny"))
 }

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Simulated minutes
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(60..=100_000))]
     minutes: u32,
-    /// A binary that is there already
+    /// Existing binary to test instead of a new build
     #[arg(long)]
     binary: Option<PathBuf>,
 }
@@ -77,12 +77,12 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     }
     let most = seen.iter().map(|(_, bytes)| *bytes).max().unwrap_or_default();
     if most > BAR {
-        bail!("{:.1} MiB is more than the bar of {:.0} MiB", mib(most), mib(BAR));
+        bail!("{:.1} MiB is more than the limit of {:.0} MiB", mib(most), mib(BAR));
     }
     let settled = seen.iter().find(|(minutes, _)| *minutes == 30).map_or(0, |(_, bytes)| *bytes);
     let last = seen.last().map_or(0, |(_, bytes)| *bytes);
     if last > settled + NOISE {
-        bail!("it grew from {:.1} to {:.1} MiB after the first half hour", mib(settled), mib(last));
+        bail!("memory grew from {:.1} to {:.1} MiB after the first half hour", mib(settled), mib(last));
     }
     println!("no growth after the first half hour");
     Ok(())
@@ -119,7 +119,7 @@ fn serve(binary: &Path, folder: &Path) -> miette::Result<Daemon> {
     let listening = lines.find_map(|line| Some(line.split_once("listening on ")?.1.trim().to_owned()));
     // What it says from here on is nobody's concern, but a full pipe would stop it.
     std::thread::spawn(move || lines.for_each(drop));
-    let address = listening.ok_or_else(|| miette!("the daemon ended before it listened"))?;
+    let address = listening.ok_or_else(|| miette!("the daemon exited before it listened"))?;
     Ok(Daemon { child, address })
 }
 
@@ -131,6 +131,7 @@ impl Daemon {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).into_diagnostic()?;
         let line = answer.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-        line.and_then(|bytes| bytes.trim().parse().ok()).ok_or_else(|| miette!("no metric of memory"))
+        line.and_then(|bytes| bytes.trim().parse().ok())
+            .ok_or_else(|| miette!("the memory metric is missing"))
     }
 }

@@ -1,9 +1,11 @@
 //! The project's own chores, one file each.
 
 mod bench;
+mod book;
 mod chaos;
 mod check;
 mod deny;
+mod dist;
 mod idle;
 mod mutate;
 mod new_plugin;
@@ -16,7 +18,7 @@ mod workspace;
 use clap::{Parser, Subcommand};
 use workspace::Workspace;
 
-/// The project's own chores.
+/// Development tasks of the project.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -26,23 +28,27 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Measure Reseal against the bare UPDATE and one UPDATE a row
+    /// Compare the speed of Reseal with plain UPDATE statements
     Bench(bench::Args),
-    /// Rotate under live writers and faults, held against what the writers know
+    /// Build the book in docs/
+    Book(book::Args),
+    /// Rotate under live writers and faults, and check the result
     Chaos(chaos::Args),
-    /// Check plans, with no database and no key
+    /// Check plans without a database or keys
     Check(check::Args),
     /// Check dependencies: licences, sources, duplicate ciphers, advisories
     Deny(deny::Args),
-    /// Watch the memory of an idle daemon over simulated hours
+    /// Build the packages for a release
+    Dist(dist::Args),
+    /// Measure the memory of an idle daemon over simulated hours
     Idle(idle::Args),
-    /// Take guards away one by one: the tests that watch them must fail
+    /// Remove guards one by one and check that their tests fail
     Mutate(mutate::Args),
-    /// Write the folder of a new plugin and register it
+    /// Create and register a new plugin
     NewPlugin(new_plugin::Args),
-    /// Write the JSON Schema of the plan language
+    /// Write the JSON Schema and the reference of the plan language
     Schema(schema::Args),
-    /// Start throwaway databases, then run every test against them
+    /// Start temporary databases and run all tests
     Test(test::Args),
     /// Check the rules of the repository
     Tidy(tidy::Args),
@@ -53,9 +59,11 @@ fn main() -> miette::Result<()> {
     let workspace = Workspace::find()?;
     match cli.chore {
         Chore::Bench(args) => bench::run(&workspace, &args),
+        Chore::Book(args) => book::run(&workspace, &args),
         Chore::Chaos(args) => chaos::run(&workspace, &args),
         Chore::Check(args) => check::run(&workspace, &args),
         Chore::Deny(args) => deny::run(&workspace, &args),
+        Chore::Dist(args) => dist::run(&workspace, &args),
         Chore::Idle(args) => idle::run(&workspace, &args),
         Chore::Mutate(args) => mutate::run(&workspace, &args),
         Chore::NewPlugin(args) => new_plugin::run(&workspace, &args),

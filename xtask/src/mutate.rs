@@ -58,13 +58,13 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     }
     match survived.is_empty() {
         true => Ok(()),
-        false => Err(miette!("nothing notices {}", survived.join(", "))),
+        false => Err(miette!("no test fails with mutation {}", survived.join(", "))),
     }
 }
 
 fn asked_for(names: &[String]) -> miette::Result<Vec<&'static Mutation>> {
     if let Some(unknown) = names.iter().find(|name| MUTATIONS.iter().all(|known| known.name != **name)) {
-        bail!(help = "`cargo xtask mutate --list` names all", "there is no mutation {unknown}");
+        bail!(help = "list all mutations with `cargo xtask mutate --list`", "there is no mutation {unknown}");
     }
     let asked = |mutation: &&Mutation| names.is_empty() || names.iter().any(|name| name == mutation.name);
     Ok(MUTATIONS.iter().filter(asked).collect())
@@ -96,7 +96,7 @@ impl Worktree {
         let text = std::fs::read_to_string(&manifest).into_diagnostic()?;
         let own = format!("version = \"{}", env!("CARGO_PKG_VERSION"));
         if text.matches(&own).count() != 1 {
-            bail!("the workspace's version does not stand once in Cargo.toml");
+            bail!("the version of the workspace must be in Cargo.toml exactly once");
         }
         std::fs::write(&manifest, text.replace(&own, &format!("{own}-mutant"))).into_diagnostic()
     }
@@ -212,7 +212,7 @@ impl Mutation {
     fn applied(&self, text: &str) -> miette::Result<String> {
         match text.matches(self.from).count() {
             1 => Ok(text.replacen(self.from, self.to, 1)),
-            n => Err(miette!("{}: the guard stands {n} times in {}, and not once", self.name, self.file)),
+            n => Err(miette!("{}: found the guard {n} times in {}, expected once", self.name, self.file)),
         }
     }
 }

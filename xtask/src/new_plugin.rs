@@ -10,10 +10,10 @@ use crate::workspace::{self, Workspace};
 /// Arguments of `cargo xtask new-plugin`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The crate's name: format-NAME, keys-NAME or notify-NAME
+    /// Name of the crate: format-NAME, keys-NAME or notify-NAME
     name: String,
 
-    /// Let keys-NAME bring a kind of KEK instead of a key source
+    /// Create a kind of KEK instead of a key source
     #[arg(long)]
     kek: bool,
 }
@@ -73,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let (kind, short) = if args.kek { kek(name) } else { kind_of(name) }?;
     let folder = workspace.root.join("plugins").join(name);
     if folder.exists() {
-        return Err(miette!("plugins/{name} is there already"));
+        return Err(miette!("plugins/{name} already exists"));
     }
     // The edits first: where one of them does not fit, nothing has been written yet.
     let ident = name.replace('-', "_");
@@ -97,7 +97,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
     let mut format = std::process::Command::new(workspace::cargo());
     format.current_dir(&workspace.root).args(["fmt", "--package", "reseal-registry", "--package", name]);
     process::run(&mut format, &Interrupt::listen()?)?;
-    eprintln!("xtask: wrote plugins/{name}; CONTRIBUTING.md says what comes next");
+    eprintln!("xtask: created plugins/{name}; see CONTRIBUTING.md for the next steps");
     Ok(())
 }
 
@@ -110,8 +110,8 @@ fn kind_of(name: &str) -> miette::Result<(&'static Kind, &str)> {
     };
     found.filter(|(_, short)| is_word(short)).ok_or_else(|| {
         miette!(
-            help = "format-NAME, keys-NAME or notify-NAME, in lower case; a KEK is made by keys-NAME --kek",
-            "{name:?} is no name for a plugin"
+            help = "use format-NAME, keys-NAME or notify-NAME in lower case; for a KEK, use keys-NAME with `--kek`",
+            "{name:?} is not a valid plugin name"
         )
     })
 }
@@ -121,7 +121,7 @@ fn kek(name: &str) -> miette::Result<(&'static Kind, &str)> {
     let (kind, short) = kind_of(name)?;
     match kind.prefix == KEK.prefix {
         true => Ok((&KEK, short)),
-        false => Err(miette!(help = "call it keys-NAME", "{name:?} is no name for a kind of KEK")),
+        false => Err(miette!(help = "use keys-NAME", "{name:?} is not a valid name for a kind of KEK")),
     }
 }
 
@@ -131,7 +131,7 @@ fn edit(
     change: impl FnOnce(&str) -> Option<String>,
 ) -> miette::Result<(&'static str, String)> {
     let text = std::fs::read_to_string(workspace.root.join(file)).into_diagnostic().wrap_err(file)?;
-    let changed = change(&text).ok_or_else(|| miette!("{file}: has another shape than expected"))?;
+    let changed = change(&text).ok_or_else(|| miette!("{file}: unexpected content"))?;
     Ok((file, changed))
 }
 

@@ -1,7 +1,7 @@
-//! `cargo xtask schema`: the JSON Schema of the plan language, for editors.
+//! `cargo xtask schema`: the JSON Schema of the plan language, for editors, and its page in the book.
 //!
-//! The example `schema` of reseal-registry prints it: only that crate knows all plugins, and with it comes more than
-//! the other chores should wait for. A test of that crate keeps the file current.
+//! Examples of reseal-registry print them: only that crate knows all plugins, and with it comes more than the other
+//! chores should wait for. A test of that crate keeps both files current.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,33 +10,46 @@ use miette::{IntoDiagnostic, WrapErr, miette};
 
 use crate::workspace::{self, Workspace};
 
-const FILE: &str = "rotation-plans/plan.schema.json";
+/// A file, and the example that prints it.
+struct Printed {
+    file: &'static str,
+    example: &'static str,
+}
+
+const FILES: [Printed; 2] = [
+    Printed { file: "rotation-plans/plan.schema.json", example: "schema" },
+    Printed { file: "docs/plan.md", example: "reference" },
+];
 
 /// Arguments of `cargo xtask schema`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Write nothing; fail where the file is not what the types say
+    /// Write nothing; fail if a file does not match the types
     #[arg(long)]
     check: bool,
 }
 
-/// Writes the schema, or checks that it is current.
+/// Writes the files, or checks that they are current.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> miette::Result<()> {
-    let schema = print(&workspace.root)?;
-    let file = workspace.root.join(FILE);
-    if !args.check {
-        return std::fs::write(&file, schema).into_diagnostic().wrap_err(FILE);
+    FILES.iter().try_for_each(|printed| one(&workspace.root, printed, args.check))
+}
+
+fn one(root: &Path, Printed { file, example }: &Printed, check: bool) -> miette::Result<()> {
+    let text = print(root, example)?;
+    let path = root.join(file);
+    if !check {
+        return std::fs::write(&path, text).into_diagnostic().wrap_err(*file);
     }
-    match std::fs::read(&file) {
-        Ok(present) if present == schema => Ok(()),
-        _ => Err(miette!(help = "run `cargo xtask schema`", "{FILE} is not what the types say")),
+    match std::fs::read(&path) {
+        Ok(present) if present == text => Ok(()),
+        _ => Err(miette!(help = "run `cargo xtask schema`", "{file} does not match the types")),
     }
 }
 
-fn print(root: &Path) -> miette::Result<Vec<u8>> {
-    let mut example = Command::new(workspace::cargo());
-    example.current_dir(root).args(["run", "--quiet", "--package", "reseal-registry", "--example", "schema"]);
+fn print(root: &Path, example: &str) -> miette::Result<Vec<u8>> {
+    let mut command = Command::new(workspace::cargo());
+    command.current_dir(root).args(["run", "--quiet", "--package", "reseal-registry", "--example", example]);
     let output =
-        example.stderr(Stdio::inherit()).output().into_diagnostic().wrap_err("cannot start cargo")?;
-    if output.status.success() { Ok(output.stdout) } else { Err(miette!("cannot print the schema")) }
+        command.stderr(Stdio::inherit()).output().into_diagnostic().wrap_err("cannot start cargo")?;
+    if output.status.success() { Ok(output.stdout) } else { Err(miette!("cannot print the {example}")) }
 }

@@ -37,16 +37,7 @@ pub(crate) struct Dependency {
 impl Workspace {
     /// Asks cargo, for the checkout that it was called in: two of them may share a target folder, and with it this binary.
     pub(crate) fn find() -> miette::Result<Self> {
-        let output = Command::new(cargo())
-            .args(["metadata", "--no-deps", "--format-version=1"])
-            .output()
-            .into_diagnostic()
-            .wrap_err("cargo metadata")?;
-        if !output.status.success() {
-            return Err(miette!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr)));
-        }
-        let metadata = serde_json::from_slice(&output.stdout).into_diagnostic()?;
-        Self::from_metadata(&metadata)
+        Self::from_metadata(&ask(Path::new("."), &["--no-deps"])?)
             .ok_or_else(|| miette!("cargo metadata has another shape than expected"))
     }
 
@@ -93,6 +84,21 @@ impl Member {
                 .collect::<Option<_>>()?,
         })
     }
+}
+
+/// What `cargo metadata` says of a workspace with these arguments.
+pub(crate) fn metadata(workspace: &Workspace, args: &[&str]) -> miette::Result<Value> {
+    ask(&workspace.root, args)
+}
+
+fn ask(folder: &Path, args: &[&str]) -> miette::Result<Value> {
+    let mut command = Command::new(cargo());
+    command.current_dir(folder).args(["metadata", "--format-version=1"]).args(args);
+    let output = command.output().into_diagnostic().wrap_err("cargo metadata")?;
+    if !output.status.success() {
+        return Err(miette!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_slice(&output.stdout).into_diagnostic()
 }
 
 /// The cargo that runs us, so that its version is the one that the caller chose.

@@ -90,7 +90,7 @@ fn start_at(place: Place, more: &[&str], interrupt: &Interrupt) -> miette::Resul
     // `normal`: root may log in over TCP without a password; the default asks for the socket of the system's root.
     install.args(["--no-defaults", &data, "--auth-root-authentication-method=normal"]);
     install.args(["--skip-name-resolve", "--skip-test-db"]);
-    process::run_quietly(&mut install, interrupt).wrap_err("cannot make a MariaDB data folder")?;
+    process::run_quietly(&mut install, interrupt).wrap_err("cannot create a MariaDB data directory")?;
 
     let port = place.port.to_string();
     let mut server = place.command(&programs.server);

@@ -102,7 +102,7 @@ fn start_at(place: Place, settings: &[&str], interrupt: &Interrupt) -> miette::R
     let mut initdb = place.command(&programs.initdb);
     initdb.arg("--pgdata").arg(&data);
     initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
-    process::run_quietly(&mut initdb, interrupt).wrap_err("cannot make a PostgreSQL cluster")?;
+    process::run_quietly(&mut initdb, interrupt).wrap_err("cannot create a PostgreSQL cluster")?;
 
     let mut server = place.command(&programs.postgres);
     server.arg("-D").arg(&data).args(["-p", &port]);

@@ -38,7 +38,9 @@ pub(super) fn find_or_install<T>(
     };
     let audit = postgres_versions().first().map(|(version, _)| format!("postgresql-{version}-pgaudit"));
     install(&missing, audit.as_slice(), interrupt)?;
-    find().map_err(|missing| miette!("tests need {missing}, which {DEBIAN_PACKAGES:?} did not bring"))
+    find().map_err(|missing| {
+        miette!("tests need {missing}, which the packages {DEBIAN_PACKAGES:?} do not contain")
+    })
 }
 
 fn install(missing: &str, packages: &[String], interrupt: &Interrupt) -> miette::Result<()> {

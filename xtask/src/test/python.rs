@@ -36,7 +36,7 @@ pub(super) fn environment(
     if ready.exists() {
         return Ok(interpreter);
     }
-    eprintln!("xtask: making a Python environment with {requirements}");
+    eprintln!("xtask: creating a Python environment with {requirements}");
     process::run_quietly(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&folder), interrupt)?;
     let mut pip = Command::new(&interpreter);
     pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&file);

@@ -122,7 +122,7 @@ impl Place {
             }
             interrupt.pause()?;
         }
-        eprintln!("xtask: {name} answers on 127.0.0.1:{}", self.port);
+        eprintln!("xtask: {name} is running on 127.0.0.1:{}", self.port);
         Ok(Server { url, log, group, command: server, place: self })
     }
 }

@@ -73,7 +73,8 @@ fn names<'t>(ties: &[&'t Tie]) -> BTreeSet<&'t str> {
 fn found(sources: &Sources, kind: &str, arrows: &Arrows, circle: &Circle<ModuleId>) -> Found {
     let folder = folder(&sources.module(circle.row[0]).path);
     let row: Vec<String> = circle.row.iter().map(|module| sources.name(*module)).collect();
-    let title = format!("{folder}: {} {kind} name each other in a circle: {}", row.len(), row.join(", "));
+    let title =
+        format!("{folder}: {} {kind} depend on each other in a circle: {}", row.len(), row.join(", "));
     let is_inside = |(from, to): &&(ModuleId, ModuleId)| circle.row.contains(from) && circle.row.contains(to);
     let lines = arrows.keys().filter(is_inside).map(|arrow| {
         let mark = if circle.backward.contains(arrow) { '<' } else { ' ' };
@@ -115,7 +116,7 @@ mod tests {
         let circles: Vec<String> = found
             .iter()
             .map(|finding| {
-                let (kind, rest) = finding.split_once(" name each other in a circle: ").unwrap();
+                let (kind, rest) = finding.split_once(" depend on each other in a circle: ").unwrap();
                 let mut row: Vec<&str> = rest.split(';').next().unwrap().split(", ").collect();
                 row.sort_unstable();
                 format!("{}: {}", kind.rsplit(' ').next().unwrap(), row.join(" "))
@@ -240,7 +241,9 @@ mod tests {
         ];
         let found = findings(&sources_of(&files));
         let mut lines = found[0].lines();
-        assert!(lines.next().unwrap().starts_with("a/src: 2 files name each other in a circle: a, b; move"));
+        assert!(
+            lines.next().unwrap().starts_with("a/src: 2 files depend on each other in a circle: a, b; move")
+        );
         assert_eq!(lines.collect::<Vec<_>>(), ["    a -> b: a.rs: B 1, C 2", "  < b -> a: b.rs: a 1, g 2"]);
     }
 }

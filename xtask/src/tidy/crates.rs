@@ -28,19 +28,20 @@ pub(super) fn are_made_alike(repository: &Repository) -> Findings {
         let manifest = format!("{}/Cargo.toml", member.folder);
         let folder = member.folder.rsplit('/').next().unwrap_or_default();
         if folder != member.name && !OTHER_FOLDERS.contains(&(&member.name, folder)) {
-            findings.push(format!("{manifest}: the crate {} lies in a folder of another name", member.name));
+            findings
+                .push(format!("{manifest}: the crate {} is in a directory with another name", member.name));
         }
         let text = repository.text(&manifest).unwrap_or_default();
         findings.extend(
             SHARED
                 .iter()
                 .filter(|shared| !text.contains(*shared))
-                .map(|shared| format!("{manifest}: no {shared:?}")),
+                .map(|shared| format!("{manifest}: {shared:?} is missing")),
         );
         findings.extend(
             dependency_lines(text)
                 .filter(|line| !line.contains("workspace = true"))
-                .map(|line| format!("{manifest}: `{line}` belongs into [workspace.dependencies]")),
+                .map(|line| format!("{manifest}: move `{line}` to [workspace.dependencies]")),
         );
     }
     findings
@@ -52,7 +53,11 @@ pub(super) fn depend_on_what_they_use(repository: &Repository) -> Findings {
     for member in members {
         let unused: Vec<&str> = unused(repository, member).collect();
         if !unused.is_empty() {
-            findings.push(format!("{}/Cargo.toml: not used: {}", member.folder, unused.join(", ")));
+            findings.push(format!(
+                "{}/Cargo.toml: unused dependencies: {}",
+                member.folder,
+                unused.join(", ")
+            ));
         }
     }
     let root = repository.text("Cargo.toml").unwrap_or_default();

@@ -114,7 +114,7 @@ pub(super) fn arrows_point_downward(repository: &Repository) -> Findings {
     let mut findings = Vec::new();
     for member in members.iter().filter(|member| !OUTSIDE.contains(&member.name.as_str())) {
         let Some(allowed) = allowed(member) else {
-            findings.push(format!("{}: has no row in the layers of xtask/src/tidy/layers.rs", member.folder));
+            findings.push(format!("{}: add a row to the layers in xtask/src/tidy/layers.rs", member.folder));
             continue;
         };
         for dependency in member.dependencies.iter().filter(is_ours) {
@@ -122,7 +122,10 @@ pub(super) fn arrows_point_downward(repository: &Repository) -> Findings {
             let is_plugin = members.iter().any(|other| other.name == name && is_plugin(other));
             let kind = if is_plugin { PLUGINS } else { name };
             if !allowed.contains(&kind) {
-                findings.push(format!("{}/Cargo.toml: arrows point downward, not to {name}", member.folder));
+                findings.push(format!(
+                    "{}/Cargo.toml: must not depend on {name}, which is not in a lower layer",
+                    member.folder
+                ));
             }
         }
     }
@@ -140,7 +143,8 @@ pub(super) fn libraries_stay_in_their_crates(repository: &Repository) -> Finding
             if let Some((library, crates)) = wall
                 && !crates.contains(&member.name.as_str())
             {
-                findings.push(format!("{}/Cargo.toml: only {crates:?} may name {library}", member.folder));
+                findings
+                    .push(format!("{}/Cargo.toml: only {crates:?} can depend on {library}", member.folder));
             }
         }
     }

@@ -29,7 +29,7 @@ fn compare(long: &Lengths, exceptions: &Lengths) -> Findings {
     let mut findings = Vec::new();
     for (what, lines) in long {
         match exceptions.get(what) {
-            None => findings.push(format!("{what}: {lines} lines, more than {}", limit(what))),
+            None => findings.push(format!("{what}: {lines} lines; the limit is {}", limit(what))),
             Some(allowed) if lines > allowed => {
                 findings.push(format!("{what}: grew from {allowed} to {lines} lines"))
             }
@@ -38,8 +38,9 @@ fn compare(long: &Lengths, exceptions: &Lengths) -> Findings {
     }
     for (what, allowed) in exceptions {
         if long.get(what).is_none_or(|lines| lines < allowed) {
-            findings
-                .push(format!("{what}: shrank below {allowed} lines; `cargo xtask tidy --update` says so"));
+            findings.push(format!(
+                "{what}: shrank below {allowed} lines; record it with `cargo xtask tidy --update`"
+            ));
         }
     }
     findings
@@ -66,7 +67,9 @@ fn ratchet(repository: &Repository<'_>) -> miette::Result<Lengths> {
     entries
         .map(|(what, lines)| {
             let lines = lines.as_u64().and_then(|lines| usize::try_from(lines).ok());
-            lines.map(|lines| (what.clone(), lines)).ok_or_else(|| miette!("{what}: no number of lines"))
+            lines
+                .map(|lines| (what.clone(), lines))
+                .ok_or_else(|| miette!("{what}: the number of lines is missing"))
         })
         .collect()
 }
@@ -179,7 +182,7 @@ impl X {
         let file = TextFile { path: "a.rs".into(), text };
         assert_eq!(
             compare(&longer(lengths(&file)), &Lengths::new()),
-            ["a.rs: fn long: 61 lines, more than 60"]
+            ["a.rs: fn long: 61 lines; the limit is 60"]
         );
         let file = TextFile { path: "a.rs".into(), text: "//\n".repeat(401) };
         assert_eq!(longer(lengths(&file)).len(), 1);
@@ -188,7 +191,7 @@ impl X {
     #[test]
     fn the_ratchet_only_turns_one_way() {
         let lengths = |lines: usize| Lengths::from([("a.rs".to_owned(), lines)]);
-        assert_eq!(compare(&lengths(500), &Lengths::new()), ["a.rs: 500 lines, more than 400"]);
+        assert_eq!(compare(&lengths(500), &Lengths::new()), ["a.rs: 500 lines; the limit is 400"]);
         assert_eq!(compare(&lengths(500), &lengths(500)), [""; 0]);
         assert_eq!(compare(&lengths(501), &lengths(500)), ["a.rs: grew from 500 to 501 lines"]);
         assert_eq!(compare(&lengths(499), &lengths(500)).len(), 1);

@@ -32,7 +32,7 @@ fn missing(repository: &Repository, plugin: &Member) -> Findings {
     check(
         KINDS.iter().any(|kind| name.starts_with(kind)),
         folder,
-        &format!("no plugin's name: one of {KINDS:?}"),
+        &format!("not a plugin name; it must start with one of {KINDS:?}"),
     );
 
     let constant = format!("{}::PLUGIN", name.replace('-', "_"));
@@ -50,10 +50,10 @@ fn missing(repository: &Repository, plugin: &Member) -> Findings {
     if name.starts_with("format-") && !NO_PRODUCER.contains(&name.as_str()) {
         let vectors = format!("{folder}/vectors");
         let foreign = repository.under(&vectors).any(|file| names_a_producer(&file.text));
-        check(foreign, &vectors, "no file names its `producer:` in its first lines");
+        check(foreign, &vectors, "no file has a `producer:` line at its beginning");
         let script =
             repository.under(&vectors).any(|file| file.path.ends_with(".py") || file.path.ends_with(".sql"));
-        check(script, &vectors, "no script that makes them is kept beside them");
+        check(script, &vectors, "the script that creates them is missing");
     }
     findings
 }

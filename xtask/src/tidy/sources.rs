@@ -145,7 +145,7 @@ impl Reader<'_> {
                 let files = [format!("{inner}.rs"), format!("{inner}/mod.rs")];
                 let Some(found) = files.iter().find(|file| self.texts.contains_key(file.as_str())) else {
                     let line = declared.ident.span().start().line;
-                    self.sources.faults.push(format!("{path}:{line}: there is no {}", files.join(" or ")));
+                    self.sources.faults.push(format!("{path}:{line}: cannot find {}", files.join(" or ")));
                     return;
                 };
                 self.file(found, &name, Some(parent))
@@ -216,7 +216,7 @@ mod tests {
     fn what_cannot_be_read_is_a_fault() {
         let sources = sources_of(&[("lib.rs", "mod one;\nmod two;"), ("two.rs", "\nfn {")]);
         assert_eq!(sources.faults.len(), 2, "{:?}", sources.faults);
-        assert!(sources.faults[0].starts_with("a/src/lib.rs:1: there is no a/src/one.rs or"));
+        assert!(sources.faults[0].starts_with("a/src/lib.rs:1: cannot find a/src/one.rs or"));
         assert!(sources.faults[1].starts_with("a/src/two.rs:2: cannot be parsed"));
     }
 }

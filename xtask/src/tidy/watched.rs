@@ -13,7 +13,7 @@ pub(super) fn lines_name_tests_that_exist(repository: &Repository) -> Findings {
         for (at, cell) in watched(&file.text) {
             let tests: Vec<&str> = cell.split('`').filter(|part| part.contains("::")).collect();
             if tests.is_empty() {
-                findings.push(format!("{}:{at}: no test watches this line", file.path));
+                findings.push(format!("{}:{at}: this line names no test", file.path));
             }
             let missing = tests.into_iter().filter(|test| !exists(repository, test));
             findings.extend(missing.map(|test| format!("{}:{at}: there is no test {test}", file.path)));

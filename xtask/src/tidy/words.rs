@@ -7,14 +7,14 @@ const IN_CODE: [(&str, &str); 4] = [
     ("todo!", "finish it"),
     ("unimplemented!", "finish it"),
     ("dbg!", "use tracing"),
-    ("#[ignore", "a test that is skipped proves nothing"),
+    ("#[ignore", "do not skip tests"),
 ];
 
 /// Anywhere: what is unfinished, or holds on one machine only.
 const ANYWHERE: [(&str, &str); 7] = [
     ("TODO", "finish it, or file an issue"),
     ("FIXME", "finish it, or file an issue"),
-    ("for now", "say until when, or why"),
+    ("for now", "say until when or why"),
     ("/home/", "a path of one machine"),
     ("/root/", "a path of one machine"),
     ("/Users/", "a path of one machine"),
