@@ -79,7 +79,7 @@ fn the_list_has_each_key_once_with_the_label_that_it_has_now() {
     let shown = String::from_utf8(world.output(&["keys", "list", "PLAN"]).stdout).unwrap();
     assert!(shown.contains("main (once v1)") && shown.contains(&prints[0][..12]), "{shown}");
     assert!(shown.contains("main/v1") && !shown.contains("main/v2 "), "{shown}");
-    assert!(shown.contains("which key that is is not known: main/v2"), "{shown}");
+    assert!(shown.contains("their keys are unknown: main/v2"), "{shown}");
     // A key that takes the role is one more, and no other takes its place.
     world.new_key("v2");
     let next = |key: &Value| (key["key"] == "v2").then(|| (key["label"].clone(), key["state"].clone()));
@@ -101,7 +101,7 @@ fn a_list_without_keys_claims_no_labels() {
     }
     let (exit, list) = world.reseal(&["keys", "list", "PLAN"]);
     assert_eq!(exit, 0, "{list}");
-    assert!(list["labels_unknown"].as_str().unwrap().contains("of keyset main"), "{list}");
+    assert!(list["labels_unknown"].as_str().unwrap().contains("of keyset `main`"), "{list}");
     let expect = [
         (prints[0].clone(), Value::Null, json!("rotating")),
         (prints[1].clone(), Value::Null, json!("active")),
