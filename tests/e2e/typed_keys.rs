@@ -97,7 +97,7 @@ fn a_weak_new_primary_is_refused_until_it_is_accepted() {
         (
             "encoding: hex, kdf: { sha256: {} }",
             "9c4be1a07fd2e805".to_owned(),
-            Some("it has 8 bytes, fewer than 16"),
+            Some("it has 8 bytes, fewer than the required 16"),
         ),
         (&pbkdf2(1000), typed.clone(), Some("1000 iterations of PBKDF2, fewer than the required 600000")),
         (
