@@ -30,6 +30,8 @@ fn a_secret_in_a_plan_is_refused_and_never_repeated() {
         (format!("file: {IDENTITY}"), IDENTITY),
         (format!("age: [{IDENTITY}, keys/identity]"), IDENTITY),
         (format!("env: {KEY}"), KEY),
+        // It could be the name of a variable, but for how it begins.
+        (format!("env: {IDENTITY}"), IDENTITY),
         ("command: [client, --password, hunter2]".to_owned(), "hunter2"),
         (format!("command: [client, {KEY}]"), KEY),
         (format!("command: [client], env: [\"{KEY}\"]"), KEY),
@@ -49,14 +51,15 @@ fn a_secret_in_a_plan_is_refused_and_never_repeated() {
         format!("hooks: {{ before: [{{ sql: \"UPDATE app_keys SET bytes = '{KEY}'\" }}] }}\n"),
         format!("policy: {{ disk: {{ command: [client, {KEY}], min_free: 20 }} }}\n"),
         format!(
-            "schedule: {{ zone: UTC, copy: {{ every: 1d, do: {{ keys-backup: {{ to: [{IDENTITY}], file: \"{{slot}}\" }} }} }} }}\n"
+            "schedule: {{ zone: UTC, copy: {{ every: 1d, do: {{ keys-backup: {{ to: [{IDENTITY}, hunter2], file: \"{{slot}}\" }} }} }} }}\n"
         ),
     ];
     for section in sections {
         world.plan(&section);
         let (exit, text) = printed(&world, &["check", "PLAN"]);
         assert_eq!(exit, 2, "{section}: {text}");
-        assert!(!text.contains(KEY) && !text.contains(IDENTITY), "{section}: {text}");
+        let shows = |secret: &&str| text.contains(secret);
+        assert!(!["hunter2", KEY, IDENTITY].iter().any(shows), "{section}: {text}");
     }
     world.plan("");
     for url in ["postgres://app:hunter2@db/x", "postgres://db/x?PASSWORD=hunter2"] {
@@ -107,7 +110,8 @@ fn a_secret_on_the_command_line_is_not_repeated() {
         ] {
             for form in [&[][..], &["--json"], &["--log-json"]] {
                 let (exit, text) = printed(&world, &[args, form].concat());
-                assert!([2, 3].contains(&exit), "{args:?} {form:?}: {text}");
+                let expected = if args[1].starts_with("env:") { 3 } else { 2 };
+                assert_eq!(exit, expected, "{args:?} {form:?}: {text}");
                 assert!(text.contains("error") || text.contains("ERROR"), "{args:?} {form:?}: {text}");
                 let text = text.to_lowercase();
                 assert!(!text.contains(&small) && !text.contains("hunter2"), "{args:?} {form:?}: {text}");
@@ -137,9 +141,9 @@ fn nothing_that_is_printed_does_anything_to_a_terminal() {
         (&["check", "PLAN", "--connect"][..], "an answer and a warning"),
         (&["check", "PLAN", "--connect", "--json"], "an answer and a warning"),
         (&["check", "PLAN", "--connect", "--log-json"], "an answer and a warning"),
-        (&["check", &absent], "an error"),
-        (&["check", &absent, "--json"], "an error"),
-        (&["check", &absent, "--log-json"], "an error"),
+        (&["census", &absent], "an error"),
+        (&["census", &absent, "--json"], "an error"),
+        (&["census", &absent, "--log-json"], "an error"),
         (&["check", "PLAN", NAME, &format!("--{NAME}")], "a mistake of usage"),
         (&["check", "PLAN", NAME, &format!("--{NAME}"), "--json"], "a mistake of usage"),
         (&["check", "PLAN", NAME, &format!("--{NAME}"), "--log-json"], "a mistake of usage"),

@@ -116,7 +116,7 @@ async fn url(named: &str) -> Result<Zeroizing<String>, Failure> {
     }
     let (_, rest) = named.split_once("://").unwrap_or_default();
     let login = rest.split_once('@').map(|(login, _)| login);
-    if login.is_some_and(|login| login.contains(':')) || rest.contains("password=") {
+    if login.is_some_and(|login| login.contains(':')) || rest.to_ascii_lowercase().contains("password=") {
         let message =
             "the URL contains a password, and every user of this machine can see the arguments of a process";
         let help = "put the URL in an environment variable and pass `env:NAME`";

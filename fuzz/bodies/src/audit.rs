@@ -33,8 +33,9 @@ pub const WORDS: &[&str] = &[
 const SEED: &[u8] = b"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 /// What precedes the bytes of an input: its kind, a place (two bytes) and a change.
 const HEAD: usize = 4;
-/// How many bytes of an export are changed, one at a time.
-const PLACES: usize = 8;
+/// How many bytes of an export are changed, one at a time. Few: each change is a trail to verify, and the next input
+/// changes others.
+const PLACES: usize = 2;
 
 /// Checks one input: an export that may be anything, or what an export is made of.
 pub fn body(data: &[u8]) {
@@ -99,10 +100,9 @@ fn no_edit_is_intact(material: &[u8], place: usize, change: u8) {
     let mut shorter = export.clone();
     shorter.remove(at);
     made.is_refused(&shorter, "one byte less");
-    for cut in 0..made.lines.len() {
-        let kept = made.lines.iter().enumerate().filter(|(at, _)| *at != cut).map(|(_, line)| line.as_str());
-        made.is_refused(kept.collect::<String>().as_bytes(), "a line less");
-    }
+    let cut = place % made.lines.len();
+    let kept = made.lines.iter().enumerate().filter(|(at, _)| *at != cut).map(|(_, line)| line.as_str());
+    made.is_refused(kept.collect::<String>().as_bytes(), "a line less");
     made.is_refused(&export[..at], "a trail that was cut");
 }
 

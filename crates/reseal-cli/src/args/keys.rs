@@ -66,7 +66,7 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         read: bool,
     },
-    /// Mark a key as active, or record since when it has been
+    /// Mark a key as active, now or since a date
     Activate {
         #[command(flatten)]
         key: KeyArgs,
