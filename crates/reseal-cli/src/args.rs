@@ -211,7 +211,7 @@ pub(crate) enum UndoCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
-    /// Send one test notification of each kind to the recipients in the plan
+    /// Send a test notification of each kind
     Test {
         #[command(flatten)]
         plan: PlanArg,

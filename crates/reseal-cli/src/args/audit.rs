@@ -16,7 +16,7 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Move old events to a file; the trail then starts at a signed head
+    /// Move old events to a file
     Archive(ArchiveArgs),
     /// Write an auditor's report on a period, as HTML or JSON
     Report(ReportArgs),

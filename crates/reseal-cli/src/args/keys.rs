@@ -23,7 +23,7 @@ pub(crate) struct ApproveArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApproveCommand {
-    /// Create a key pair and print the line for the approvers file
+    /// Create a key pair for an approver
     Keygen {
         /// Your login name
         name: String,
