@@ -83,6 +83,7 @@ mod untrusted;
 mod upgrade;
 mod upkeep;
 mod way_back;
+mod where_it_stands;
 mod who_agrees;
 mod world;
 mod written_out;

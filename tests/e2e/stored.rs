@@ -53,7 +53,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "postgres",
         "stored-otherwise",
-        "row 41: trigger loud changes",
+        "row 41: trigger `loud` changes",
         &[function!("IF new.id = 41 THEN new.b := new.a; END IF; RETURN new;"), BEFORE],
     ),
     // RETURNING shows the new value here, and another one is stored: the statement is over by then.
@@ -84,7 +84,7 @@ const TRICKS: [Trick; 18] = [
     trick(
         "postgres",
         "trigger-writes-cells",
-        "trigger loud writes public.people.b in rows other",
+        "trigger `loud` writes `public.people.b` in rows other",
         &[
             "INSERT INTO people VALUES (900, NULL, 'a cell', 'x')",
             function!(

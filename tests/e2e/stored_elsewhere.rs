@@ -173,7 +173,7 @@ fn a_file_that_may_only_be_read_is_found_before_the_first_write() {
     assert_eq!(bytes(), before, "a check wrote into the file");
     world.url = format!("{}?mode=ro", world.url);
     let (exit, told) = checked(&world);
-    assert!(exit == 3 && told.contains("unwritable") && told.contains("readonly"), "{told}");
+    assert!(exit == 3 && told.contains("unwritable") && told.contains("the file is read-only"), "{told}");
 }
 
 /// A cell of so many bytes of plaintext, sealed under v1 as the producer seals.

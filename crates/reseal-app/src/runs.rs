@@ -199,6 +199,8 @@ pub async fn quarantine(selector: &RunSelector) -> Result<Quarantine, Failure> {
     let found = open::latest(&selector.plan, selector.run.as_deref()).await?;
     let (mut session, run) = (found.session, found.run);
     let rollback = session.rollback_of(&run.id).await?.map(|rollback| rollback.run.id);
-    let cells = session.quarantined(rollback.as_ref().unwrap_or(&run.id)).await?;
+    let mut cells = session.quarantined(rollback.as_ref().unwrap_or(&run.id)).await?;
+    // By number where row keys are numbers: the ledger keeps them as text.
+    cells.sort_by(|a, b| (&a.table, &a.field, &a.row).cmp(&(&b.table, &b.field, &b.row)));
     Ok(Quarantine { run_id: run.id, cells })
 }

@@ -7,6 +7,7 @@ mod keys;
 mod migrate;
 mod plan;
 mod schedule;
+mod suggest;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub(crate) use keys::{
 pub(crate) use migrate::MigrateArgs;
 pub(crate) use plan::{PlanArg, PlansArg};
 pub(crate) use schedule::{ScheduleCommand, ServeArgs};
+pub(crate) use suggest::suggest;
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
 #[derive(Debug, Parser)]

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let parsed = args::command().try_get_matches();
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return exit::usage(&error),
+        Err(error) => return exit::usage(&args::suggest(error)),
     };
     logging(&cli);
     let runtime = match tokio::runtime::Runtime::new() {
@@ -72,12 +72,13 @@ fn logging(cli: &Cli) {
     let done = match cli.log_json {
         true => filtered.with(lines.json().with_writer(|| output::HarmlessStderr { json: true })).try_init(),
         // A daemon writes for months, wherever it writes to: its lines have times.
-        false if std::io::stderr().is_terminal() && !matches!(cli.command, Command::Serve(_)) => {
-            filtered.with(lines.event_format(warnings::OnTerminal { width: warnings::width })).try_init()
-        }
-        false => filtered
+        false if matches!(cli.command, Command::Serve(_)) => filtered
             .with(lines.with_target(false).with_writer(|| output::HarmlessStderr { json: false }))
             .try_init(),
+        false if std::io::stderr().is_terminal() => {
+            filtered.with(lines.event_format(warnings::ForPeople { width: Some(warnings::width) })).try_init()
+        }
+        false => filtered.with(lines.event_format(warnings::ForPeople { width: None })).try_init(),
     };
     debug_assert!(done.is_ok());
 }

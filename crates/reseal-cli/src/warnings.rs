@@ -1,4 +1,4 @@
-//! What is logged, as people at a terminal read it: in the program's own form, above the bar of progress, and no wider
+//! What is logged, as people read it: in the program's own form; at a terminal above the bar of progress, and no wider
 //! than the terminal.
 
 use std::fmt::{self, Write};
@@ -15,9 +15,10 @@ use crate::output::{harmless, plain};
 /// Narrower than this nothing reads well.
 const NARROWEST: usize = 40;
 
-/// Events for a terminal of this width.
-pub(crate) struct OnTerminal {
-    pub(crate) width: fn() -> usize,
+/// Events for people.
+pub(crate) struct ForPeople {
+    /// The width of their terminal; `None` in a pipe, where nothing is wrapped and no bar is cleared.
+    pub(crate) width: Option<fn() -> usize>,
 }
 
 /// The width of the terminal behind stderr.
@@ -25,7 +26,7 @@ pub(crate) fn width() -> usize {
     comfy_table::Table::new().use_stderr().width().map_or(80, usize::from)
 }
 
-impl<S, N> FormatEvent<S, N> for OnTerminal
+impl<S, N> FormatEvent<S, N> for ForPeople
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -33,8 +34,10 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        // The bar may stand on this line; it is drawn anew on the next one.
-        out.write_str("\r\u{1b}[2K")?;
+        if self.width.is_some() {
+            // The bar may stand on this line; it is drawn anew on the next one.
+            out.write_str("\r\u{1b}[2K")?;
+        }
         let word = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",
@@ -42,7 +45,10 @@ where
             Level::DEBUG => "debug",
             Level::TRACE => "trace",
         };
-        let layout = Layout { indent: word.len() + 2, width: (self.width)().max(NARROWEST) };
+        let layout = Layout {
+            indent: word.len() + 2,
+            width: self.width.map_or(usize::MAX, |width| width().max(NARROWEST)),
+        };
         let code = fields.code.map(|code| format!("[{}]", plain(&code))).unwrap_or_default();
         let message = harmless(&(fields.message + &fields.others));
         wrapped(&mut out, &format!("{word}{code}: "), &message, layout)?;
@@ -142,12 +148,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_warning_is_wrapped_and_clears_the_bar() {
+    /// What two warnings look like.
+    fn logged(width: Option<fn() -> usize>) -> String {
         let kept = Kept::default();
         let writer = kept.clone();
         let subscriber = tracing_subscriber::fmt()
-            .event_format(OnTerminal { width: || 50 })
+            .event_format(ForPeople { width })
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {
@@ -160,15 +166,29 @@ mod tests {
             );
             tracing::warn!(plan = "people", "alerts are delayed");
         });
-        let said = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_warning_is_wrapped_and_clears_the_bar() {
         assert_eq!(
-            said,
+            logged(Some(|| 50)),
             "\r\u{1b}[2Kwarning[indexed-cells]: people.a has the index\n\
              \x20        people_a: every swap writes it too, at\n\
              \x20        about twice the cost\n\
              \x20  help: if nobody searches by it, drop it before\n\
              \x20        the run\n\
              \r\u{1b}[2Kwarning: alerts are delayed (plan: people)\n"
+        );
+    }
+
+    #[test]
+    fn a_pipe_has_no_width_and_no_bar() {
+        assert_eq!(
+            logged(None),
+            "warning[indexed-cells]: people.a has the index people_a: every swap writes it too, at about twice the cost\n\
+             \x20  help: if nobody searches by it, drop it before the run\n\
+             warning: alerts are delayed (plan: people)\n"
         );
     }
 }

@@ -203,8 +203,8 @@ fn besahubs_mails_its_reminder() {
     begin(&mut system, 10);
     let mails = Mails::start(&mut system);
     system.set("ROTATION_SCHEDULE", "enabled");
-    system.fires("quarterly-reminder", "2026-01-01T08:40:00Z", "2026-01-01T09:00:00Z");
-    system.fires("quarterly-reminder", "2026-04-01T07:40:00Z", "2026-04-01T08:00:00Z");
+    system.fires_and_mails("quarterly-reminder", "2026-01-01T08:40:00Z", "2026-01-01T09:00:00Z");
+    system.fires_and_mails("quarterly-reminder", "2026-04-01T07:40:00Z", "2026-04-01T08:00:00Z");
     system.ends(0, &["notify", "send", "PLAN"]);
     assert_eq!(mails.told("remind"), (vec!["security".to_owned(); 2], Vec::new()));
 }

@@ -167,7 +167,7 @@ fn intelliwiz_mails_ages_and_ends() {
     );
     let looks = |offset: &str| {
         let day = day(offset);
-        system.fires("key-age", &format!("{day}T07:40:00Z"), &format!("{day}T08:00:00Z"));
+        system.fires_and_mails("key-age", &format!("{day}T07:40:00Z"), &format!("{day}T08:00:00Z"));
         system.ends(0, &["notify", "send", "PLAN"]);
     };
     looks("+9 days");

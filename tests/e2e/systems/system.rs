@@ -126,6 +126,18 @@ impl System {
         daemon.stop();
     }
 
+    /// The same, until its mails are out too: one that is interrupted is sent again, and by the daemon's clock it may be due
+    /// months from now.
+    pub(crate) fn fires_and_mails(&self, job: &str, from: &str, slot: &str) {
+        let done = format!(
+            "SELECT 1 FROM reseal_firing WHERE job = '{job}' AND state = 'done' AND slot = unixepoch('{slot}') * 1000
+             AND NOT EXISTS (SELECT 1 FROM reseal_outbox WHERE state = 'waiting')"
+        );
+        let daemon = self.serve(from, SPEED);
+        self.wait(&format!("the mails of the job {job}"), || self.control(&done).get(0).map(drop));
+        daemon.stop();
+    }
+
     /// What the control database answers; nothing as long as it has no such table.
     pub(crate) fn control(&self, select: &str) -> Value {
         let url = format!("sqlite://{}", self.path("control.db").display());

@@ -12,7 +12,7 @@ from model import MARKER
 # No command of an episode takes longer, whatever is in its way.
 HANGS = 240
 # What a command may be refused with in an episode, by the code of its error: nothing else is in the way of a run.
-REFUSALS = {("no-run", 3), ("no-run", 2), ("run-over", 2), ("rolling-back", 3), ("connection-refused", 3)}
+REFUSALS = {("no-run", 2), ("run-over", 2), ("rolling-back", 3), ("connection-refused", 3)}
 
 
 class Ended:

@@ -119,9 +119,9 @@ mod tests {
         let done = explain("no-run").ok().unwrap();
         assert_eq!(
             done.text,
-            "no-run: exit code 2 or 3\n  The plan has no run, or none with this id.\n  Run `reseal runs PLAN` for a list."
+            "no-run: exit code 2\n  The plan has no run, or none with this id, or none that is left to roll back.\n  Run `reseal runs PLAN` for a list."
         );
-        assert_eq!(done.json["entries"][0]["exit"], "2 or 3");
+        assert_eq!(done.json["entries"][0]["exit"], "2");
         let done = explain("constraint").ok().unwrap();
         assert!(done.text.contains("constraint: exit code 5\n"), "{}", done.text);
         assert!(done.text.contains("\n\nconstraint: quarantine reason\n"), "{}", done.text);

@@ -75,11 +75,21 @@ fn line(run: &RunRow) -> String {
     format!(
         "{}  {}\n  started {} by {}, {} rotated",
         run.id,
-        run.state,
+        state(run),
         time(run.created_at),
         plain(&run.operator),
         cells(run.counts.cells_rotated)
     )
+}
+
+/// A run's state, for people: one whose process is gone, or silent for longer than its lease, is interrupted.
+fn state(run: &RunRow) -> &'static str {
+    if is_interrupted(run) { "interrupted" } else { run.state.name() }
+}
+
+/// Whether the ledger says that somebody works on the run, and nobody does.
+fn is_interrupted(run: &RunRow) -> bool {
+    matches!(run.state, RunState::Running | RunState::RollingBack) && !reseal_engine::is_held(run)
 }
 
 fn listed(listed: &ListedRun) -> String {
@@ -96,9 +106,9 @@ fn rolled_back_by(rollback: &RollbackRow) -> String {
     let run = &rollback.run;
     let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!(
-        "\n  rolled back by run {}, which is {}{reason}\n  started {} by {}, {} restored or sealed again",
+        "\n  rollback {} is {}{reason}\n  started {} by {}, {} restored or sealed again",
         run.id,
-        run.state,
+        state(run),
         time(run.created_at),
         plain(&run.operator),
         cells(run.counts.cells_rotated)
@@ -152,7 +162,7 @@ fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
     let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let counts = &row.counts;
     let mut lines = vec![
-        format!("{} is {}{reason}", row.plan, row.state),
+        format!("{} is {}{reason}", row.plan, state(row)),
         format!("  run {}, started {}", row.id, time(row.created_at)),
         match rolls_back {
             Some(of) => format!(
@@ -171,12 +181,13 @@ fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
     ];
     if matches!(row.state, RunState::Running | RunState::RollingBack) {
         let holder = row.holder.for_people();
-        lines.push(match row.lease_left_ms > 0 {
-            true => format!("  running on {holder}"),
-            false => {
+        lines.push(match is_interrupted(row) {
+            false => format!("  running on {holder}"),
+            true => {
                 let rolls_back = rolls_back.is_some() || row.state == RunState::RollingBack;
                 let command = if rolls_back { "rollback" } else { "run" };
-                format!("  was running on {holder}, which no longer responds: resume with `reseal {command}`")
+                let why = if row.lease_left_ms > 0 { "has ended" } else { "no longer responds" };
+                format!("  was running on {holder}, which {why}: resume with `reseal {command}`")
             }
         });
     }
@@ -190,6 +201,7 @@ fn document(row: &RunRow) -> Value {
     json!({
         "run_id": row.id,
         "state": row.state.name(),
+        "interrupted": is_interrupted(row),
         "reason": row.reason,
         "plan": row.plan,
         "plan_digest": row.plan_digest,

@@ -7,11 +7,13 @@ use super::{Advice, Advise};
 /// Why a rollback cannot begin.
 #[derive(Clone, Debug, Error)]
 pub enum RollbackRefused {
-    /// No run of the plan did anything.
-    #[error("plan `{plan}` has no run to roll back")]
+    /// No run of the plan did anything that is not undone.
+    #[error("plan `{plan}` has no run to roll back{}", already(.last.as_deref()))]
     NoRun {
         /// The plan.
         plan: String,
+        /// The last run that did anything: it is rolled back.
+        last: Option<String>,
     },
     /// A later run came after the one that is asked for.
     #[error("run {newest} is newer than run {asked}")]
@@ -41,10 +43,14 @@ pub enum RollbackRefused {
     },
 }
 
+fn already(last: Option<&str>) -> String {
+    last.map(|run| format!(": run {run} is already rolled back")).unwrap_or_default()
+}
+
 impl Advise for RollbackRefused {
     fn advice(&self) -> Advice {
         match self {
-            RollbackRefused::NoRun { .. } => Advice::refused("no-run", "list the runs with `reseal runs`"),
+            RollbackRefused::NoRun { .. } => Advice::usage("no-run", "list runs with `reseal runs PLAN`"),
             RollbackRefused::NotNewest { .. } => Advice::refused(
                 "not-newest",
                 "only the latest run can be rolled back; roll that one back first",

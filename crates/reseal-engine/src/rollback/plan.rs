@@ -41,6 +41,12 @@ pub async fn to_roll_back(session: &mut Session, plan: &str) -> Result<Option<Ru
     Ok(None)
 }
 
+/// The last run that did anything, where it is rolled back.
+async fn last_rolled_back(session: &mut Session, plan: &str) -> Result<Option<String>, RunError> {
+    let runs = session.runs(Some(plan), 1000).await?;
+    Ok(runs.into_iter().find(|run| run.state == RunState::RolledBack).map(|run| run.id))
+}
+
 /// Whether the rollback of a run has left cells that can be tried again: also cells that the application wrote, of which
 /// nothing is kept.
 async fn is_left(session: &mut Session, run: &RunRow) -> Result<bool, RunError> {
@@ -71,11 +77,13 @@ pub(super) async fn newest(
     job: &Job,
     options: &RollbackOptions,
 ) -> Result<RunRow, RunError> {
-    let none = || RollbackRefused::NoRun { plan: job.plan.clone() }.into();
+    let none = |last| RollbackRefused::NoRun { plan: job.plan.clone(), last }.into();
     if session.version().await?.is_none() {
-        return Err(none());
+        return Err(none(None));
     }
-    let Some(newest) = to_roll_back(session, &job.plan).await? else { return Err(none()) };
+    let Some(newest) = to_roll_back(session, &job.plan).await? else {
+        return Err(none(last_rolled_back(session, &job.plan).await?));
+    };
     if let Some(asked) = &options.run_id
         && *asked != newest.id
     {

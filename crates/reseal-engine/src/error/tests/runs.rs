@@ -145,11 +145,18 @@ pub(super) fn of_rollbacks() -> Vec<Case> {
     let back = |error: RollbackRefused, class, code, message, help| case(error, class, code, message, help);
     vec![
         back(
-            RollbackRefused::NoRun { plan: s("p") },
-            Refused,
+            RollbackRefused::NoRun { plan: s("p"), last: None },
+            Usage,
             "no-run",
             "plan `p` has no run to roll back",
-            "list the runs with `reseal runs`",
+            "list runs with `reseal runs PLAN`",
+        ),
+        back(
+            RollbackRefused::NoRun { plan: s("p"), last: Some(run()) },
+            Usage,
+            "no-run",
+            "plan `p` has no run to roll back: run r1 is already rolled back",
+            "list runs with `reseal runs PLAN`",
         ),
         back(
             RollbackRefused::NotNewest { newest: s("r2"), asked: run() },
