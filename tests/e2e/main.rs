@@ -79,6 +79,7 @@ mod trusted_files;
 mod typed_keys;
 mod unattended;
 mod undoing;
+mod unreadable;
 mod untrusted;
 mod upgrade;
 mod upkeep;

@@ -18,6 +18,7 @@ pub(crate) use audit::{ArchiveArgs, AuditCommand, CertificateArgs, ReportArgs, V
 pub(crate) use groups::command;
 pub(crate) use keys::{
     ApproveArgs, ApproveCommand, BackupArgs, GenerateArgs, KeyArgs, KeysCommand, RestoreTestArgs,
+    UnreadableArg,
 };
 pub(crate) use migrate::MigrateArgs;
 pub(crate) use plan::{PlanArg, PlansArg};

@@ -33,5 +33,5 @@ pub use error::{
 };
 pub use forget_pin::{ForgetPin, forget_pin};
 pub use proofs::{disk, proofs};
-pub use retire::{Custodian, GivenUp, Named};
+pub use retire::{Custodian, GivenUp, GivingUp, Named};
 pub use trail::{PlanVersion, plan_changed};

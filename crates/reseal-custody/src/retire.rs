@@ -12,7 +12,7 @@ use std::sync::Arc;
 use reseal_control::{ControlDatabase, ControlSession, KeyRow, NewDate, NewMove, Since, host};
 use reseal_core::KeyState;
 use reseal_core::audit::{Event, EventKind};
-use reseal_core::quantity::{coarse, exact, millis};
+use reseal_core::quantity::{coarse, count, exact, millis};
 use reseal_engine::{Job, Progress};
 use reseal_plan::{Keep, Plan};
 use reseal_store::Database;
@@ -51,6 +51,26 @@ pub struct Named {
     pub key_id: String,
 }
 
+/// Why a key is given up, and what is accepted with it.
+#[derive(Clone, Debug, Default)]
+pub struct GivingUp {
+    /// Why, for the catalogue and the trail.
+    pub reason: Option<String>,
+    /// How many cells may be left that open under no key, and may need it.
+    pub accept_unreadable: u64,
+}
+
+impl GivingUp {
+    /// The reason for the record, with the cells that were accepted.
+    fn recorded(&self, otherwise: &str, unreadable: u64) -> String {
+        let reason = self.reason.as_deref().unwrap_or(otherwise);
+        match unreadable {
+            0 => reason.to_owned(),
+            cells => format!("{reason}; {} cells that do not open were accepted", count(cells)),
+        }
+    }
+}
+
 /// A key that was given up, and what is still to be known of it.
 #[derive(Clone, Debug)]
 pub struct GivenUp {
@@ -77,7 +97,7 @@ impl Custodian<'_> {
     pub async fn retire(
         &self,
         named: &Named,
-        reason: Option<&str>,
+        how: &GivingUp,
         progress: &Progress,
     ) -> Result<GivenUp, CustodyError> {
         let mut control = self.control.connect().await?;
@@ -90,10 +110,10 @@ impl Custodian<'_> {
             let (keyset, key) = (row.keyset.clone(), row.key_id.clone());
             return Err(RetireError::Primary { keyset, key }.into());
         }
-        let unseen = self.holds_nothing(&mut control, &found, progress).await?;
-        let why = reason.unwrap_or("no cells under this key");
-        self.move_to(&mut control, row, KeyState::Retired, why).await?;
-        let mut notes = unseen;
+        let unseen = self.holds_nothing(&mut control, &found, how.accept_unreadable, progress).await?;
+        let why = how.recorded("no cells under this key", unseen.unreadable);
+        self.move_to(&mut control, row, KeyState::Retired, &why).await?;
+        let mut notes = unseen.places;
         notes.extend(self.unseen());
         notes.push(self.outside(&found));
         Ok(given_up(row, notes))
@@ -108,7 +128,7 @@ impl Custodian<'_> {
         &self,
         named: &Named,
         confirm: Option<&str>,
-        reason: Option<&str>,
+        how: &GivingUp,
         progress: &Progress,
     ) -> Result<GivenUp, CustodyError> {
         let mut control = self.control.connect().await?;
@@ -122,7 +142,7 @@ impl Custodian<'_> {
         }
         let now = control.now_ms().await?;
         self.kept_long_enough(row, now)?;
-        let unseen = self.holds_nothing(&mut control, &found, progress).await?;
+        let unseen = self.holds_nothing(&mut control, &found, how.accept_unreadable, progress).await?;
         let entries = catalogue::find(&mut control, self.job).await?;
         let scope = format!("{}/{} {}", row.keyset, row.key_id, row.fingerprint);
         let intent = Intent { kind: Kind::Destroy, scope, entries: &entries };
@@ -134,15 +154,15 @@ impl Custodian<'_> {
             return Err(catalogue::used_already(&agreed.request).into());
         }
         // The state first, since of two that try only one gets past it: a file that then stays is told of.
-        self.move_to(&mut control, row, KeyState::Destroyed, reason.unwrap_or("retention period over"))
-            .await?;
+        let why = how.recorded("retention period over", unseen.unreadable);
+        self.move_to(&mut control, row, KeyState::Destroyed, &why).await?;
         let mut wiped = self.delete(&found);
         for copy in control.copies(&row.id).await?.iter().filter(|copy| copy.kind != "restore-test") {
             wiped.left.push(format!("the {} {} still contains it: delete that file", copy.kind, copy.file));
         }
         self.record_destroyed(&mut control, row, agreed.as_ref(), &wiped).await;
         let mut notes = wiped.notes;
-        notes.extend(unseen);
+        notes.extend(unseen.places);
         notes.extend(self.take_out(&found));
         Ok(GivenUp { done: wiped.done, left: wiped.left, ..given_up(row, notes) })
     }

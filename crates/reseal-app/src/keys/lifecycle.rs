@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reseal_control::KeyRow;
-use reseal_custody::{GivenUp, Named};
+use reseal_custody::{GivenUp, GivingUp, Named};
 use reseal_engine::Progress;
 
 use super::custodian;
@@ -20,6 +20,14 @@ pub struct KeyRequest {
     pub key: Named,
     /// Why, for the record.
     pub reason: Option<String>,
+    /// How many cells may be left that open under no key, where it is given up.
+    pub accept_unreadable: u64,
+}
+
+impl KeyRequest {
+    fn giving_up(&self) -> GivingUp {
+        GivingUp { reason: self.reason.clone(), accept_unreadable: self.accept_unreadable }
+    }
 }
 
 /// A key that is marked as active.
@@ -36,7 +44,7 @@ pub struct ActivateRequest {
 /// # Errors
 /// When the plan or its keys cannot be read, or the key may not be activated.
 pub async fn activate(caller: &Caller, request: &ActivateRequest) -> Result<KeyRow, Failure> {
-    let KeyRequest { plan, key, reason } = &request.key;
+    let KeyRequest { plan, key, reason, .. } = &request.key;
     let opened = open::job_to_look(plan).await?;
     let control = control::database()?;
     let custodian = custodian(&opened, &control, caller);
@@ -55,7 +63,7 @@ pub async fn retire(caller: &Caller, request: &KeyRequest) -> Result<GivenUp, Fa
     let progress = Arc::new(Progress::default());
     let shown = caller.frontend.show(&progress);
     let custodian = custodian(&opened, &control, caller);
-    let retired = custodian.retire(&request.key, request.reason.as_deref(), &progress).await;
+    let retired = custodian.retire(&request.key, &request.giving_up(), &progress).await;
     drop(shown);
     match retired {
         Ok(key) => {
@@ -80,13 +88,14 @@ pub struct DestroyRequest {
 /// # Errors
 /// When it is not confirmed, the plan or its keys cannot be read, or the key may not be destroyed.
 pub async fn destroy(caller: &Caller, request: &DestroyRequest) -> Result<GivenUp, Failure> {
-    let KeyRequest { plan, key, reason } = &request.key;
+    let KeyRequest { plan, key, .. } = &request.key;
     let opened = open::job_to_look(plan).await?;
     let control = control::database()?;
     let progress = Arc::new(Progress::default());
     let shown = caller.frontend.show(&progress);
     let custodian = custodian(&opened, &control, caller);
-    let destroyed = custodian.destroy(key, request.confirm.as_deref(), reason.as_deref(), &progress).await;
+    let destroyed =
+        custodian.destroy(key, request.confirm.as_deref(), &request.key.giving_up(), &progress).await;
     drop(shown);
     match destroyed {
         Ok(key) => {

@@ -22,7 +22,7 @@ pub struct ForgetPinRequest {
 /// # Errors
 /// When it is not confirmed, there is no such pin, or a run still relies on the pinned bytes.
 pub async fn forget_pin(caller: &Caller, request: &ForgetPinRequest) -> Result<Pin, Failure> {
-    let KeyRequest { plan, key, reason } = &request.key;
+    let KeyRequest { plan, key, reason, .. } = &request.key;
     let plan = open::plan(plan)?;
     let database = open::database(&plan).await?;
     let (confirm, reason) = (request.confirm.as_deref(), reason.as_deref());

@@ -53,6 +53,13 @@ pub(crate) struct KeyArgs {
     pub(crate) reason: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct UnreadableArg {
+    /// Proceed although this many cells open under no key and may need this one
+    #[arg(long, value_name = "CELLS", default_value_t = 0, hide_default_value = true)]
+    pub(crate) accept_unreadable: u64,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// List a plan's keys: state, fingerprint, age, expiry, cells held
@@ -78,11 +85,15 @@ pub(crate) enum KeysCommand {
     Retire {
         #[command(flatten)]
         key: KeyArgs,
+        #[command(flatten)]
+        accept: UnreadableArg,
     },
     /// Destroy a retired key permanently
     Destroy {
         #[command(flatten)]
         key: KeyArgs,
+        #[command(flatten)]
+        accept: UnreadableArg,
         /// Key ID, as confirmation
         #[arg(long, value_name = "KEY")]
         confirm: Option<String>,

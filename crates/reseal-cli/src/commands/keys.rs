@@ -20,11 +20,13 @@ pub(crate) async fn keys(caller: &Caller, command: &KeysCommand) -> Outcome {
         KeysCommand::RestoreTest(args) => copies::restore_test(caller, args).await,
         KeysCommand::List { plan, due, read } => catalogue::list(&plan.path()?, *due, *read).await,
         KeysCommand::Activate { key, since } => catalogue::activate(caller, key, since.as_deref()).await,
-        KeysCommand::Retire { key } => catalogue::retire(caller, key).await,
+        KeysCommand::Retire { key, accept } => catalogue::retire(caller, key, accept).await,
         KeysCommand::ForgetPin { key, confirm } => {
             catalogue::forget_pin(caller, key, confirm.as_deref()).await
         }
-        KeysCommand::Destroy { key, confirm } => catalogue::destroy(caller, key, confirm.as_deref()).await,
+        KeysCommand::Destroy { key, accept, confirm } => {
+            catalogue::destroy(caller, key, accept, confirm.as_deref()).await
+        }
     }
 }
 
@@ -34,6 +36,11 @@ impl KeyArgs {
     }
 
     fn request(&self) -> KeyRequest {
-        KeyRequest { plan: self.plan.clone(), key: self.named(), reason: self.reason.clone() }
+        KeyRequest {
+            plan: self.plan.clone(),
+            key: self.named(),
+            reason: self.reason.clone(),
+            accept_unreadable: 0,
+        }
     }
 }

@@ -119,6 +119,14 @@ pub enum Held {
         /// How many.
         cells: u64,
     },
+    /// Cells of a field open under no key, although the plan has this one: damaged, or sealed otherwise than it says.
+    #[error("{field} has {} cells that do not open, and may need it", count(*.cells))]
+    Unreadable {
+        /// Table and field.
+        field: String,
+        /// How many.
+        cells: u64,
+    },
     /// A run keeps old cells for its rollback.
     #[error("run {run} keeps {} old cells for its rollback, some of them under this key", count(*.cells))]
     InUndo {
@@ -145,6 +153,10 @@ impl Advise for Held {
             Held::Unknown { .. } => {
                 Advice::refused("cells-unknown", "add the key to the plan again, or repair these cells")
             }
+            Held::Unreadable { .. } => Advice::refused(
+                "cells-unreadable",
+                "repair these cells; or pass `--accept-unreadable` with their number, which the audit trail records",
+            ),
             Held::InUndo { run, .. } => Advice::refused(
                 "undo-holds",
                 format!(

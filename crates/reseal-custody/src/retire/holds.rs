@@ -10,15 +10,25 @@ use crate::census::{CountedScope, keep_census};
 use crate::error::{CustodyError, Held, RetireError};
 use crate::trail;
 
+/// What no look at the tables can tell of a key.
+pub(super) struct Unseen {
+    /// Cells that do not open, as somebody accepts.
+    pub(super) unreadable: u64,
+    /// What could not be looked at.
+    pub(super) places: Vec<String>,
+}
+
 impl Custodian<'_> {
     /// Refuses as long as a sweep, rows that the plan leaves out, kept old cells, or a column that nobody thought of holds
-    /// cells of a key. Gives what could not be looked at.
+    /// cells of a key; and as long as there are more cells that do not open than somebody accepts. Gives what could not be
+    /// looked at, and how many cells were accepted.
     pub(super) async fn holds_nothing(
         &self,
         control: &mut ControlSession,
         found: &Found,
+        accepted: u64,
         progress: &Progress,
-    ) -> Result<Vec<String>, CustodyError> {
+    ) -> Result<Unseen, CustodyError> {
         self.no_run_goes_on().await?;
         let census =
             reseal_engine::census(self.job, self.database, &Scope::default(), true, progress).await?;
@@ -31,8 +41,12 @@ impl Custodian<'_> {
         let key = self.key_in_plan(found).map(|(_, key)| key);
         let outside = reseal_engine::outside(self.job, self.database, key).await?;
         held.extend(outside.findings.into_iter().map(Held::Outside));
+        let unreadable = unreadable(&held);
+        if unreadable <= accepted {
+            held.retain(|held| !matches!(held, Held::Unreadable { .. }));
+        }
         match held.is_empty() {
-            true => Ok(outside.unseen),
+            true => Ok(Unseen { unreadable, places: outside.unseen }),
             false => Err(RetireError::Held { key: found.row.key_id.clone(), held }.into()),
         }
     }
@@ -73,12 +87,16 @@ impl Custodian<'_> {
             for line in &field.counts {
                 let its_keyset = line.seal.as_deref().and_then(keyset_of) == Some(row.keyset.as_str());
                 let under = *in_plan && its_keyset && line.key.as_deref() == Some(row.key_id.as_str());
-                let unknown = !in_plan && line.key.is_none() && line.seal.as_deref() != Some("plaintext");
+                let unopened =
+                    line.cells > 0 && line.key.is_none() && line.seal.as_deref() != Some("plaintext");
+                let may_need_it = unopened && field.keysets.contains(&row.keyset);
                 let (field, cells) = (place.clone(), line.cells);
                 if under {
                     held.push(Held::InField { field, cells });
-                } else if unknown && cells > 0 {
+                } else if unopened && !in_plan {
                     held.push(Held::Unknown { field, cells });
+                } else if may_need_it {
+                    held.push(Held::Unreadable { field, cells });
                 }
             }
         }
@@ -100,6 +118,12 @@ impl Custodian<'_> {
         }
         Ok(held)
     }
+}
+
+/// How many cells do not open.
+fn unreadable(held: &[Held]) -> u64 {
+    let cells = |held: &Held| if let Held::Unreadable { cells, .. } = held { *cells } else { 0 };
+    held.iter().map(cells).sum()
 }
 
 impl Custodian<'_> {

@@ -32,6 +32,8 @@ pub struct CensusField {
     pub table: String,
     /// The field, as the plan names it.
     pub field: String,
+    /// The keysets of the seals that its cells may have.
+    pub keysets: Vec<String>,
     /// The counts.
     pub counts: Vec<CensusLine>,
 }
@@ -43,6 +45,8 @@ pub struct CensusLine {
     pub seal: Option<String>,
     /// The key's id; `None` where none is named or none opens the cell.
     pub key: Option<String>,
+    /// Whether they open, or say that they would, and a run moves them.
+    pub is_old: bool,
     /// What would authenticate them and they do not have, such as an `MDC`.
     pub lacks: Option<&'static str>,
     /// How many.

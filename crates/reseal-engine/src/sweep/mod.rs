@@ -165,15 +165,17 @@ fn census_fields(target: &Target, tallies: Vec<Tally>) -> Vec<CensusField> {
 fn census_field(field: &FieldTarget, tally: Tally) -> CensusField {
     let job = field.job();
     let line = |(SealAndKey { seal, key, unauthenticated }, cells)| {
+        let is_old = Standing::of(job, seal, key.as_deref()) == Standing::Old;
         let seal = seal.and_then(|at| job.seals().nth(at));
         let lacks =
             seal.filter(|_| unauthenticated).and_then(|seal| seal.format.format.optional_authentication());
         let lacks = lacks.map(|optional| optional.name);
-        CensusLine { seal: seal.map(|seal| seal.name.clone()), key, lacks, cells }
+        CensusLine { seal: seal.map(|seal| seal.name.clone()), key, is_old, lacks, cells }
     };
     CensusField {
         table: field.table_label().to_owned(),
         field: job.name.clone(),
+        keysets: job.seals().map(|seal| seal.keyset.name().to_owned()).collect(),
         counts: tally.into_iter().map(line).collect(),
     }
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use jiff::Timestamp;
 use reseal_app::keys::{
     ActivateRequest, CataloguedKey, DestroyRequest, ForgetPinRequest, HeldCells, KeyList, KeyListRequest,
-    Labels, ListedKey, PrimaryKey,
+    KeyRequest, Labels, ListedKey, PrimaryKey,
 };
 use reseal_app::{Caller, Failure};
 use reseal_core::quantity::{coarse, millis};
 use reseal_custody::GivenUp;
 use serde_json::{Value, json};
 
-use crate::args::KeyArgs;
+use crate::args::{KeyArgs, UnreadableArg};
 use crate::exit::{CLEAN, Done, Outcome};
 use crate::output::{number, time};
 use crate::table::table;
@@ -224,22 +224,27 @@ fn moment(text: &str) -> Result<i64, Failure> {
 }
 
 /// Retires a key.
-pub(super) async fn retire(caller: &Caller, key: &KeyArgs) -> Outcome {
-    let retired = reseal_app::keys::retire(caller, &key.request()).await?;
+pub(super) async fn retire(caller: &Caller, key: &KeyArgs, accept: &UnreadableArg) -> Outcome {
+    let request = KeyRequest { accept_unreadable: accept.accept_unreadable, ..key.request() };
+    let retired = reseal_app::keys::retire(caller, &request).await?;
     let head = format!("{} is retired", retired.key_id);
     Ok(answer(&retired, "retired", head))
 }
 
 /// Destroys a retired key.
-pub(super) async fn destroy(caller: &Caller, key: &KeyArgs, confirm: Option<&str>) -> Outcome {
-    let request = DestroyRequest { key: key.request(), confirm: confirm.map(str::to_owned) };
+pub(super) async fn destroy(
+    caller: &Caller,
+    key: &KeyArgs,
+    accept: &UnreadableArg,
+    confirm: Option<&str>,
+) -> Outcome {
+    let key = KeyRequest { accept_unreadable: accept.accept_unreadable, ..key.request() };
+    let request = DestroyRequest { key, confirm: confirm.map(str::to_owned) };
     let destroyed = reseal_app::keys::destroy(caller, &request).await?;
     let GivenUp { key_id, done, left, .. } = &destroyed;
     let head = match left.is_empty() {
         true => format!("{key_id} is destroyed"),
-        false => format!(
-            "{key_id} is marked as destroyed, but Reseal could not delete every copy that the plan names"
-        ),
+        false => format!("{key_id} is marked as destroyed, but copies are left"),
     };
     let lines: Vec<String> = done.iter().chain(left).map(|line| format!("\n  {line}")).collect();
     let mut answer = answer(&destroyed, "destroyed", head + &lines.concat());

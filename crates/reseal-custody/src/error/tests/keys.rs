@@ -228,6 +228,12 @@ pub(super) fn of_places() -> Vec<Case> {
             "add the key to the plan again, or repair these cells",
         ),
         held(
+            vec![Held::Unreadable { field: s("t.c"), cells: 5 }],
+            "cells-unreadable",
+            "v1 is still needed:\nt.c has 5 cells that do not open, and may need it",
+            "repair these cells; or pass `--accept-unreadable` with their number, which the audit trail records",
+        ),
+        held(
             vec![Held::InUndo { run: s("r1"), cells: 9 }],
             "undo-holds",
             "v1 is still needed:\nrun r1 keeps 9 old cells for its rollback, some of them under this key",
