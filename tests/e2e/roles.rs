@@ -200,3 +200,21 @@ fn keys_are_dated_copied_and_destroyed_between_two_rotations() {
         (3, "key-state")
     );
 }
+
+/// Watches that a key which took over another role is known by its bytes before the steps of `before` too: the label under
+/// which it was first seen is the one of the key that these steps bring.
+#[test]
+fn a_young_key_in_another_role_is_refused_before_any_step_of_before() {
+    let world = rotated("undo: none\n");
+    assert_eq!(world.reseal(&["keys", "retire", "PLAN", "v1"]).0, 0);
+    moves_on(&world);
+    world.new_key("other");
+    let brings = format!(
+        "policy: {{ min_key_age: 76d }}\nhooks:\n  before: [{{ command: [sh, -c, 'cd \"$0\" && cp other.key v2.key', \"{}\"] }}]\n",
+        world.folder.path().display()
+    );
+    world.rewrite_plan("undo: none\n", &format!("undo: none\n{brings}"));
+    let refused = world.reseal(&["run", "PLAN"]);
+    assert_eq!(code(&refused), (3, "key-young"), "{}", refused.1);
+    assert!(!world.path("v2.key").exists(), "a step was carried out");
+}

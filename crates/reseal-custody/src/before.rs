@@ -50,7 +50,7 @@ pub async fn before_run(
             }
             let now = session.now_ms().await?;
             if !plan.hooks.before.is_empty() && !options.emergency {
-                old_enough(plan, &session.catalogued(&plan.name).await?, now)?;
+                old_enough(plan, &session.catalogued(&plan.name).await?, &entries, now)?;
             }
             permit.skipped = criteria(&plan.policy, &entries, options.emergency, now)?;
             let (kind, scope) = (Kind::of_run(options.emergency), options.scope.json().to_string());

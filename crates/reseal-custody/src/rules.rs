@@ -81,13 +81,25 @@ pub(crate) fn criteria(
 }
 
 /// The same of what the steps of `before` would lead to, before any of them is carried out: where they bring the next primary,
-/// the key that seals now must be old enough for it. While a key is rotating, nothing can be said yet.
-pub(crate) fn old_enough(plan: &Plan, rows: &[KeyRow], now: i64) -> Result<(), PolicyError> {
+/// the key that seals now must be old enough for it. While a key is rotating, nothing can be said yet. `entries` are the keys
+/// that can be read now.
+pub(crate) fn old_enough(
+    plan: &Plan,
+    rows: &[KeyRow],
+    entries: &[CatalogueEntry],
+    now: i64,
+) -> Result<(), PolicyError> {
     let Some(least) = Least::of(&plan.policy, now) else { return Ok(()) };
     for keyset in &plan.keysets {
         let of =
             |state: KeyState| rows.iter().filter(move |row| row.keyset == keyset.name && row.state == state);
+        let mut primaries = entries.iter().filter(|entry| entry.primary && entry.keyset == keyset.name);
+        let primary = primaries.next().and_then(|entry| entry.row.as_ref());
         let is_next = |row: &KeyRow| match &keyset.primary {
+            // The label is that of the day on which the key was first seen.
+            PrimarySpec::Id(_) if keyset.roles => {
+                primary.is_some_and(|primary| primary.fingerprint == row.fingerprint)
+            }
             PrimarySpec::Id(id) => row.key_id == *id,
             PrimarySpec::Source(_) => false,
             PrimarySpec::None => true,
