@@ -97,7 +97,7 @@ fn of_a_job(kind: NoticeKind, about: &dyn Fn(&str) -> Notice) -> Option<Notice> 
         NoticeKind::NotClean => about("sweep")
             .with("does", "verify")
             .with("due", "2026-07-01T06:00+03:00")
-            .with("reason", "clean no, 41 cells under phi/v2, 1204290 cells under phi/v3"),
+            .with("reason", "not clean, 41 cells under phi/v2, 1,204,290 cells under phi/v3"),
         NoticeKind::DeadMan => about("quarterly-reminder")
             .with("what", "the reminder")
             .with("due", "1 April 2026")

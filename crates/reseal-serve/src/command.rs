@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 
+use reseal_core::quantity::count;
 use reseal_engine::Stopper;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
@@ -126,8 +127,9 @@ fn summary(document: &Value) -> String {
     let kept = SUMMARY_FIELDS.iter().filter_map(|name| {
         let text = match document.get(*name)? {
             Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(truth) => (if *truth { "yes" } else { "no" }).to_owned(),
+            Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), count),
+            Value::Bool(true) => return Some((*name).to_owned()),
+            Value::Bool(false) => return Some(format!("not {name}")),
             _ => return None,
         };
         Some(format!("{} {text}", name.replace('_', " ")))
@@ -149,7 +151,7 @@ fn counted(document: &Map<String, Value>) -> Vec<String> {
         };
         *cells.entry(name).or_default() += line["cells"].as_u64().unwrap_or_default();
     }
-    cells.into_iter().map(|(name, cells)| format!("{cells} {name}")).collect()
+    cells.into_iter().map(|(name, cells)| format!("{} {name}", count(cells))).collect()
 }
 
 #[cfg(test)]
@@ -163,14 +165,14 @@ mod tests {
             ("not json", ""),
             (r#"{"error": {"code": "busy", "message": "another run", "help": null}}"#, "busy: another run"),
             (
-                r#"{"plan": "x", "state": "complete", "reason": null, "cells_rotated": 7, "fields": [1]}"#,
-                "state complete, cells rotated 7",
+                r#"{"plan": "x", "state": "complete", "reason": null, "cells_rotated": 7000, "fields": [1]}"#,
+                "state complete, cells rotated 7,000",
             ),
             (
                 r#"{"clean": false, "by": "opened", "fields": [{"field": "a", "counts": [
                     {"seal": "main", "key": "v1", "cells": 3}, {"seal": null, "key": null, "cells": 2}]},
                     {"field": "b", "counts": [{"seal": "main", "key": "v1", "cells": 4}]}]}"#,
-                "clean no, 2 cells that could not be opened, 7 cells under main/v1",
+                "not clean, 2 cells that could not be opened, 7 cells under main/v1",
             ),
         ] {
             assert_eq!(summary(&serde_json::from_str(document).unwrap_or_default()), line);

@@ -80,7 +80,7 @@ pub(crate) enum Verdict {
     Failed(String),
 }
 
-/// What an exit code of the command means for the work (the codes are the command line's).
+/// What an exit code of the command means for the work (the codes are the command line's). `attempt` counts from 1.
 pub(crate) fn judge(action: &Action, ended: &CommandResult, attempt: i64, now: Timestamp) -> Verdict {
     let after = |wait| now.checked_add(wait).unwrap_or(now);
     let said = &ended.summary;
@@ -111,12 +111,18 @@ pub(crate) fn judge(action: &Action, ended: &CommandResult, attempt: i64, now: T
         }
         (Some(code @ (2 | 3)), _) => Verdict::Failed(format!("refused with exit code {code}: {said}")),
         (code, _) if attempt < ATTEMPTS => {
-            Verdict::Retry(after(RETRY_AFTER), format!("failed ({}): {said}", exit(code)))
+            Verdict::Retry(after(RETRY_AFTER), with_reason(format!("failed ({})", exit(code)), said))
         }
         (code, _) => {
-            Verdict::Failed(format!("failed {attempt} times, most recently with {}: {said}", exit(code)))
+            let failed = format!("failed {attempt} times ({})", exit(code));
+            Verdict::Failed(with_reason(failed, said))
         }
     }
+}
+
+/// What happened, and what the command said of it, if it came to that.
+fn with_reason(what: String, said: &str) -> String {
+    if said.is_empty() { what } else { format!("{what}: {said}") }
 }
 
 fn exit(code: Option<i32>) -> String {
@@ -156,7 +162,12 @@ mod tests {
             matches!(of(&run_within, Some(2), 1, "plan: x"), Verdict::Failed(_)),
             "the plan stays as it is"
         );
-        assert!(matches!(of(&run, None, 1, ""), Verdict::Retry(..)));
+        let killed = |attempt| of(&run, None, attempt, "");
+        assert!(
+            matches!(killed(4), Verdict::Retry(at, why) if at == wait(1) && why == "failed (killed by a signal)")
+        );
+        let given_up = "failed 5 times (killed by a signal)";
+        assert_eq!(killed(5), Verdict::Failed(given_up.to_owned()));
         assert!(matches!(of(&run, Some(5), 5, ""), Verdict::Failed(_)));
         let failed = Verdict::Found(NoticeKind::RestoreTestFailed);
         assert_eq!(of(&test, Some(1), 1, "{}"), failed);

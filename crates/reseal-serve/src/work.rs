@@ -106,7 +106,9 @@ impl Worker {
         words.extend_from_slice(&self.state.setup.arguments);
         let ended = command::run(&self.state.setup.program, &words, self.served(), &self.stop).await;
         let now = self.state.setup.clock.now();
-        match job_command::judge(&self.task.job.action, &ended, self.task.epoch, now) {
+        // The claim was the first epoch, the first attempt the second.
+        let attempt = self.task.epoch - 1;
+        match job_command::judge(&self.task.job.action, &ended, attempt, now) {
             Verdict::Done if self.task.job.action == Action::KeyAge => self.check_key_ages(&ended, now).await,
             Verdict::Done => JobOutcome::Done(ended.summary, Vec::new()),
             Verdict::Found(kind) => {
