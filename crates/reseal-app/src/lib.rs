@@ -28,6 +28,7 @@ pub mod runs;
 pub mod schedule;
 pub mod serve;
 mod trail;
+pub mod tutorial;
 
 pub use caller::{Caller, Frontend};
 pub use failure::{Failure, FailureClass};

@@ -8,6 +8,7 @@ mod migrate;
 mod plan;
 mod schedule;
 mod suggest;
+mod tutorial;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub(crate) use migrate::MigrateArgs;
 pub(crate) use plan::{PlanArg, PlansArg};
 pub(crate) use schedule::{ScheduleCommand, ServeArgs};
 pub(crate) use suggest::suggest;
+pub(crate) use tutorial::TutorialArgs;
 
 /// Move application-encrypted database columns to a new key while the application runs, and prove it.
 #[derive(Debug, Parser)]
@@ -53,6 +55,8 @@ pub(crate) enum Command {
         #[arg(default_value = "reseal-demo")]
         directory: PathBuf,
     },
+    /// Practise a rotation step by step
+    Tutorial(TutorialArgs),
     /// Check plans, and optionally their keys and databases
     #[command(after_long_help = examples::CHECK)]
     Check {

@@ -30,13 +30,14 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Keys", &["keys", "approve"]),
     ("Unattended", &["serve", "schedule", "notify"]),
     ("Audit", &["audit"]),
-    ("Reseal", &["demo", "explain", "completions", "man", "help"]),
+    ("Reseal", &["demo", "tutorial", "explain", "completions", "man", "help"]),
 ];
 
 /// What `reseal --help` says below its options.
 const AFTER: &str = "\
 Examples:
   reseal demo                                 Rotate a small SQLite database
+  reseal tutorial                             Practise a rotation step by step
   reseal check plan.yaml --connect            Check a plan, its keys and its database
   reseal run plan.yaml --dry-run              Open and seal every cell, write nothing
   reseal run plan.yaml                        Rotate

@@ -20,7 +20,7 @@ const OTHER_NAMES: [(&str, &str); 17] = [
     ("rotate", "run"),
     ("start", "run"),
     ("stop", "pause"),
-    ("tutorial", "demo"),
+    ("practice", "tutorial"),
     ("validate", "check"),
 ];
 

@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod schedule;
 mod serve;
+mod tutorial;
 
 use reseal_app::rollback::DropUndoRequest;
 use reseal_app::{Caller, Failure};
@@ -28,6 +29,7 @@ use crate::exit::{CLEAN, Done, Outcome};
 pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
     match &cli.command {
         Command::Demo { directory } => demo::demo(caller, directory).await,
+        Command::Tutorial(args) => tutorial::tutorial(args).await,
         Command::Check { plans, keys, connect } => check::check(plans.paths()?, *keys, *connect).await,
         Command::Census { plan, open, scope } => census::census(caller, &plan.path()?, *open, scope).await,
         Command::Verify { plan, scope } => census::verify(caller, &plan.path()?, scope).await,
