@@ -22,7 +22,7 @@ fn a_run_that_was_killed_is_interrupted_at_once() {
     let (code, text) = said(&world, &["status", "PLAN"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.starts_with("people is interrupted"), "{text}");
-    assert!(text.contains("which has ended: resume with `reseal run`"), "{text}");
+    assert!(text.contains("which has ended: resume with `reseal run /"), "{text}");
     assert!(said(&world, &["runs", "PLAN"]).1.contains("  interrupted\n"));
     let (_, killed) = world.reseal(&["status", "PLAN"]);
     assert_eq!((&killed["state"], &killed["interrupted"]), (&"running".into(), &true.into()));

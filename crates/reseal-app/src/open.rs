@@ -21,7 +21,7 @@ fn parsed(path: &Path, text: &PlanText) -> Result<Plan, Failure> {
         class: FailureClass::Usage,
         code: "plan".into(),
         message: problems.to_string(),
-        help: Some(format!("reseal check {}", path.display())),
+        help: Some(format!("check the plan alone with `reseal check {}`", path.display())),
         approval: false,
     })
 }
@@ -109,6 +109,7 @@ pub(crate) struct FoundRun {
 pub(crate) async fn latest(path: &Path, run: Option<&str>) -> Result<FoundRun, Failure> {
     let plan = plan(path)?;
     let mut session = database(&plan).await?.connect().await?;
+    let shown = path.display();
     let none = || {
         let message = match run {
             Some(run) => format!("plan {} has no run {run}", plan.name),
@@ -117,7 +118,7 @@ pub(crate) async fn latest(path: &Path, run: Option<&str>) -> Result<FoundRun, F
         Failure::usage(
             "no-run",
             message,
-            "list runs with `reseal runs PLAN`, or start one with `reseal run PLAN`",
+            format!("list runs with `reseal runs {shown}`, or start one with `reseal run {shown}`"),
         )
     };
     if session.version().await?.is_none() {

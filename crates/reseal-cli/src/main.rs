@@ -14,6 +14,7 @@ mod terminal;
 mod version;
 mod view;
 mod warnings;
+mod wrap;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -57,15 +58,17 @@ fn main() -> ExitCode {
 
 /// Logs go to stderr: warnings by default, what `RUST_LOG` asks for otherwise. Libraries below Reseal are never
 /// asked for more than warnings: what they print at finer levels is not ours to vouch for. The database driver is asked for
-/// nothing: it hands on what triggers say in a warning, and values of a URL's parameters. Notices that a plan sends to the
+/// nothing: it hands on what triggers say in a warning, and values of a URL's parameters. Neither is the scheduler, which calls
+/// a job that ended just then an error; what it could not do, the daemon says itself. Notices that a plan sends to the
 /// log are logged in any case.
 fn logging(cli: &Cli) {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     // Every crate of Reseal has a target that begins with its name.
     let filter = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("notify_log", LevelFilter::INFO)
+        .with_target(warnings::NOTICES, LevelFilter::INFO)
         .with_target("sqlx", LevelFilter::OFF)
+        .with_target("tokio_cron_scheduler", LevelFilter::OFF)
         .with_target("reseal", level(&asked));
     let filtered = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);

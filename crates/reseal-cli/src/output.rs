@@ -4,8 +4,11 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use reseal_core::RunState;
 use reseal_core::quantity::readable;
 use serde_json::Value;
+
+use crate::wrap::fitted;
 
 /// Prints a result: one JSON document, or text.
 pub(crate) fn result(json: bool, document: &Value, text: &str) {
@@ -14,7 +17,13 @@ pub(crate) fn result(json: bool, document: &Value, text: &str) {
     let _ = match (json, text.is_empty()) {
         (true, _) => writeln!(out, "{}", harmless_json(&document.to_string())),
         (false, true) => Ok(()),
-        (false, false) => writeln!(out, "{}", harmless(text.trim_end())),
+        (false, false) => {
+            let text = harmless(text.trim_end());
+            match out.is_terminal() {
+                true => write!(out, "{}", fitted(&text, terminal_width())),
+                false => writeln!(out, "{text}"),
+            }
+        }
     };
 }
 
@@ -131,6 +140,16 @@ pub(crate) fn error(code: &str, message: &str, help: Option<&str>) {
 }
 
 pub(crate) use reseal_core::quantity::count as number;
+
+/// The width of the terminal behind stdout.
+fn terminal_width() -> usize {
+    comfy_table::Table::new().width().map_or(80, usize::from)
+}
+
+/// A run's state as people read it.
+pub(crate) fn state(state: RunState) -> String {
+    state.name().replace('_', " ")
+}
 
 /// A number of cells.
 pub(crate) fn cells(n: u64) -> String {

@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::warnings::{Layout, wrapped};
+use crate::wrap::{Layout, wrapped};
 
 /// Rows below a header. The columns in `numbers` are aligned to the right.
 pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> String {

@@ -61,18 +61,20 @@ impl Pace {
             *self = Pace::new(progress);
         }
         let (done, total) = progress.rows();
+        // A rollback goes by the cells that were kept.
+        let unit = if self.phase == Phase::Rollback { "cells" } else { "rows" };
         let mut text = match progress.waiting() {
             Some(why) => format!("waiting: {}", plain(&why)),
             None => self.phase.name().to_owned(),
         };
         if total > 0 {
-            text += &format!("  {} / {} rows", number(done.min(total)), number(total));
+            text += &format!("  {} / {} {unit}", number(done.min(total)), number(total));
         }
         let rate = (done - self.first.min(done)) as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
         let mut left = 0.0;
         if rate >= 1.0 && done < total {
             left = (total - done) as f64 / rate;
-            text += &format!("  {} rows/s  {} left", number(rate as u64), duration(left));
+            text += &format!("  {}/s  {} left", number(rate as u64), duration(left));
         }
         if let Some(deadline) = progress.deadline() {
             text += &format!("  {}", to_deadline(deadline - jiff::Timestamp::now().as_millisecond(), left));
@@ -97,18 +99,25 @@ fn to_deadline(left_ms: i64, work_left: f64) -> String {
 }
 
 async fn draw(progress: &Progress, bar: &ProgressBar) {
-    if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:24}] {msg}") {
-        bar.set_style(style.progress_chars("=> "));
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
     }
     let mut pace = Pace::new(progress);
     loop {
-        let (done, total) = progress.rows();
-        bar.set_length(total.max(1));
-        bar.set_position(done.min(total));
-        bar.set_message(pace.text(progress));
-        bar.tick();
+        // One change, one drawing: of several within a moment only the first is drawn, beside what the others were before.
+        bar.set_message(format!("{} {}", drawn(progress.rows()), pace.text(progress)));
         tokio::time::sleep(REDRAW).await;
     }
+}
+
+/// The share that is done, in a width that leaves room for the text on a terminal of 80 columns.
+fn drawn((done, total): (u64, u64)) -> String {
+    const WIDTH: usize = 10;
+    let filled = match total {
+        0 => 0,
+        total => usize::try_from(done.min(total) * WIDTH as u64 / total).unwrap_or(WIDTH),
+    };
+    format!("[{:<WIDTH$}]", "=".repeat(filled))
 }
 
 async fn lines(progress: &Progress) {

@@ -1,16 +1,18 @@
 //! What is logged, as people read it: in the program's own form; at a terminal above the bar of progress, and no wider
 //! than the terminal.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 
+use crate::output::{harmless, plain};
+use crate::wrap::{Layout, wrapped};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
-use unicode_width::UnicodeWidthStr as _;
 
-use crate::output::{harmless, plain};
+/// The target of notices that a plan sends to the log.
+pub(crate) const NOTICES: &str = "notify_log";
 
 /// Narrower than this nothing reads well.
 const NARROWEST: usize = 40;
@@ -50,7 +52,9 @@ where
             width: self.width.map_or(usize::MAX, |width| width().max(NARROWEST)),
         };
         let code = fields.code.map(|code| format!("[{}]", plain(&code))).unwrap_or_default();
-        let message = harmless(&(fields.message + &fields.others));
+        // A notice says in its text what it is about, and names it in fields for programs.
+        let others = if event.metadata().target() == NOTICES { "" } else { fields.others.as_str() };
+        let message = harmless(&format!("{}{others}", fields.message));
         wrapped(&mut out, &format!("{word}{code}: "), &message, layout)?;
         match fields.help {
             Some(help) => {
@@ -86,45 +90,6 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.record_str(field, &format!("{value:?}"));
     }
-}
-
-/// How lines are broken: below the first they are indented.
-#[derive(Clone, Copy)]
-pub(crate) struct Layout {
-    pub(crate) indent: usize,
-    pub(crate) width: usize,
-}
-
-/// Writes words behind a first one.
-pub(crate) fn wrapped(
-    out: &mut impl Write,
-    first: &str,
-    text: &str,
-    Layout { indent, width }: Layout,
-) -> fmt::Result {
-    let mut at = first.width();
-    let mut begins = true;
-    out.write_str(first)?;
-    for line in text.lines() {
-        if !begins {
-            write!(out, "\n{:indent$}", "")?;
-            (at, begins) = (indent, true);
-        }
-        for word in line.split_whitespace() {
-            let length = word.width();
-            if !begins && at + 1 + length > width {
-                write!(out, "\n{:indent$}", "")?;
-                at = indent;
-            } else if !begins {
-                out.write_char(' ')?;
-                at += 1;
-            }
-            out.write_str(word)?;
-            at += length;
-            begins = false;
-        }
-    }
-    out.write_char('\n')
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(crate) struct Plan {
     /// Version of the plan language: 1.
     #[schemars(range(min = 1, max = 1))]
     reseal: u32,
-    /// Name of the plan: at most 63 letters, digits, dots, hyphens and underscores. `rollback --confirm` requires it.
+    /// Name of the plan: at most 63 characters: a-z, A-Z, 0-9, dots, hyphens and underscores. `rollback --confirm` requires it.
     #[schemars(length(min = 1))]
     pub(crate) name: String,
     /// Purpose of the plan, for people. Default: none.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reseal_app::Caller;
 use reseal_app::census::{CensusRequest, InspectRequest};
-use reseal_engine::Census;
+use reseal_engine::{Census, CensusLine};
 use serde_json::{Value, json};
 
 use crate::args::ScopeArgs;
@@ -25,14 +25,32 @@ pub(crate) async fn verify(caller: &Caller, plan: &Path, scope: &ScopeArgs) -> O
     let census = reseal_app::census::census(caller, &request).await?;
     let verdict = match census.clean {
         true => "clean: every cell opened under its primary key, in one snapshot".to_owned(),
-        false => format!(
-            "not clean: some cells do not open under their primary key\nnext: rotate them with `reseal run {}`; if they \
-             come back, an application still seals with an old key",
-            plan.display()
-        ),
+        false => {
+            format!("not clean: some cells do not open under their primary key{}", next(&census, plan))
+        }
     };
     let code = if census.clean { CLEAN } else { REMAIN };
     Ok(Done::new(code, census.json(), format!("{}\n{verdict}", text(&census))))
+}
+
+/// What to do about cells under old keys, and about cells that do not open.
+fn next(census: &Census, plan: &Path) -> String {
+    let plan = plan.display();
+    let mut lines = census.fields.iter().flat_map(|field| &field.counts);
+    let is_broken = |line: &CensusLine| line.key.is_none() && !line.is_old;
+    let mut text = String::new();
+    if lines.clone().any(|line| line.is_old) {
+        text += &format!(
+            "\nnext: rotate what is under an old key with `reseal run {plan}`; if such cells come back, an application \
+             still seals with that key"
+        );
+    }
+    if lines.any(is_broken) {
+        text += &format!(
+            "\nnext: a run leaves cells that do not open unchanged; list them with `reseal quarantine {plan}` after it"
+        );
+    }
+    text
 }
 
 /// A census as people read it.
@@ -49,7 +67,10 @@ pub(crate) fn text(census: &Census) -> String {
             rows.push(vec![
                 std::mem::take(&mut name),
                 or_dash(&line.seal) + &lacks,
-                or_dash(&line.key),
+                match line.key.is_none() && !line.is_old && census.by == "opened" {
+                    true => "does not open".to_owned(),
+                    false => or_dash(&line.key),
+                },
                 number(line.cells),
             ]);
         }

@@ -114,7 +114,7 @@ fn text(plan: &CheckedPlan) -> Vec<String> {
                 let begins = format!("{name}: ");
                 let message = failure.message.strip_prefix(&begins).unwrap_or(&failure.message);
                 lines.push(format!("{begins}error[{}]: {message}", failure.code));
-                lines.extend(failure.help.as_ref().map(|help| format!("  help: {help}")));
+                lines.extend(failure.help.as_ref().map(|help| format!("   help: {help}")));
             }
         }
     }
@@ -134,6 +134,6 @@ fn of_plan(problem: &Problem) -> String {
 
 fn of_database(finding: &Finding) -> String {
     let word = if finding.severity == Severity::Refusal { "refused" } else { "warning" };
-    let help = finding.help.replace('\n', "\n        ");
-    format!("{word}[{}]: {}\n  help: {help}", finding.code, finding.message)
+    let help = finding.help.replace('\n', "\n         ");
+    format!("{word}[{}]: {}\n   help: {help}", finding.code, finding.message)
 }

@@ -52,7 +52,7 @@ async fn list(plan: &Path) -> Outcome {
 
 fn list_text(list: &NotifyList) -> String {
     let counts = list.counts;
-    let mut text = format!("{} sent, {} waiting, {} dead", counts.sent, counts.waiting, counts.dead);
+    let mut text = format!("{} sent, {} waiting, {} undeliverable", counts.sent, counts.waiting, counts.dead);
     let rows = list.waiting.iter().chain(&list.dead).map(row).collect::<Vec<_>>();
     if !rows.is_empty() {
         let header = ["notice", "about", "to", "state", "reason"];
@@ -80,7 +80,7 @@ fn done(delivered: &Delivered, mut json: Value, text: String, path: &Path) -> Do
 }
 
 fn text(delivered: &Delivered) -> String {
-    format!("{} sent, {} to be retried, {} undeliverable", delivered.sent, delivered.later, delivered.dead)
+    format!("{} sent, {} waiting, {} undeliverable", delivered.sent, delivered.later, delivered.dead)
 }
 
 fn row(row: &LetterRow) -> Vec<String> {

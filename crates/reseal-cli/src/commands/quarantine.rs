@@ -29,7 +29,7 @@ pub(crate) async fn quarantine(plan: &Path, run: Option<&str>) -> Outcome {
             let shown = table(&["table", "field", "row", "reason"], &[], rows.collect());
             let plan = plan.display();
             let next = format!("next: look at a row with `reseal inspect {plan} --table TABLE --row ROW`");
-            format!("{shown}\n\n{reasons}\n{next}")
+            format!("{}\n\n{reasons}\n{next}", shown.trim_end())
         }
     };
     Ok(Done::new(CLEAN, json!({ "run_id": run, "cells": documents }), text))

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::args::RollbackArgs;
 use crate::exit::{CLEAN, Done, Outcome, REMAIN};
-use crate::output::cells;
+use crate::output::{cells, state};
 
 /// Puts the old cells of the latest run back.
 pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
@@ -35,7 +35,8 @@ pub(crate) async fn rollback(caller: &Caller, args: &RollbackArgs) -> Outcome {
 
 fn text(report: &Report, plan: &Path) -> String {
     let counts = &report.counts;
-    let mut text = format!("{} is {}\n  {} restored", report.plan, report.state, cells(counts.cells_rotated));
+    let mut text =
+        format!("{} is {}\n  {} restored", report.plan, state(report.state), cells(counts.cells_rotated));
     if counts.cells_raced > 0 {
         text += &format!(
             "\n  {} sealed again under the old key: written since the run, or without old bytes",

@@ -11,7 +11,7 @@ use reseal_store::AskedPace;
 
 use crate::args::{ResumeArgs, RunArgs};
 use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
-use crate::output::{cells, duration, number};
+use crate::output::{cells, duration, number, state};
 
 /// Rotates, or resumes a run that is not over.
 pub(crate) async fn run(caller: &Caller, args: &RunArgs) -> Outcome {
@@ -58,7 +58,7 @@ pub(crate) fn text(report: &Report, plan: &Path) -> String {
         lines.push(format!("  {} rows, {} to rotate", number(counts.rows_scanned), cells(report.cells_old)));
     } else {
         let reason = report.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        lines.push(format!("{} is {}{reason}", report.plan, report.state));
+        lines.push(format!("{} is {}{reason}", report.plan, state(report.state)));
         lines.push(format!("  run {}", report.run_id));
         lines.push(format!(
             "  {} rows, {} rotated",
@@ -66,11 +66,8 @@ pub(crate) fn text(report: &Report, plan: &Path) -> String {
             cells(counts.cells_rotated)
         ));
     }
-    let unmoved = if report.dry_run {
-        "could not be opened"
-    } else {
-        "in quarantine, because they could not be opened or written"
-    };
+    let unmoved =
+        if report.dry_run { "could not be opened" } else { "in quarantine, not opened or not written" };
     let more = [
         (counts.cells_current, "already under the primary key"),
         (counts.cells_null, "NULL"),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::SteerArgs;
 use crate::exit::{CLEAN, Done, Outcome, REMAIN, STOPPED};
-use crate::output::{cells, number, plain, time};
+use crate::output::{self, cells, number, plain, time};
 
 /// Lists runs.
 pub(crate) async fn runs(plan: &Path) -> Outcome {
@@ -40,7 +40,7 @@ pub(crate) async fn status(plan: &Path, run: Option<&str>, wait: bool) -> Outcom
         RunState::Paused if status.run.cells_old > 0 => REMAIN,
         _ => STOPPED,
     };
-    Ok(Done::new(code, status_document(&status), status_text(&status)))
+    Ok(Done::new(code, status_document(&status), status_text(plan, &status)))
 }
 
 fn status_document(status: &RunStatus) -> Value {
@@ -57,8 +57,8 @@ fn status_document(status: &RunStatus) -> Value {
     document
 }
 
-fn status_text(status: &RunStatus) -> String {
-    let mut text = text(&status.run, status.rolls_back.as_deref());
+fn status_text(plan: &Path, status: &RunStatus) -> String {
+    let mut text = text(plan, &status.run, status.rolls_back.as_deref());
     text += &status.rollback.as_ref().map(rolled_back_by).unwrap_or_default();
     text += &status.steps.iter().map(step).collect::<String>();
     if status.run.emergency {
@@ -83,8 +83,8 @@ fn line(run: &RunRow) -> String {
 }
 
 /// A run's state, for people: one whose process is gone, or silent for longer than its lease, is interrupted.
-fn state(run: &RunRow) -> &'static str {
-    if is_interrupted(run) { "interrupted" } else { run.state.name() }
+fn state(run: &RunRow) -> String {
+    if is_interrupted(run) { "interrupted".to_owned() } else { output::state(run.state) }
 }
 
 /// Whether the ledger says that somebody works on the run, and nobody does.
@@ -106,7 +106,7 @@ fn rolled_back_by(rollback: &RollbackRow) -> String {
     let run = &rollback.run;
     let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!(
-        "\n  rollback {} is {}{reason}\n  started {} by {}, {} restored or sealed again",
+        "\n  rollback {} is {}{reason}\n    started {} by {}, {} restored or sealed again",
         run.id,
         state(run),
         time(run.created_at),
@@ -158,7 +158,7 @@ fn due(row: &RunRow, deadline: i64) -> String {
     }
 }
 
-fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
+fn text(plan: &Path, row: &RunRow, rolls_back: Option<&str>) -> String {
     let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let counts = &row.counts;
     let mut lines = vec![
@@ -185,7 +185,11 @@ fn text(row: &RunRow, rolls_back: Option<&str>) -> String {
             false => format!("  running on {holder}"),
             true => {
                 let rolls_back = rolls_back.is_some() || row.state == RunState::RollingBack;
-                let command = if rolls_back { "rollback" } else { "run" };
+                let plan = plan.display();
+                let command = match rolls_back {
+                    true => format!("rollback {plan} --confirm {}", row.plan),
+                    false => format!("run {plan}"),
+                };
                 let why = if row.lease_left_ms > 0 { "has ended" } else { "no longer responds" };
                 format!("  was running on {holder}, which {why}: resume with `reseal {command}`")
             }

@@ -95,7 +95,7 @@ pub(crate) async fn look(
         }
     }
     findings.extend(weak_keys::check(job, &fresh, asker.accepts_weak_keys()));
-    findings.extend(earlier_key::check(session, job).await?);
+    findings.extend(earlier_key::check(session, job, asker).await?);
     let targets: Vec<_> = tables.iter().map(|table| table.target.clone()).collect();
     let escrow = escrow::check(session, job, &targets).await?;
     // A KEK that refuses would refuse the sample too, and under another key than it was no cell opens.

@@ -69,7 +69,8 @@ impl Meaning<'_> {
     ) -> Option<JobSpec> {
         let fits = name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
         if !fits {
-            let message = "a job name can have at most 63 letters, digits, dots, hyphens and underscores";
+            let message =
+                "a job name can have at most 63 characters: a-z, A-Z, 0-9, dots, hyphens and underscores";
             let at = self.named(&["schedule", &name]);
             self.findings.push(crate::document::Finding::new("bad-name", at, message));
         }
