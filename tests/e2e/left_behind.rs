@@ -346,3 +346,24 @@ fn what_cannot_be_looked_at_is_named() {
     assert!(notes.contains("not checked: closed.x") && notes.contains("not checked: half.x"), "{notes}");
     assert!(!notes.contains("half.y") && !notes.contains("people"), "{notes}");
 }
+
+/// Watches that values in a layout which nobody knows are not called looked at: a key may have sealed them.
+#[test]
+fn random_values_of_no_known_layout_are_named() {
+    let (world, _) = rotated("sqlite", "");
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)";
+    world.sql(&[
+        "CREATE TABLE other (id INTEGER PRIMARY KEY, hex TEXT, parts TEXT, raw BLOB, words TEXT, short TEXT)",
+        &format!(
+            "INSERT INTO other {rows} SELECT i, lower(hex(randomblob(44))), lower(hex(randomblob(16))) || ':' || \
+             lower(hex(randomblob(32))), randomblob(60), 'a street in a town, number ' || i, hex(randomblob(4)) FROM n"
+        ),
+    ]);
+    let (exit, done) = retire(&world);
+    assert_eq!(exit, 0, "{done}");
+    let notes = done["notes"].to_string();
+    for column in ["hex", "parts", "raw"] {
+        assert!(notes.contains(&format!("not checked: other.{column} (its values look random")), "{notes}");
+    }
+    assert!(!notes.contains("other.words") && !notes.contains("other.short"), "{notes}");
+}

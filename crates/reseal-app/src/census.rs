@@ -19,6 +19,8 @@ pub struct CensusRequest {
     pub plan: PathBuf,
     /// Whether every cell is opened instead of believing marks.
     pub open: bool,
+    /// The key that cells should be under, instead of the plan's primary.
+    pub primary: Option<String>,
     /// What it is narrowed to, with tables as the plan names them.
     pub scope: Scope,
 }
@@ -28,7 +30,7 @@ pub struct CensusRequest {
 /// # Errors
 /// When the plan or its keys cannot be read, or the database refuses.
 pub async fn census(caller: &Caller, request: &CensusRequest) -> Result<Census, Failure> {
-    let opened = open::job_to_look(&request.plan).await?;
+    let opened = open::job_to_look_under(&request.plan, request.primary.as_deref()).await?;
     let scope = &open::scoped(&opened.plan, &request.scope);
     let progress = Arc::new(Progress::default());
     let shown = caller.frontend.show(&progress);
@@ -36,7 +38,7 @@ pub async fn census(caller: &Caller, request: &CensusRequest) -> Result<Census, 
     drop(shown);
     let census = census?;
     keep(&opened, &census, scope).await;
-    note(caller, &opened, &census, scope).await;
+    note(caller, &opened, &census, request, scope).await;
     Ok(census)
 }
 
@@ -54,7 +56,7 @@ async fn keep(opened: &Opened, census: &Census, scope: &Scope) {
 }
 
 /// What the trail keeps of a count: cells by seal and key over all fields, and how many are under their primary.
-async fn note(caller: &Caller, opened: &Opened, census: &Census, scope: &Scope) {
+async fn note(caller: &Caller, opened: &Opened, census: &Census, request: &CensusRequest, scope: &Scope) {
     let kind = if census.by == "opened" { EventKind::Sweep } else { EventKind::Census };
     let mut sums = Sums::new();
     for field in &census.fields {
@@ -67,7 +69,10 @@ async fn note(caller: &Caller, opened: &Opened, census: &Census, scope: &Scope) 
     let about = |event: Event| {
         let event =
             event.of_plan(&opened.plan.name, &opened.plan.digest).with("scope", scope.json().to_string());
-        let event = event.with("clean", if census.clean { "yes" } else { "no" });
+        let mut event = event.with("clean", if census.clean { "yes" } else { "no" });
+        if let Some(primary) = &request.primary {
+            event = event.with("primary", primary.as_str());
+        }
         sums.0.into_iter().fold(event, |event, sum| event.with(&sum.name, sum.cells))
     };
     trail::note(&caller.operator, kind, about).await;

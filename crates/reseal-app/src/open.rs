@@ -62,9 +62,15 @@ pub(crate) async fn job(path: &Path, overrides: &Overrides) -> Result<Opened, Fa
 
 /// The same for a command that looks at cells and moves none: a key in a role may be away.
 pub(crate) async fn job_to_look(path: &Path) -> Result<Opened, Failure> {
+    job_to_look_under(path, None).await
+}
+
+/// The same with another primary than the plan's.
+pub(crate) async fn job_to_look_under(path: &Path, primary: Option<&str>) -> Result<Opened, Failure> {
     let plan = supported(path)?;
     let database = database(&plan).await?;
-    let (job, warnings) = reseal_registry::build_to_look(&plan, &database).await?;
+    let overrides = Overrides { primary: primary.map(str::to_owned), ..Overrides::default() };
+    let (job, warnings) = reseal_registry::build_to_look(&plan, &overrides, &database).await?;
     Ok(opened(plan, database, job, warnings))
 }
 

@@ -132,6 +132,9 @@ pub(crate) enum Command {
     Verify {
         #[command(flatten)]
         plan: PlanArg,
+        /// ID of the key that cells should be under (default: the plan's primary)
+        #[arg(long, value_name = "KEY")]
+        primary: Option<String>,
         #[command(flatten)]
         scope: ScopeArgs,
     },

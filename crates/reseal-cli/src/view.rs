@@ -105,14 +105,15 @@ async fn draw(progress: &Progress, bar: &ProgressBar) {
     let mut pace = Pace::new(progress);
     loop {
         // One change, one drawing: of several within a moment only the first is drawn, beside what the others were before.
-        bar.set_message(format!("{} {}", drawn(progress.rows()), pace.text(progress)));
+        bar.set_message(format!("{} {}", drawn(progress), pace.text(progress)));
         tokio::time::sleep(REDRAW).await;
     }
 }
 
 /// The share that is done, in a width that leaves room for the text on a terminal of 80 columns.
-fn drawn((done, total): (u64, u64)) -> String {
+fn drawn(progress: &Progress) -> String {
     const WIDTH: usize = 10;
+    let (done, total) = progress.rows();
     let filled = match total {
         0 => 0,
         total => usize::try_from(done.min(total) * WIDTH as u64 / total).unwrap_or(WIDTH),

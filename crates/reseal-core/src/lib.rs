@@ -44,7 +44,7 @@ pub use kek::{Kek, KekContext, KekError, KekFault, KekPlugin, KekSource, Wrapped
 pub use key::{Derivation, Key, Keyset, KeysetError};
 pub use key_state::KeyState;
 pub use layout::{Hole, Layout, LayoutError, Mismatch, Pieces, UnfitPiece};
-pub use looks_sealed::{is_of_known_producer, looks_sealed};
+pub use looks_sealed::{is_of_known_producer, looks_sealed, may_be_sealed};
 pub use nearest::nearest;
 pub use notice::{Notice, NoticeKind, Severity};
 pub use notifier::{BuildNotifier, Delivery, Message, Notifier, NotifierPlugin, Secrets};

@@ -6,7 +6,7 @@ mod tests;
 
 use serde_json::Value as Json;
 
-use random::{decoded, is_random_base64, is_sealed_in_parts};
+use random::{decoded, is_random_base64, is_random_bytes, is_random_hex, is_sealed_in_parts};
 
 /// What the texts of producers begin with that mark their ciphertexts. They are one word each.
 const PREFIXES: [&str; 7] = [
@@ -40,6 +40,13 @@ const SHORTEST: usize = 12;
 pub fn looks_sealed(bytes: &[u8]) -> bool {
     let random = |text: &str| is_sealed_in_parts(text) || is_random_base64(text);
     is_of_known_producer(bytes) || text_of(bytes).is_some_and(random)
+}
+
+/// Whether a value may be a ciphertext in a layout that nobody knows: it looks sealed, or it is random bytes, as they are or in
+/// hexadecimal, enough of them for a cell. Tokens and digests look the same.
+#[must_use]
+pub fn may_be_sealed(bytes: &[u8]) -> bool {
+    looks_sealed(bytes) || is_random_bytes(bytes) || text_of(bytes).is_some_and(is_random_hex)
 }
 
 /// Whether a value is a ciphertext as a producer writes it that is known.

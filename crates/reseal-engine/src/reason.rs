@@ -47,8 +47,8 @@ reasons! {
         "A column that the additional data uses is NULL."
         "Fill the column, or correct `aad:` in the plan."
     BadEncoding "bad-encoding"
-        "A part of the cell cannot be decoded with the field's `encoding:`."
-        "Check the encoding in the plan, or restore the cell from a backup."
+        "A part of the cell cannot be decoded as the plan says."
+        "If many cells fail so, correct the encoding in the plan; otherwise restore the cell from a backup."
     ColumnType "column-type"
         "The new cell does not fit the type of its column."
         "Change the column's type, or use a layout that fits it."
@@ -138,7 +138,7 @@ reasons! {
         "Roll back again; the application may still write under the new key."
     UnknownKey "unknown-key"
         "The cell names a key that its keyset does not have."
-        "Add that key to the keyset, then run again."
+        "Add that key to the keyset, or set `tag:` on the key that cells name otherwise; then run again."
     WrappedDekInvalid "wrapped-dek-invalid"
         "No KEK of the keyset can unwrap the cell's DEK."
         "Add the KEK that wrapped it, or restore the wrapped DEK from a backup."
@@ -187,7 +187,8 @@ impl Reason {
 
 impl From<Broken> for Reason {
     fn from(broken: Broken) -> Self {
-        Reason::Format(broken)
+        // Formats and engine say some things by the same code.
+        Reason::from_name(broken.0).unwrap_or(Reason::Format(broken))
     }
 }
 

@@ -64,8 +64,12 @@ pub async fn build(
 ///
 /// # Errors
 /// When a key cannot be read or does not fit.
-pub async fn build_to_look(plan: &Plan, database: &Database) -> Result<(Job, Vec<String>), BuildError> {
-    built(plan, &Overrides::default(), database, Purpose::Look).await
+pub async fn build_to_look(
+    plan: &Plan,
+    overrides: &Overrides,
+    database: &Database,
+) -> Result<(Job, Vec<String>), BuildError> {
+    built(plan, overrides, database, Purpose::Look).await
 }
 
 async fn built(

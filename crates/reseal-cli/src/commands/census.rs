@@ -14,19 +14,32 @@ use crate::table::table;
 
 /// Counts cells; only reports.
 pub(crate) async fn census(caller: &Caller, plan: &Path, open: bool, scope: &ScopeArgs) -> Outcome {
-    let request = CensusRequest { plan: plan.to_owned(), open, scope: scope.scope() };
+    let request = CensusRequest { plan: plan.to_owned(), open, primary: None, scope: scope.scope() };
     let census = reseal_app::census::census(caller, &request).await?;
     Ok(Done::new(CLEAN, census.json(), text(&census)))
 }
 
 /// The sweep alone; exit 1 where a cell is not under the primary.
-pub(crate) async fn verify(caller: &Caller, plan: &Path, scope: &ScopeArgs) -> Outcome {
-    let request = CensusRequest { plan: plan.to_owned(), open: true, scope: scope.scope() };
+pub(crate) async fn verify(
+    caller: &Caller,
+    plan: &Path,
+    primary: Option<&str>,
+    scope: &ScopeArgs,
+) -> Outcome {
+    let request = CensusRequest {
+        plan: plan.to_owned(),
+        open: true,
+        primary: primary.map(str::to_owned),
+        scope: scope.scope(),
+    };
     let census = reseal_app::census::census(caller, &request).await?;
     let verdict = match census.clean {
         true => "clean: every cell opened under its primary key, in one snapshot".to_owned(),
         false => {
-            format!("not clean: some cells do not open under their primary key{}", next(&census, plan))
+            format!(
+                "not clean: some cells do not open under their primary key{}",
+                next(&census, plan, primary)
+            )
         }
     };
     let code = if census.clean { CLEAN } else { REMAIN };
@@ -34,14 +47,15 @@ pub(crate) async fn verify(caller: &Caller, plan: &Path, scope: &ScopeArgs) -> O
 }
 
 /// What to do about cells under old keys, and about cells that do not open.
-fn next(census: &Census, plan: &Path) -> String {
+fn next(census: &Census, plan: &Path, primary: Option<&str>) -> String {
     let plan = plan.display();
+    let primary = primary.map(|primary| format!(" --primary {primary}")).unwrap_or_default();
     let mut lines = census.fields.iter().flat_map(|field| &field.counts);
     let is_broken = |line: &CensusLine| line.key.is_none() && !line.is_old;
     let mut text = String::new();
     if lines.clone().any(|line| line.is_old) {
         text += &format!(
-            "\nnext: rotate what is under an old key with `reseal run {plan}`; if such cells come back, an application \
+            "\nnext: rotate what is under an old key with `reseal run {plan}{primary}`; if such cells come back, an application \
              still seals with that key"
         );
     }

@@ -32,7 +32,9 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
         Command::Tutorial(args) => tutorial::tutorial(args).await,
         Command::Check { plans, keys, connect } => check::check(plans.paths()?, *keys, *connect).await,
         Command::Census { plan, open, scope } => census::census(caller, &plan.path()?, *open, scope).await,
-        Command::Verify { plan, scope } => census::verify(caller, &plan.path()?, scope).await,
+        Command::Verify { plan, primary, scope } => {
+            census::verify(caller, &plan.path()?, primary.as_deref(), scope).await
+        }
         Command::Inspect { plan, table, row } => census::inspect(&plan.path()?, table, row).await,
         Command::Run(args) => run::run(caller, args).await,
         Command::Resume(args) => run::resume(caller, args).await,

@@ -118,7 +118,13 @@ fn next(report: &Report, plan: &str) -> Option<String> {
             format!("next: make every writer seal with the new key, then run `reseal resume {plan}`")
         }
         (true, false) => {
-            format!("next: list them with `reseal quarantine {plan}`; retry them with `reseal resume {plan}`")
+            let writers = match report.cells_old {
+                0 => "",
+                _ => "next: make every writer seal with the new key\n",
+            };
+            format!(
+                "{writers}next: list cells in quarantine with `reseal quarantine {plan}`, then run `reseal resume {plan}`"
+            )
         }
     })
 }

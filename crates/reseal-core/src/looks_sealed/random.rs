@@ -50,6 +50,16 @@ pub(super) fn is_random_base64(text: &str) -> bool {
     bytes.is_some_and(|bytes| is_mixed(text) && is_random(&bytes))
 }
 
+/// Whether a text is random bytes in hexadecimal, enough of them for a cell.
+pub(super) fn is_random_hex(text: &str) -> bool {
+    hex::decode(text).map(Zeroizing::new).is_ok_and(|bytes| is_random_bytes(&bytes))
+}
+
+/// Whether bytes are random, enough of them for a cell.
+pub(super) fn is_random_bytes(bytes: &[u8]) -> bool {
+    bytes.len() >= SHORTEST && is_random(bytes)
+}
+
 /// Whether a text is a nonce, a ciphertext and maybe a tag, with a separator between them: `iv:ct` in hexadecimal or
 /// base64, `ct--iv--tag` as Rails writes its messages; also one piece of random base64 behind a label, `v1:…`.
 pub(super) fn is_sealed_in_parts(text: &str) -> bool {

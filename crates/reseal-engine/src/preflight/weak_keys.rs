@@ -13,6 +13,8 @@ use crate::job::{Job, KeysetJob};
 /// Texts that fewer guesses find are weak: 10 to this power. 16 characters drawn at random pass, and no phrase that is a
 /// common word with some digits.
 const FEWEST_GUESSES: f64 = 16.0;
+/// A text that needs more guesses than these, as 100 random bits do, needs no iterations.
+const OUT_OF_REACH: f64 = 30.0;
 /// The least iterations of PBKDF2, by the OWASP Password Storage Cheat Sheet.
 const ROUNDS_SHA256: u32 = 600_000;
 const ROUNDS_SHA1: u32 = 1_300_000;
@@ -118,9 +120,13 @@ fn text_or_short(bytes: &[u8]) -> Option<Weakness> {
     }
 }
 
-/// PBKDF2 makes guesses at a text costly, if it has rounds enough. Random bytes need none.
+/// PBKDF2 makes guesses at a text costly, if it has rounds enough. Random bytes need none, nor do they as text: an application's
+/// library may fix the number, and its key be out of reach whatever the number is.
 fn rounds(job: &Job, keyset: &KeysetJob, primary: &Key) -> Option<Weakness> {
-    if !is_guessable(primary.source_bytes()) {
+    let bytes = primary.source_bytes();
+    let is_out_of_reach =
+        |text: &str| bytes.len() >= ENOUGH_BYTES && zxcvbn(text, &[]).guesses_log10() >= OUT_OF_REACH;
+    if !is_guessable(bytes) || std::str::from_utf8(bytes).is_ok_and(is_out_of_reach) {
         return None;
     }
     let of_seals = seals_under(job, keyset).filter_map(|seal| seal.kdf.as_ref());

@@ -1,6 +1,8 @@
 //! What the values of one column come to.
 
-use reseal_core::{Cell, Context, Identified, Key, Value, is_of_known_producer};
+use std::borrow::Cow;
+
+use reseal_core::{Cell, Context, Identified, Key, Part, Value, is_of_known_producer, may_be_sealed};
 use reseal_store::Column;
 
 use super::cells::{Candidate, Stands, candidates};
@@ -106,6 +108,8 @@ pub(super) struct ColumnSearch<'j> {
     /// How many of them are bytes, or bytes that are written as text: no words.
     opaque: u64,
     looks: Count,
+    /// Values that may be ciphertexts of a layout that nobody knows.
+    random: Count,
     /// Openings that prove nothing, by trial.
     unproved: Vec<(Count, Option<&'j Key>)>,
 }
@@ -122,6 +126,7 @@ impl<'j> ColumnSearch<'j> {
             values: 0,
             opaque: 0,
             looks: Count::default(),
+            random: Count::default(),
             unproved: Vec::new(),
         }
     }
@@ -144,7 +149,7 @@ impl<'j> ColumnSearch<'j> {
         self.opaque += u64::from(shapes::is_opaque(value));
         self.unproved.resize(trials.len(), (Count::default(), None));
         for Candidate { cell, stands } in candidates(value, self.column.kind, self.most) {
-            if cell.get(reseal_core::Part::Ciphertext).and_then(Value::as_slice).is_none() {
+            if cell.get(Part::Ciphertext).and_then(Value::as_slice).is_none() {
                 continue;
             }
             for (at, trial) in trials.iter().enumerate() {
@@ -154,6 +159,9 @@ impl<'j> ColumnSearch<'j> {
             }
             if stands != Stands::AsAWord && is_sealed_by_its_look(job, &cell) {
                 self.looks.add(stands);
+            } else if stands == Stands::Alone && cell_bytes(&cell).is_some_and(|bytes| may_be_sealed(&bytes))
+            {
+                self.random.add(stands);
             }
         }
     }
@@ -192,6 +200,11 @@ impl<'j> ColumnSearch<'j> {
         false
     }
 
+    /// Whether nothing was found, and yet at least half of the values may be ciphertexts of a layout that nobody knows.
+    pub(super) fn looks_random(&self) -> bool {
+        self.found.is_none() && self.random.tells(self.values)
+    }
+
     /// Whether the column holds nothing that reads as words.
     pub(super) fn is_opaque(&self) -> bool {
         self.values > 0 && self.opaque == self.values
@@ -223,8 +236,11 @@ impl<'j> ColumnSearch<'j> {
 }
 
 fn is_sealed_by_its_look(job: &Job, cell: &Cell<'_>) -> bool {
-    let known = |bytes: std::borrow::Cow<'_, [u8]>| is_of_known_producer(&bytes);
-    looks_sealed(job, cell) || cell.bytes(reseal_core::Part::Ciphertext).is_some_and(known)
+    looks_sealed(job, cell) || cell_bytes(cell).is_some_and(|bytes| is_of_known_producer(&bytes))
+}
+
+fn cell_bytes<'c>(cell: &'c Cell<'_>) -> Option<Cow<'c, [u8]>> {
+    cell.bytes(Part::Ciphertext)
 }
 
 /// The key that opens a cell where it stands, or as it would in a field of the plan, and whether that is proof.

@@ -44,6 +44,13 @@ pub(super) fn of_a_key(search: &TableSearch<'_>, key: Option<&Key>, outside: &mu
                 false => outside.findings.push(finding),
             }
         }
+        if place.column.looks_random() && !place.is_ignored() {
+            outside.unseen.push(format!(
+                "not checked: {} (its values look random; they may be ciphertexts of this key in a layout that the plan \
+                 does not have)",
+                place.name
+            ));
+        }
         if key.is_none() && place.is_ignored() {
             outside.unseen.push(format!(
                 "not checked: {} (`ignore:` lists it, and the plan no longer has the key)",
