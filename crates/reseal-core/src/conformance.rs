@@ -30,6 +30,7 @@ pub struct Suite {
     samples: Vec<Vec<u8>>,
     parts: Vec<Part>,
     has_idle_bytes: bool,
+    is_deterministic: bool,
 }
 
 /// Plaintexts that any format for bytes holds: nothing, one byte, NUL bytes, text, no text, 64 KiB, 1 MiB.
@@ -59,6 +60,7 @@ impl Suite {
             samples: samples(),
             parts: vec![Part::Ciphertext],
             has_idle_bytes: false,
+            is_deterministic: false,
         }
     }
 
@@ -90,6 +92,13 @@ impl Suite {
         self
     }
 
+    /// The same value sealed twice under one key gives the same cell: applications look cells up by it.
+    #[must_use]
+    pub fn deterministic(mut self) -> Self {
+        self.is_deterministic = true;
+        self
+    }
+
     /// Runs every check but [`Suite::keeps`].
     ///
     /// # Panics
@@ -106,7 +115,7 @@ impl Suite {
             if !self.built.plaintext {
                 self.opens_under_no_other_key_or_aad(&cell);
                 let again = self.sealed(&text, 0, None);
-                assert_ne!(cell, again, "sealing twice gave one cell ({} bytes of plaintext)", sample.len());
+                self.is_as_deterministic_as_said(&cell, &again);
                 self.damage_never_opens_to_something_else(sample, &cell);
             }
         }
@@ -186,6 +195,15 @@ impl Suite {
                 }
                 other => panic!("a sealed cell is {other:?}"),
             }
+        }
+    }
+
+    /// Two cells of one value under one key.
+    fn is_as_deterministic_as_said<'c>(&self, cell: &Cell<'c>, again: &Cell<'c>) {
+        let size = cell.size();
+        match self.is_deterministic {
+            true => assert_eq!(cell, again, "sealing twice gave two cells ({size} bytes)"),
+            false => assert_ne!(cell, again, "sealing twice gave one cell ({size} bytes)"),
         }
     }
 

@@ -106,6 +106,12 @@ pub trait Format: Send + Sync {
         true
     }
 
+    /// Whether the format itself looks at what a cell opens to, where nothing authenticates it, so that few enough wrong
+    /// keys pass.
+    fn validates(&self) -> bool {
+        false
+    }
+
     /// The algorithm that seals cells under a key of so many bits, as auditors know it: `AES-256-GCM`. `None` where the
     /// format's name says as much.
     fn algorithm(&self, key_bits: Option<usize>) -> Option<&'static str> {
