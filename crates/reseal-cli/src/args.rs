@@ -184,6 +184,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: NotifyCommand,
     },
+    /// List formats and presets for plans
+    Formats {
+        #[command(subcommand)]
+        command: Option<FormatsCommand>,
+    },
     /// Explain the code of an error or quarantined cell
     Explain {
         /// Code, as in `error[CODE]`, or an exit code
@@ -201,6 +206,15 @@ pub(crate) enum Command {
         /// List the pages there are
         #[arg(long, conflicts_with = "command")]
         list: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FormatsCommand {
+    /// Show what a preset stands for
+    Show {
+        /// Name of the preset
+        name: String,
     },
 }
 

@@ -203,7 +203,7 @@ impl Custodian<'_> {
         let kept = restored(self.plan, &decrypt(&encrypted, identity)?)?;
         let names: Vec<KeyName> = kept.iter().map(|kept| (kept.keyset.clone(), kept.id.clone())).collect();
         let keysets = reseal_registry::restored(self.plan, kept).map_err(CopyError::Key)?;
-        let job = reseal_registry::job_with(self.plan, keysets).map_err(CopyError::Format)?;
+        let job = reseal_registry::job_with(self.plan, keysets).await.map_err(CopyError::Format)?;
         let job = std::sync::Arc::new(job);
         let mut control = self.control.connect().await?;
         let live = catalogue::enter(&mut control, self.job).await?;

@@ -16,7 +16,10 @@ mod form;
 mod language;
 mod meaning;
 mod names;
+mod options;
 mod plan;
+mod preset;
+mod preset_file;
 mod problem;
 mod raw;
 #[cfg(feature = "reference")]
@@ -38,6 +41,7 @@ pub use plan::{
     SealSpec, SourceSpec, Standard, StepActionSpec, StepEnvSpec, StepPlace, StepSpec, Switch, TableSpec,
     Throttle, Timing, Undo, VarSpec, ViaSpec, When, WordingSpec,
 };
+pub use preset::{BASE, NONE, Preset, unknown as unknown_preset};
 pub use problem::{MarkedLine, Problem, Problems};
 #[cfg(feature = "reference")]
 pub use reference::{ExamplePlan, reference};

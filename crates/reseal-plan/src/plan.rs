@@ -176,8 +176,10 @@ pub struct SealSpec {
     pub keyset: Option<usize>,
     /// The format plugin's name.
     pub format: String,
-    /// The format's options; its plugin took them for every field of the plan.
+    /// The format's options; its plugin took them for every field of the plan. Those of `sources` are empty.
     pub options: Options,
+    /// Options whose values are stored elsewhere, by name, with the place.
+    pub sources: Vec<(String, SourceSpec)>,
     /// Additional authenticated data.
     pub aad: Option<Template>,
     /// How a key becomes the key of one cell.

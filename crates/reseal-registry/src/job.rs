@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reseal_core::{BuiltFormat, Format, Keyset, Options, Part};
+use reseal_core::{BuiltFormat, Format, Keyset, OptionValue, Options, Part};
 use reseal_engine::{
     Application, CellEncoding, Envelope, FieldJob, Job, KeysetJob, Move, NamedFormat, Pace, Seal,
     SourceFacts, TableJob, Validator,
@@ -131,7 +131,7 @@ fn build_field(
 }
 
 fn build_seal(spec: &SealSpec, keys: &Keys, parts: &[Part]) -> Result<Seal, BuildError> {
-    let (name, built) = build_format(spec, parts)?;
+    let (name, built) = build_format(spec, keys, parts)?;
     let keyset = match spec.keyset {
         Some(at) => keys.keysets[at].clone(),
         None => Arc::new(no_keys()),
@@ -159,13 +159,21 @@ fn build_seal(spec: &SealSpec, keys: &Keys, parts: &[Part]) -> Result<Seal, Buil
     Ok(seal.enveloped(envelope))
 }
 
-fn build_format(spec: &SealSpec, parts: &[Part]) -> Result<(&'static str, BuiltFormat), BuildError> {
+fn build_format(
+    spec: &SealSpec,
+    keys: &Keys,
+    parts: &[Part],
+) -> Result<(&'static str, BuiltFormat), BuildError> {
     let failed = |message: String| BuildError::Format { seal: spec.name.clone(), message };
     let plugin = FORMATS
         .iter()
         .find(|plugin| plugin.name == spec.format)
         .ok_or_else(|| failed(format!("this build of Reseal does not support format `{}`", spec.format)))?;
-    let fitted = plugin.fit(&spec.options, parts).map_err(|error| failed(error.to_string()))?;
+    let mut options = spec.options.clone();
+    for option in keys.options.iter().filter(|option| option.seal == spec.name) {
+        options.0.insert(option.name.clone(), OptionValue::Text(option.value.to_string()));
+    }
+    let fitted = plugin.fit(&options, parts).map_err(|error| failed(error.to_string()))?;
     Ok((plugin.name, fitted.built))
 }
 

@@ -8,16 +8,18 @@ mod job;
 mod keys;
 mod notifiers;
 mod plugins;
+mod presets;
 mod reread;
 mod unread;
 
 pub use job::{Overrides, job};
 pub use keys::{
-    Kept, KeyFacts, Keys, Purpose, ReadKeyError, Wanted, database, keys, printed, restored, url_in, wanted,
-    will_be,
+    FormatOption, Kept, KeyFacts, Keys, Purpose, ReadKeyError, Wanted, database, keys, printed, restored,
+    url_in, wanted, will_be,
 };
 pub use notifiers::{notifier, secret};
 pub use plugins::{FORMATS, KEKS, KEY_SOURCES, NOTIFIERS};
+pub use presets::presets;
 
 use std::sync::Arc;
 
@@ -29,7 +31,12 @@ use crate::unread::Unread;
 /// What plans can name.
 #[must_use]
 pub fn vocabulary() -> Vocabulary<'static> {
-    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES, keks: KEKS, notifiers: NOTIFIERS }
+    Vocabulary { presets: presets(), ..plugins() }
+}
+
+/// The same without presets, in whose words those are read.
+pub(crate) fn plugins() -> Vocabulary<'static> {
+    Vocabulary { formats: FORMATS, key_sources: KEY_SOURCES, keks: KEKS, notifiers: NOTIFIERS, presets: &[] }
 }
 
 /// Why a plan that was checked cannot become a job.
@@ -98,7 +105,7 @@ pub async fn build_for_run(
 ) -> Result<(Job, Vec<String>), BuildError> {
     match build(plan, overrides, database).await {
         Err(BuildError::Key(error)) if !plan.hooks.before.is_empty() => {
-            let mut job = job(plan, &keys::none(plan), overrides)?;
+            let mut job = job(plan, &keys::none(plan).await?, overrides)?;
             job.hooks = Arc::new(hooks::hooks(plan, overrides, database));
             job.keys_missing = Some(Unread::Keys(error.into()).into());
             Ok((job, Vec::new()))
@@ -112,8 +119,11 @@ pub use reseal_engine::Job;
 /// Builds a plan's job with keysets that were not read from its sources.
 ///
 /// # Errors
-/// When a format refuses what the check of the plan let pass.
-pub fn job_with(plan: &Plan, keysets: Vec<std::sync::Arc<reseal_core::Keyset>>) -> Result<Job, BuildError> {
-    let keys = Keys { keysets, facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() };
+/// When a format refuses what the check of the plan let pass, or an option cannot be read.
+pub async fn job_with(
+    plan: &Plan,
+    keysets: Vec<std::sync::Arc<reseal_core::Keyset>>,
+) -> Result<Job, BuildError> {
+    let keys = Keys { keysets, ..keys::none(plan).await? };
     job(plan, &keys, &Overrides::default())
 }

@@ -3,8 +3,13 @@
 use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin, NotifierPlugin};
 
 /// Every format that a plan can name.
-pub const FORMATS: &[FormatPlugin] =
-    &[format_aes_gcm::PLUGIN, format_fernet::PLUGIN, format_pgcrypto::PLUGIN, format_plaintext::PLUGIN];
+pub const FORMATS: &[FormatPlugin] = &[
+    format_custom::PLUGIN,
+    format_aes_gcm::PLUGIN,
+    format_fernet::PLUGIN,
+    format_pgcrypto::PLUGIN,
+    format_plaintext::PLUGIN,
+];
 
 /// Every place that a plan can take keys from.
 pub const KEY_SOURCES: &[KeySourcePlugin] =

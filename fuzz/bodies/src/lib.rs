@@ -5,6 +5,7 @@
 
 pub mod aes_gcm;
 pub mod audit;
+pub mod custom;
 pub mod fernet;
 pub mod layout;
 pub mod pgcrypto;
@@ -26,7 +27,7 @@ pub struct Body {
 }
 
 /// Every body.
-pub const ALL: [Body; 7] = [
+pub const ALL: [Body; 8] = [
     Body {
         name: "aes_gcm",
         body: aes_gcm::body,
@@ -34,6 +35,12 @@ pub const ALL: [Body; 7] = [
         words: &[":", "v1", "=", "A", "enc:v1:"],
     },
     Body { name: "audit", body: audit::body, seeds: audit::seeds, words: audit::WORDS },
+    Body {
+        name: "custom",
+        body: custom::body,
+        seeds: custom::seeds,
+        words: &["{\"p\":\"", "\"h\":{", "\"c\":true", "\\/", " ", "nacl:"],
+    },
     Body {
         name: "fernet",
         body: fernet::body,

@@ -7,6 +7,7 @@ use reseal_plan::{Language, Plan, PlanFile, Problems, Vocabulary, print};
 /// The plugins that plans can name: those of the registry, which a test holds this against.
 pub const VOCABULARY: Vocabulary<'static> = Vocabulary {
     formats: &[
+        format_custom::PLUGIN,
         format_aes_gcm::PLUGIN,
         format_fernet::PLUGIN,
         format_pgcrypto::PLUGIN,
@@ -15,6 +16,7 @@ pub const VOCABULARY: Vocabulary<'static> = Vocabulary {
     key_sources: &[keys_age::PLUGIN, keys_command::PLUGIN, keys_env::PLUGIN, keys_file::PLUGIN],
     keks: &[keys_aws_kms::PLUGIN, keys_local::PLUGIN, keys_pkcs11::PLUGIN],
     notifiers: &[notify_log::PLUGIN, notify_smtp::PLUGIN, notify_webhook::PLUGIN],
+    presets: &[],
 };
 
 /// What plans are made of.

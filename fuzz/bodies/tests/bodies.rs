@@ -82,6 +82,11 @@ fn audit_holds() {
 }
 
 #[test]
+fn custom_holds() {
+    holds("custom");
+}
+
+#[test]
 fn fernet_holds() {
     holds("fernet");
 }

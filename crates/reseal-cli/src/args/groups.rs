@@ -9,7 +9,7 @@ use super::Cli;
 
 /// The commands of each group, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Plan", &["check", "grants", "migrate"]),
+    ("Plan", &["check", "formats", "grants", "migrate"]),
     (
         "Rotate",
         &[

@@ -6,6 +6,7 @@ mod census;
 mod check;
 mod demo;
 mod explain;
+mod formats;
 mod grants;
 mod keys;
 mod migrate;
@@ -61,6 +62,7 @@ pub(crate) async fn run(cli: &Cli, caller: &Caller) -> Outcome {
         Command::Schedule { command } => schedule::schedule(caller, command).await,
         Command::Audit { command } => audit::audit(caller, command).await,
         Command::Notify { command } => notify::notify(command).await,
+        Command::Formats { command } => formats::formats(command.as_ref()),
         Command::Explain { code } => explain::explain(code),
         Command::Completions { shell } => completions(*shell),
         Command::Man { list: true, .. } => manual_pages(),

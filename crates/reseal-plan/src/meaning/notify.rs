@@ -5,10 +5,10 @@ use std::time::Duration;
 use reseal_core::{NoticeKind, NotifierPlugin, OptionKind};
 use serde_json::Value;
 
-use super::seals::options_of;
 use super::{Entries, Meaning, index_of, names_of, quoted};
 use crate::document::Finding;
 use crate::names::listed;
+use crate::options::options_of;
 use crate::plan::{EventSpec, NotifySpec, Recipient, SourceSpec, ViaSpec, WordingSpec};
 use crate::raw;
 

@@ -1,12 +1,14 @@
 //! Seals: format, keyset, templates.
 
-use reseal_core::{FormatPlugin, OptionValue, Options};
+use reseal_core::{FormatPlugin, OptionKind, Options};
 use serde_json::Value;
 
 use super::{Entries, Meaning, flat, index_of, names_of, quoted};
 use crate::document::Finding;
 use crate::names::{did_you_mean, listed};
-use crate::plan::{KeysetSpec, SealSpec};
+use crate::options::with_places;
+use crate::plan::{KeysetSpec, SealSpec, SourceSpec};
+use crate::preset::BASE;
 use crate::raw;
 use crate::validator::Validator;
 
@@ -43,18 +45,53 @@ impl Meaning<'_> {
         let aad = raw.aad.map(|aad| self.template(&aad, &under("aad")));
         let kdf = raw.kdf.map(|kdf| self.kdf(kdf, &under("kdf")));
         let validator = raw.validator.map(|validator| self.validator(validator, &under("validator")));
-        let (format, options) = raw.format.0.into_iter().next()?;
+        let (written, options) = raw.format.named()?;
+        let place = ["seals", name, "format", written.as_str()];
+        let (format, options) = self.expanded(written.clone(), options, &place)?;
+        let sources = self.format_sources(&format, &options, &place);
         Some(SealSpec {
             name: name.into(),
             keyset: flat(keyset)?,
             format,
-            options: options_of(&options),
+            options: with_places(&options),
+            sources: sources?,
             aad: flat(aad)?,
             kdf: flat(kdf)?,
             validator: flat(validator)?,
             envelope: flat(envelope)?,
             line: self.line(&path),
         })
+    }
+
+    /// A preset's options as those of the format that it is stated in.
+    fn expanded(&mut self, format: String, options: Value, place: &[&str]) -> Option<(String, Value)> {
+        let Some(preset) = self.vocabulary.preset(&format) else { return Some((format, options)) };
+        match preset.expand(&options) {
+            Ok(options) => Some((BASE.to_owned(), options)),
+            Err(unfit) => {
+                let path = [place, &[&unfit.option]].concat();
+                self.find_help("format-option", &path, unfit.message, Some(unfit.help));
+                None
+            }
+        }
+    }
+
+    /// Where a format's options are stored whose values no plan has.
+    fn format_sources(
+        &mut self,
+        format: &str,
+        options: &Value,
+        place: &[&str],
+    ) -> Option<Vec<(String, SourceSpec)>> {
+        let plugin = self.vocabulary.format(format)?;
+        let sources = plugin.options.iter().filter(|option| option.kind == OptionKind::Source);
+        let given = sources.filter_map(|option| Some((option.name, options.get(option.name)?.clone())));
+        let read = given.map(|(name, raw)| {
+            let source: raw::Source = serde_json::from_value(raw).ok()?;
+            Some((name.to_owned(), self.source(source, &[place, &[name]].concat())?))
+        });
+        // All of them, so that all their mistakes are told.
+        read.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn validator(&mut self, raw: raw::Validator, path: &[&str]) -> Option<Validator> {
@@ -105,6 +142,7 @@ impl Meaning<'_> {
             keyset: None,
             format: format.into(),
             options: Options::default(),
+            sources: Vec::new(),
             aad: None,
             kdf: None,
             validator: None,
@@ -128,16 +166,4 @@ impl Meaning<'_> {
             .or_else(|| (!known.is_empty()).then(|| format!("valid names: {}", listed(known, "and"))));
         self.find_help(code, path, message, help);
     }
-}
-
-/// Options as the plugins take them; names and kinds were checked by form.
-pub(super) fn options_of(raw: &Value) -> Options {
-    let value = |value: &Value| match value {
-        Value::String(text) => Some(OptionValue::Text(text.clone())),
-        Value::Number(n) => n.as_i64().map(OptionValue::Integer),
-        Value::Bool(b) => Some(OptionValue::Boolean(*b)),
-        _ => None,
-    };
-    let entries = raw.as_object().into_iter().flatten();
-    Options(entries.filter_map(|(name, raw)| Some((name.clone(), value(raw)?))).collect())
 }

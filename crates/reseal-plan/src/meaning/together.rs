@@ -193,7 +193,8 @@ impl Meaning<'_> {
                 self.findings.push(Finding::new("no-keyset", self.named(&path), message));
             }
         }
-        if !one.proves_key() && one.seal.validator.is_none() {
+        let validates = one.built.format.validates() || one.seal.validator.is_some();
+        if !one.proves_key() && !validates {
             let message =
                 format!("`{}` is not authenticated: a wrong key may appear to open a cell", one.seal.format);
             let help = "name the key in the cell or in a key column, or add `validator:` to the seal (utf8, \

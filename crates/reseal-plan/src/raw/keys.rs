@@ -167,8 +167,23 @@ pub(crate) struct Seal {
 
 /// A format and its options; the schema of this type is put together in `schema::vocabulary`.
 #[derive(Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub(crate) struct Format(pub(crate) Map<String, Value>);
+#[serde(untagged)]
+pub(crate) enum Format {
+    /// A preset without options.
+    Name(String),
+    /// A format or a preset, with its options.
+    Map(Map<String, Value>),
+}
+
+impl Format {
+    /// The format's name, and its options.
+    pub(crate) fn named(self) -> Option<(String, Value)> {
+        match self {
+            Format::Name(name) => Some((name, Value::Object(Map::new()))),
+            Format::Map(map) => map.into_iter().next(),
+        }
+    }
+}
 
 /// What a plaintext looks like.
 #[derive(Deserialize, JsonSchema)]

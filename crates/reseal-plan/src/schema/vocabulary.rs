@@ -3,6 +3,8 @@
 use reseal_core::{FormatPlugin, KekPlugin, KeySourcePlugin, NotifierPlugin, OptionKind, OptionSpec};
 use serde_json::{Map, Value, json};
 
+use crate::Preset;
+
 /// The plugins whose names a plan may use. The registry hands them in: this crate knows none by name.
 #[derive(Clone, Copy)]
 pub struct Vocabulary<'a> {
@@ -14,6 +16,8 @@ pub struct Vocabulary<'a> {
     pub keks: &'a [KekPlugin],
     /// Ways to notify.
     pub notifiers: &'static [NotifierPlugin],
+    /// Formats under names of their own, stated in the options of a format.
+    pub presets: &'a [Preset],
 }
 
 /// Key sources that the language has and that no plugin fills yet. A plugin of the same name takes precedence.
@@ -48,7 +52,8 @@ impl<'a> Vocabulary<'a> {
     pub(crate) fn complete(&self, root: &mut Value) {
         let Some(Value::Object(defs)) = root.get_mut("$defs") else { return };
         let formats = self.formats.iter().map(|plugin| (plugin.name, plugin.summary, plugin.options));
-        defs.insert("Format".into(), plugin_schema("A ciphertext format with its options.", formats));
+        let formats = plugin_schema("A ciphertext format with its options.", formats);
+        defs.insert("Format".into(), self.with_presets(formats));
         let notifiers = self.notifiers.iter().map(|plugin| (plugin.name, plugin.summary, plugin.options));
         defs.insert("Via".into(), plugin_schema("A notification channel with its options.", notifiers));
         let many = [("directory", "A directory with one file per key. The file name is the key ID.", text())];
@@ -65,6 +70,27 @@ impl<'a> Vocabulary<'a> {
             let schema = self.source_schema(&common, more, Some(&tag).filter(|_| name == "Key"));
             defs.insert(name.into(), schema);
         }
+    }
+
+    /// The formats with the presets beside them, which may stand for themselves.
+    fn with_presets(&self, mut formats: Value) -> Value {
+        let Some(Value::Array(variants)) = formats.get_mut("oneOf") else { return formats };
+        variants.extend(self.presets.iter().map(|preset| {
+            json!({
+                "type": "object", "description": preset.summary, "properties": { &preset.name: preset.schema() },
+                "required": [preset.name], "additionalProperties": false,
+            })
+        }));
+        let alone = self.presets.iter().filter(|preset| preset.stands_alone());
+        let names: Vec<&str> = alone.map(|preset| preset.name.as_str()).collect();
+        if !names.is_empty() {
+            variants.push(json!({ "type": "string", "enum": names }));
+        }
+        formats
+    }
+
+    pub(crate) fn preset(&self, name: &str) -> Option<&'a Preset> {
+        self.presets.iter().find(|preset| preset.name == name)
     }
 
     /// One variant per place, each with what the raw type says of all of them; where `keks` tells what stands beside

@@ -21,6 +21,7 @@ pub const VOCABULARY: Vocabulary<'static> = Vocabulary {
     key_sources: &[ENV, FILE, COMMAND],
     keks: &[AWS_KMS, LOCAL],
     notifiers: &[SMTP, WEBHOOK, LOG],
+    presets: &[],
 };
 
 const URL: OptionSpec =

@@ -6,7 +6,7 @@ use std::path::Path;
 use reseal_plan::{ExamplePlan, PlanFile};
 
 /// Where plans lie. Those that are there for their examples come first.
-const FOLDERS: [&str; 2] = ["docs/plan", "rotation-plans"];
+const FOLDERS: [&str; 3] = ["docs/plan", "rotation-plans", "rotation-plans/formats"];
 
 /// The page, or what keeps it from being written.
 pub(crate) fn page() -> Result<String, String> {

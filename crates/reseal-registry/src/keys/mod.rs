@@ -30,8 +30,20 @@ pub struct Keys {
     pub facts: Vec<KeyFacts>,
     /// The keys of bytes as their sources keep them.
     pub kept: Vec<Kept>,
+    /// Options of formats whose values are stored elsewhere.
+    pub options: Vec<FormatOption>,
     /// What an operator should know, such as a key file that others can read.
     pub warnings: Vec<String>,
+}
+
+/// An option of a seal's format, as the place says where it is stored.
+pub struct FormatOption {
+    /// The seal.
+    pub seal: String,
+    /// The option.
+    pub name: String,
+    /// Its value.
+    pub value: Zeroizing<String>,
 }
 
 /// What a source of many keys says of one of them, beside its bytes.
@@ -116,13 +128,30 @@ pub(crate) async fn word(
 }
 
 /// The keysets of a plan without their keys, for a run whose first steps bring them.
-pub(crate) fn none(plan: &Plan) -> Keys {
+///
+/// # Errors
+/// When an option of a format cannot be read.
+pub(crate) async fn none(plan: &Plan) -> Result<Keys, ReadKeyError> {
     let empty = |spec: &KeysetSpec| {
         let keyset = Keyset::new(&spec.name, Vec::new(), None);
         Arc::new(keyset.unwrap_or_else(|_| unreachable!("no keys cannot clash")))
     };
     let keysets = plan.keysets.iter().map(empty).collect();
-    Keys { keysets, facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() }
+    let options = format_options(plan, &mut Reader::of_files()).await?;
+    Ok(Keys { keysets, options, facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() })
+}
+
+/// Reads the options of formats whose values are stored elsewhere.
+async fn format_options(plan: &Plan, reader: &mut Reader<'_>) -> Result<Vec<FormatOption>, ReadKeyError> {
+    let mut options = Vec::new();
+    for seal in &plan.seals {
+        for (name, source) in &seal.sources {
+            let what = format!("`{name}` of seal `{}`", seal.name);
+            let value = word(reader, source, &what).await?;
+            options.push(FormatOption { seal: seal.name.clone(), name: name.clone(), value });
+        }
+    }
+    Ok(options)
 }
 
 /// What keys are read for.
@@ -146,8 +175,10 @@ pub async fn keys(
     database: &Database,
     purpose: Purpose,
 ) -> Result<Keys, ReadKeyError> {
-    let mut out = Keys { keysets: Vec::new(), facts: Vec::new(), kept: Vec::new(), warnings: Vec::new() };
     let mut reader = Reader::with(database);
+    let options = format_options(plan, &mut reader).await?;
+    let mut out =
+        Keys { keysets: Vec::new(), facts: Vec::new(), kept: Vec::new(), options, warnings: Vec::new() };
     for at in 0..plan.keysets.len() {
         let mut reading = Reading::begin(plan, at, asked, purpose, &mut reader).await?;
         reading.named(&mut reader).await?;
