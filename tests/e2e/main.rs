@@ -49,6 +49,7 @@ mod pages;
 mod paths;
 mod pkcs11;
 mod pooler;
+mod presets;
 mod promises;
 mod put_back;
 mod quarantine;
