@@ -1,6 +1,6 @@
 //! What a plan says, in 32 bytes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::yaml::Node;
@@ -9,9 +9,10 @@ use crate::yaml::Node;
 const PACE_AND_SCHEDULE: [&str; 7] =
     ["batch", "throttle", "windows", "workers", "emergency", "schedule", "notify"];
 
-/// SHA-256 (hex) of all that a plan says, but pace and schedule.
-pub(crate) fn without_pace(root: &Node) -> String {
-    let mut plan = root.to_json();
+/// SHA-256 (hex) of all that a plan says, but pace and schedule. `presets` is what its seals stand for, by name, where they name
+/// a preset: that may change with the version of the program.
+pub(crate) fn without_pace(root: &Node, presets: &Map<String, Value>) -> String {
+    let mut plan = with_presets(root, presets);
     if let Value::Object(sections) = &mut plan {
         sections.retain(|name, _| !PACE_AND_SCHEDULE.contains(&name.as_str()));
     }
@@ -19,8 +20,22 @@ pub(crate) fn without_pace(root: &Node) -> String {
 }
 
 /// SHA-256 (hex) of all that a plan says.
+pub(crate) fn of_plan(root: &Node, presets: &Map<String, Value>) -> String {
+    digest(with_presets(root, presets))
+}
+
+/// SHA-256 (hex) of all that a part of a plan says.
 pub(crate) fn whole(root: &Node) -> String {
     digest(root.to_json())
+}
+
+/// A plan without presets has the digest that it had before there were any.
+fn with_presets(root: &Node, presets: &Map<String, Value>) -> Value {
+    let mut plan = root.to_json();
+    if let (Value::Object(sections), false) = (&mut plan, presets.is_empty()) {
+        sections.insert("presets".to_owned(), Value::Object(presets.clone()));
+    }
+    plan
 }
 
 fn digest(mut plan: Value) -> String {

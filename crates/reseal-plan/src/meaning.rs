@@ -55,6 +55,7 @@ pub(crate) fn check(
         text,
         root,
         files: Vec::new(),
+        presets: Map::new(),
         programs: false,
         findings: Vec::new(),
         unsupported: Vec::new(),
@@ -142,6 +143,8 @@ struct Meaning<'a> {
     text: &'a str,
     root: &'a Node,
     files: Vec<NamedFile>,
+    /// What seals that name a preset stand for, by their names.
+    presets: Map<String, Value>,
     /// Whether a program has been named.
     programs: bool,
     findings: Vec<Finding>,
@@ -205,8 +208,8 @@ impl Meaning<'_> {
             hooks,
             vars: all(vars)?,
             notify: flat(notify)?,
-            digest: digest::without_pace(self.root),
-            full_digest: digest::whole(self.root),
+            digest: digest::without_pace(self.root, &self.presets),
+            full_digest: digest::of_plan(self.root, &self.presets),
             folder: self.folder.to_owned(),
             programs: self.programs,
             files: std::mem::take(&mut self.files),

@@ -67,7 +67,10 @@ impl Meaning<'_> {
     fn expanded(&mut self, format: String, options: Value, place: &[&str]) -> Option<(String, Value)> {
         let Some(preset) = self.vocabulary.preset(&format) else { return Some((format, options)) };
         match preset.expand(&options) {
-            Ok(options) => Some((BASE.to_owned(), options)),
+            Ok(options) => {
+                self.presets.insert(place[1].to_owned(), options.clone());
+                Some((BASE.to_owned(), options))
+            }
             Err(unfit) => {
                 let path = [place, &[&unfit.option]].concat();
                 self.find_help("format-option", &path, unfit.message, Some(unfit.help));
