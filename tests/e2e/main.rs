@@ -44,6 +44,7 @@ mod mail_steps;
 mod missed_keys;
 mod neighbours;
 mod notify;
+mod own_formats;
 mod own_postgres;
 mod pages;
 mod paths;

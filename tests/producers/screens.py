@@ -23,7 +23,7 @@ import termios
 STYLE = re.compile(r"\x1b\[[0-9;?]*[hlm]")
 HEX = re.compile(r"(?<![-\w])[0-9a-f]{8,}(?![-\w])")
 RUN = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
-TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?|\b\d\d:\d\d UTC|\d+\.\d+ s\b|\b\d+ ms\b|process \d+")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?|\b\d\d:\d\d UTC|\d+(\.\d+)? s\b|\b\d+ ms\b|process \d+")
 
 
 def at_terminal(columns, command):

@@ -21,12 +21,14 @@ mod notices;
 pub mod notify;
 mod open;
 mod operator;
+mod own_formats;
 mod plan_file;
 pub mod rollback;
 pub mod run;
 pub mod runs;
 pub mod schedule;
 pub mod serve;
+mod text_file;
 mod trail;
 pub mod tutorial;
 

@@ -4,13 +4,12 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use reseal_files::{FileFault, OpenFile, Owner, Pipes, Readers, Rule};
-use reseal_plan::{NamedFile, Plan, PlanFile, Problems};
+use reseal_files::{OpenFile, Owner, Readers, Rule};
+use reseal_plan::{NamedFile, Plan, PlanFile, Problems, Vocabulary};
 
-use crate::Failure;
+use crate::text_file::{PLAN_BYTES, read_file};
+use crate::{Failure, own_formats};
 
-/// The largest plan that is read at all.
-const PLAN_BYTES: u64 = 8 << 20;
 /// Whoever can change a plan that starts programs can start programs as this user.
 const RULE: Rule = Rule { most: PLAN_BYTES, readers: Readers::Anyone, owner: Owner::Own };
 
@@ -46,7 +45,12 @@ impl PlanText {
     pub(crate) fn parse(&self) -> Result<Result<Plan, Problems>, Failure> {
         let name = self.path.display().to_string();
         let plan = PlanFile { name: &name, folder: &self.folder };
-        let plan = match reseal_plan::parse(plan, &self.text, &reseal_registry::vocabulary()) {
+        let presets = match own_formats::presets(&self.folder, &self.text)? {
+            Ok(presets) => presets,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let vocabulary = Vocabulary { presets: &presets, ..reseal_registry::vocabulary() };
+        let plan = match reseal_plan::parse(plan, &self.text, &vocabulary) {
             Ok(plan) => plan,
             Err(problems) => return Ok(Err(problems)),
         };
@@ -101,26 +105,6 @@ fn handed_on(path: &Path) -> Result<Option<String>, Failure> {
         let message = format!("{}: cannot read the plan from stdin: {kind}", path.display());
         Failure::failed("plan-unreadable", message)
     })
-}
-
-fn read_file(path: &Path) -> Result<(OpenFile, String), Failure> {
-    let shown = path.display();
-    let failed = |why: &str| Failure::usage("plan-unreadable", format!("{shown}: {why}"), "check the path");
-    let of_file = |error: reseal_files::FileError| match error.fault {
-        FileFault::Directory => failed("it is a directory"),
-        FileFault::NotRegular => failed("it is not a regular file"),
-        FileFault::Missing => failed("it does not exist"),
-        FileFault::Denied => failed("permission denied"),
-        FileFault::TooLarge { .. } => failed("it is larger than 8 MiB, the limit for a plan"),
-        fault => failed(&fault.to_string()),
-    };
-    let mut file = OpenFile::open(path, Pipes::Allowed).map_err(of_file)?;
-    let bytes = file.content(PLAN_BYTES).map_err(of_file)?;
-    let text = String::from_utf8(bytes.to_vec()).map_err(|_| {
-        let message = format!("{shown}: it is not UTF-8 text");
-        Failure::usage("plan-unreadable", message, "save it as UTF-8 text")
-    })?;
-    Ok((file, text))
 }
 
 /// The folder of the plan, as it was named: a link to a plan stands for a plan beside it.

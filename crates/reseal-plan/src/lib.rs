@@ -57,6 +57,15 @@ pub fn parse(file: PlanFile<'_>, text: &str, vocabulary: &Vocabulary<'_>) -> Res
     Language::of(vocabulary).parse(file, text)
 }
 
+/// The files under `formats:` of a plan, as it names them; none where the text is not YAML, which [`parse`] then says. Whoever
+/// reads them adds their presets to the [`Vocabulary`].
+#[must_use]
+pub fn named_formats(text: &str) -> Vec<String> {
+    let document = yaml::read(text).map(|root| root.to_json()).unwrap_or_default();
+    let files = document["formats"].as_array().into_iter().flatten();
+    files.filter_map(|file| file.as_str().map(str::to_owned)).collect()
+}
+
 /// A plan as one line of JSON, which is YAML too: all that [`parse`] takes from a text, without its layout, aliases and
 /// comments. `None` where the text is not YAML.
 #[cfg(feature = "print")]

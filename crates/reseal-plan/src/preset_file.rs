@@ -1,11 +1,11 @@
 //! From the file of a preset to the preset, with all mistakes at once.
 
-use reseal_core::{FormatPlugin, OptionError, OptionKind, Part};
+use reseal_core::{FormatPlugin, OptionError, OptionKind, OptionSpec, Part};
 use serde_json::{Map, Value, json};
 
 use crate::document::{self, Document, Finding};
 use crate::options::with_places;
-use crate::preset::{BASE, Kind, Preset, PresetOption};
+use crate::preset::{BASE, Kind, NONE, Preset, PresetOption};
 use crate::{Problems, Vocabulary, form, yaml};
 
 impl Preset {
@@ -56,8 +56,19 @@ fn schema(base: Option<&FormatPlugin>) -> Value {
 fn stated(base: Option<&FormatPlugin>) -> Value {
     let options = base.into_iter().flat_map(|base| base.options);
     let options = options.filter(|option| option.kind != OptionKind::Source);
-    let options = options.map(|option| (option.name.to_owned(), json!({ "type": "string", "minLength": 1 })));
+    let options = options.map(|option| (option.name.to_owned(), value_of(option)));
     json!({ "type": "object", "additionalProperties": false, "properties": options.collect::<Map<_, _>>() })
+}
+
+/// What an option takes in a preset: in a variant, [`NONE`] too.
+fn value_of(option: &OptionSpec) -> Value {
+    match option.kind {
+        OptionKind::OneOf(words) => {
+            let none = words.iter().copied().chain([NONE].into_iter().filter(|none| !words.contains(none)));
+            json!({ "type": "string", "enum": none.collect::<Vec<_>>() })
+        }
+        _ => json!({ "type": "string", "minLength": 1 }),
+    }
 }
 
 /// The preset of a document that the form check let pass.

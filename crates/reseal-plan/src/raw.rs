@@ -51,6 +51,9 @@ pub(crate) struct Plan {
     /// The seals, by name. A seal is a format with a keyset and its parameters.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) seals: Named<Seal>,
+    /// Files with formats of the plan's own, relative to the directory of the plan. Seals can name these formats. Default: none.
+    #[serde(default)]
+    formats: Vec<String>,
     /// The tables with encrypted cells, as `table` or `schema.table`.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) tables: Named<Table>,
