@@ -1,8 +1,9 @@
 //! Formats that a plan brings along: files of presets, relative to the plan's directory.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use reseal_plan::{Preset, Problems};
+use reseal_plan::{Draft, Preset, Problems};
 
 use crate::Failure;
 use crate::text_file::read_file;
@@ -12,9 +13,12 @@ use crate::text_file::read_file;
 ///
 /// # Errors
 /// When a file cannot be read, or has the name of a format that there is already.
-pub(crate) fn presets(folder: &str, plan: &str) -> Result<Result<Vec<Preset>, Problems>, Failure> {
-    let mut presets = reseal_registry::presets().to_vec();
-    for written in reseal_plan::named_formats(plan) {
+pub(crate) fn presets(
+    folder: &str,
+    plan: &Draft<'_>,
+) -> Result<Result<Cow<'static, [Preset]>, Problems>, Failure> {
+    let mut presets = Cow::Borrowed(reseal_registry::presets());
+    for written in plan.formats() {
         let path = Path::new(folder).join(&written);
         let (_, text) = read_file(&path)?;
         let preset = match Preset::read(&path.display().to_string(), &text, &reseal_registry::vocabulary()) {
@@ -24,7 +28,7 @@ pub(crate) fn presets(folder: &str, plan: &str) -> Result<Result<Vec<Preset>, Pr
         if is_taken(&presets, &preset.name) {
             return Err(taken(&path, &preset.name));
         }
-        presets.push(preset);
+        presets.to_mut().push(preset);
     }
     Ok(Ok(presets))
 }

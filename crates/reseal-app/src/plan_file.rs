@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use reseal_files::{OpenFile, Owner, Readers, Rule};
-use reseal_plan::{NamedFile, Plan, PlanFile, Problems, Vocabulary};
+use reseal_plan::{Draft, Language, NamedFile, Plan, PlanFile, Problems, Vocabulary};
 
 use crate::text_file::{PLAN_BYTES, read_file};
 use crate::{Failure, own_formats};
@@ -44,13 +44,16 @@ impl PlanText {
     /// When a file that it names lies in the working directory instead, or others could change which programs it starts.
     pub(crate) fn parse(&self) -> Result<Result<Plan, Problems>, Failure> {
         let name = self.path.display().to_string();
-        let plan = PlanFile { name: &name, folder: &self.folder };
-        let presets = match own_formats::presets(&self.folder, &self.text)? {
+        let draft = match Draft::read(PlanFile { name: &name, folder: &self.folder }, &self.text) {
+            Ok(draft) => draft,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let presets = match own_formats::presets(&self.folder, &draft)? {
             Ok(presets) => presets,
             Err(problems) => return Ok(Err(problems)),
         };
         let vocabulary = Vocabulary { presets: &presets, ..reseal_registry::vocabulary() };
-        let plan = match reseal_plan::parse(plan, &self.text, &vocabulary) {
+        let plan = match Language::of(&vocabulary).plan(&draft) {
             Ok(plan) => plan,
             Err(problems) => return Ok(Err(problems)),
         };

@@ -32,7 +32,7 @@ mod window;
 mod yaml;
 
 pub use cron::{CronError, CronLine};
-pub use language::Language;
+pub use language::{Draft, Language};
 pub use plan::{
     Action, Application, Approvals, BackupProof, Batch, ColumnName, Database, DiskProof, Emergency, Encoding,
     EnvelopeSpec, EventSpec, FieldSpec, Guard, Hooks, JobSpec, JsonPick, Keep, KeyIdSpec, KeyOfRow, KeySpec,
@@ -55,15 +55,6 @@ pub use window::Window;
 /// All mistakes of form and meaning, in the order of the file.
 pub fn parse(file: PlanFile<'_>, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Plan, Problems> {
     Language::of(vocabulary).parse(file, text)
-}
-
-/// The files under `formats:` of a plan, as it names them; none where the text is not YAML, which [`parse`] then says. Whoever
-/// reads them adds their presets to the [`Vocabulary`].
-#[must_use]
-pub fn named_formats(text: &str) -> Vec<String> {
-    let document = yaml::read(text).map(|root| root.to_json()).unwrap_or_default();
-    let files = document["formats"].as_array().into_iter().flatten();
-    files.filter_map(|file| file.as_str().map(str::to_owned)).collect()
 }
 
 /// A plan as one line of JSON, which is YAML too: all that [`parse`] takes from a text, without its layout, aliases and

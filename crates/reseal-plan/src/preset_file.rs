@@ -14,8 +14,7 @@ impl Preset {
     /// # Errors
     /// All mistakes of form, else what the format that it is stated in says of its options.
     pub fn read(name: &str, text: &str, vocabulary: &Vocabulary<'_>) -> Result<Preset, Problems> {
-        let root =
-            yaml::read(text).map_err(|error| Problems(vec![document::unreadable(name, text, &error)]))?;
+        let root = root(name, text)?;
         let base = vocabulary.format(BASE);
         let mut findings = form::check(text, &root, &schema(base)).findings;
         let preset = of(&root.to_json());
@@ -27,6 +26,18 @@ impl Preset {
             false => Err(Problems(Document::new(name, text, &root, Vec::new()).problems(findings))),
         }
     }
+
+    /// The same of a file that [`Preset::read`] has let pass: nothing is checked again.
+    ///
+    /// # Errors
+    /// When the text is not YAML.
+    pub fn of_checked(name: &str, text: &str) -> Result<Preset, Problems> {
+        Ok(of(&root(name, text)?.to_json()))
+    }
+}
+
+fn root(name: &str, text: &str) -> Result<yaml::Node, Problems> {
+    yaml::read(text).map_err(|error| Problems(vec![document::unreadable(name, text, &error)]))
 }
 
 /// The JSON Schema of a preset's file.

@@ -45,9 +45,9 @@ const FILES: &[(&str, &str)] = &[
 #[must_use]
 pub fn presets() -> &'static [Preset] {
     static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+        // A test of this crate checks each of them, so that no command has to when it starts.
         let read = |(name, text): &(&str, &str)| {
-            // A test of this crate reads each of them.
-            Preset::read(name, text, &crate::plugins()).unwrap_or_else(|problems| unreachable!("{problems}"))
+            Preset::of_checked(name, text).unwrap_or_else(|problems| unreachable!("{problems}"))
         };
         FILES.iter().map(read).collect()
     });
@@ -57,6 +57,15 @@ pub fn presets() -> &'static [Preset] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_file_is_without_mistakes() {
+        for (name, text) in FILES {
+            if let Err(problems) = Preset::read(name, text, &crate::plugins()) {
+                panic!("{problems}");
+            }
+        }
+    }
 
     #[test]
     fn each_file_is_a_preset_of_its_name() {

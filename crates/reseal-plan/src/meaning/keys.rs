@@ -1,6 +1,6 @@
 //! Keysets, their keys, and where those are kept.
 
-use reseal_core::{Digest, Kdf, OptionError, OptionKind, SourceArgs};
+use reseal_core::{Digest, Kdf, OptionError, OptionKind, OptionSpec, SourceArgs};
 use serde_json::Value;
 
 use super::{Entries, Meaning, quoted};
@@ -219,6 +219,22 @@ impl Meaning<'_> {
             self.missing.push(finding.help(format!("build Reseal with `--features {feature}`")));
         }
         Some(source)
+    }
+
+    /// Where the values of a plugin's options are stored that no plan has; all of them, so that all their mistakes are told.
+    pub(super) fn option_sources(
+        &mut self,
+        specs: &[OptionSpec],
+        options: &Value,
+        path: &[&str],
+    ) -> Option<Vec<(String, SourceSpec)>> {
+        let sources = specs.iter().filter(|option| option.kind == OptionKind::Source);
+        let given = sources.filter_map(|option| Some((option.name, options.get(option.name)?)));
+        let read = given.map(|(name, raw)| {
+            let source: raw::Source = serde_json::from_value(raw.clone()).ok()?;
+            Some((name.to_owned(), self.source(source, &[path, &[name]].concat())?))
+        });
+        read.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// A source, built once by its plugin so that the plugin's own mistakes are told here.

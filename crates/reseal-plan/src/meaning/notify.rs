@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use reseal_core::{NoticeKind, NotifierPlugin, OptionKind};
+use reseal_core::{NoticeKind, NotifierPlugin};
 use serde_json::Value;
 
 use super::{Entries, Meaning, index_of, names_of, quoted};
 use crate::document::Finding;
 use crate::names::listed;
 use crate::options::options_of;
-use crate::plan::{EventSpec, NotifySpec, Recipient, SourceSpec, ViaSpec, WordingSpec};
+use crate::plan::{EventSpec, NotifySpec, Recipient, ViaSpec, WordingSpec};
 use crate::raw;
 
 /// Recipients by group; `None` for a group with a mistake in it.
@@ -46,7 +46,7 @@ impl Meaning<'_> {
         let (kind, options) = raw.0.into_iter().next()?;
         let path = ["notify", "via", name, kind.as_str()];
         let plugin = self.vocabulary.notifier(&kind)?;
-        let secrets = self.secrets_of(plugin, &options, &path)?;
+        let secrets = self.option_sources(plugin.options, &options, &path)?;
         let options = options_of(&options);
         if let Err(error) = (plugin.check)(&options) {
             let option = error.option.unwrap_or_default();
@@ -56,23 +56,6 @@ impl Meaning<'_> {
         }
         let line = self.line(&path[..3]);
         Some(ViaSpec { name: name.into(), plugin: kind.clone(), options, secrets, line })
-    }
-
-    /// Where the secrets of a way are kept.
-    fn secrets_of(
-        &mut self,
-        plugin: &NotifierPlugin,
-        options: &Value,
-        path: &[&str],
-    ) -> Option<Vec<(String, SourceSpec)>> {
-        let sources = plugin.options.iter().filter(|option| option.kind == OptionKind::Source);
-        let given = sources.filter_map(|option| Some((option.name, options.get(option.name)?)));
-        let read = given.map(|(name, raw)| {
-            let source: raw::Source = serde_json::from_value(raw.clone()).ok()?;
-            Some((name.to_owned(), self.source(source, &[path, &[name]].concat())?))
-        });
-        // All of them, so that all their mistakes are told.
-        read.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn group(&mut self, name: &str, raw: raw::Named<Vec<String>>, via: &Entries<ViaSpec>) -> Vec<Recipient> {

@@ -1,13 +1,13 @@
 //! Seals: format, keyset, templates.
 
-use reseal_core::{FormatPlugin, OptionKind, Options};
+use reseal_core::{FormatPlugin, Options};
 use serde_json::Value;
 
 use super::{Entries, Meaning, flat, index_of, names_of, quoted};
 use crate::document::Finding;
 use crate::names::{did_you_mean, listed};
 use crate::options::with_places;
-use crate::plan::{KeysetSpec, SealSpec, SourceSpec};
+use crate::plan::{KeysetSpec, SealSpec};
 use crate::preset::BASE;
 use crate::raw;
 use crate::validator::Validator;
@@ -48,7 +48,8 @@ impl Meaning<'_> {
         let (written, options) = raw.format.named()?;
         let place = ["seals", name, "format", written.as_str()];
         let (format, options) = self.expanded(written.clone(), options, &place)?;
-        let sources = self.format_sources(&format, &options, &place);
+        let plugin = self.vocabulary.format(&format)?;
+        let sources = self.option_sources(plugin.options, &options, &place);
         Some(SealSpec {
             name: name.into(),
             keyset: flat(keyset)?,
@@ -77,24 +78,6 @@ impl Meaning<'_> {
                 None
             }
         }
-    }
-
-    /// Where a format's options are stored whose values no plan has.
-    fn format_sources(
-        &mut self,
-        format: &str,
-        options: &Value,
-        place: &[&str],
-    ) -> Option<Vec<(String, SourceSpec)>> {
-        let plugin = self.vocabulary.format(format)?;
-        let sources = plugin.options.iter().filter(|option| option.kind == OptionKind::Source);
-        let given = sources.filter_map(|option| Some((option.name, options.get(option.name)?.clone())));
-        let read = given.map(|(name, raw)| {
-            let source: raw::Source = serde_json::from_value(raw).ok()?;
-            Some((name.to_owned(), self.source(source, &[place, &[name]].concat())?))
-        });
-        // All of them, so that all their mistakes are told.
-        read.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn validator(&mut self, raw: raw::Validator, path: &[&str]) -> Option<Validator> {
