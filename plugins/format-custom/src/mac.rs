@@ -1,5 +1,8 @@
 //! Message authentication codes.
 
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
+
 use crate::expr::{Secret, hashes};
 
 /// A MAC as a plan names it.
@@ -41,10 +44,10 @@ impl Mac {
     /// The code of a message. `None` for a key that it does not take.
     pub(crate) fn of(self, key: &[u8], message: &[u8]) -> Option<Secret> {
         match self {
-            Mac::HmacSha1 => hashes::hmac_sha1(key, message),
-            Mac::HmacSha256 => hashes::hmac_sha256(key, message),
-            Mac::HmacSha384 => hashes::hmac_sha384(key, message),
-            Mac::HmacSha512 => hashes::hmac_sha512(key, message),
+            Mac::HmacSha1 => hashes::hmac::<Sha1>(key, message),
+            Mac::HmacSha256 => hashes::hmac::<Sha256>(key, message),
+            Mac::HmacSha384 => hashes::hmac::<Sha384>(key, message),
+            Mac::HmacSha512 => hashes::hmac::<Sha512>(key, message),
             Mac::Blake2b => hashes::blake2b(key, message, 32),
         }
     }

@@ -3,11 +3,16 @@
 //! A wrong key of a cipher without authentication opens a cell to random bytes. Where too many of those would pass padding
 //! and validator, that a cell opens says nothing of its key.
 
+use std::sync::LazyLock;
+
 /// One in 2²⁰ random texts may pass.
 const MOST: f64 = 1.0 / (1 << 20) as f64;
 
 /// Texts of this length are long enough in any case.
 const LONG: usize = 256;
+
+/// What [`texts`] gives for all others: every cell is asked for.
+static TEXTS: LazyLock<Vec<f64>> = LazyLock::new(|| texts(LONG));
 
 /// Whether few enough random texts of this length would pass for text in UTF-8 without control characters, behind a
 /// padding to blocks of so many bytes where there is one.
@@ -16,7 +21,7 @@ pub(crate) fn decide(length: usize, block: Option<usize>) -> bool {
 }
 
 fn passing(length: usize, block: Option<usize>) -> f64 {
-    let text = texts(length);
+    let text = &*TEXTS;
     match block {
         None => text[length],
         // Each padding adds a byte at least, and says by that or by the last one how many.

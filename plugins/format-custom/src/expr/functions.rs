@@ -1,6 +1,9 @@
 //! The functions that expressions call: each a line of a table.
 
 use base64_simd::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
 use super::args::{Args, Secret};
@@ -71,38 +74,47 @@ const FUNCTIONS: &[Function] = &[
         a.bytes(1)
     )),
     function!("tink-id", "keyset", [BYTES], |a| crate::tink::id(a.bytes(0))),
-    function!("md5", "bytes", [BYTES], |a| Some(hashes::md5(a.bytes(0)))),
-    function!("sha1", "bytes", [BYTES], |a| Some(hashes::sha1(a.bytes(0)))),
-    function!("sha256", "bytes", [BYTES], |a| Some(hashes::sha256(a.bytes(0)))),
-    function!("sha384", "bytes", [BYTES], |a| Some(hashes::sha384(a.bytes(0)))),
-    function!("sha512", "bytes", [BYTES], |a| Some(hashes::sha512(a.bytes(0)))),
-    function!("hmac-sha1", "key, message", [BYTES, BYTES], |a| hashes::hmac_sha1(a.bytes(0), a.bytes(1))),
-    function!("hmac-sha256", "key, message", [BYTES, BYTES], |a| hashes::hmac_sha256(a.bytes(0), a.bytes(1))),
-    function!("hmac-sha384", "key, message", [BYTES, BYTES], |a| hashes::hmac_sha384(a.bytes(0), a.bytes(1))),
-    function!("hmac-sha512", "key, message", [BYTES, BYTES], |a| hashes::hmac_sha512(a.bytes(0), a.bytes(1))),
+    function!("md5", "bytes", [BYTES], |a| Some(hashes::hash::<Md5>(a.bytes(0)))),
+    function!("sha1", "bytes", [BYTES], |a| Some(hashes::hash::<Sha1>(a.bytes(0)))),
+    function!("sha256", "bytes", [BYTES], |a| Some(hashes::hash::<Sha256>(a.bytes(0)))),
+    function!("sha384", "bytes", [BYTES], |a| Some(hashes::hash::<Sha384>(a.bytes(0)))),
+    function!("sha512", "bytes", [BYTES], |a| Some(hashes::hash::<Sha512>(a.bytes(0)))),
+    function!("hmac-sha1", "key, message", [BYTES, BYTES], |a| hashes::hmac::<Sha1>(a.bytes(0), a.bytes(1))),
+    function!("hmac-sha256", "key, message", [BYTES, BYTES], |a| hashes::hmac::<Sha256>(
+        a.bytes(0),
+        a.bytes(1)
+    )),
+    function!("hmac-sha384", "key, message", [BYTES, BYTES], |a| hashes::hmac::<Sha384>(
+        a.bytes(0),
+        a.bytes(1)
+    )),
+    function!("hmac-sha512", "key, message", [BYTES, BYTES], |a| hashes::hmac::<Sha512>(
+        a.bytes(0),
+        a.bytes(1)
+    )),
     function!("blake2b", "key, message, length", [BYTES, BYTES, Kind::Number(64)], |a| {
         hashes::blake2b(a.bytes(0), a.bytes(1), a.number(2))
     }),
     function!("hkdf-sha256", "key, salt, info, length", [BYTES, BYTES, BYTES, LONGEST], |a| {
-        hashes::hkdf_sha256(a.bytes(0), a.bytes(1), a.bytes(2), a.number(3))
+        hashes::hkdf::<Sha256>(a.bytes(0), a.bytes(1), a.bytes(2), a.number(3))
     }),
     function!("hkdf-sha384", "key, salt, info, length", [BYTES, BYTES, BYTES, LONGEST], |a| {
-        hashes::hkdf_sha384(a.bytes(0), a.bytes(1), a.bytes(2), a.number(3))
+        hashes::hkdf::<Sha384>(a.bytes(0), a.bytes(1), a.bytes(2), a.number(3))
     }),
     function!("hkdf-sha512", "key, salt, info, length", [BYTES, BYTES, BYTES, LONGEST], |a| {
-        hashes::hkdf_sha512(a.bytes(0), a.bytes(1), a.bytes(2), a.number(3))
+        hashes::hkdf::<Sha512>(a.bytes(0), a.bytes(1), a.bytes(2), a.number(3))
     }),
     function!("pbkdf2-sha1", "password, salt, rounds, length", [BYTES, BYTES, ROUNDS, LONGEST], |a| {
-        Some(hashes::pbkdf2_sha1(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
+        Some(hashes::pbkdf2::<Sha1>(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
     }),
     function!("pbkdf2-sha256", "password, salt, rounds, length", [BYTES, BYTES, ROUNDS, LONGEST], |a| {
-        Some(hashes::pbkdf2_sha256(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
+        Some(hashes::pbkdf2::<Sha256>(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
     }),
     function!("pbkdf2-sha384", "password, salt, rounds, length", [BYTES, BYTES, ROUNDS, LONGEST], |a| {
-        Some(hashes::pbkdf2_sha384(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
+        Some(hashes::pbkdf2::<Sha384>(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
     }),
     function!("pbkdf2-sha512", "password, salt, rounds, length", [BYTES, BYTES, ROUNDS, LONGEST], |a| {
-        Some(hashes::pbkdf2_sha512(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
+        Some(hashes::pbkdf2::<Sha512>(a.bytes(0), a.bytes(1), a.number(2), a.number(3)))
     }),
     function!("pbkdf1-md5", "password, salt, rounds", [BYTES, BYTES, ROUNDS], |a| {
         Some(hashes::pbkdf1_md5(a.bytes(0), a.bytes(1), a.number(2)))

@@ -3,32 +3,15 @@
 use blake2::Blake2bMac;
 use blake2::digest::typenum::{U32, U64};
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
 use super::args::Secret;
 
-pub(super) fn md5(bytes: &[u8]) -> Secret {
-    Zeroizing::new(Md5::digest(bytes).to_vec())
-}
-
-pub(super) fn sha1(bytes: &[u8]) -> Secret {
-    Zeroizing::new(Sha1::digest(bytes).to_vec())
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> Secret {
-    Zeroizing::new(Sha256::digest(bytes).to_vec())
-}
-
-pub(super) fn sha384(bytes: &[u8]) -> Secret {
-    Zeroizing::new(Sha384::digest(bytes).to_vec())
-}
-
-pub(super) fn sha512(bytes: &[u8]) -> Secret {
-    Zeroizing::new(Sha512::digest(bytes).to_vec())
+/// A hash.
+pub(super) fn hash<D: Digest>(bytes: &[u8]) -> Secret {
+    Zeroizing::new(D::digest(bytes).to_vec())
 }
 
 fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Option<Secret> {
@@ -37,20 +20,9 @@ fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Option<Secret> {
     Some(Zeroizing::new(mac.finalize().into_bytes().to_vec()))
 }
 
-pub(crate) fn hmac_sha1(key: &[u8], message: &[u8]) -> Option<Secret> {
-    mac::<Hmac<Sha1>>(key, message)
-}
-
-pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> Option<Secret> {
-    mac::<Hmac<Sha256>>(key, message)
-}
-
-pub(crate) fn hmac_sha384(key: &[u8], message: &[u8]) -> Option<Secret> {
-    mac::<Hmac<Sha384>>(key, message)
-}
-
-pub(crate) fn hmac_sha512(key: &[u8], message: &[u8]) -> Option<Secret> {
-    mac::<Hmac<Sha512>>(key, message)
+/// HMAC (RFC 2104).
+pub(crate) fn hmac<D: EagerHash>(key: &[u8], message: &[u8]) -> Option<Secret> {
+    mac::<Hmac<D>>(key, message)
 }
 
 /// BLAKE2b under a key (RFC 7693), of 32 or 64 bytes.
@@ -62,19 +34,10 @@ pub(crate) fn blake2b(key: &[u8], message: &[u8], length: usize) -> Option<Secre
     }
 }
 
-pub(super) fn hkdf_sha256(key: &[u8], salt: &[u8], info: &[u8], length: usize) -> Option<Secret> {
+/// HKDF (RFC 5869).
+pub(super) fn hkdf<D: EagerHash>(key: &[u8], salt: &[u8], info: &[u8], length: usize) -> Option<Secret> {
     let mut out = Zeroizing::new(vec![0; length]);
-    Hkdf::<Sha256>::new(Some(salt), key).expand(info, &mut out).ok().map(|()| out)
-}
-
-pub(super) fn hkdf_sha384(key: &[u8], salt: &[u8], info: &[u8], length: usize) -> Option<Secret> {
-    let mut out = Zeroizing::new(vec![0; length]);
-    Hkdf::<Sha384>::new(Some(salt), key).expand(info, &mut out).ok().map(|()| out)
-}
-
-pub(super) fn hkdf_sha512(key: &[u8], salt: &[u8], info: &[u8], length: usize) -> Option<Secret> {
-    let mut out = Zeroizing::new(vec![0; length]);
-    Hkdf::<Sha512>::new(Some(salt), key).expand(info, &mut out).ok().map(|()| out)
+    Hkdf::<D>::new(Some(salt), key).expand(info, &mut out).ok().map(|()| out)
 }
 
 /// Rounds as PBKDF2 counts them: expressions bound them far below.
@@ -82,35 +45,18 @@ fn rounds(rounds: usize) -> u32 {
     u32::try_from(rounds).unwrap_or(u32::MAX)
 }
 
-pub(super) fn pbkdf2_sha1(password: &[u8], salt: &[u8], count: usize, length: usize) -> Secret {
+/// PBKDF2 (RFC 8018 §5.2) with HMAC.
+pub(super) fn pbkdf2<D: EagerHash>(password: &[u8], salt: &[u8], count: usize, length: usize) -> Secret {
     let mut out = Zeroizing::new(vec![0; length]);
-    pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, rounds(count), &mut out);
-    out
-}
-
-pub(super) fn pbkdf2_sha256(password: &[u8], salt: &[u8], count: usize, length: usize) -> Secret {
-    let mut out = Zeroizing::new(vec![0; length]);
-    pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds(count), &mut out);
-    out
-}
-
-pub(super) fn pbkdf2_sha384(password: &[u8], salt: &[u8], count: usize, length: usize) -> Secret {
-    let mut out = Zeroizing::new(vec![0; length]);
-    pbkdf2::pbkdf2_hmac::<Sha384>(password, salt, rounds(count), &mut out);
-    out
-}
-
-pub(super) fn pbkdf2_sha512(password: &[u8], salt: &[u8], count: usize, length: usize) -> Secret {
-    let mut out = Zeroizing::new(vec![0; length]);
-    pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds(count), &mut out);
+    pbkdf2::pbkdf2_hmac::<D>(password, salt, rounds(count), &mut out);
     out
 }
 
 /// PBKDF1 (RFC 8018 §5.1) with MD5: 16 bytes.
 pub(super) fn pbkdf1_md5(password: &[u8], salt: &[u8], rounds: usize) -> Secret {
-    let mut out = md5(&Zeroizing::new([password, salt].concat()));
+    let mut out = hash::<Md5>(&Zeroizing::new([password, salt].concat()));
     for _ in 1..rounds {
-        out = md5(&out);
+        out = hash::<Md5>(&out);
     }
     out
 }
@@ -120,7 +66,7 @@ pub(super) fn evp_md5(password: &[u8], salt: &[u8], length: usize) -> Secret {
     let mut out = Secret::default();
     let mut block = Secret::default();
     while out.len() < length {
-        block = md5(&Zeroizing::new([&block[..], password, salt].concat()));
+        block = hash::<Md5>(&Zeroizing::new([&block[..], password, salt].concat()));
         out.extend_from_slice(&block);
     }
     out.truncate(length);
