@@ -4,6 +4,7 @@ mod encoding;
 mod marks;
 mod parse;
 mod piece;
+mod tag_place;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use encoding::{Encoding, is_word};
 use piece::Piece;
 
 pub use parse::LayoutError;
+pub use tag_place::{TagPlace, find_bytes};
 
 /// A template with typed holes that parses and builds cells.
 ///
@@ -209,32 +211,27 @@ impl Layout {
     /// begin with the key and a separator, or with a literal and these.
     #[must_use]
     pub fn tag_hint<'c>(&self, cell: &'c [u8]) -> Option<&'c str> {
-        let (start, end) = self.around_key()?;
-        // To compare nothing costs as much as opening a short cell: an AVX-512 `memcmp` reads none of its bytes from where an
-        // empty slice points to, which is no memory, and the processor takes its time over that.
-        let rest = if start.is_empty() { cell } else { cell.strip_prefix(start)? };
-        std::str::from_utf8(&rest[..find(rest, end)?]).ok()
+        self.tag_place()?.tag_of(cell)
     }
 
     /// What every cell under a key begins with, in such a layout.
     #[must_use]
     pub fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
-        let (start, end) = self.around_key()?;
-        Some([start, tag.as_bytes(), end].concat())
+        Some(self.tag_place()?.prefix(tag))
     }
 
     /// The literals before and behind the key, where cells begin with these and the key's end is searched, not counted.
-    fn around_key(&self) -> Option<(&[u8], &[u8])> {
-        let (start, items) = match self.items.as_slice() {
+    fn tag_place(&self) -> Option<TagPlace<'_>> {
+        let (before, items) = match self.items.as_slice() {
             [Item::Literal(literal), items @ ..] => (literal.as_slice(), items),
             items => (&[][..], items),
         };
         match items {
             [
                 Item::Slot(Slot { hole: Hole::Key, encoding: Encoding::Text, width: None }),
-                Item::Literal(end),
+                Item::Literal(behind),
                 rest @ ..,
-            ] if fixed_length(rest).is_none() => Some((start, end)),
+            ] if fixed_length(rest).is_none() => Some(TagPlace { before, behind }),
             _ => None,
         }
     }
@@ -284,7 +281,7 @@ impl Layout {
                 Some(Item::Literal(separator)),
             ) => match separator.as_slice() {
                 [byte] => tag.contains(byte),
-                _ => find(&[tag, separator].concat(), separator) != Some(tag.len()),
+                _ => find_bytes(&[tag, separator].concat(), separator) != Some(tag.len()),
             },
             _ => false,
         }
@@ -304,7 +301,7 @@ impl Slot {
         match fixed_length(after) {
             Some(fixed) => rest.len().checked_sub(fixed),
             None => match after.first() {
-                Some(Item::Literal(separator)) => find(rest, separator),
+                Some(Item::Literal(separator)) => find_bytes(rest, separator),
                 _ => None,
             },
         }
@@ -390,11 +387,4 @@ impl fmt::Debug for Pieces<'_> {
 /// Length of these items as they are written, where the layout fixes it.
 fn fixed_length(items: &[Item]) -> Option<usize> {
     items.iter().map(Item::written).sum()
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    match needle {
-        [byte] => memchr::memchr(*byte, haystack),
-        _ => haystack.windows(needle.len()).position(|window| window == needle),
-    }
 }

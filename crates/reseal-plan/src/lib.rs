@@ -27,7 +27,6 @@ mod reference;
 mod schema;
 mod secret;
 mod step_text;
-mod validator;
 mod window;
 mod yaml;
 
@@ -45,8 +44,8 @@ pub use preset::{BASE, NONE, Preset, unknown as unknown_preset};
 pub use problem::{MarkedLine, Problem, Problems};
 #[cfg(feature = "reference")]
 pub use reference::{ExamplePlan, reference};
+pub use reseal_core::Validator;
 pub use schema::{Vocabulary, schema};
-pub use validator::Validator;
 pub use window::Window;
 
 /// Reads a plan; whoever reads many keeps a [`Language`].

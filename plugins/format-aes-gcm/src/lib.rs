@@ -3,14 +3,13 @@
 //! AES-128 or AES-256 by the length of the key, tags of 16 bytes, nonces of 12 bytes unless the layout says 16.
 
 mod cipher;
-mod nonce;
 mod shape;
 
 use std::sync::Arc;
 
 use reseal_core::{
     Broken, BuiltFormat, Cell, Format, FormatPlugin, Hole, Identified, Key, KeyLength, Mismatch, OpenError,
-    OptionError, OptionKind, OptionSpec, Options, Part, Pieces, Plaintext, SealError,
+    OptionError, OptionKind, OptionSpec, Options, Part, Pieces, Plaintext, SealError, fill_nonce,
 };
 
 use cipher::{MOST_NONCE_BYTES, TAG_BYTES};
@@ -116,7 +115,7 @@ impl Format for AesGcm {
     ) -> Result<Cell<'static>, SealError> {
         let mut nonce = [0; MOST_NONCE_BYTES];
         let nonce = &mut nonce[..self.shape.nonce_bytes()];
-        nonce::fill(nonce).map_err(|_| SealError::Random)?;
+        fill_nonce(nonce)?;
         self.seal_under(text, key, aad, nonce)
     }
 

@@ -29,11 +29,12 @@ impl Format for Custom {
     }
 
     fn tag_hint<'c>(&self, cell: &'c Cell) -> Option<&'c str> {
-        self.settings.columns.main.tag_hint(cell.get(Part::Ciphertext).and_then(Value::as_slice)?)
+        let written = cell.get(Part::Ciphertext).and_then(Value::as_slice)?;
+        self.settings.columns.main.tag_place()?.tag_of(written)
     }
 
     fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
-        self.settings.columns.main.prefix(tag)
+        Some(self.settings.columns.main.tag_place()?.prefix(tag))
     }
 
     fn binds_aad(&self) -> bool {

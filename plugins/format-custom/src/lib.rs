@@ -13,7 +13,6 @@ mod mac;
 mod mistake;
 mod odds;
 mod opening;
-mod random;
 mod sealing;
 mod settings;
 mod tink;
@@ -59,7 +58,7 @@ pub const PLUGIN: FormatPlugin = FormatPlugin {
         one_of("unauthenticated", &["yes"], "Accepts that a damaged cell can open (default: not accepted)."),
         one_of(
             "validator",
-            value::Validator::NAMES,
+            value::TextValidator::NAMES,
             "What values look like, where cells are not authenticated.",
         ),
         text(

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reseal_core::{Cell, Key, Plaintext, SealError};
+use reseal_core::{Cell, Key, Plaintext, SealError, fill_nonce};
 use zeroize::Zeroizing;
 
 use crate::cipher::Beside;
@@ -11,7 +11,6 @@ use crate::expr::{Expr, Scope, Secret};
 use crate::keys::Keys;
 use crate::layout::{Taken, Unfit, fresh, like};
 use crate::odds;
-use crate::random;
 use crate::settings::{FILLED, Settings};
 use crate::value::Compression;
 
@@ -80,7 +79,8 @@ impl Settings {
             taken.parts.set(&"salt".into(), drawn(width)?);
         }
         if self.wraps {
-            let own = Zeroizing::new(drawn(self.algorithm.key)?);
+            let mut own = Zeroizing::new(vec![0; self.algorithm.key]);
+            getrandom::fill(&mut own).map_err(|_| SealError::Random)?;
             let wrapped = self.wrapped(key.expose(), &own, &taken.parts);
             let unfit = || SealError::Key { id: key.id().to_owned(), why: KEY };
             taken.parts.set(&"wrapped".into(), wrapped.ok_or_else(unfit)?);
@@ -137,8 +137,11 @@ fn compressed(compression: &Compression, text: &Plaintext) -> Result<Vec<u8>, Se
     }
 }
 
+/// A nonce or a salt.
 fn drawn(length: usize) -> Result<Vec<u8>, SealError> {
-    random::bytes(length).map_err(|_| SealError::Random)
+    let mut out = vec![0; length];
+    fill_nonce(&mut out)?;
+    Ok(out)
 }
 
 /// The time, in seconds since 1970, as 8 bytes.

@@ -4,8 +4,7 @@ use std::io::{Read, Write};
 
 use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
-use regex_lite::Regex;
-use reseal_core::Broken;
+use reseal_core::{Broken, Validator};
 use zeroize::Zeroizing;
 
 use crate::mistake::Mistake;
@@ -76,18 +75,12 @@ fn all_of(reader: &mut dyn Read, out: &mut Vec<u8>) -> std::io::Result<()> {
     reader.take(LARGEST + 1).read_to_end(out).map(drop)
 }
 
-/// What a value must look like to count as opened.
+/// What values look like, where nothing else tells a wrong key: text without control characters but tab and line breaks, and
+/// whatever the plan says beyond that.
 #[derive(Clone, Debug)]
-pub(crate) enum Validator {
-    /// Text in UTF-8 without control characters other than tab and line breaks.
-    Utf8,
-    /// The same, and a JSON document.
-    Json,
-    /// The same, and matched by the expression as a whole.
-    Pattern(Regex),
-}
+pub(crate) struct TextValidator(Validator);
 
-impl Validator {
+impl TextValidator {
     pub(crate) const NAMES: &[&str] = &["utf8", "json"];
 
     /// The validator of an option, or of a pattern.
@@ -96,27 +89,15 @@ impl Validator {
     /// When the pattern is no regular expression.
     pub(crate) fn parse(name: Option<&str>, pattern: Option<&str>) -> Result<Option<Self>, Mistake> {
         if let Some(pattern) = pattern {
+            let pattern = Validator::pattern(pattern);
             let wrong = |error| Mistake::new(format!("not a valid regular expression: {error}"));
-            // Parsed alone first: what is wrong is said of the author's text, not of ours around it.
-            Regex::new(pattern).map_err(wrong)?;
-            return Regex::new(&format!(r"\A(?:{pattern})\z"))
-                .map(Validator::Pattern)
-                .map(Some)
-                .map_err(wrong);
+            return pattern.map(TextValidator).map(Some).map_err(wrong);
         }
-        Ok(name.map(|name| if name == "json" { Validator::Json } else { Validator::Utf8 }))
+        let named = name.map(|name| if name == "json" { Validator::Json } else { Validator::Utf8 });
+        Ok(named.map(TextValidator))
     }
 
     pub(crate) fn accepts(&self, bytes: &[u8]) -> bool {
-        let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| is_plain(text)) else { return false };
-        match self {
-            Validator::Utf8 => true,
-            Validator::Json => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
-            Validator::Pattern(pattern) => pattern.is_match(text),
-        }
+        Validator::Utf8.accepts(bytes) && self.0.accepts(bytes)
     }
-}
-
-fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r'))
 }

@@ -1,6 +1,6 @@
 //! Seals: format, keyset, templates.
 
-use reseal_core::{FormatPlugin, Options};
+use reseal_core::{FormatPlugin, Options, Validator};
 use serde_json::Value;
 
 use super::{Entries, Meaning, flat, index_of, names_of, quoted};
@@ -10,7 +10,6 @@ use crate::options::with_places;
 use crate::plan::{KeysetSpec, SealSpec};
 use crate::preset::BASE;
 use crate::raw;
-use crate::validator::Validator;
 
 impl Meaning<'_> {
     pub(super) fn seals(

@@ -1,6 +1,6 @@
 //! Taking cells apart.
 
-use reseal_core::{Broken, Mismatch};
+use reseal_core::{Broken, Mismatch, TagPlace, find_bytes};
 
 use super::json::{NotJson, Scanner, unescaped};
 use super::{
@@ -208,42 +208,25 @@ fn written<'r>(item: &Item, after: &[Item], rest: &'r [u8]) -> Result<&'r [u8], 
     let length = match (item.written(), fixed_length(after), after.first()) {
         (Some(width), ..) => Some(width),
         (None, Some(fixed), _) => rest.len().checked_sub(fixed),
-        (None, None, Some(Item::Literal(separator))) => find(rest, separator),
+        (None, None, Some(Item::Literal(separator))) => find_bytes(rest, separator),
         _ => None,
     };
     length.and_then(|length| rest.get(..length)).ok_or("wrong-length")
 }
 
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len().max(1)).position(|window| window == what)
-}
-
 impl Layout {
-    /// The tag that a cell of this layout would name, nothing else of it looked at; `None` where the layout does not begin
-    /// with the key and a separator, or with a literal and these.
-    pub(crate) fn tag_hint<'c>(&self, cell: &'c [u8]) -> Option<&'c str> {
-        let (start, end) = self.around_key()?;
-        let rest = if start.is_empty() { cell } else { cell.strip_prefix(start)? };
-        std::str::from_utf8(&rest[..find(rest, end)?]).ok()
-    }
-
-    /// What every cell under a key begins with, in such a layout.
-    pub(crate) fn prefix(&self, tag: &str) -> Option<Vec<u8>> {
-        let (start, end) = self.around_key()?;
-        Some([start, tag.as_bytes(), end].concat())
-    }
-
-    /// The literals before and behind the key.
-    fn around_key(&self) -> Option<(&[u8], &[u8])> {
-        let (start, items) = match self.items.as_slice() {
+    /// Where cells name their key; `None` where the layout does not begin with the key and a separator, or with a literal and
+    /// these.
+    pub(crate) fn tag_place(&self) -> Option<TagPlace<'_>> {
+        let (before, items) = match self.items.as_slice() {
             [Item::Literal(literal), items @ ..] => (literal.as_slice(), items),
             items => (&[][..], items),
         };
         match items {
-            [Item::Hole(hole), Item::Literal(end), rest @ ..] => {
+            [Item::Hole(hole), Item::Literal(behind), rest @ ..] => {
                 let is_searched = hole.width.is_none() && fixed_length(rest).is_none();
                 let is_key = &*hole.name == "key" && hole.spelling == Spelling::Text;
-                (is_key && is_searched).then_some((start, end))
+                (is_key && is_searched).then_some(TagPlace { before, behind })
             }
             _ => None,
         }

@@ -10,7 +10,7 @@ use crate::expr::{Expr, Names, Stage, Variable};
 use crate::layout::Name;
 use crate::mac::Mac;
 use crate::mistake::Mistake;
-use crate::value::{Compression, Validator};
+use crate::value::{Compression, TextValidator};
 
 pub(crate) use columns::Columns;
 pub(crate) use proof::FILLED;
@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     pub(crate) nonce: Option<Expr>,
     pub(crate) mark: Option<Expr>,
     pub(crate) compression: Option<Compression>,
-    pub(crate) validator: Option<Validator>,
+    pub(crate) validator: Option<TextValidator>,
     /// Whether the key of the keyset wraps a key of the cell's own.
     pub(crate) wraps: bool,
     /// The salt of the plan.
@@ -74,7 +74,7 @@ impl Settings {
             nonce: reader.expr("nonce", Stage::Nonce)?,
             mark: reader.expr("mark", Stage::Mark)?,
             compression: compression(options, &columns)?,
-            validator: Validator::parse(options.text("validator"), options.text("pattern"))
+            validator: TextValidator::parse(options.text("validator"), options.text("pattern"))
                 .map_err(|mistake| mistake.of("pattern"))?,
             wraps: options.text("wrap").is_some(),
             salt: options.text("salt").unwrap_or_default().as_bytes().to_vec(),

@@ -19,7 +19,10 @@ pub enum Validator {
 
 impl Validator {
     /// The pattern, which must match the whole text.
-    pub(crate) fn pattern(pattern: &str) -> Result<Self, regex_lite::Error> {
+    ///
+    /// # Errors
+    /// When it is no regular expression.
+    pub fn pattern(pattern: &str) -> Result<Self, regex_lite::Error> {
         // Parsed alone first: what is wrong should be told of the author's text, not of ours around it.
         Regex::new(pattern)?;
         Regex::new(&format!(r"\A(?:{pattern})\z")).map(Validator::Pattern)
